@@ -1,0 +1,255 @@
+// What the processes say to each other: every call, its arguments and answers.
+//
+// One schema per call: the receiver checks what comes in against it, and the
+// types of both sides come from it. Calls that a client's request causes are
+// coalesced: one `ask` carries all the questions of an event-loop turn.
+//
+//   front end → order replica   ask, health, nominate, notifyLeader
+//   front end → catalog         lookup, stocks, update
+//   order replica → front end   beat
+//   catalog   → front end       invalidate
+//   order replica ↔ replica     message
+//   catalog   → order replica   follow, ask (for update)
+//   order leader → catalog      committed
+//   command line → both         status, audit
+
+import { z } from "zod";
+
+/** Limits on what one call may carry; a bigger call is split by the sender, refused by the receiver. */
+export const QUESTIONS_PER_CALL_MAX = 1_024;
+export const NAMES_PER_CALL_MAX = 4_096;
+export const ORDERS_PER_PAGE_MAX = 1_000;
+export const REQUEST_ID_LENGTH_MAX = 128;
+/** A name in a trade can be as long as a request body (64 KiB). */
+export const NAME_LENGTH_MAX = 65_536;
+
+const replicaId = z.int().min(1).max(65_535);
+const position = z.int().min(0);
+const epoch = z.int().min(0);
+const name = z.string().max(NAME_LENGTH_MAX);
+const requestId = z.string().min(1).max(REQUEST_ID_LENGTH_MAX);
+
+/** A stock as an answer carries it. */
+export const stockSchema = z.object({ name, price: z.number(), quantity: z.int().min(0) });
+
+/** An order as a client sees it. */
+export const orderSchema = z.object({
+  number: z.int().min(1),
+  name,
+  type: z.enum(["buy", "sell"]),
+  quantity: z.int().min(1),
+});
+export type OrderView = z.infer<typeof orderSchema>;
+
+const contentSchema = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("trade"),
+    name,
+    type: z.string().max(NAME_LENGTH_MAX),
+    quantity: z.number(),
+  }),
+  z.object({ kind: z.literal("list"), name, price: z.number(), quantity: z.number() }),
+  z.object({ kind: z.literal("adjust"), name, by: z.number() }),
+]);
+
+/** One thing a client wants of the leader. Safe to ask again: changes carry a request id. */
+export const questionSchema = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("request"),
+    requestId,
+    content: contentSchema,
+    recordRefusal: z.boolean(),
+  }),
+  z.object({ kind: z.literal("order"), number: z.int().min(1) }),
+  z.object({
+    kind: z.literal("orders"),
+    after: z.int().min(0),
+    limit: z.int().min(1).max(ORDERS_PER_PAGE_MAX),
+  }),
+  z.object({ kind: z.literal("lookup"), name }),
+  z.object({ kind: z.literal("stocks") }),
+]);
+export type Question = z.infer<typeof questionSchema>;
+
+const refusalSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("invalid-quantity"), quantity: z.number() }),
+  z.object({ kind: z.literal("unknown-type"), type: z.string() }),
+  z.object({ kind: z.literal("unknown-stock"), name }),
+  z.object({ kind: z.literal("insufficient-volume"), name }),
+  z.object({ kind: z.literal("stock-exists"), name }),
+]);
+
+const outcomeSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("accepted"), number: z.int().min(1) }),
+  z.object({ kind: z.literal("listed") }),
+  z.object({ kind: z.literal("adjusted") }),
+  z.object({ kind: z.literal("refused"), refusal: refusalSchema }),
+  z.object({ kind: z.literal("reused") }),
+]);
+
+/** The answer to one question, in the order asked. */
+export const answerSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("outcome"), outcome: outcomeSchema }),
+  z.object({ kind: z.literal("order"), order: orderSchema.nullable() }),
+  z.object({ kind: z.literal("orders"), orders: z.array(orderSchema), next: z.int().nullable() }),
+  /** `stock` is null for an unknown name. `position`: the journal position this is true at. */
+  z.object({ kind: z.literal("stock"), stock: stockSchema.nullable(), position }),
+  z.object({ kind: z.literal("stocks"), stocks: z.array(stockSchema), position }),
+  /** The leader has too much in hand; ask again later, or tell the client. Nothing was done. */
+  z.object({ kind: z.literal("busy") }),
+]);
+export type Answer = z.infer<typeof answerSchema>;
+
+/** The answer to a whole `ask`. */
+export const askResultSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("answers"), answers: z.array(answerSchema) }),
+  /** Not asked of a leader; nothing was done. `leader` is who to ask, if known. */
+  z.object({ kind: z.literal("not-leader"), leader: replicaId.nullable() }),
+  /** The leader was deposed, or lost, on the way: the fate is unknown; ask again with the same request ids. */
+  z.object({ kind: z.literal("unknown") }),
+]);
+export type AskResult = z.infer<typeof askResultSchema>;
+
+/** How a replica describes itself to a front end, on `health` and on every beat. */
+export const healthSchema = z.object({
+  replica: replicaId,
+  /** Whether it leads, with its reign committed: it can answer. */
+  leads: z.boolean(),
+  /** Whom it follows (itself when leading); null when it hears no leader. */
+  leader: replicaId.nullable(),
+  epoch,
+  lastPosition: position,
+  commitPosition: position,
+});
+export type Health = z.infer<typeof healthSchema>;
+
+export const nominateResultSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("leading"), epoch }),
+  z.object({ kind: z.literal("follows"), leader: replicaId, epoch }),
+  z.object({ kind: z.literal("lost"), reason: z.string() }),
+]);
+export type NominateResult = z.infer<typeof nominateResultSchema>;
+
+/** A committed entry on its way to a catalog. `command` is null for the log's own entries. */
+export const committedEntrySchema = z.object({
+  position: z.int().min(1),
+  epoch,
+  at: z.number(),
+  command: z.instanceof(Uint8Array).nullable(),
+});
+
+/** One line of `bazaar status`. */
+export const statusSchema = z.object({
+  role: z.string(),
+  pid: z.int(),
+  up: z.literal(true),
+  leads: z.boolean().optional(),
+  leader: replicaId.nullable().optional(),
+  epoch: epoch.optional(),
+  last: position.optional(),
+  commit: position.optional(),
+  exposed: position.optional(),
+  applied: position.optional(),
+});
+export type RoleStatus = z.infer<typeof statusSchema>;
+
+/** What `bazaar verify` compares. Digests are hex SHA-256 over a canonical form. */
+export const orderAuditSchema = z.object({
+  position,
+  entries: z.int(),
+  orders: z.int(),
+  requests: z.int(),
+  /** Running digest of the journal at `position`. */
+  journalDigest: z.string(),
+  ordersDigest: z.string(),
+  requestsDigest: z.string(),
+  /** Digest of all stocks at each position asked for, in the order asked. */
+  stocksDigests: z.array(z.string()),
+  /** What is wrong inside this replica: M1 to M3, or tables that differ from the journal. */
+  problems: z.array(z.string()),
+});
+export type OrderAudit = z.infer<typeof orderAuditSchema>;
+
+export const catalogAuditSchema = z.object({ position, stocks: z.int(), stocksDigest: z.string() });
+export type CatalogAudit = z.infer<typeof catalogAuditSchema>;
+
+/** Answers of the catalog, by the seed's status codes. */
+export const catalogResultSchema = z.object({ status: z.int(), message: z.string() });
+export type CatalogResult = z.infer<typeof catalogResultSchema>;
+
+/** A call: the schema of its argument (one object a call) and of its result; `result` is absent for a notification. */
+export interface CallShape {
+  readonly argument: z.ZodType;
+  readonly result?: z.ZodType;
+}
+
+/** A set of calls that one side serves. */
+export type Contract = Readonly<Record<string, CallShape>>;
+
+/** Served by every order replica. */
+export const orderContract = {
+  /** Replication traffic; checked by the replication core's own schema (replicationEnvelopeSchema in io/log). */
+  message: { argument: z.unknown() },
+  ask: {
+    argument: z.object({
+      relayed: z.boolean(),
+      questions: z.array(questionSchema).min(1).max(QUESTIONS_PER_CALL_MAX),
+    }),
+    result: askResultSchema,
+  },
+  health: { argument: z.object({}), result: healthSchema },
+  nominate: { argument: z.object({}), result: nominateResultSchema },
+  notifyLeader: { argument: z.object({ leader: replicaId }), result: z.object({}) },
+  /** A catalog wants every committed entry after `position`, starting now. Answered with where the log stands. */
+  follow: {
+    argument: z.object({ position }),
+    result: z.object({ commitPosition: position, leads: z.boolean() }),
+  },
+  status: { argument: z.object({}), result: statusSchema },
+  audit: {
+    argument: z.object({ position, stocksAt: z.array(position).max(16) }),
+    result: orderAuditSchema,
+  },
+} as const satisfies Contract;
+
+/** Served by every catalog. */
+export const catalogContract = {
+  /** Names and stocks pair up; null for an unknown one. `position`: what all of them are true at. */
+  lookup: {
+    argument: z.object({ names: z.array(name).min(1).max(NAMES_PER_CALL_MAX) }),
+    result: z.object({ stocks: z.array(stockSchema.nullable()), position }),
+  },
+  stocks: { argument: z.object({}), result: z.object({ stocks: z.array(stockSchema), position }) },
+  /** `by` is anything, as in the seed; `requestId` makes a retry count once. */
+  update: {
+    argument: z.object({
+      name: z.string().max(1_024),
+      by: z.unknown(),
+      requestId: requestId.optional(),
+    }),
+    result: catalogResultSchema,
+  },
+  /** From the leader: consecutive committed entries. Answered once they are applied and the front ends have dropped the stocks. */
+  committed: {
+    argument: z.object({ leader: replicaId, epoch, entries: z.array(committedEntrySchema) }),
+    result: z.object({ applied: position }),
+  },
+  status: { argument: z.object({}), result: statusSchema },
+  audit: { argument: z.object({ position }), result: catalogAuditSchema },
+} as const satisfies Contract;
+
+/** Served by every front end, on the connections it opens. */
+export const frontendContract = {
+  /** From a replica, every 50 ms and at each change. */
+  beat: { argument: healthSchema },
+  /** From a catalog: drop these stocks, and take no copy older than `position` of them. */
+  invalidate: {
+    argument: z.object({ names: z.array(name).max(NAMES_PER_CALL_MAX), position }),
+    result: z.object({}),
+  },
+} as const satisfies Contract;
+
+export type Argument<C extends CallShape> = z.infer<C["argument"]>;
+export type Result<C extends CallShape> = C extends { readonly result: z.ZodType }
+  ? z.infer<C["result"]>
+  : undefined;
