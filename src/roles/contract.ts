@@ -14,6 +14,7 @@
 //   command line → both         status, audit
 
 import { z } from "zod";
+import type { Contract } from "../io/rpc/types.ts";
 
 /** Limits on what one call may carry; a bigger call is split by the sender, refused by the receiver. */
 export const QUESTIONS_PER_CALL_MAX = 1_024;
@@ -177,15 +178,6 @@ export type CatalogAudit = z.infer<typeof catalogAuditSchema>;
 export const catalogResultSchema = z.object({ status: z.int(), message: z.string() });
 export type CatalogResult = z.infer<typeof catalogResultSchema>;
 
-/** A call: the schema of its argument (one object a call) and of its result; `result` is absent for a notification. */
-export interface CallShape {
-  readonly argument: z.ZodType;
-  readonly result?: z.ZodType;
-}
-
-/** A set of calls that one side serves. */
-export type Contract = Readonly<Record<string, CallShape>>;
-
 /** Served by every order replica. */
 export const orderContract = {
   /** Replication traffic; checked by the replication core's own schema (replicationEnvelopeSchema in io/log). */
@@ -248,8 +240,3 @@ export const frontendContract = {
     result: z.object({}),
   },
 } as const satisfies Contract;
-
-export type Argument<C extends CallShape> = z.infer<C["argument"]>;
-export type Result<C extends CallShape> = C extends { readonly result: z.ZodType }
-  ? z.infer<C["result"]>
-  : undefined;

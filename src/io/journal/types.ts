@@ -1,0 +1,42 @@
+// What the journal of one replica promises to the log that drives it.
+
+import type {
+  Entry,
+  EntryBody,
+  HardState,
+  Incarnation,
+  ReplicaId,
+} from "../../core/replication/types.ts";
+
+export type { Entry, EntryBody };
+
+/** Whose file this is. Written by the format step, never changed. */
+export interface JournalIdentity {
+  /** Random name of the cluster, the same in all its files. */
+  readonly cluster: string;
+  readonly replica: ReplicaId;
+  readonly incarnation: Incarnation;
+}
+
+/** One durable step. All of it or nothing; durable when write() returns. */
+export interface JournalWrite {
+  readonly hardState?: HardState;
+  /** Drop entries from this position on, before `entries` are added. Never at or below what is applied. */
+  readonly truncateFrom?: number;
+  /** Consecutive, the first following the last kept. */
+  readonly entries?: readonly Entry[];
+}
+
+export interface Journal {
+  readonly identity: JournalIdentity;
+  readonly hardState: HardState;
+  /** Position of the newest entry; 0 when empty. */
+  readonly lastPosition: number;
+  /** Epoch of the entry at `position`; 0 at position 0. */
+  epochAt(position: number): number;
+  /** Entries after `position`, about `bytesMax` bytes of them, at least one if there is any; checksums verified. */
+  entries(position: number, bytesMax: number): readonly Entry[];
+  /** One transaction, fsynced. `also` runs inside it, to write tables along with the entries. */
+  write(write: JournalWrite, also?: () => void): void;
+  close(): void;
+}

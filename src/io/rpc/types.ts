@@ -1,0 +1,79 @@
+// What a role sees of a connection to another process.
+//
+// A connection is symmetric once open: either side calls what the other serves.
+// Calls of one event-loop turn leave in one frame; flush() sends them at once.
+
+import type { z } from "zod";
+
+/** A call: the schema of its one argument, and of its result; without `result` it is a notification. */
+export interface CallShape {
+  readonly argument: z.ZodType;
+  readonly result?: z.ZodType;
+}
+
+/** A set of calls that one side serves. */
+export type Contract = Readonly<Record<string, CallShape>>;
+
+export type Argument<C extends CallShape> = z.infer<C["argument"]>;
+export type Result<C extends CallShape> = C extends { readonly result: z.ZodType }
+  ? z.infer<C["result"]>
+  : void;
+
+export type RoleKind = "order" | "catalog" | "frontend" | "cli";
+
+/** Who is at the other end, told when the connection opens, after the secret. */
+export interface Identity {
+  readonly role: RoleKind;
+  /** `order-9094`, `catalog`, `frontend-8001` …: the ROLE of the command line. */
+  readonly name: string;
+}
+
+/**
+ * Why a call has no result, by what the caller can do.
+ * - `closed`: the connection is or went down; whether the call was carried out is unknown.
+ * - `timeout`: no answer in time; likewise unknown.
+ * - `busy`: too many calls in flight; the call was not sent.
+ * - `refused`: the other side refused the call's shape; not carried out, don't repeat it.
+ * - `failed`: the handler threw; the message says why.
+ */
+export type RpcFailure = "closed" | "timeout" | "busy" | "refused" | "failed";
+
+/** What the other side serves, as functions. A notification never fails: on a closed connection it is dropped. */
+export type Calls<C extends Contract> = {
+  readonly [K in keyof C]: C[K] extends { readonly result: z.ZodType }
+    ? (argument: Argument<C[K]>) => Promise<Result<C[K]>>
+    : (argument: Argument<C[K]>) => void;
+};
+
+/** One open connection. */
+export interface Peer {
+  readonly identity: Identity;
+  readonly isOpen: boolean;
+  /** The calls of `contract` at the other end; failed calls reject with RpcError. */
+  calls<C extends Contract>(contract: C): Calls<C>;
+  /** Sends what is queued now, not at the end of the turn: before a blocking write, say. */
+  flush(): void;
+  close(): void;
+}
+
+/** What this side serves: one function a call. `peer` is who calls. */
+export type Handlers<C extends Contract> = {
+  readonly [K in keyof C]: (
+    argument: Argument<C[K]>,
+    peer: Peer,
+  ) => Result<C[K]> | Promise<Result<C[K]>>;
+};
+
+/** A connection that is opened again whenever it closes, with back-off and jitter, until closed for good. */
+export interface Link {
+  /** The open connection, or null while there is none. */
+  readonly peer: Peer | null;
+  close(): void;
+}
+
+/** The listening side. */
+export interface Listener {
+  readonly port: number;
+  readonly peers: ReadonlySet<Peer>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,50 @@
+// The configuration of a cluster: what runs where, and how. Given on the
+// command line, in the environment and in a file, by the same names; every role
+// gets the whole of it.
+
+import { z } from "zod";
+
+const port = z.int().min(0).max(65_535);
+const host = z.string().min(1).max(255);
+
+/** Where one process listens. */
+export const addressSchema = z.object({ host, port });
+export type Address = z.infer<typeof addressSchema>;
+
+export const clusterConfigSchema = z.object({
+  /** Directory of all files; each role keeps to its own folder in it. */
+  data: z.string().min(1),
+  frontends: z
+    .array(addressSchema.extend({ name: z.string() }))
+    .min(1)
+    .max(16),
+  catalogs: z
+    .array(addressSchema.extend({ name: z.string() }))
+    .min(1)
+    .max(16),
+  /** A replica's id is its port. An odd number is best: a quorum is a majority. */
+  replicas: z
+    .array(addressSchema.extend({ id: port, name: z.string() }))
+    .min(1)
+    .max(9),
+  /** CSV of the first stocks: name,price,quantity. */
+  stocks: z.string(),
+  cache: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("none") }),
+    z.object({ kind: z.literal("memory"), entriesMax: z.int().min(1).max(10_000_000) }),
+    z.object({
+      kind: z.literal("redis"),
+      url: z.string(),
+      /** Set on the server only when given: bytes, and a policy name. */
+      maxmemory: z.string().optional(),
+      maxmemoryPolicy: z.string().optional(),
+    }),
+  ]),
+  logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
+});
+export type ClusterConfig = z.infer<typeof clusterConfigSchema>;
+
+/** The quorum of the configured replicas: a majority. */
+export function quorumOf(replicas: number): number {
+  return Math.floor(replicas / 2) + 1;
+}
