@@ -17,7 +17,7 @@ export type Contract = Readonly<Record<string, CallShape>>;
 export type Argument<C extends CallShape> = z.infer<C["argument"]>;
 export type Result<C extends CallShape> = C extends { readonly result: z.ZodType }
   ? z.infer<C["result"]>
-  : void;
+  : undefined;
 
 export type RoleKind = "order" | "catalog" | "frontend" | "cli";
 

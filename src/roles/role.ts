@@ -1,0 +1,21 @@
+// What every role's start function takes and gives back, so that the command
+// line runs them all the same way.
+
+import type { Logger } from "pino";
+import type { ClusterConfig } from "./config.ts";
+
+export interface RoleOptions {
+  readonly config: ClusterConfig;
+  /** ROLE: `frontend`, `frontend-8001`, `catalog`, `catalog-9097`, `order-9094`. */
+  readonly name: string;
+  /** The cluster's secret, which internal ports demand at connection. */
+  readonly secret: string;
+  readonly log: Logger;
+}
+
+export interface RunningRole {
+  /** Settles when the role can't go on (a failing disk, a broken invariant), with the reason. Never rejects. */
+  readonly failed: Promise<Error>;
+  /** Stops it and frees its ports and files. */
+  close(): Promise<void>;
+}
