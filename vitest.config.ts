@@ -1,7 +1,13 @@
+// The two kinds of test that vitest runs.
+//
+// unit: beside the source, one process, no network but loopback; and the tests
+// about the repository itself.
+// system: a real cluster in processes of its own. One file at a time, since the
+// clusters would take the processors from each other and their time limits mean
+// something.
+
 import { defineConfig } from "vitest/config";
 
-// unit: beside the source, no processes, no ports outside loopback.
-// system: real processes; one file at a time, since they share two cores.
 export default defineConfig({
   test: {
     projects: [

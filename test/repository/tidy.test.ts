@@ -1,0 +1,193 @@
+// What no formatter checks: that every file says what it is for, stays of a
+// size to read, leaves nothing open or switched off, and has its test; and that
+// the documentation names only what exists.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join, posix } from "node:path";
+import { describe, expect, test } from "vitest";
+import {
+  blankCommentsAndLiterals,
+  isTest,
+  ROOT,
+  type SourceFile,
+  textFiles,
+  typeScript,
+} from "./sources.ts";
+
+/** Above this many lines a header must say why the file isn't two. */
+const LINES_MAX = 400;
+
+/** Sources with logic and no test beside them, each with what tests it instead. */
+const TESTED_ELSEWHERE: ReadonlyMap<string, string> = new Map([]);
+
+const files = textFiles();
+const sources = typeScript(files);
+const pages = files.filter(({ path }) => path.endsWith(".md"));
+const prose = pages.filter(({ path }) => path !== "CHANGELOG.md");
+
+/** `path:line` of each line of `among` that `expression` matches. */
+function linesWith(among: readonly SourceFile[], expression: RegExp): string[] {
+  return among.flatMap(({ path, text }) =>
+    text
+      .split("\n")
+      .flatMap((line, index) => (expression.test(line) ? [`${path}:${index + 1}`] : [])),
+  );
+}
+
+function paths(among: readonly SourceFile[]): string[] {
+  return among.map(({ path }) => path);
+}
+
+/** The comment a file begins with, after a shebang if there is one. */
+function headerOf({ text }: SourceFile): string {
+  return /^(?:#![^\n]*\n)?((?:\/\/[^\n]*\n)*)/.exec(text)?.[1] ?? "";
+}
+
+describe("a source file", () => {
+  test("without a header leaves its reader to guess what it is for", () => {
+    const bare = sources.filter((file) => !/^\/\/ \S.{20,}/.test(headerOf(file)));
+    expect(paths(bare)).toEqual([]);
+  });
+
+  test("over the limit of lines says in its header why it isn't two", () => {
+    const long = sources.filter(
+      (file) =>
+        file.text.split("\n").length - 1 > LINES_MAX &&
+        !headerOf(file).includes(`Longer than ${LINES_MAX} lines because`),
+    );
+    expect(paths(long)).toEqual([]);
+  });
+
+  test("with logic has its test beside it", () => {
+    const untested = sources
+      .filter(({ path }) => path.startsWith("src/") && !isTest(path))
+      .filter(hasLogic)
+      .filter(({ path }) => !existsSync(join(ROOT, path.replace(/\.tsx?$/, ".test.ts"))));
+    expect(paths(untested)).toEqual([...TESTED_ELSEWHERE.keys()].sort());
+  });
+});
+
+/** Types, constants and schemas need no test of their own; a function with a body does. */
+function hasLogic({ text }: SourceFile): boolean {
+  return /=>|\bfunction\b|\bclass\b(?![^{]*\{\s*\})/.test(
+    withoutTypes(blankCommentsAndLiterals(text)),
+  );
+}
+
+/** Interfaces and type aliases name functions without having any. */
+function withoutTypes(code: string): string {
+  return code
+    .replaceAll(/^(?:export )?(?:interface|type) [\s\S]*?^\}?;?$/gm, "")
+    .replaceAll(/^(?:export )?type [^\n]*;$/gm, "");
+}
+
+describe("nothing is left open or switched off:", () => {
+  // Put together, so that this file doesn't find itself.
+  const word = (...parts: string[]) => parts.join("");
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [
+      "a note to do it later",
+      new RegExp(`\\b(?:${word("TO", "DO")}|${word("FIX", "ME")}|X{3})\\b`),
+    ],
+    ["a test that runs alone or not at all", /\.(?:only|skip|todo|fails)\s*\(/],
+    ["a retry that hides a flaw", new RegExp(word("\\bre", "try:\\s*\\d"))],
+    ["a linter told to look away", new RegExp(word("biome-", "ignore"))],
+    ["a compiler told to look away", new RegExp(word("@ts-", "(?:ignore|nocheck|expect-error)"))],
+    ["a debugger's stop", new RegExp(word("^\\s*debug", "ger;"))],
+  ];
+  test.each(cases)("%s", (_what, expression) => {
+    const among = files.filter(({ path }) => !path.startsWith("test/system/seed/"));
+    expect(linesWith(among, expression)).toEqual([]);
+  });
+});
+
+describe("text", () => {
+  test("with the line ends of another system, or without the last one", () => {
+    const wrong = files.filter(
+      ({ text }) => text.includes("\r") || (text !== "" && !text.endsWith("\n")),
+    );
+    expect(paths(wrong)).toEqual([]);
+  });
+
+  test("that names a folder of one machine", () => {
+    const folders = ["home", "Users", "root", "work", "tmp"].join("|");
+    const expression = new RegExp(`(?<![\\w.~*)\\]}])/(?:${folders})/\\w`);
+    expect(linesWith(files, expression)).toEqual([]);
+  });
+
+  test("with blanks at the end of a line", () => {
+    const among = files.filter(({ path }) => !path.startsWith("test/system/seed/"));
+    expect(linesWith(among, /[ \t]$/)).toEqual([]);
+  });
+});
+
+describe("documentation", () => {
+  test("with a link that leads nowhere", () => {
+    const dead = pages.flatMap((page) =>
+      linksOf(page)
+        .filter((link) => !resolves(page, link))
+        .map((link) => `${page.path} → ${link}`),
+    );
+    expect(dead).toEqual([]);
+  });
+
+  test("that names an npm script which isn't there", () => {
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    const named = namedBy(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g);
+    expect(named.filter(({ name }) => !Object.hasOwn(scripts, name))).toEqual([]);
+  });
+
+  test("that names a bazaar command which isn't there", () => {
+    const named = namedBy(/\b(?:npx bazaar|`bazaar) ([a-z]+)/g);
+    const known = bazaarCommands();
+    expect(known).toContain("up");
+    expect(named.filter(({ name }) => !known.includes(name))).toEqual([]);
+  });
+});
+
+/** Link targets of a page, code left out. */
+function linksOf({ text }: SourceFile): string[] {
+  const plain = text.replaceAll(/^```[\s\S]*?^```/gm, "").replaceAll(/`[^`\n]*`/g, "");
+  return [...plain.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? "");
+}
+
+/** True for other sites, and for a file of ours that exists and has the heading named. */
+function resolves(page: SourceFile, link: string): boolean {
+  if (/^[a-z]+:/.test(link)) return true;
+  const [file = "", heading] = link.split("#");
+  const path = file === "" ? page.path : posix.join(posix.dirname(page.path), file);
+  if (!existsSync(join(ROOT, path))) return false;
+  if (heading === undefined) return true;
+  const target = pages.find((other) => other.path === path);
+  return target !== undefined && headingsOf(target).includes(heading);
+}
+
+/** The anchors of a page's headings, made as code hosts make them. */
+function headingsOf({ text }: SourceFile): string[] {
+  return [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+/** What the pages name in the first group that matched, with where. */
+function namedBy(expression: RegExp): { path: string; name: string }[] {
+  return prose.flatMap(({ path, text }) =>
+    [...text.matchAll(expression)].map((match) => ({
+      path,
+      name: match.slice(1).find(Boolean) ?? "",
+    })),
+  );
+}
+
+/** The commands as the program itself lists them. */
+function bazaarCommands(): string[] {
+  const { stdout } = spawnSync(process.execPath, [join(ROOT, "src/cli/main.ts"), "--help"], {
+    encoding: "utf8",
+  });
+  const listed = stdout.slice(stdout.indexOf("Commands:"));
+  return [...listed.matchAll(/^ {2}([a-z]+)/gm)].map((match) => match[1] ?? "");
+}
