@@ -1,0 +1,195 @@
+// The options every command takes, each said once: its flag, its name in the
+// environment and in a configuration file, what it accepts, and its default.
+//
+// The same value may come as text (flag, environment) or as JSON (file), so a
+// schema takes both. `wants` completes the sentence "--port must be …".
+
+import { type Command, Option } from "commander";
+import { z } from "zod";
+
+const text = z.string().min(1);
+const wholeNumber = (min: number, max: number) =>
+  z
+    .union([
+      z.number(),
+      z
+        .string()
+        .regex(/^\d{1,15}$/)
+        .transform(Number),
+    ])
+    .pipe(z.int().min(min).max(max));
+const port = wholeNumber(1, 65_535);
+
+/** A role's address as a user writes it: 9090, "10.0.0.1:9090" or {"host", "port"}; `host` may be left to --host. */
+const address = z.union([
+  port.transform((value) => ({ host: null, port: value })),
+  z.string().transform((value, context) => {
+    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/.exec(value.trim());
+    const parsed = port.safeParse(match?.[3]);
+    const host = match?.[1] ?? match?.[2];
+    if (!parsed.success || host === undefined) {
+      context.addIssue({ code: "custom", message: "no address" });
+      return z.NEVER;
+    }
+    return { host, port: parsed.data };
+  }),
+  z
+    .strictObject({ host: text.optional(), port })
+    .transform((value) => ({ host: value.host ?? null, port: value.port })),
+]);
+export type GivenAddress = z.infer<typeof address>;
+
+const addresses = z.array(address).min(1);
+const commaSeparated = z
+  .string()
+  .transform((value): z.input<typeof addresses> => value.split(",").map((part) => part.trim()))
+  .pipe(addresses);
+
+/** How many, counting up from the first port; or each one's address. */
+const countOrAddresses = z.union([wholeNumber(1, 16), addresses.max(16)]);
+
+const cache = z.union([
+  z.literal(["memory", "none"]),
+  z.literal(false).transform(() => "none" as const),
+  z.string().regex(/^rediss?:\/\/[^\s/]+/),
+]);
+
+export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+
+interface OptionSpec {
+  /** The placeholder of its value in the help. */
+  readonly value: string;
+  readonly help: string;
+  readonly schema: z.ZodType;
+  readonly wants: string;
+}
+
+const portWants = "a port, a whole number from 1 to 65535";
+
+/** Every option but --config, by the name it has on the command line and in a file. */
+export const optionSpecs = {
+  data: {
+    value: "DIR",
+    help: "directory of all files (default: ./data)",
+    schema: text,
+    wants: "a directory",
+  },
+  host: {
+    value: "HOST",
+    help: "address to listen on (default: 127.0.0.1)",
+    schema: z.string().regex(/^\S{1,255}$/),
+    wants: "a host name or an address",
+  },
+  port: {
+    value: "N",
+    help: "port of the first front end; further ones count up (default: 8000)",
+    schema: port,
+    wants: portWants,
+  },
+  frontends: {
+    value: "N",
+    help: "how many front ends (default: 1)",
+    schema: countOrAddresses,
+    wants: 'a whole number from 1 to 16, or in a file a list of {"host", "port"}',
+  },
+  "catalog-port": {
+    value: "N",
+    help: "port of the first catalog; further ones count up (default: 9096)",
+    schema: port,
+    wants: portWants,
+  },
+  catalogs: {
+    value: "N",
+    help: "how many catalogs (default: 1)",
+    schema: countOrAddresses,
+    wants: 'a whole number from 1 to 16, or in a file a list of {"host", "port"}',
+  },
+  replicas: {
+    value: "PORTS",
+    help: "ports of the order replicas, which are their ids (default: 9090,9092,9094)",
+    schema: z.union([commaSeparated, addresses]),
+    wants: "ports with commas between, like 9090,9092,9094",
+  },
+  stocks: {
+    value: "FILE",
+    help: "first stocks of a new cluster, a CSV of name,price,quantity",
+    schema: text,
+    wants: "a file",
+  },
+  cache: {
+    value: "WHERE",
+    help: "the front ends' cache: memory, redis://HOST:PORT or none (default: memory)",
+    schema: cache,
+    wants: "memory, none or redis://HOST:PORT",
+  },
+  "cache-size": {
+    value: "N",
+    help: "most stocks that the cache in memory holds (default: 1000)",
+    schema: wholeNumber(1, 10_000_000),
+    wants: "a whole number from 1 to 10000000",
+  },
+  "redis-maxmemory": {
+    value: "BYTES",
+    help: "sets maxmemory of the Redis server (default: left as it is)",
+    schema: z
+      .union([z.string(), z.int().min(0).transform(String)])
+      .pipe(z.string().regex(/^\d{1,15}([kmg]b?)?$/i)),
+    wants: "a number of bytes, like 10485760 or 10mb",
+  },
+  "redis-maxmemory-policy": {
+    value: "POLICY",
+    help: "sets maxmemory-policy of the Redis server (default: left as it is)",
+    schema: z.string().regex(/^[a-z-]{1,40}$/),
+    wants: "a policy of Redis, like volatile-ttl",
+  },
+  "log-level": {
+    value: "LEVEL",
+    help: "trace, debug, info, warn, error, fatal or silent (default: info)",
+    schema: z.literal(LOG_LEVELS),
+    wants: "one of trace, debug, info, warn, error, fatal, silent",
+  },
+} as const satisfies Record<string, OptionSpec>;
+
+export type OptionName = keyof typeof optionSpecs;
+export type OptionValue<N extends OptionName> = z.output<(typeof optionSpecs)[N]["schema"]>;
+
+export const optionNames = Object.keys(optionSpecs) as readonly OptionName[];
+
+/** `catalog-port` in the environment is BAZAAR_CATALOG_PORT. */
+export function environmentName(option: string): string {
+  return `BAZAAR_${option.replaceAll("-", "_").toUpperCase()}`;
+}
+
+/** What the user gave on the command line, as text; `cache: false` is --no-cache. */
+export type Flags = Readonly<Partial<Record<OptionName | "config", string | false>>>;
+
+/** Adds the options to a command; read them back with {@link givenFlags}. */
+export function addClusterOptions(command: Command): Command {
+  for (const name of optionNames) {
+    const spec = optionSpecs[name];
+    command.addOption(new Option(`--${name} <${spec.value}>`, spec.help));
+    if (name === "cache") command.addOption(new Option("--no-cache", "the same as --cache none"));
+  }
+  return command.addOption(
+    new Option("--config <FILE>", "JSON of these options by the same names, and addresses"),
+  );
+}
+
+/** The options that were given as flags, not those that commander would fill in. */
+export function givenFlags(command: Command): Flags {
+  const flags: Partial<Record<OptionName | "config", string | false>> = {};
+  for (const name of [...optionNames, "config"] as const) {
+    const attribute = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+    if (command.getOptionValueSource(attribute) !== "cli") continue;
+    const value: unknown = command.getOptionValue(attribute);
+    if (typeof value === "string" || value === false) flags[name] = value;
+  }
+  return flags;
+}
+
+/** The flags again as arguments, for a role that is started with the same options. */
+export function flagArguments(flags: Flags): string[] {
+  return Object.entries(flags).flatMap(([name, value]) =>
+    value === false ? [`--no-${name}`] : [`--${name}=${value}`],
+  );
+}

@@ -1,0 +1,236 @@
+import { Command } from "commander";
+import { describe, expect, test } from "vitest";
+import { addClusterOptions, flagArguments, givenFlags } from "./options.ts";
+import { resolveConfig, type Sources } from "./resolve-config.ts";
+import { UserError } from "./user-error.ts";
+
+const resolved = (sources: Partial<Sources> = {}) =>
+  resolveConfig({
+    flags: {},
+    environment: {},
+    file: null,
+    cwd: "/home/me",
+    stocksShipped: "/package/stocks.csv",
+    ...sources,
+  });
+const inFile = (content: unknown) => ({ path: "/etc/bazaar/bazaar.json", content });
+const line = (sources: Partial<Sources>) => {
+  try {
+    resolved(sources);
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+  return "no error";
+};
+
+test("without options the bazaar is the seed's: 8000, 9096, and 9090, 9092, 9094", () => {
+  expect(resolved()).toEqual({
+    data: "/home/me/data",
+    frontends: [{ name: "frontend", host: "127.0.0.1", port: 8000 }],
+    catalogs: [{ name: "catalog", host: "127.0.0.1", port: 9096 }],
+    replicas: [
+      { name: "order-9090", id: 9090, host: "127.0.0.1", port: 9090 },
+      { name: "order-9092", id: 9092, host: "127.0.0.1", port: 9092 },
+      { name: "order-9094", id: 9094, host: "127.0.0.1", port: 9094 },
+    ],
+    stocks: "/package/stocks.csv",
+    cache: { kind: "memory", entriesMax: 1000 },
+    logLevel: "info",
+  });
+});
+
+describe("precedence", () => {
+  const file = inFile({ port: 1003 });
+  const environment = { BAZAAR_PORT: "1002" };
+  const flags = { port: "1001" };
+  const port = (sources: Partial<Sources>) => resolved(sources).frontends[0]?.port;
+
+  test("a flag is not overruled by the environment or a file", () => {
+    expect(port({ flags, environment, file })).toBe(1001);
+  });
+  test("the environment is not overruled by a file", () => {
+    expect(port({ environment, file })).toBe(1002);
+  });
+  test("a file is not overruled by a default", () => {
+    expect(port({ file })).toBe(1003);
+  });
+  test("an empty variable is not taken for a value", () => {
+    expect(port({ environment: { BAZAAR_PORT: "" }, file })).toBe(1003);
+  });
+});
+
+test("every option of the command line is also read from the environment and from a file", () => {
+  const values = {
+    data: "/d",
+    host: "10.0.0.9",
+    port: "8100",
+    frontends: "2",
+    "catalog-port": "9200",
+    catalogs: "2",
+    replicas: "9101,9102,9103",
+    stocks: "/s.csv",
+    cache: "redis://127.0.0.1:6379",
+    "redis-maxmemory": "10mb",
+    "redis-maxmemory-policy": "volatile-ttl",
+    "log-level": "debug",
+  };
+  const fromFlags = resolved({ flags: values });
+  const environment = Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      `BAZAAR_${name.replaceAll("-", "_").toUpperCase()}`,
+      value,
+    ]),
+  );
+  expect(fromFlags.frontends).toEqual([
+    { name: "frontend", host: "10.0.0.9", port: 8100 },
+    { name: "frontend-8101", host: "10.0.0.9", port: 8101 },
+  ]);
+  expect(fromFlags.catalogs.map((catalog) => catalog.name)).toEqual(["catalog", "catalog-9201"]);
+  expect(fromFlags.cache).toEqual({
+    kind: "redis",
+    url: "redis://127.0.0.1:6379",
+    maxmemory: "10mb",
+    maxmemoryPolicy: "volatile-ttl",
+  });
+  expect(resolved({ environment })).toEqual(fromFlags);
+  expect(resolved({ file: inFile(values) })).toEqual(fromFlags);
+  expect(resolved({ file: inFile({ ...values, port: 8100, frontends: 2 }) })).toEqual(fromFlags);
+});
+
+describe("files for many hosts", () => {
+  const many = {
+    frontends: [{ host: "10.0.0.1", port: 8000 }, "10.0.0.2:8001"],
+    catalogs: [{ port: 9096 }],
+    replicas: ["10.0.0.1:9090", { host: "10.0.0.2", port: 9092 }, "[fd00::3]:9094"],
+    host: "10.0.0.7",
+  };
+
+  test("each role's address is kept, and the file's host fills in what is left out", () => {
+    const config = resolved({ file: inFile(many) });
+    expect(config.frontends.map((each) => `${each.name} ${each.host}:${each.port}`)).toEqual([
+      "frontend 10.0.0.1:8000",
+      "frontend-8001 10.0.0.2:8001",
+    ]);
+    expect(config.catalogs[0]?.host).toBe("10.0.0.7");
+    expect(config.replicas.map((each) => each.host)).toEqual(["10.0.0.1", "10.0.0.2", "fd00::3"]);
+    expect(config.replicas.map((each) => each.id)).toEqual([9090, 9092, 9094]);
+  });
+  test("a flag can't half-overrule a list of addresses", () => {
+    expect(line({ file: inFile(many), flags: { port: "8080" } })).toBe(
+      '--port does not go with the list of addresses that is "frontends" in bazaar.json: change it there',
+    );
+    expect(line({ file: inFile(many), environment: { BAZAAR_HOST: "::1" } })).toContain(
+      "BAZAAR_HOST does not go with",
+    );
+  });
+  test("a flag of the same name replaces the list as a whole", () => {
+    const config = resolved({ file: inFile(many), flags: { replicas: "7001" } });
+    expect(config.replicas).toEqual([
+      { name: "order-7001", id: 7001, host: "10.0.0.7", port: 7001 },
+    ]);
+  });
+  test("a relative path in a file does not depend on where the command was typed", () => {
+    const file = inFile({ data: "state", stocks: "../first.csv" });
+    expect(resolved({ file }).data).toBe("/etc/bazaar/state");
+    expect(resolved({ file }).stocks).toBe("/etc/first.csv");
+    expect(resolved({ file, flags: { data: "state" } }).data).toBe("/home/me/state");
+  });
+  test("names in camel case are not refused", () => {
+    expect(resolved({ file: inFile({ catalogPort: 9300 }) }).catalogs[0]?.port).toBe(9300);
+  });
+});
+
+describe("cache", () => {
+  test("--no-cache, its variable and the file's false all switch the cache off", () => {
+    const none = { kind: "none" };
+    expect(resolved({ flags: { cache: false } }).cache).toEqual(none);
+    expect(resolved({ environment: { BAZAAR_NO_CACHE: "1" } }).cache).toEqual(none);
+    expect(resolved({ environment: { BAZAAR_CACHE: "none" } }).cache).toEqual(none);
+    expect(resolved({ file: inFile({ cache: false }) }).cache).toEqual(none);
+    expect(resolved({ environment: { BAZAAR_NO_CACHE: "0" } }).cache.kind).toBe("memory");
+  });
+  test("a size that another kind of cache would ignore is refused, unless it was overruled", () => {
+    const redis = "redis://h:1";
+    expect(line({ flags: { cache: redis, "cache-size": "5" } })).toBe(
+      "--cache-size goes with --cache memory only: leave one of them out",
+    );
+    expect(line({ flags: { "redis-maxmemory": "5" } })).toContain("redis://HOST:PORT only");
+    const file = inFile({ "cache-size": 5 });
+    expect(resolved({ file, flags: { cache: redis } }).cache.kind).toBe("redis");
+    expect(resolved({ file }).cache).toEqual({ kind: "memory", entriesMax: 5 });
+  });
+});
+
+test.each<[string, Partial<Sources>, string]>([
+  [
+    "a port that is no number",
+    { flags: { port: "http" } },
+    '--port must be a port, a whole number from 1 to 65535, not "http"',
+  ],
+  [
+    "port 0",
+    { environment: { BAZAAR_CATALOG_PORT: "0" } },
+    'BAZAAR_CATALOG_PORT must be a port, a whole number from 1 to 65535, not "0"',
+  ],
+  [
+    "a wrong kind of value in a file",
+    { file: inFile({ "log-level": 3 }) },
+    '"log-level" in bazaar.json must be one of trace, debug, info, warn, error, fatal, silent, not 3',
+  ],
+  [
+    "an option that isn't one",
+    { file: inFile({ prot: 1 }) },
+    'bazaar.json names "prot", which is no option; there are data, host, port,',
+  ],
+  ["a file that is no object", { file: inFile([1]) }, "bazaar.json must hold a JSON object"],
+  [
+    "replicas that are no ports",
+    { flags: { replicas: "9090;9092" } },
+    '--replicas must be ports with commas between, like 9090,9092,9094, not "9090;9092"',
+  ],
+  ["no replicas", { flags: { replicas: "" } }, "--replicas must be ports"],
+  [
+    "a replica twice",
+    { flags: { replicas: "9090,9090" } },
+    "port 9090 is given twice, to order-9090: give each its own",
+  ],
+  [
+    "more replicas than the protocol was made for",
+    { flags: { replicas: "1,2,3,4,5,6,7,8,9,10" } },
+    "at most 9 replicas, not 10",
+  ],
+  [
+    "two roles on one port",
+    { flags: { port: "9096" } },
+    "port 9096 is given to both frontend and catalog: give each its own",
+  ],
+  [
+    "a front end counted up into a replica",
+    { flags: { port: "9089", frontends: "2" } },
+    "port 9090 is given to both frontend-9090 and order-9090",
+  ],
+  [
+    "two catalogs of one name on two hosts",
+    { file: inFile({ catalogs: ["a:9096", "b:9096"] }) },
+    "port 9096 is given twice, to catalog-9096",
+  ],
+  ["a front end past the last port", { flags: { port: "65535", frontends: "2" } }, "go past 65535"],
+  ["a cache that isn't one", { flags: { cache: "disk" } }, "--cache must be memory, none or redis"],
+])("%s is one line that says what to do", (_, sources, expected) => {
+  expect(line(sources)).toContain(expected);
+  expect(line(sources)).not.toContain("\n");
+});
+
+test("a role started with the same options resolves to the same configuration", () => {
+  const parse = (args: readonly string[]) => {
+    const command = addClusterOptions(new Command("up"));
+    command.parse([...args], { from: "user" });
+    return givenFlags(command);
+  };
+  const flags = parse(["--data=-odd dir", "--port", "8100", "--catalogs", "2", "--no-cache"]);
+  expect(flags).toEqual({ data: "-odd dir", port: "8100", catalogs: "2", cache: false });
+  expect(parse(flagArguments(flags))).toEqual(flags);
+  expect(parse([])).toEqual({});
+  expect(parse(["--no-cache", "--cache", "memory"])).toEqual({ cache: "memory" });
+});
