@@ -1,0 +1,109 @@
+// The market at one replica's newest state: what the leader decides on.
+//
+//   M2. Stock = listed − bought + sold + adjusted, never negative.
+//   M3. Numbers have no gaps; a request id has one outcome.
+//
+// Stocks are all in memory. Orders and request ids grow forever, so only those
+// that the durable tables don't hold yet are kept here; older request ids are
+// looked up in the tables, which the constructor is given. A leader that was
+// deposed throws its state away and makes a new one from the tables: there is
+// no undo.
+
+import { invariant } from "../invariant.ts";
+import { recordedRequest } from "./content.ts";
+import { StockBook } from "./stock-book.ts";
+import { MarketTail } from "./tail.ts";
+import type { Command, MarketReader, Order, RecordedRequest, Stock } from "./types.ts";
+
+/** The durable tables, as far as the state reads them. */
+export interface OlderRequests {
+  /** What was recorded under this request id up to the position that was released. */
+  request(requestId: string): RecordedRequest | undefined;
+}
+
+/** The market at the position that the tables stand at. */
+export interface MarketStart {
+  readonly stocks: Iterable<Stock>;
+  /** Number of the newest order in the tables; 0 before the first. */
+  readonly lastNumber: number;
+  readonly older: OlderRequests;
+}
+
+export class MarketState implements MarketReader {
+  readonly #stocks: StockBook;
+  readonly #tail = new MarketTail();
+  readonly #older: OlderRequests;
+  #lastNumber: number;
+
+  constructor(start: MarketStart) {
+    this.#stocks = new StockBook(start.stocks);
+    this.#lastNumber = start.lastNumber;
+    this.#older = start.older;
+  }
+
+  get lastNumber(): number {
+    return this.#lastNumber;
+  }
+
+  /** Commands held in memory, because releaseThrough() hasn't yet said that the tables hold them. */
+  get tailSize(): number {
+    return this.#tail.size;
+  }
+
+  stock(name: string): Stock | undefined {
+    return this.#stocks.get(name);
+  }
+
+  /** All stocks, ascending by name. */
+  stocks(): Stock[] {
+    return this.#stocks.sorted();
+  }
+
+  request(requestId: string): RecordedRequest | undefined {
+    const command = this.#tail.request(requestId);
+    return command === undefined ? this.#older.request(requestId) : recordedRequest(command);
+  }
+
+  /** An order that the tables may not hold yet; undefined when it isn't in the tail. */
+  order(number: number): Order | undefined {
+    return this.#tail.order(number);
+  }
+
+  /** Orders of the tail with a number above `after`, ascending, at most `limit`. */
+  orders(after: number, limit: number): Order[] {
+    return this.#tail.orders(after, limit);
+  }
+
+  /**
+   * Does what decided commands say. `position` is that of the journal entry
+   * which holds them, or will; several calls may name the same one, none an
+   * earlier one. Throws InvariantViolation for commands that were not decided
+   * on this state.
+   */
+  apply(position: number, commands: readonly Command[]): void {
+    for (const command of commands) {
+      if (command.kind === "order") {
+        const { number } = command;
+        // M3
+        invariant(number === this.#lastNumber + 1, "numbers have no gaps", {
+          position,
+          number,
+          lastNumber: this.#lastNumber,
+        });
+        invariant(
+          Number.isSafeInteger(command.quantity) && command.quantity > 0,
+          "a trade moves a positive quantity",
+          { position, number, quantity: command.quantity },
+        );
+        this.#lastNumber = number;
+      }
+      this.#stocks.apply(command); // M2
+      this.#tail.add(position, command);
+    }
+  }
+
+  /** Forgets the orders and request ids recorded at `position` or before: the tables hold them now. */
+  releaseThrough(position: number): void {
+    this.#tail.releaseThrough(position);
+  }
+}
