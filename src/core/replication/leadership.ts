@@ -1,0 +1,210 @@
+// A leader's reign: it appends, counts, and knows when a quorum still follows.
+//
+//   L1. It decides and answers nothing before its `reign` entry is committed:
+//       only then is everything older committed, and delivered.
+//   L2. Committed is what a quorum holds, the leader's own durable journal
+//       among it, and only from the reign on: an older epoch's entry on a
+//       majority can still be replaced (Raft §5.4.2).
+//   L3. A round is confirmed when a quorum acknowledged that round or a later
+//       one; so whoever asked before it began knows that nobody else led then
+//       (Raft §6.4, read index).
+
+import { invariant } from "../invariant.ts";
+import type { ReplicaContext } from "./context.ts";
+import { FollowerProgress } from "./follower-progress.ts";
+import {
+  HEARTBEAT_MS,
+  REIGN_MS,
+  UNCOMMITTED_ENTRIES_MAX,
+  UNCONFIRMED_HEARTBEATS_MAX,
+} from "./limits.ts";
+import type { Entry, EntryBody, Envelope, Message, ReplicaId } from "./types.ts";
+
+interface WaitingConfirmation {
+  readonly token: number;
+  readonly round: number;
+}
+
+export class Leadership {
+  readonly kind = "leading";
+  readonly epoch: number;
+  /** L1: true once the reign is committed. */
+  opened = false;
+  readonly #context: ReplicaContext;
+  readonly #reignPosition: number;
+  readonly #startedAt: number;
+  readonly #followers = new Map<ReplicaId, FollowerProgress>();
+  /** The newest round begun. */
+  #round = 0;
+  /** The newest round that a quorum confirmed. */
+  #confirmedRound = 0;
+  #heartbeatAt = Number.NEGATIVE_INFINITY;
+  #heartbeatRound = 0;
+  #unconfirmedHeartbeats = 0;
+  #waiting: WaitingConfirmation[] = [];
+
+  constructor(context: ReplicaContext, epoch: number) {
+    invariant(
+      context.hardState.promise.epoch === epoch && context.hardState.promise.nominee === context.id,
+      "a leader has promised itself its epoch",
+      { epoch, promise: context.hardState.promise },
+    ); // R3
+    this.#context = context;
+    this.epoch = epoch;
+    this.#startedAt = context.now;
+    const { last } = context.log;
+    for (const peer of context.peers) {
+      this.#followers.set(peer, new FollowerProgress(context, peer, last.position));
+    }
+    this.#append([{ kind: "reign", leader: context.id }]);
+    this.#reignPosition = context.log.last.position;
+    this.#beginRound();
+  }
+
+  /** How many entries are appended and not yet committed. */
+  get uncommitted(): number {
+    return this.#context.log.last.position - this.#context.commit;
+  }
+
+  #append(bodies: readonly EntryBody[]): void {
+    const { position } = this.#context.log.last;
+    const at = this.#context.wallMs;
+    const entries = bodies.map(
+      (body, index): Entry => ({ position: position + 1 + index, epoch: this.epoch, at, body }),
+    );
+    this.#context.append(entries);
+  }
+
+  propose(commands: readonly Uint8Array[], confirm: number | null): void {
+    invariant(this.opened, "a leader decides only once its reign is committed", {
+      epoch: this.epoch,
+    }); // L1
+    invariant(
+      this.uncommitted + commands.length <= 2 * UNCOMMITTED_ENTRIES_MAX,
+      "the uncommitted tail is bounded",
+      {
+        uncommitted: this.uncommitted,
+      },
+    );
+    if (commands.length > 0) {
+      // The followers get the entries before our own write blocks: all disks work in parallel.
+      this.#append(commands.map((bytes) => ({ kind: "command", bytes })));
+    }
+    this.#beginRound();
+    if (confirm !== null) this.#waiting.push({ token: confirm, round: this.#round });
+    this.#countRounds();
+  }
+
+  #beginRound(): void {
+    this.#round += 1;
+    for (const follower of this.#followers.values()) follower.sendRound(this.epoch, this.#round);
+  }
+
+  /** Returns false when it must step down. */
+  tick(): boolean {
+    const { now } = this.#context;
+    if (!this.opened && now - this.#startedAt > REIGN_MS) return false;
+    if (now - this.#heartbeatAt < HEARTBEAT_MS) return true;
+    // Judged by the previous heartbeat: the answers to it had a whole one to come.
+    if (this.#confirmedRound < this.#heartbeatRound) this.#unconfirmedHeartbeats += 1;
+    else this.#unconfirmedHeartbeats = 0;
+    if (this.#unconfirmedHeartbeats >= UNCONFIRMED_HEARTBEATS_MAX) return false;
+    this.#heartbeatAt = now;
+    this.#beginRound();
+    this.#heartbeatRound = this.#round;
+    this.#countRounds();
+    return true;
+  }
+
+  connected(peer: ReplicaId): void {
+    this.#followers.get(peer)?.probe();
+    this.#followers.get(peer)?.sendRound(this.epoch, this.#round);
+  }
+
+  disconnected(peer: ReplicaId): void {
+    this.#followers.get(peer)?.probe();
+  }
+
+  /** An answer to an append of this reign. */
+  acknowledged(envelope: Envelope, ack: Extract<Message, { kind: "ack" }>): void {
+    const follower = this.#followers.get(envelope.from);
+    if (!follower || ack.epoch !== this.epoch) return;
+    invariant(ack.round <= this.#round, "nobody acknowledges a round that wasn't begun", {
+      ack: ack.round,
+      round: this.#round,
+    });
+    if (!follower.hear(envelope.incarnation)) return;
+    this.#admit(envelope);
+    const advanced = follower.acknowledge(ack);
+    if (advanced)
+      this.#context.emit({ kind: "replicated", peer: envelope.from, position: follower.match });
+    this.#count();
+    follower.sendMore(this.epoch, this.#round);
+  }
+
+  /** A replacement is admitted once: the entry itself says so from then on. */
+  #admit(envelope: Envelope): void {
+    const { from, incarnation } = envelope;
+    if (!this.opened || incarnation <= this.#context.admissions.of(from).incarnation) return;
+    this.#append([{ kind: "admit", replica: from, incarnation }]);
+    this.#context.emit({ kind: "admitted", replica: from, incarnation });
+    this.#beginRound();
+  }
+
+  /** Something became durable here, or was acknowledged. */
+  #count(): void {
+    this.#countEntries();
+    this.#countRounds();
+  }
+
+  /** Our own writes are durable. */
+  persisted(): void {
+    this.#countEntries();
+  }
+
+  /** The highest value that a quorum has reached, ourselves with `own` among it. */
+  #quorumHas(own: number, of: (follower: FollowerProgress) => number): number {
+    const { admissions, commit, quorum } = this.#context;
+    const others: number[] = [];
+    for (const follower of this.#followers.values()) {
+      if (admissions.counts(follower.peer, follower.incarnation, commit)) others.push(of(follower));
+    }
+    if (quorum === 1) return own;
+    others.sort((a, b) => b - a);
+    return Math.min(own, others[quorum - 2] ?? 0);
+  }
+
+  #countEntries(): void {
+    const context = this.#context;
+    const position = this.#quorumHas(context.log.durable, (follower) => follower.match);
+    if (position < this.#reignPosition || position <= context.commit) return; // L2
+    context.learnCommit(position);
+    if (!this.opened) {
+      this.opened = true;
+      context.emit({ kind: "leading", epoch: this.epoch });
+    }
+    // An admission may just have been committed: its replica counts from now on.
+    this.#countEntries();
+  }
+
+  #countRounds(): void {
+    const confirmed = this.#quorumHas(this.#round, (follower) => follower.round);
+    if (confirmed <= this.#confirmedRound) return;
+    this.#confirmedRound = confirmed;
+    let settled = 0;
+    for (const { token, round } of this.#waiting) {
+      if (round > confirmed) break;
+      settled += 1;
+      this.#context.emit({ kind: "confirmed", token, leads: true }); // L3
+    }
+    if (settled > 0) this.#waiting = this.#waiting.slice(settled);
+  }
+
+  /** The reign ends; whoever waits for a confirmation gets a no. */
+  end(): void {
+    for (const { token } of this.#waiting)
+      this.#context.emit({ kind: "confirmed", token, leads: false });
+    this.#waiting = [];
+    if (this.opened) this.#context.emit({ kind: "deposed" });
+  }
+}

@@ -1,0 +1,45 @@
+// Every limit and time-out of the replication protocol, with its reason.
+// Times are milliseconds of the monotonic clock that step() is given.
+
+/** A leader begins a round at least this often. Short enough that three of them are no pause a client notices. */
+export const HEARTBEAT_MS = 50;
+
+/** A follower takes its leader for gone after this long without an append: eight heartbeats, so that a slow fsync of the leader is no election. */
+export const LEADER_SILENCE_MS = 400;
+
+/** After a promise, a replica is unwilling towards other nominees for three heartbeats: time for the first to win. */
+export const PROMISE_REST_MS = 3 * HEARTBEAT_MS;
+
+/** A leader steps down once this many heartbeat rounds in a row went unconfirmed by a quorum. Counted in rounds, not in time: a leader whose own loop stalled has begun none. */
+export const UNCONFIRMED_HEARTBEATS_MAX = 8;
+
+/** Answers to a canvass take one round trip; what hasn't answered by then isn't counted on. */
+export const CANVASS_MS = 150;
+
+/** A promise takes a round trip and an fsync on either side; a slow disk gets this long. */
+export const PREPARE_MS = 1_000;
+
+/** A fetch must bring something at least this often, or the nominee gives up. */
+export const FETCH_PROGRESS_MS = 1_000;
+
+/** From winning the promises to the reign being committed. */
+export const REIGN_MS = 1_000;
+
+/** Entries in one append or fetch: bounds the message and the turn it costs. At least one entry always travels. */
+export const MESSAGE_BYTES_MAX = 1 << 20;
+
+/** Entries sent to one follower and not yet acknowledged; beyond, it gets heartbeats only. */
+export const IN_FLIGHT_BYTES_MAX = 4 << 20;
+
+/** A probe with entries is repeated after this long without an answer; empty ones go out with every heartbeat. */
+export const PROBE_AGAIN_MS = 500;
+
+/** Newest entries kept in memory, so that a follower slightly behind costs no read. */
+export const RECENT_ENTRIES_MAX = 1_024;
+export const RECENT_BYTES_MAX = 4 << 20;
+
+/** Entries a leader may have uncommitted; beyond, append refuses and the role answers "busy". */
+export const UNCOMMITTED_ENTRIES_MAX = 4_096;
+
+/** How far one answer sends a leader or nominee back at most; tails that differ are no longer than what may be uncommitted. */
+export const GO_BACK_ENTRIES_MAX = 2 * UNCOMMITTED_ENTRIES_MAX;
