@@ -1,0 +1,252 @@
+// Against a real server on loopback that answers by a script, step by step.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, expect, test, vi } from "vitest";
+import { BazaarClient, type BazaarClientOptions } from "./client.ts";
+import { BazaarError } from "./errors.ts";
+
+type Step = (request: Asked, response: ServerResponse) => void;
+interface Asked {
+  readonly method: string;
+  readonly url: string;
+  readonly key: string | undefined;
+  readonly body: string;
+}
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+/** A server that answers its nth request with the nth step, and the last one from then on. */
+async function scripted(...steps: Step[]): Promise<{ url: string; asked: Asked[] }> {
+  const asked: Asked[] = [];
+  const server = createServer((request: IncomingMessage, response) => {
+    let body = "";
+    request.on("data", (chunk) => {
+      body += String(chunk);
+    });
+    request.on("end", () => {
+      const question = {
+        method: request.method ?? "",
+        url: request.url ?? "",
+        key: request.headers["idempotency-key"]?.toString(),
+        body,
+      };
+      asked.push(question);
+      steps[Math.min(asked.length, steps.length) - 1]?.(question, response);
+    });
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+const answer =
+  (status: number, body: unknown, headers: Record<string, string> = {}): Step =>
+  (_, response) => {
+    response.writeHead(status, headers).end(typeof body === "string" ? body : JSON.stringify(body));
+  };
+const data = (value: unknown) => answer(200, { data: value });
+const error = (code: number, message: string, headers?: Record<string, string>) =>
+  answer(code, { error: { code, message } }, headers);
+const silence: Step = () => {};
+const cut: Step = (_, response) => response.destroy();
+const halfAnAnswer: Step = (_, response) => {
+  response.writeHead(200, { "content-length": "1000" });
+  response.write('{"data":', () => response.destroy());
+};
+
+const FISH = { name: "FishCo", price: 17.99, quantity: 600 };
+const client = (url: string, options: Partial<BazaarClientOptions> = {}) =>
+  new BazaarClient({ url, timeoutMs: 5_000, random: () => 0, ...options });
+const failure = async (call: Promise<unknown>): Promise<BazaarError> => {
+  const reason: unknown = await call.then(
+    () => new Error("it succeeded"),
+    (rejected: unknown) => rejected,
+  );
+  if (!(reason instanceof BazaarError)) throw reason;
+  return reason;
+};
+
+test("answers are not handed on in another shape than the bazaar's", async () => {
+  const { url, asked } = await scripted(
+    data(FISH),
+    data([FISH]),
+    data({ number: 7, name: "FishCo", type: "buy", quantity: 1 }),
+    answer(200, { data: [], next: null }),
+    data({ transaction_number: 8 }),
+  );
+  const bazaar = client(`${url}/`);
+  expect(await bazaar.lookup("FishCo")).toEqual(FISH);
+  expect(await bazaar.stocks()).toEqual([FISH]);
+  expect(await bazaar.order(7)).toMatchObject({ number: 7, type: "buy" });
+  expect(await bazaar.orders({ after: 7, limit: 3 })).toEqual({ orders: [], next: null });
+  expect(await bazaar.trade({ name: "FishCo", type: "buy", quantity: 1, key: "k" })).toEqual({
+    number: 8,
+    key: "k",
+    attempts: 1,
+  });
+  expect(asked.map(({ method, url }) => `${method} ${url}`)).toEqual([
+    "GET /stocks/FishCo",
+    "GET /stocks",
+    "GET /orders/7",
+    "GET /orders?after=7&limit=3",
+    "POST /orders",
+  ]);
+  expect(JSON.parse(asked[4]?.body ?? "")).toEqual({ name: "FishCo", quantity: 1, type: "buy" });
+});
+
+test("a trade is not made twice: every attempt carries the same key", async () => {
+  const { url, asked } = await scripted(
+    cut,
+    error(503, "no leader"),
+    halfAnAnswer,
+    answer(502, "<html>"),
+    data({ transaction_number: 1 }),
+  );
+  const done = await client(url).trade({ name: "FishCo", type: "sell", quantity: 2 });
+  expect(done).toMatchObject({ number: 1, attempts: 5 });
+  expect(done.key).toMatch(/^[0-9a-f]{32}$/);
+  expect(new Set(asked.map((question) => question.key))).toEqual(new Set([done.key]));
+  expect(new Set(asked.map((question) => question.body)).size).toBe(1);
+});
+
+test("two trades don't share a key by accident", async () => {
+  const { url, asked } = await scripted(data({ transaction_number: 1 }));
+  const bazaar = client(url);
+  await bazaar.trade({ name: "FishCo", type: "buy", quantity: 1 });
+  await bazaar.trade({ name: "FishCo", type: "buy", quantity: 1 });
+  expect(asked[0]?.key).not.toBe(asked[1]?.key);
+});
+
+test.each([
+  [400, "Bad request. Ash stock not found in db"],
+  [404, "Invalid request url"],
+  [422, "this key was used for another trade"],
+  [500, "Insufficient volume for GameStart stock"],
+])("a refusal with status %i is not asked again", async (status, message) => {
+  const { url, asked } = await scripted(error(status, message));
+  const call = client(url).trade({ name: "Ash", type: "buy", quantity: 1, key: "k" });
+  expect(await failure(call)).toMatchObject({ kind: "refused", status, message, key: "k" });
+  expect(asked.length).toBe(1);
+});
+
+test("a failure with the status of a refusal is asked again", async () => {
+  const { url } = await scripted(error(500, "out of order"), data(FISH));
+  expect(await client(url).lookup("FishCo")).toEqual(FISH);
+});
+
+test("a client doesn't return sooner than Retry-After says", async () => {
+  const { url, asked } = await scripted(error(503, "busy", { "Retry-After": "1" }), data(FISH));
+  const started = performance.now();
+  await client(url).lookup("FishCo");
+  // Timers may fire up to a millisecond early.
+  expect(performance.now() - started).toBeGreaterThanOrEqual(998);
+  expect(asked.length).toBe(2);
+});
+
+test("a Retry-After past the time-out is told now, not slept through", async () => {
+  const { url, asked } = await scripted(error(503, "no quorum", { "Retry-After": "60" }));
+  const started = performance.now();
+  const call = client(url).trade({ name: "FishCo", type: "buy", quantity: 1, key: "mine" });
+  expect(await failure(call)).toMatchObject({
+    kind: "unavailable",
+    status: 503,
+    message: "no quorum",
+    key: "mine",
+    attempts: 1,
+  });
+  expect(performance.now() - started).toBeLessThan(4_000);
+  expect(asked.length).toBe(1);
+});
+
+test("a server that never answers can't hold a call past its time-out", async () => {
+  const { url } = await scripted(silence);
+  const reason = await failure(client(url).lookup("FishCo", { timeoutMs: 50 }));
+  expect(reason).toMatchObject({ kind: "unavailable", status: null, message: "no answer in time" });
+});
+
+test("one lost answer doesn't cost the whole call", async () => {
+  const { url, asked } = await scripted(silence, data(FISH));
+  expect(await client(url, { attemptTimeoutMs: 50 }).lookup("FishCo")).toEqual(FISH);
+  expect(asked.length).toBe(2);
+});
+
+test("a front end that isn't there yet is waited for, and named when it doesn't come", async () => {
+  const { url } = await scripted(silence);
+  const gone = servers[0];
+  gone?.closeAllConnections();
+  await new Promise((resolve) => gone?.close(resolve));
+  const reason = await failure(client(url).lookup("FishCo", { timeoutMs: 60 }));
+  expect(reason.kind).toBe("unavailable");
+  expect(reason.message).toContain("ECONNREFUSED");
+  expect(reason.attempts).toBeGreaterThan(1);
+});
+
+test("a caller's abort ends a call that waits for an answer, with the key to ask again", async () => {
+  const { url, asked } = await scripted(silence);
+  const controller = new AbortController();
+  const trade = { name: "FishCo", type: "buy", quantity: 1, key: "k" } as const;
+  const call = failure(client(url).trade(trade, { signal: controller.signal }));
+  await vi.waitUntil(() => asked.length === 1);
+  controller.abort();
+  expect(await call).toMatchObject({ kind: "aborted", key: "k", attempts: 1 });
+});
+
+test("a caller's abort ends a call that waits to ask again", async () => {
+  const { url, asked } = await scripted(error(503, "busy", { "Retry-After": "3" }));
+  const controller = new AbortController();
+  const call = failure(client(url).lookup("FishCo", { signal: controller.signal }));
+  await vi.waitUntil(() => asked.length === 1);
+  controller.abort("enough");
+  expect(await call).toMatchObject({ kind: "aborted", cause: "enough" });
+});
+
+test("an aborted signal asks nothing", async () => {
+  const { url, asked } = await scripted(data(FISH));
+  const reason = await failure(client(url).lookup("FishCo", { signal: AbortSignal.abort() }));
+  expect(reason).toMatchObject({ kind: "aborted", attempts: 0 });
+  expect(asked.length).toBe(0);
+});
+
+test.each<[string, Step]>([
+  ["a page of another server", answer(200, "<html>hello</html>")],
+  ["an error of another server", answer(404, "not here")],
+  ["an answer without its fields", data({ name: "FishCo" })],
+])("%s is not taken for the bazaar's", async (_, step) => {
+  const { url, asked } = await scripted(step);
+  expect((await failure(client(url).lookup("FishCo"))).kind).toBe("misunderstood");
+  expect(asked.length).toBe(1);
+});
+
+test("all orders are read, page after page, each once", async () => {
+  const order = (number: number) => ({ number, name: "FishCo", type: "sell", quantity: 1 });
+  const { url, asked } = await scripted(
+    answer(200, { data: [order(1), order(2)], next: 2 }),
+    answer(200, { data: [order(3)], next: null }),
+  );
+  const numbers: number[] = [];
+  for await (const each of client(url).allOrders()) numbers.push(each.number);
+  expect(numbers).toEqual([1, 2, 3]);
+  expect(asked.map((question) => question.url)).toEqual([
+    "/orders?after=0&limit=1000",
+    "/orders?after=2&limit=1000",
+  ]);
+});
+
+test("a name is sent as it is, whatever it holds", async () => {
+  const { url, asked } = await scripted(error(404, "Invalid request url"));
+  await failure(client(url).lookup("../orders?é\ud800"));
+  expect(asked[0]?.url).toBe("/stocks/..%2Forders%3F%C3%A9%EF%BF%BD");
+});
+
+test("misuse throws at construction", () => {
+  expect(() => new BazaarClient({ url: "nonsense" })).toThrow(TypeError);
+  expect(() => new BazaarClient({ url: "ftp://127.0.0.1" })).toThrow(TypeError);
+  expect(() => new BazaarClient({ url: "http://h", timeoutMs: 0 })).toThrow(RangeError);
+});
