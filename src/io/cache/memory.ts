@@ -1,0 +1,73 @@
+// Copies in this process: the least recently used goes first when there are
+// too many, each goes after ten minutes.
+
+import { LRUCache } from "lru-cache";
+import { COPY_TTL_MS, type CopyStats, type StockCopies, type StockCopy } from "./types.ts";
+
+export interface MemoryCopiesOptions {
+  /** How many copies are kept at most; at least 1. */
+  readonly entriesMax: number;
+  /** How long each is kept, milliseconds; 600,000 unless told. */
+  readonly ttlMs?: number;
+  /** A clock that never goes back, milliseconds; the process's unless told. */
+  readonly now?: () => number;
+}
+
+/** Makes an empty store. Throws when `entriesMax` is no positive whole number. */
+export function memoryCopies(options: MemoryCopiesOptions): StockCopies {
+  return new MemoryCopies(options);
+}
+
+class MemoryCopies implements StockCopies {
+  readonly kind = "memory";
+  readonly #copies: LRUCache<string, StockCopy>;
+  #hits = 0;
+  #misses = 0;
+  #evictions = 0;
+  #invalidations = 0;
+
+  constructor(options: MemoryCopiesOptions) {
+    this.#copies = new LRUCache<string, StockCopy>({
+      max: options.entriesMax,
+      ttl: options.ttlMs ?? COPY_TTL_MS,
+      dispose: (_copy, _name, reason) => {
+        if (reason === "evict") this.#evictions++;
+      },
+      ...(options.now && { perf: { now: options.now }, ttlResolution: 0 }),
+    });
+  }
+
+  get(name: string): StockCopy | undefined {
+    const copy = this.#copies.get(name);
+    if (copy === undefined) this.#misses++;
+    else this.#hits++;
+    return copy;
+  }
+
+  put(name: string, copy: StockCopy): void {
+    this.#copies.set(name, copy);
+  }
+
+  drop(names: readonly string[]): void {
+    this.#invalidations += names.length;
+    for (const name of names) this.#copies.delete(name);
+  }
+
+  clear(): void {
+    this.#copies.clear();
+  }
+
+  stats(): CopyStats {
+    return {
+      size: this.#copies.size,
+      hits: this.#hits,
+      misses: this.#misses,
+      evictions: this.#evictions,
+      invalidations: this.#invalidations,
+    };
+  }
+
+  close(): void {
+    this.#copies.clear();
+  }
+}

@@ -1,0 +1,62 @@
+// Where a front end keeps its copies of stocks: one interface, in memory or in
+// Redis. A store knows nothing of when a copy is fresh (core/coherence does);
+// it promises only that what was dropped or cleared doesn't come back:
+//
+//   K1. After drop(names) or clear(), a get() that is called later finds no
+//       copy that was put before.
+//   K2. Nothing here rejects or throws, and nothing takes longer than the
+//       store's own short limit: a store that fails is a store without copies.
+
+/** How long a copy is kept at most, milliseconds. */
+export const COPY_TTL_MS = 600_000;
+
+/** One stock as it was answered. */
+export interface StockCopy {
+  /** The body of the answer, ready to be sent. */
+  readonly body: string;
+  /** The journal position that it is true at. */
+  readonly position: number;
+}
+
+/** What a store did since it was made. Null where the store can't tell. */
+export interface CopyStats {
+  readonly size: number | null;
+  readonly hits: number;
+  readonly misses: number;
+  /** Copies that had to go for others. */
+  readonly evictions: number | null;
+  /** Names that were dropped, whether there was a copy or not. */
+  readonly invalidations: number;
+}
+
+export interface StockCopies {
+  readonly kind: "memory" | "redis" | "none";
+  /** A promise only where the copy is on another machine: a copy in memory costs no turn of the event loop. */
+  get(name: string): StockCopy | undefined | Promise<StockCopy | undefined>;
+  put(name: string, copy: StockCopy): void;
+  drop(names: readonly string[]): void;
+  /** Drops everything, in constant time. */
+  clear(): void;
+  stats(): CopyStats;
+  close(): void;
+}
+
+/** The store of a front end that is told to keep no copies. */
+export function noCopies(): StockCopies {
+  let misses = 0;
+  let invalidations = 0;
+  return {
+    kind: "none",
+    get() {
+      misses++;
+      return undefined;
+    },
+    put() {},
+    drop(names) {
+      invalidations += names.length;
+    },
+    clear() {},
+    stats: () => ({ size: 0, hits: 0, misses, evictions: 0, invalidations }),
+    close() {},
+  };
+}
