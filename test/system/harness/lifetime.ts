@@ -42,7 +42,12 @@ export function useClusters(until: "test" | "file"): Clusters {
     prepare,
     async up(options) {
       const cluster = await prepare(options);
-      await cluster.up();
+      try {
+        await cluster.up();
+      } catch (error) {
+        // Outside a test, in beforeAll, nobody else would print it.
+        throw new Error(`${error}\n${cluster.report()}`, { cause: error });
+      }
       return cluster;
     },
   };

@@ -1,0 +1,35 @@
+// The document's "Part 1: Caching": the log of the front end while a stock is
+// looked up twice, traded, and looked up twice again.
+
+import { expect, test } from "vitest";
+import { useClusters } from "./harness/lifetime.ts";
+import { quantityOf, times, tradeInTurn } from "./harness/load.ts";
+import { findInOrder } from "./harness/logs.ts";
+import { isSeedLine, seedLog } from "./harness/seed.ts";
+
+const clusters = useClusters("test");
+
+test("a lookup misses and fills, the next hits; a trade drops the stock before its answer", async () => {
+  const cluster = await clusters.prepare({
+    stocks: [
+      ["FishCo", 17.99, 518],
+      ["BoarCo", 28.59, 1102],
+    ],
+  });
+  await cluster.startWithout(cluster.replicas[2]);
+  const client = cluster.client();
+
+  expect(await quantityOf(client, "FishCo")).toBe(518);
+  expect(await quantityOf(client, "FishCo")).toBe(518);
+  findInOrder(seedLog("part-1-miss-fill-hit", cluster), cluster.log("frontend"), isSeedLine);
+
+  // The document's trade is order 8.
+  await tradeInTurn(client, times(7, { name: "BoarCo", type: "buy", quantity: 1 }));
+  const before = cluster.log("frontend").length;
+  const [number] = await tradeInTurn(client, [{ name: "FishCo", type: "sell", quantity: 10 }]);
+  expect(number).toBe(8);
+  expect(await quantityOf(client, "FishCo")).toBe(528);
+  expect(await quantityOf(client, "FishCo")).toBe(528);
+  const block = seedLog("part-1-trade-miss-fill-hit", cluster);
+  findInOrder(block, cluster.log("frontend").slice(before), isSeedLine);
+});
