@@ -22,6 +22,8 @@ export class MarketTail {
   readonly #orders = new Map<number, OrderCommand>();
   /** Number of the newest order ever held. */
   #lastNumber = 0;
+  /** Position of the newest command ever held. */
+  #newest = 0;
 
   /** Commands held. */
   get size(): number {
@@ -29,13 +31,16 @@ export class MarketTail {
   }
 
   add(position: number, command: Command): void {
-    const newest = this.#positions.at(-1) ?? 0;
-    invariant(position >= newest, "positions never go back", { position, newest });
+    invariant(position >= this.#newest, "positions never go back", {
+      position,
+      newest: this.#newest,
+    });
     // M3
     invariant(!this.#byRequestId.has(command.requestId), "a request id has one outcome", {
       position,
       requestId: command.requestId,
     });
+    this.#newest = position;
     this.#commands.push(command);
     this.#positions.push(position);
     this.#byRequestId.set(command.requestId, command);
