@@ -1,0 +1,418 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { BACK_OFF_MAX_MS, ENTRIES_BEHIND_MAX, NOMINATE_MS } from "./limits.ts";
+import { Selection } from "./selection.ts";
+import { healthOf, SelectionDriver } from "./test-driver.ts";
+import type { ReplicaHealth, SelectionEvent } from "./types.ts";
+
+const leads = (replica: number, epoch: number) =>
+  healthOf(replica, { leads: true, leader: replica, epoch });
+const follows = (replica: number, leader: number, epoch: number) =>
+  healthOf(replica, { leader, epoch });
+
+/** 9094 leads epoch 1, the others follow, all connected. */
+function settled(options: ConstructorParameters<typeof SelectionDriver>[0] = {}): SelectionDriver {
+  const driver = new SelectionDriver(options);
+  driver.connect(9090, 9092, 9094);
+  driver.answer(leads(9094, 1), follows(9092, 9094, 1), follows(9090, 9094, 1));
+  expect(driver.selection.leader).toBe(9094);
+  driver.effects.length = 0;
+  return driver;
+}
+
+const settledBeats = () => [leads(9094, 1), follows(9092, 9094, 1), follows(9090, 9094, 1)];
+
+describe("at start", () => {
+  test("9092 is nominated because 9094 came up a little later", () => {
+    const driver = new SelectionDriver();
+    driver.connect(9090, 9092);
+    const up: ReplicaHealth[] = [healthOf(9090), healthOf(9092)];
+    driver.answer(...up);
+    driver.pass(1_500, () => up);
+    expect(driver.nominees).toEqual([]);
+    driver.connect(9094);
+    driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));
+    expect(driver.nominees).toEqual([9094]);
+  });
+
+  test("the first nomination waits although all replicas have answered", () => {
+    const driver = new SelectionDriver();
+    driver.connect(9090, 9092, 9094);
+    driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));
+    expect(driver.nominees).toEqual([9094]);
+  });
+
+  test("a replica that never comes up delays the bazaar for more than the start wait", () => {
+    const driver = new SelectionDriver({ startWaitMs: 300 });
+    driver.connect(9090, 9092);
+    while (driver.nominees.length === 0) {
+      driver.answer(healthOf(9090), healthOf(9092));
+      driver.pass(5);
+      expect(driver.nowMs).toBeLessThan(700);
+    }
+    expect(driver.nominees).toEqual([9092]);
+  });
+
+  test("9094 is passed over because its connections weren't all open yet", () => {
+    const driver = new SelectionDriver();
+    driver.connect(9090, 9092, 9094);
+    for (let round = 0; round < 3; round += 1) {
+      driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));
+      driver.nominated(9094, { kind: "lost", reason: "no quorum" });
+      driver.pass(120, () => [healthOf(9090), healthOf(9092), healthOf(9094)]);
+    }
+    expect(new Set(driver.nominees)).toEqual(new Set([9094]));
+  });
+
+  test("an elected leader is ignored because others haven't answered", () => {
+    const driver = new SelectionDriver();
+    driver.connect(9092);
+    driver.answer(leads(9092, 3));
+    expect(driver.selection.leader).toBe(9092);
+  });
+
+  test("a leader lost right after the start waits for the start to end", () => {
+    const driver = settled();
+    driver.disconnect(9094);
+    driver.answer(healthOf(9092, { epoch: 1 }), healthOf(9090, { epoch: 1 }));
+    expect(driver.nominees).toEqual([9092]);
+  });
+});
+
+describe("nominating", () => {
+  const afterStart = () => new SelectionDriver({ startWaitMs: 0 });
+
+  test("a failed nominee ends the round instead of giving the next its turn", () => {
+    const driver = afterStart();
+    driver.connect(9090, 9092, 9094);
+    driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));
+    driver.nominated(9094, { kind: "lost", reason: "no quorum" });
+    driver.nominated(9092, null);
+    expect(driver.nominees).toEqual([9094, 9092, 9090]);
+    driver.nominated(9090, { kind: "leading", epoch: 1 });
+    expect(driver.selection.leader).toBe(9090);
+  });
+
+  test("a nominee that crashes is waited for", () => {
+    const driver = afterStart();
+    driver.connect(9090, 9092, 9094);
+    driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));
+    driver.disconnect(9094);
+    expect(driver.nominees).toEqual([9094, 9092]);
+  });
+
+  test("a nominee that never answers but beats stops the search for good", () => {
+    const driver = afterStart();
+    const beats = () => [healthOf(9090), healthOf(9092), healthOf(9094)];
+    driver.connect(9090, 9092, 9094);
+    driver.answer(...beats());
+    driver.pass(NOMINATE_MS + 100, beats);
+    expect(driver.nominees).toEqual([9094, 9092]);
+  });
+
+  test("a nominee that falls silent is waited for as long as one that works", () => {
+    const driver = afterStart();
+    const beats = () => [healthOf(9090), healthOf(9092)];
+    driver.connect(9090, 9092, 9094);
+    driver.answer(healthOf(9094), ...beats());
+    driver.pass(600, beats);
+    expect(driver.nominees).toEqual([9094, 9092]);
+  });
+
+  test("a replica far behind leads, and everyone waits for it to catch up", () => {
+    const driver = afterStart();
+    driver.connect(9090, 9092, 9094);
+    const far = ENTRIES_BEHIND_MAX + 1;
+    driver.answer(
+      healthOf(9090, { lastPosition: far + 50 }),
+      healthOf(9092, { lastPosition: 50 }),
+      healthOf(9094, { lastPosition: 49 }),
+    );
+    expect(driver.nominees).toEqual([9090]);
+  });
+
+  test("a replica just not too far behind is passed over", () => {
+    const driver = afterStart();
+    driver.connect(9090, 9094);
+    driver.answer(healthOf(9090, { lastPosition: ENTRIES_BEHIND_MAX + 1 }));
+    driver.answer(healthOf(9094, { lastPosition: 1 }));
+    expect(driver.nominees).toEqual([9094]);
+  });
+
+  test("a round waits for a replica that is paused", () => {
+    const driver = settled();
+    driver.pass(300, () => [leads(9094, 1), follows(9090, 9094, 1)]); // 9092 is silent
+    driver.disconnect(9094);
+    driver.answer(healthOf(9090, { epoch: 1 }));
+    expect(driver.nominees).toEqual([9090]);
+  });
+
+  test("rounds without a winner follow each other without pause, or ever more slowly", () => {
+    const driver = afterStart();
+    const beats = () => [healthOf(9092)];
+    driver.connect(9092);
+    const nominatedAtMs: number[] = [];
+    while (driver.nowMs < 20_000) {
+      driver.pass(1, beats);
+      if (driver.take("ask-health").length > 0) driver.answer(healthOf(9092));
+      if (driver.take("nominate").length > 0) {
+        nominatedAtMs.push(driver.nowMs);
+        driver.nominated(9092, { kind: "lost", reason: "no quorum" });
+      }
+    }
+    const gaps = nominatedAtMs.slice(1).map((at, i) => at - (nominatedAtMs[i] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(5);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(BACK_OFF_MAX_MS + 50);
+    expect(gaps.length).toBeGreaterThan(30);
+  });
+
+  test("an answer to a nomination of long ago deposes the present leader", () => {
+    const driver = settled();
+    driver.beat(leads(9092, 5));
+    driver.nominated(9094, { kind: "leading", epoch: 3 });
+    expect(driver.selection.leader).toBe(9092);
+  });
+});
+
+describe("losing the leader", () => {
+  test("a crash is noticed only after the beats have stopped for a while", () => {
+    const driver = settled();
+    driver.disconnect(9094);
+    expect(driver.selection.leader).toBeNull();
+    expect(driver.take("ask-health").map((effect) => effect.replica)).toEqual([9092, 9090]);
+  });
+
+  test("a paused leader with an open connection keeps its clients waiting", () => {
+    const driver = settled();
+    driver.pass(400, () => [follows(9092, 9094, 1), follows(9090, 9094, 1)]);
+    expect(driver.selection.leader).toBe(9094);
+    driver.pass(150, () => [healthOf(9092, { epoch: 1 }), healthOf(9090, { epoch: 1 })]);
+    expect(driver.selection.leader).toBeNull();
+    driver.answer(healthOf(9092, { epoch: 1 }), healthOf(9090, { epoch: 1 }));
+    expect(driver.nominees).toEqual([9092]); // 9094, which doesn't answer, isn't waited for
+  });
+
+  test("a leader that lost its quorum keeps its clients waiting", () => {
+    const driver = settled();
+    driver.beat(healthOf(9094, { epoch: 1 }));
+    expect(driver.selection.leader).toBeNull();
+    expect(driver.log).toEqual(["9094 order leads no more"]);
+  });
+
+  test("a working leader is replaced because a higher id came back", () => {
+    const driver = settled();
+    driver.beat(leads(9092, 2));
+    driver.disconnect(9094);
+    driver.connect(9094);
+    driver.effects.length = 0;
+    driver.pass(5_000, () => [leads(9092, 2), follows(9094, 9092, 2), follows(9090, 9092, 2)]);
+    expect(driver.selection.leader).toBe(9092);
+    expect(driver.effects).toEqual([]);
+  });
+
+  test("followers that haven't noticed the crash yet make the nominee lose", () => {
+    const driver = settled();
+    driver.disconnect(9094);
+    driver.answer(healthOf(9092, { epoch: 1 }), follows(9090, 9094, 1));
+    expect(driver.nominees).toEqual([]);
+    driver.beat(healthOf(9090, { epoch: 1 }));
+    expect(driver.nominees).toEqual([9092]);
+  });
+
+  test("a follower that never notices keeps everyone from nominating", () => {
+    const driver = settled();
+    driver.disconnect(9094);
+    driver.answer(healthOf(9092, { epoch: 1 }), follows(9090, 9094, 1));
+    driver.pass(60, () => [healthOf(9092, { epoch: 1 }), follows(9090, 9094, 1)]);
+    expect(driver.nominees).toEqual([9092]);
+  });
+
+  test("a front end that wakes from a pause deposes the leader whose beats it hasn't read", () => {
+    const driver = settled();
+    driver.pass(200, settledBeats);
+    driver.nowMs += 60_000;
+    driver.step({ kind: "tick" });
+    driver.nowMs += 25;
+    driver.step({ kind: "tick" });
+    expect(driver.effects).toEqual([]);
+    driver.pass(1_000, settledBeats);
+    expect(driver.selection.leader).toBe(9094);
+  });
+
+  test("a front end that woke from a pause never notices that the leader is gone", () => {
+    const driver = settled();
+    driver.nowMs += 60_000;
+    driver.pass(700);
+    expect(driver.selection.leader).toBeNull();
+  });
+
+  test("a front end whose loop is always late never notices that the leader is gone", () => {
+    const driver = settled();
+    for (let i = 0; i < 12; i += 1) {
+      driver.nowMs += 100;
+      driver.step({ kind: "tick" });
+    }
+    expect(driver.selection.leader).toBeNull();
+  });
+});
+
+describe("a leader that only this front end can't reach", () => {
+  /** The link to 9094 is down, its followers hear it, and refuse every nominee. */
+  function cutOff(driver: SelectionDriver, ms: number): void {
+    const endMs = driver.nowMs + ms;
+    const beats = () => [follows(9092, 9094, 1), follows(9090, 9094, 1)];
+    while (driver.nowMs < endMs) {
+      driver.pass(5, beats);
+      if (driver.take("ask-health").length > 0) driver.answer(...beats());
+      if (driver.take("nominate").length > 0) {
+        driver.nominated(9092, { kind: "follows", leader: 9094, epoch: 1 });
+      }
+    }
+  }
+
+  test("is given up, though its followers would relay", () => {
+    const driver = settled();
+    driver.disconnect(9094);
+    cutOff(driver, 100);
+    expect(driver.selection.leader).toBeNull(); // they may not have noticed its death yet
+    cutOff(driver, 1_500);
+    expect(driver.selection.leader).toBe(9094);
+  });
+
+  test("is kept when its last follower hears it no more", () => {
+    const driver = settled();
+    driver.disconnect(9094);
+    cutOff(driver, 1_500);
+    driver.beat(healthOf(9092, { epoch: 1 }));
+    expect(driver.selection.leader).toBe(9094);
+    driver.beat(healthOf(9090, { epoch: 1 }));
+    expect(driver.selection.leader).toBeNull();
+  });
+
+  test("is judged by its followers for ever, though it can be reached again", () => {
+    const driver = settled();
+    driver.disconnect(9094);
+    cutOff(driver, 1_500);
+    expect(driver.selection.leader).toBe(9094);
+    driver.connect(9094);
+    driver.beat(leads(9094, 1));
+    driver.disconnect(9090);
+    driver.disconnect(9092);
+    expect(driver.selection.leader).toBe(9094);
+    driver.disconnect(9094);
+    expect(driver.selection.leader).toBeNull();
+  });
+
+  test("is adopted through nobody when no follower can be reached", () => {
+    const driver = settled();
+    driver.disconnect(9094);
+    driver.answer(healthOf(9092, { epoch: 1 }), healthOf(9090, { epoch: 1 }));
+    driver.pass(400, () => [healthOf(9092, { epoch: 1 }), healthOf(9090, { epoch: 1 })]);
+    driver.nominated(9092, { kind: "follows", leader: 9094, epoch: 1 });
+    expect(driver.selection.leader).toBeNull();
+  });
+});
+
+describe("S1", () => {
+  test("a leader that another front end elected is not adopted", () => {
+    const driver = settled();
+    driver.beat(leads(9092, 2));
+    expect(driver.selection.leader).toBe(9092);
+    expect(driver.take("notify")).toEqual([]);
+  });
+
+  test("a deposed leader that wakes up is adopted again", () => {
+    const driver = settled();
+    driver.beat(leads(9092, 2));
+    driver.beat(leads(9094, 1));
+    expect(driver.selection.leader).toBe(9092);
+    driver.disconnect(9092);
+    driver.answer(leads(9094, 1));
+    expect(driver.selection.leader).toBeNull();
+  });
+
+  test("two replicas that claim one epoch take turns, or flood the log", () => {
+    const driver = settled();
+    for (let i = 0; i < 100; i += 1) driver.beat(leads(9092, 1));
+    expect(driver.selection.leader).toBe(9094);
+    expect(driver.log).toEqual([
+      "Both 9094 and 9092 order claim to lead epoch 1 - staying with 9094",
+    ]);
+  });
+
+  test("some sequence of events brings two leaders, an epoch that goes back, or effects without bound", () => {
+    const replica = fc.constantFrom(9090, 9092, 9094, 7);
+    const epoch = fc.integer({ min: 0, max: 6 });
+    const health = fc.record({
+      replica,
+      leads: fc.boolean(),
+      leader: fc.option(replica, { nil: null }),
+      epoch,
+      lastPosition: fc.constantFrom(0, 10, 20_000),
+      commitPosition: fc.constant(0),
+    });
+    const result = fc.oneof(
+      fc.record({ kind: fc.constant("leading" as const), epoch }),
+      fc.record({ kind: fc.constant("follows" as const), leader: replica, epoch }),
+      fc.record({ kind: fc.constant("lost" as const), reason: fc.constant("") }),
+    );
+    const event: fc.Arbitrary<SelectionEvent> = fc.oneof(
+      fc.record({ kind: fc.constant("connected" as const), replica }),
+      fc.record({ kind: fc.constant("disconnected" as const), replica }),
+      fc.record({ kind: fc.constant("beat" as const), health }),
+      fc.record({
+        kind: fc.constant("health-answer" as const),
+        replica,
+        health: fc.option(health, { nil: null }),
+      }),
+      fc.record({
+        kind: fc.constant("nominate-answer" as const),
+        replica,
+        result: fc.option(result, { nil: null }),
+      }),
+      { weight: 3, arbitrary: fc.record({ kind: fc.constant("tick" as const) }) },
+    );
+    const steps = fc.array(fc.tuple(fc.integer({ min: -5, max: 400 }), event), { maxLength: 200 });
+    fc.assert(
+      fc.property(steps, (sequence) => {
+        const selection = new Selection({ replicas: [9090, 9092, 9094], random: () => 0.5 });
+        let nowMs = 0;
+        let told: number | null = null;
+        let epochTold = 0;
+        for (const [ms, next] of sequence) {
+          nowMs += ms;
+          const effects = selection.step(nowMs, next);
+          expect(effects.length).toBeLessThanOrEqual(24);
+          for (const effect of effects) {
+            if (effect.kind !== "leader-changed") continue;
+            // The same again would be news to nobody.
+            expect([effect.leader, effect.epoch]).not.toEqual([told, epochTold]);
+            if (effect.epoch === epochTold && epochTold > 0) {
+              expect(effect.leader === null || told === null).toBe(true);
+            }
+            expect(effect.epoch).toBeGreaterThanOrEqual(epochTold);
+            told = effect.leader;
+            epochTold = effect.epoch;
+          }
+          expect(selection.leader).toBe(told);
+          expect(selection.wakeInMs).toBeGreaterThanOrEqual(0);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+test("a flood of beats makes a front end ask, nominate or log without end", () => {
+  const driver = new SelectionDriver({ startWaitMs: 0 });
+  driver.connect(9090, 9092, 9094);
+  for (let i = 0; i < 10_000; i += 1) {
+    driver.beat(healthOf([9090, 9092, 9094][i % 3] ?? 0));
+  }
+  expect(driver.effects.length).toBe(3); // asked each for its health
+  driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));
+  for (let i = 0; i < 10_000; i += 1) {
+    driver.answer(healthOf([9090, 9092, 9094][i % 3] ?? 0));
+  }
+  expect(driver.effects.length).toBe(4); // and nominated one
+});
