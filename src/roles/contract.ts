@@ -14,6 +14,7 @@
 //   command line → both         status, audit
 
 import { z } from "zod";
+import { replicationContract } from "../io/log/envelope-schema.ts";
 import type { Contract } from "../io/rpc/types.ts";
 
 /** Limits on what one call may carry; a bigger call is split by the sender, refused by the receiver. */
@@ -136,7 +137,7 @@ export const committedEntrySchema = z.object({
   position: z.int().min(1),
   epoch,
   at: z.number(),
-  command: z.instanceof(Uint8Array).nullable(),
+  command: z.custom<Uint8Array>((value) => value instanceof Uint8Array).nullable(),
 });
 
 /** One line of `bazaar status`. */
@@ -180,8 +181,8 @@ export type CatalogResult = z.infer<typeof catalogResultSchema>;
 
 /** Served by every order replica. */
 export const orderContract = {
-  /** Replication traffic; checked by the replication core's own schema (replicationEnvelopeSchema in io/log). */
-  message: { argument: z.unknown() },
+  /** Replication traffic between replicas. */
+  ...replicationContract,
   ask: {
     argument: z.object({
       relayed: z.boolean(),

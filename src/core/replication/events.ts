@@ -22,15 +22,13 @@ export type ReplicaEvent =
   | { readonly kind: "persisted"; readonly id: number }
   /** Win an epoch, if no leader is heard. Answered by a `lead-outcome` effect; several may wait for one. */
   | { readonly kind: "lead" }
+  /** Append commands, one entry each; only while leading. They are sent with the next round. */
+  | { readonly kind: "append"; readonly commands: readonly Uint8Array[] }
   /**
-   * Append commands (only while leading), and begin a round. With `confirm`, a
-   * `confirmed` effect with that token tells whether a quorum acknowledged the round.
+   * Begin a round: every follower gets what it lacks. With `confirm`, a
+   * `confirmed` effect of that token tells whether a quorum acknowledged it.
    */
-  | {
-      readonly kind: "propose";
-      readonly commands: readonly Uint8Array[];
-      readonly confirm: number | null;
-    };
+  | { readonly kind: "round"; readonly confirm: number | null };
 
 /** How an attempt to lead ended. */
 export type LeadResult =
@@ -55,7 +53,7 @@ export type ReplicaEffect =
   | { readonly kind: "committed"; readonly position: number }
   /** This replica leads `epoch`: its reign is committed. */
   | { readonly kind: "leading"; readonly epoch: number }
-  /** It leads no more. What it proposed and hasn't seen committed has an unknown fate. */
+  /** It leads no more. What it appended and hasn't seen committed has an unknown fate. */
   | { readonly kind: "deposed" }
   | { readonly kind: "lead-outcome"; readonly outcome: LeadResult }
   | { readonly kind: "confirmed"; readonly token: number; readonly leads: boolean }

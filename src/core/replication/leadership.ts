@@ -75,21 +75,19 @@ export class Leadership {
     this.#context.append(entries);
   }
 
-  propose(commands: readonly Uint8Array[], confirm: number | null): void {
+  append(commands: readonly Uint8Array[]): void {
     invariant(this.opened, "a leader decides only once its reign is committed", {
       epoch: this.epoch,
     }); // L1
     invariant(
       this.uncommitted + commands.length <= 2 * UNCOMMITTED_ENTRIES_MAX,
       "the uncommitted tail is bounded",
-      {
-        uncommitted: this.uncommitted,
-      },
+      { uncommitted: this.uncommitted },
     );
-    if (commands.length > 0) {
-      // The followers get the entries before our own write blocks: all disks work in parallel.
-      this.#append(commands.map((bytes) => ({ kind: "command", bytes })));
-    }
+    this.#append(commands.map((bytes) => ({ kind: "command", bytes })));
+  }
+
+  round(confirm: number | null): void {
     this.#beginRound();
     if (confirm !== null) this.#waiting.push({ token: confirm, round: this.#round });
     this.#countRounds();

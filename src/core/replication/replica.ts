@@ -25,7 +25,7 @@ import {
   MESSAGE_BYTES_MAX,
   PROMISE_REST_MS,
 } from "./limits.ts";
-import type { Envelope, Message, ReplicaId } from "./types.ts";
+import type { Entry, Envelope, Message, ReplicaId } from "./types.ts";
 
 interface Following {
   readonly kind: "following";
@@ -62,6 +62,11 @@ export class Replica {
   /** A restarted replica follows; it never resumes an epoch. */
   constructor(options: ReplicaOptions) {
     this.#context = new ReplicaContext(options);
+  }
+
+  /** Entries of the journal after `position`, about `bytesMax` bytes, at least one if there is any. */
+  entriesAfter(position: number, bytesMax: number): readonly Entry[] {
+    return this.#context.log.entriesAfter(position, bytesMax);
   }
 
   status(): ReplicaStatus {
@@ -138,11 +143,13 @@ export class Replica {
         this.#leadAsked = true;
         this.#stand();
         break;
-      case "propose":
-        if (phase.kind === "leading" && phase.opened) {
-          phase.propose(event.commands, event.confirm);
-        } else if (event.confirm !== null) {
-          // Deposed between the caller's look and this step: it was told, or is about to be.
+      case "append":
+        invariant(phase.kind === "leading", "only a leader appends", { phase: phase.kind });
+        phase.append(event.commands);
+        break;
+      case "round":
+        if (phase.kind === "leading") phase.round(event.confirm);
+        else if (event.confirm !== null) {
           context.emit({ kind: "confirmed", token: event.confirm, leads: false });
         }
         break;

@@ -1,5 +1,6 @@
 // What the journal of one replica promises to the log that drives it.
 
+import type { Admission } from "../../core/replication/admissions.ts";
 import type {
   Entry,
   EntryBody,
@@ -36,6 +37,8 @@ export interface Journal {
   epochAt(position: number): number;
   /** Entries after `position`, about `bytesMax` bytes of them, at least one if there is any; checksums verified. */
   entries(position: number, bytesMax: number): readonly Entry[];
+  /** Every `admit` entry of the journal, ascending; few, and found without reading the others. */
+  admissions(): readonly Admission[];
   /** One transaction, fsynced. `also` runs inside it, to write tables along with the entries. */
   write(write: JournalWrite, also?: () => void): void;
   close(): void;

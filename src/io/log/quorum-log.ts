@@ -1,0 +1,364 @@
+// The built-in replicated log: the replication core driven by real time, real
+// connections and a journal on disk.
+//
+//   Q1. Followers get an append before the own write blocks this thread, so
+//       that all disks work in parallel.
+//   Q2. The core hears `persisted` only after journal.write() returned, so what
+//       it then sends tells of durable things.
+//   Q3. What arrives in one turn of the event loop is made durable by one write.
+//   Q4. After a failed write nothing is sent or answered any more: memory may be
+//       ahead of the disk. `failed` is called once, and the role must stop.
+//
+// Effects are carried out in order, from one queue: a listener may call back in.
+
+import type { Logger } from "pino";
+import { invariant } from "../../core/invariant.ts";
+import type { ReplicaEffect, ReplicaEvent, Write } from "../../core/replication/events.ts";
+import { HEARTBEAT_MS, UNCOMMITTED_ENTRIES_MAX } from "../../core/replication/limits.ts";
+import { Replica } from "../../core/replication/replica.ts";
+import type { Entry, Envelope, ReplicaId } from "../../core/replication/types.ts";
+import type { Journal } from "../journal/types.ts";
+import { connect } from "../rpc/connect.ts";
+import type { Calls, Identity, Link, Peer } from "../rpc/types.ts";
+import { replicationContract } from "./envelope-schema.ts";
+import type { CommittedEntry, LeadOutcome, LogListener, LogStatus, ReplicatedLog } from "./log.ts";
+import { mergeWrites } from "./merge-writes.ts";
+
+/** Commands waiting for the tables before a journal write takes them along: fewer cost a transaction more than they bring. */
+const TABLES_FLUSH_COMMANDS_MIN = 256;
+/** Entries delivered to the listener in one piece. */
+const DELIVERY_BYTES_MAX = 4 << 20;
+/** How often the core looks at the clock. */
+const TICK_MS = HEARTBEAT_MS / 2;
+
+/** Facts for logs and metrics. Nothing depends on them. */
+export interface LogObserver {
+  /** A leader was heard for the first time in its epoch; `behind` is how many entries we lacked. */
+  following?(leader: ReplicaId, epoch: number, behind: number): void;
+  /** Entries from the leader were appended here. */
+  stored?(entries: readonly CommittedEntry[]): void;
+  /** Entries came that were here already. */
+  alreadyHeld?(entries: readonly CommittedEntry[]): void;
+  /** While leading: `peer` has everything through `position` on disk. */
+  replicated?(peer: ReplicaId, position: number): void;
+  /** A write of `entries` entries took `ms` milliseconds, the fsync included. */
+  written?(entries: number, ms: number): void;
+}
+
+export interface QuorumLogOptions {
+  readonly journal: Journal;
+  /** Through where the tables are applied: `committed` begins after it. */
+  readonly applied: number;
+  /** The tables that live in the journal's file; flushed within its transactions. */
+  readonly tables: { readonly pendingCommands: number; flush(): void };
+  readonly listener: LogListener;
+  readonly observer?: LogObserver;
+  /** All replicas, this one included, and where they listen. */
+  readonly replicas: readonly {
+    readonly id: ReplicaId;
+    readonly host: string;
+    readonly port: number;
+  }[];
+  readonly identity: Identity;
+  readonly secret: string;
+  readonly log: Logger;
+  /** The disk failed or an invariant broke: stop. Called at most once. */
+  readonly failed: (reason: Error) => void;
+}
+
+export class QuorumLog implements ReplicatedLog {
+  readonly #options: QuorumLogOptions;
+  readonly #replica: Replica;
+  readonly #links: readonly Link[];
+  readonly #peers = new Map<
+    ReplicaId,
+    { readonly peer: Peer; readonly calls: Calls<typeof replicationContract> }
+  >();
+  readonly #timer: NodeJS.Timeout;
+  readonly #effects: ReplicaEffect[] = [];
+  #draining = false;
+  #writes: { readonly id: number; readonly write: Write }[] = [];
+  #writeScheduled = false;
+  #roundScheduled = false;
+  #confirmations = new Map<number, (leads: boolean) => void>();
+  #roundConfirmations: ((leads: boolean) => void)[] = [];
+  #nextToken = 1;
+  #leadWaiters: ((outcome: LeadOutcome) => void)[] = [];
+  #delivered: number;
+  #stopped = false;
+
+  constructor(options: QuorumLogOptions) {
+    const { journal, replicas } = options;
+    const id = journal.identity.replica;
+    this.#options = options;
+    this.#delivered = options.applied;
+    this.#replica = new Replica({
+      id,
+      incarnation: journal.identity.incarnation,
+      replicas: replicas.map((replica) => replica.id),
+      hardState: journal.hardState,
+      stored: journal,
+      applied: options.applied,
+    });
+    this.#links = replicas
+      .filter((replica) => replica.id !== id)
+      .map((replica) => this.#connect(replica));
+    this.#timer = setInterval(() => this.#step({ kind: "tick" }), TICK_MS);
+  }
+
+  #connect(replica: {
+    readonly id: ReplicaId;
+    readonly host: string;
+    readonly port: number;
+  }): Link {
+    const { identity, secret, log } = this.#options;
+    return connect({
+      host: replica.host,
+      port: replica.port,
+      secret,
+      identity,
+      contract: {},
+      handlers: {},
+      log,
+      onOpen: (peer) => {
+        this.#peers.set(replica.id, { peer, calls: peer.calls(replicationContract) });
+        this.#step({ kind: "connected", peer: replica.id });
+      },
+      onClose: () => {
+        this.#peers.delete(replica.id);
+        this.#step({ kind: "disconnected", peer: replica.id });
+      },
+    });
+  }
+
+  /** A message came in, on whichever connection; its shape has been checked. */
+  receive(envelope: Envelope): void {
+    this.#step({ kind: "receive", envelope });
+  }
+
+  status(): LogStatus {
+    const { phase, leads, leader, epoch, lastPosition, commitPosition } = this.#replica.status();
+    return {
+      phase: phase === "leading" && !leads ? "standing" : phase,
+      leader: phase === "leading" && !leads ? null : leader,
+      epoch,
+      lastPosition,
+      commitPosition,
+    };
+  }
+
+  lead(): Promise<LeadOutcome> {
+    if (this.#stopped) return Promise.resolve({ kind: "lost", reason: "stopped" });
+    return new Promise((resolve) => {
+      this.#leadWaiters.push(resolve);
+      this.#step({ kind: "lead" });
+    });
+  }
+
+  append(commands: readonly Uint8Array[]): number {
+    invariant(!this.#stopped, "a stopped log takes nothing");
+    this.#step({ kind: "append", commands });
+    this.#scheduleRound();
+    return this.#replica.status().lastPosition;
+  }
+
+  /** Room for more entries, or the role should answer "busy". */
+  get hasRoom(): boolean {
+    return this.#replica.status().uncommitted < UNCOMMITTED_ENTRIES_MAX;
+  }
+
+  confirm(): Promise<boolean> {
+    if (this.#stopped) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#roundConfirmations.push(resolve);
+      this.#scheduleRound();
+    });
+  }
+
+  read(position: number, bytesMax: number): readonly CommittedEntry[] {
+    const { commitPosition } = this.#replica.status();
+    if (position >= commitPosition) return [];
+    return this.#replica
+      .entriesAfter(position, bytesMax)
+      .filter((entry) => entry.position <= commitPosition)
+      .map(toCommitted);
+  }
+
+  close(): void {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    clearInterval(this.#timer);
+    for (const link of this.#links) link.close();
+    for (const resolve of [...this.#confirmations.values(), ...this.#roundConfirmations])
+      resolve(false);
+    for (const resolve of this.#leadWaiters) resolve({ kind: "lost", reason: "stopped" });
+    this.#confirmations.clear();
+    this.#roundConfirmations = [];
+    this.#leadWaiters = [];
+  }
+
+  /** One round for everything that the role appends or asks in one turn. */
+  #scheduleRound(): void {
+    if (this.#roundScheduled) return;
+    this.#roundScheduled = true;
+    queueMicrotask(() => {
+      this.#roundScheduled = false;
+      const waiting = this.#roundConfirmations;
+      this.#roundConfirmations = [];
+      let confirm: number | null = null;
+      if (waiting.length > 0) {
+        confirm = this.#nextToken;
+        this.#nextToken += 1;
+        this.#confirmations.set(confirm, (leads) => {
+          for (const resolve of waiting) resolve(leads);
+        });
+      }
+      this.#step({ kind: "round", confirm });
+      this.#write();
+    });
+  }
+
+  #step(event: ReplicaEvent): void {
+    if (this.#stopped) return;
+    try {
+      this.#effects.push(
+        ...this.#replica.step({ now: performance.now(), wallMs: Date.now() }, event),
+      );
+      this.#drain();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopped) return;
+    this.close(); // Q4
+    this.#options.failed(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (let effect = this.#effects.shift(); effect; effect = this.#effects.shift()) {
+        this.#carryOut(effect);
+      }
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  #carryOut(effect: ReplicaEffect): void {
+    const { journal, listener, observer } = this.#options;
+    switch (effect.kind) {
+      case "send": {
+        const { replica: from, incarnation } = journal.identity;
+        this.#peers.get(effect.to)?.calls.message({ from, incarnation, message: effect.message });
+        break;
+      }
+      case "persist":
+        this.#writes.push({ id: effect.id, write: effect.write });
+        this.#scheduleWrite();
+        break;
+      case "committed":
+        this.#deliver(effect.position);
+        break;
+      case "leading":
+        listener.leading(effect.epoch);
+        break;
+      case "deposed":
+        listener.deposed();
+        break;
+      case "lead-outcome": {
+        const waiters = this.#leadWaiters;
+        this.#leadWaiters = [];
+        for (const resolve of waiters) resolve(effect.outcome);
+        break;
+      }
+      case "confirmed": {
+        const resolve = this.#confirmations.get(effect.token);
+        this.#confirmations.delete(effect.token);
+        resolve?.(effect.leads);
+        break;
+      }
+      case "following":
+        observer?.following?.(effect.leader, effect.epoch, effect.behind);
+        break;
+      case "stored":
+        observer?.stored?.(effect.entries.map(toCommitted));
+        break;
+      case "already-held":
+        observer?.alreadyHeld?.(effect.entries.map(toCommitted));
+        break;
+      case "replicated":
+        observer?.replicated?.(effect.peer, effect.position);
+        break;
+      case "truncated":
+        this.#options.log.warn(
+          { from: effect.from, through: effect.through },
+          "Dropped entries that no quorum held",
+        );
+        break;
+      case "admitted":
+        this.#options.log.info(
+          { incarnation: effect.incarnation },
+          `Admitting the replacement of ${effect.replica}`,
+        );
+        break;
+    }
+  }
+
+  #deliver(through: number): void {
+    while (this.#delivered < through) {
+      const entries = this.#replica
+        .entriesAfter(this.#delivered, DELIVERY_BYTES_MAX)
+        .filter((entry) => entry.position <= through);
+      const newest = entries.at(-1);
+      invariant(newest !== undefined, "what is committed can be read", {
+        delivered: this.#delivered,
+        through,
+      });
+      this.#delivered = newest.position;
+      this.#options.listener.committed(entries.map(toCommitted));
+    }
+  }
+
+  #scheduleWrite(): void {
+    if (this.#writeScheduled) return;
+    this.#writeScheduled = true;
+    setImmediate(() => {
+      this.#writeScheduled = false;
+      this.#write();
+    });
+  }
+
+  #write(): void {
+    while (this.#writes.length > 0 && !this.#stopped) {
+      const writes = this.#writes;
+      this.#writes = [];
+      this.#flushPeers(); // Q1
+      const merged = mergeWrites(writes.map(({ write }) => write)); // Q3
+      const { journal, tables, observer } = this.#options;
+      const startedAt = performance.now();
+      try {
+        journal.write(merged, () => {
+          if (tables.pendingCommands >= TABLES_FLUSH_COMMANDS_MIN) tables.flush();
+        });
+      } catch (error) {
+        this.#fail(error);
+        return;
+      }
+      observer?.written?.(merged.entries?.length ?? 0, performance.now() - startedAt);
+      this.#step({ kind: "persisted", id: (writes.at(-1) as { id: number }).id }); // Q2
+    }
+    this.#flushPeers();
+  }
+
+  #flushPeers(): void {
+    for (const { peer } of this.#peers.values()) peer.flush();
+  }
+}
+
+function toCommitted({ position, epoch, at, body }: Entry): CommittedEntry {
+  return { position, epoch, at, command: body.kind === "command" ? body.bytes : null };
+}
