@@ -1,0 +1,34 @@
+// Every limit and time-out of the order role, with its unit and its reason.
+
+/** Questions asked and not yet answered; beyond it they are answered "busy" before anything is done. */
+export const QUESTIONS_IN_HAND_MAX = 16_384;
+
+/** Orders read for lists in one turn, about 10 ms of work; further lists of that turn are "busy". */
+export const ORDERS_READ_PER_TURN_MAX = 20_000;
+
+/** A turn's commands are split into entries of about this size, so that no message grows without limit. */
+export const ENTRY_BYTES_MAX = 256 * 1024;
+
+/** Entries in one call to a catalog, about. */
+export const FEED_BYTES_MAX = 256 * 1024;
+
+/** Calls on their way to one catalog. At one a millisecond they cover a catalog that is 16 ms late. */
+export const FEED_CALLS_MAX = 16;
+
+/** Newest entries kept in memory for catalogs that are a little behind; others are read from the log. */
+export const RECENT_BYTES_MAX = 4 * 1024 * 1024;
+
+/** A front end misses a leader after ten of these. Also the beat of everything the role does by the clock. */
+export const BEAT_MS = 50;
+
+/** How long a starting replica looks for a leader to sync with before it says that there is none. */
+export const STARTUP_LEADER_WAIT_MS = 2_000;
+
+/** How long an audit waits for the position it was asked about. */
+export const AUDIT_WAIT_MS = 10_000;
+
+/** Committed effects reach the tables after this time at the latest, where no append took them along. */
+export const FLUSH_DELAY_MS = 200;
+
+/** Pause between two slices of the journal's scrub. */
+export const SCRUB_EVERY_MS = 1_000;

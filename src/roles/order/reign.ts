@@ -1,0 +1,202 @@
+// One reign of this replica: from the moment it may decide until it is deposed.
+//
+// All questions that arrive in one turn of the event loop are decided together
+// (turn.ts), their commands appended as one entry, their answers kept until
+// they may be told (waiting-answers.ts), while what is committed goes out to
+// the catalogs (catalog-feeds.ts). A reign owns all of that; when it ends
+// nothing of it is left: the next one starts from the tables.
+//
+//   R1. exposed <= commit.
+//   R2. No answer leaves before what it rests on is durable and exposed.
+
+import type { Logger } from "pino";
+import { Exposure } from "../../core/coherence/exposure.ts";
+import { invariant } from "../../core/invariant.ts";
+import type { MarketState } from "../../core/market/state.ts";
+import type { CommittedEntry, ReplicatedLog } from "../../io/log/log.ts";
+import type { Peer } from "../../io/rpc/types.ts";
+import type { Answer, AskResult, Question } from "../contract.ts";
+import { CatalogFeeds } from "./catalog-feeds.ts";
+import { QUESTIONS_IN_HAND_MAX } from "./limits.ts";
+import type { TradeTrace } from "./trade-trace.ts";
+import { decideTurn, type OrderTables } from "./turn.ts";
+import { type Settle, WaitingAnswers } from "./waiting-answers.ts";
+
+/** What a reign reads of the durable tables. */
+export interface ReignTables extends OrderTables {
+  /** Position that the tables durably hold. */
+  readonly position: number;
+}
+
+export interface ReignOptions {
+  readonly replica: number;
+  readonly epoch: number;
+  readonly source: Pick<ReplicatedLog, "status" | "append" | "confirm" | "read">;
+  /** The market at `position`, the newest committed one. */
+  readonly market: MarketState;
+  readonly position: number;
+  readonly tables: ReignTables;
+  /** Catalogs that already follow this replica. */
+  readonly followers: Iterable<Peer>;
+  readonly log: Logger;
+  readonly trace: TradeTrace | null;
+  /** Milliseconds of a clock that never goes back. */
+  readonly nowMs: () => number;
+  /** Something broke that must stop the process. */
+  readonly onBroken: (reason: unknown) => void;
+}
+
+interface ArrivedAsk {
+  readonly questions: readonly Question[];
+  readonly settle: Settle;
+}
+
+export class Reign {
+  readonly #options: ReignOptions;
+  readonly #exposure = new Exposure();
+  readonly #feeds: CatalogFeeds;
+  readonly #waiting = new WaitingAnswers();
+  #arrived: ArrivedAsk[] = [];
+  #arrivedQuestions = 0;
+  /** Position of the newest state decided on. */
+  #statePosition: number;
+  #turnScheduled = false;
+  #over = false;
+
+  constructor(options: ReignOptions) {
+    const { replica, epoch, source, log, nowMs, position } = options;
+    this.#options = options;
+    this.#statePosition = position;
+    this.#feeds = new CatalogFeeds({
+      replica,
+      epoch,
+      exposure: this.#exposure,
+      source,
+      log,
+      nowMs,
+      onExposed: () => this.#tell(),
+      onBroken: options.onBroken,
+    });
+    for (const peer of options.followers) this.#feeds.follow(peer, null);
+    this.#exposure.committed(position, nowMs());
+    this.#feeds.flush();
+  }
+
+  get exposed(): number {
+    return this.#exposure.exposed;
+  }
+
+  /** Decides the questions at the end of this turn; settles when the answers may be told. Never rejects. */
+  ask(questions: readonly Question[]): Promise<AskResult> {
+    if (this.#over) return Promise.resolve({ kind: "unknown" });
+    if (this.#questionsInHand + questions.length > QUESTIONS_IN_HAND_MAX) {
+      const answers = questions.map((): Answer => ({ kind: "busy" }));
+      return Promise.resolve({ kind: "answers", answers });
+    }
+    return new Promise((settle) => {
+      this.#arrived.push({ questions, settle });
+      this.#arrivedQuestions += questions.length;
+      this.#schedule();
+    });
+  }
+
+  /** A catalog wants all entries after `position`. */
+  follow(peer: Peer, position: number): void {
+    this.#feeds.follow(peer, position);
+  }
+
+  /** Entries of this reign were committed. */
+  committed(entries: readonly CommittedEntry[]): void {
+    const last = entries.at(-1);
+    if (last === undefined) return;
+    this.#feeds.committed(entries);
+    this.#exposure.committed(last.position, this.#options.nowMs());
+    this.#schedule();
+  }
+
+  /** Another replica has everything up to `position` on its disk. */
+  written(replica: number, position: number): void {
+    this.#options.trace?.written(replica, position);
+  }
+
+  /** Every beat. */
+  tick(): void {
+    this.#options.trace?.tick();
+    this.#feeds.tick();
+  }
+
+  /** The reign is over: all that was asked and not answered has an unknown fate. */
+  close(): void {
+    this.#over = true;
+    this.#feeds.close();
+    this.#waiting.close();
+    for (const { settle } of this.#arrived) settle({ kind: "unknown" });
+    this.#arrived = [];
+    this.#arrivedQuestions = 0;
+  }
+
+  get #questionsInHand(): number {
+    return this.#arrivedQuestions + this.#waiting.questions;
+  }
+
+  /** Once for everything that arrives in this turn, commits and questions alike. */
+  #schedule(): void {
+    if (this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    setImmediate(() => {
+      this.#turnScheduled = false;
+      if (this.#over) return;
+      try {
+        this.#feeds.flush();
+        this.#tell();
+        if (this.#arrived.length > 0) this.#decide();
+      } catch (reason) {
+        this.#options.onBroken(reason);
+      }
+    });
+  }
+
+  #decide(): void {
+    const { market, tables, source, trace } = this.#options;
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    this.#arrivedQuestions = 0;
+    market.releaseThrough(tables.position);
+
+    const nextPosition = source.status().lastPosition + 1;
+    const { asks, entries } = decideTurn({
+      market,
+      tables,
+      statePosition: this.#statePosition,
+      nextPosition,
+      asks: arrived.map((each) => each.questions),
+      trace,
+    });
+    if (entries.length > 0) {
+      const last = source.append(entries);
+      invariant(last === nextPosition + entries.length - 1, "entries get the next positions", {
+        nextPosition,
+        entries: entries.length,
+        last,
+      });
+      this.#statePosition = last;
+      trace?.appended(last);
+    }
+    const waiting = asks.map((ask, index) => ({ ask, settle: settleOf(arrived[index]) }));
+    this.#waiting.add(this.#statePosition, waiting, () => source.confirm());
+    this.#tell(); // what only read may rest on a state that is exposed already
+  }
+
+  /** Answers what is exposed now. */
+  #tell(): void {
+    if (this.#over) return;
+    const { exposed } = this.#exposure;
+    this.#waiting.exposed(exposed);
+    this.#options.trace?.exposed(exposed);
+  }
+}
+
+function settleOf(ask: ArrivedAsk | undefined): Settle {
+  invariant(ask !== undefined, "each ask is decided once");
+  return ask.settle;
+}

@@ -1,0 +1,193 @@
+// One turn of the leader: all questions that arrived together, decided.
+//
+// Changes are decided first, in the order they came, each on the state that the
+// one before left. Then everything that only reads is read from the state they
+// leave. All these questions are under way at once, so any order of them is
+// right for their clients; this one makes what was read true at exactly the
+// position that it is labelled with. A lookup between two changes of one entry
+// would be true at no position, and a cache could keep it as if it were newer.
+//
+// Decides only: what must be appended, and what each answer has to wait for, is
+// for the caller.
+
+import { encodeCommands } from "../../core/market/codec.ts";
+import { decide } from "../../core/market/decide.ts";
+import type { MarketState } from "../../core/market/state.ts";
+import type { Command, Order, Stock } from "../../core/market/types.ts";
+import type { Answer, Question } from "../contract.ts";
+import { ENTRY_BYTES_MAX, ORDERS_READ_PER_TURN_MAX } from "./limits.ts";
+import type { TradeTrace } from "./trade-trace.ts";
+
+/** The durable tables, as far as questions read them. */
+export interface OrderTables {
+  order(number: number): Order | undefined;
+  /** Orders with a number above `after`, ascending, at most `limit`. */
+  orders(after: number, limit: number): readonly Order[];
+}
+
+/** The answers to one `ask`, not to be told yet. */
+export interface DecidedAsk {
+  readonly answers: Answer[];
+  /** Something in it doesn't prove by an entry of its own that this replica still leads. */
+  readonly needsConfirm: boolean;
+}
+
+export interface DecidedTurn {
+  /** One for each ask, in order. */
+  readonly asks: readonly DecidedAsk[];
+  /** The commands of the turn, one element per entry to append; already applied to the market. */
+  readonly entries: readonly Uint8Array[];
+}
+
+export interface TurnInput {
+  readonly market: MarketState;
+  readonly tables: OrderTables;
+  /** Position of the newest state before the turn. */
+  readonly statePosition: number;
+  /** Position that the first entry of the turn will get. */
+  readonly nextPosition: number;
+  readonly asks: readonly (readonly Question[])[];
+  /** Told of each trade, where the log wants it. */
+  readonly trace: TradeTrace | null;
+}
+
+/** Decides all asks of a turn and applies what was decided to `market`. */
+export function decideTurn(input: TurnInput): DecidedTurn {
+  const batch = new EntryBatch();
+  const asks = input.asks.map((questions) => decideChanges(input, questions, batch));
+  const entries = batch.finish();
+  const position =
+    entries.length === 0 ? input.statePosition : input.nextPosition + entries.length - 1;
+  const reads = new Reads(input.market, input.tables, position);
+  input.asks.forEach((questions, index) => {
+    const ask = asks[index];
+    if (ask?.reads) reads.answer(questions, ask.answers);
+  });
+  return { asks, entries };
+}
+
+interface AskInHand extends DecidedAsk {
+  readonly reads: boolean;
+}
+
+function decideChanges(
+  { market, nextPosition, trace }: TurnInput,
+  questions: readonly Question[],
+  batch: EntryBatch,
+): AskInHand {
+  const answers: Answer[] = new Array(questions.length);
+  let needsConfirm = false;
+  let reads = false;
+  for (const [index, question] of questions.entries()) {
+    if (question.kind !== "request") {
+      reads = true;
+      continue;
+    }
+    const found = trace === null ? undefined : market.stock(question.content.name);
+    const decision = decide(market, question);
+    const { outcome, command } = decision;
+    if (command === null) {
+      needsConfirm = true;
+    } else {
+      market.apply(nextPosition + batch.entryIndex, [command]);
+      batch.add(command);
+    }
+    trace?.decided(question, found, decision);
+    answers[index] = { kind: "outcome", outcome };
+  }
+  return { answers, needsConfirm: needsConfirm || reads, reads };
+}
+
+/** Commands on their way into entries of bounded size. */
+class EntryBatch {
+  readonly #entries: Uint8Array[] = [];
+  #commands: Command[] = [];
+  #bytes = 0;
+
+  /** Which entry of the turn the next command goes into, from 0. */
+  get entryIndex(): number {
+    return this.#entries.length;
+  }
+
+  add(command: Command): void {
+    this.#commands.push(command);
+    this.#bytes += bytesAbout(command);
+    if (this.#bytes >= ENTRY_BYTES_MAX) this.#close();
+  }
+
+  finish(): readonly Uint8Array[] {
+    if (this.#commands.length > 0) this.#close();
+    return this.#entries;
+  }
+
+  #close(): void {
+    this.#entries.push(encodeCommands(this.#commands));
+    this.#commands = [];
+    this.#bytes = 0;
+  }
+}
+
+/** Close enough to split by: strings are counted by their length, the rest is at most this. */
+function bytesAbout(command: Command): number {
+  const fixed = 32 + command.requestId.length;
+  if (command.kind !== "refuse") return fixed + command.name.length;
+  const { content } = command;
+  return fixed + content.name.length + (content.kind === "trade" ? content.type.length : 0);
+}
+
+/** Answers the questions that change nothing, all from one state. */
+class Reads {
+  readonly #market: MarketState;
+  readonly #tables: OrderTables;
+  readonly #position: number;
+  /** The list of stocks is the same for all who ask for it in a turn. */
+  #stocks: Stock[] | null = null;
+  #ordersLeft = ORDERS_READ_PER_TURN_MAX;
+
+  constructor(market: MarketState, tables: OrderTables, position: number) {
+    this.#market = market;
+    this.#tables = tables;
+    this.#position = position;
+  }
+
+  answer(questions: readonly Question[], answers: Answer[]): void {
+    for (const [index, question] of questions.entries()) {
+      if (question.kind !== "request") answers[index] = this.#read(question);
+    }
+  }
+
+  #read(question: Exclude<Question, { kind: "request" }>): Answer {
+    switch (question.kind) {
+      case "order": {
+        const { number } = question;
+        const order = this.#market.order(number) ?? this.#tables.order(number);
+        return { kind: "order", order: order === undefined ? null : orderView(order) };
+      }
+      case "orders":
+        return this.#page(question.after, question.limit);
+      case "lookup": {
+        const stock = this.#market.stock(question.name) ?? null;
+        return { kind: "stock", stock, position: this.#position };
+      }
+      case "stocks":
+        this.#stocks ??= this.#market.stocks();
+        return { kind: "stocks", stocks: this.#stocks, position: this.#position };
+    }
+  }
+
+  /** The tables hold the older orders, the market's tail the newest; they may overlap, never leave a gap. */
+  #page(after: number, limit: number): Answer {
+    if (limit > this.#ordersLeft) return { kind: "busy" };
+    this.#ordersLeft -= limit;
+    const older = this.#tables.orders(after, limit);
+    const newer = this.#market.orders(older.at(-1)?.number ?? after, limit - older.length);
+    const orders = [...older, ...newer].map(orderView);
+    const last = orders.at(-1)?.number ?? after;
+    const more = orders.length === limit && last < this.#market.lastNumber;
+    return { kind: "orders", orders, next: more ? last : null };
+  }
+}
+
+function orderView({ number, name, type, quantity }: Order) {
+  return { number, name, type, quantity };
+}
