@@ -1,0 +1,110 @@
+// Children that are real, tiny processes.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test, vi } from "vitest";
+import { lastLine, spawnChild } from "./child.ts";
+import type { Child } from "./supervisor.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "bazaar-child-"));
+const started: Child[] = [];
+afterAll(async () => {
+  for (const child of started) child.kill();
+  await Promise.all(started.map((child) => child.exited));
+  rmSync(folder, { recursive: true });
+});
+
+let scripts = 0;
+function child(code: string): Child {
+  const script = join(folder, `${scripts++}.mjs`);
+  writeFileSync(script, code);
+  const spawned = spawnChild({ execPath: process.execPath, script, args: [] });
+  started.push(spawned);
+  return spawned;
+}
+
+const isAlive = (pid: number) => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+const SERVES = `
+  process.on("disconnect", () => process.exit(0));
+  process.send({ kind: "ready" });
+  setInterval(() => {}, 1000);
+`;
+
+test("a child that serves is told apart from one that only started", async () => {
+  const serving = child(SERVES);
+  await serving.ready;
+  serving.stop();
+  expect(await serving.exited).toMatchObject({ code: 0, signal: null, misconfigured: false });
+});
+
+test("a killed child is not taken for one that failed", async () => {
+  const killed = child(SERVES);
+  await killed.ready;
+  killed.kill();
+  expect(await killed.exited).toMatchObject({ code: null, signal: "SIGKILL", lastWords: "" });
+});
+
+test("why a child failed is not lost", async () => {
+  const failed = child(
+    `console.error("a warning\\nbazaar: the disk is full\\n"); process.exit(1);`,
+  );
+  expect(await failed.exited).toEqual({
+    code: 1,
+    signal: null,
+    lastWords: "the disk is full",
+    misconfigured: false,
+  });
+});
+
+test("a child that can't start as configured is told apart from one that crashed", async () => {
+  const failed = child(`
+    process.send({ kind: "nonsense" });
+    process.send({ kind: "misconfigured", reason: "port 1 is in use" }, () => process.exit(1));
+    process.stderr.write("noise");
+  `);
+  expect(await failed.exited).toMatchObject({
+    code: 1,
+    lastWords: "port 1 is in use",
+    misconfigured: true,
+  });
+});
+
+test("a program that isn't there is an end, not a crash of who started it", async () => {
+  const missing = spawnChild({ execPath: join(folder, "nowhere"), script: "x", args: [] });
+  expect(await missing.exited).toMatchObject({ code: null, signal: null });
+  expect((await missing.exited).lastWords).toContain("ENOENT");
+  missing.stop();
+  missing.kill();
+});
+
+test("a role doesn't outlive an up that was killed with -9", async () => {
+  const role = join(folder, "role.mjs");
+  writeFileSync(role, SERVES);
+  const here = join(import.meta.dirname, "child.ts");
+  const up = child(`
+    import { spawnChild } from ${JSON.stringify(here)};
+    const role = spawnChild({ execPath: process.execPath, script: ${JSON.stringify(role)}, args: [] });
+    await role.ready;
+    console.error(String(role.pid));
+    process.send({ kind: "ready" });
+  `);
+  await up.ready;
+  up.kill();
+  const pid = Number((await up.exited).lastWords);
+  expect(pid).toBeGreaterThan(1);
+  await vi.waitUntil(() => !isAlive(pid), { timeout: 5_000 });
+});
+
+test("the last line is the last that says something", () => {
+  expect(lastLine("first\nbazaar: second\n \n")).toBe("second");
+  expect(lastLine("")).toBe("");
+});

@@ -1,0 +1,90 @@
+// A role as a child process of `up`.
+//
+// The channel between them does three things. The child says when it serves, or
+// that it can't start as configured. The parent closes it to ask for a stop.
+// And it closes by itself when the parent is gone, however it went: so a role
+// never outlives its `up`, not even one that was killed with -9.
+//
+// Each child leads a process group of its own: Ctrl-C in a terminal then reaches
+// `up` alone, which stops the roles in their order.
+
+import { spawn } from "node:child_process";
+import { z } from "zod";
+import type { Child, ChildExit } from "./supervisor.ts";
+
+/** What a role tells the `up` that started it. */
+export const childMessageSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("ready") }),
+  /** It ends now, and would end again: the configuration or the machine has to change. */
+  z.object({ kind: z.literal("misconfigured"), reason: z.string() }),
+]);
+export type ChildMessage = z.infer<typeof childMessageSchema>;
+
+/** Of what a child writes to stderr, this much of the end is kept, characters. */
+const LAST_WORDS_KEPT = 4_096;
+
+export interface SpawnOptions {
+  /** The Node.js to run it with. */
+  readonly execPath: string;
+  readonly script: string;
+  readonly args: readonly string[];
+}
+
+export function spawnChild(options: SpawnOptions): Child {
+  const child = spawn(options.execPath, [options.script, ...options.args], {
+    stdio: ["ignore", "ignore", "pipe", "ipc"],
+    detached: true,
+  });
+  let said = "";
+  let misconfigured: string | null = null;
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    said = (said + text).slice(-LAST_WORDS_KEPT);
+  });
+  const ready = new Promise<void>((resolve) => {
+    child.on("message", (raw) => {
+      const message = childMessageSchema.safeParse(raw);
+      if (!message.success) return;
+      if (message.data.kind === "ready") resolve();
+      else misconfigured = message.data.reason;
+    });
+  });
+  // Not the event `close`: it doesn't come when this side closed the channel first.
+  const exited = new Promise<ChildExit>((resolve) => {
+    let waitsFor = 3;
+    const oneEnded = () => {
+      waitsFor -= 1;
+      if (waitsFor > 0) return;
+      const { exitCode: code, signalCode: signal } = child;
+      const lastWords = misconfigured ?? lastLine(said);
+      resolve({ code, signal, lastWords, misconfigured: misconfigured !== null });
+    };
+    child.once("exit", oneEnded);
+    // What it said and told may be read only after its end is known.
+    child.stderr?.once("close", oneEnded);
+    child.once("disconnect", oneEnded);
+    child.on("error", (error) => {
+      if (child.pid !== undefined) return; // A message that couldn't be sent is no end.
+      resolve({ code: null, signal: null, lastWords: error.message, misconfigured: false });
+    });
+  });
+  return {
+    pid: child.pid,
+    ready,
+    exited,
+    stop: () => {
+      if (child.connected) child.disconnect();
+      // It closed the channel itself, or never had one.
+      else if (child.exitCode === null && child.signalCode === null) child.kill("SIGTERM");
+    },
+    kill: () => {
+      child.kill("SIGKILL");
+    },
+  };
+}
+
+/** The last line with something in it, without the program's name. */
+export function lastLine(text: string): string {
+  const lines = text.split("\n").map((line) => line.trim());
+  const last = lines.findLast((line) => line !== "") ?? "";
+  return last.replace(/^bazaar: /, "");
+}

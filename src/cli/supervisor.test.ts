@@ -1,0 +1,289 @@
+// The supervisor with made-up processes and time that moves only when told to.
+
+import { expect, test } from "vitest";
+import { CRASHES_MAX, RESTART_AFTER_MS } from "./restart-policy.ts";
+import {
+  type Child,
+  type ChildExit,
+  type Clock,
+  FRONTENDS_STOP_MS,
+  FRONTENDS_WAIT_MS,
+  STOP_LIMIT_MS,
+  type SupervisedRole,
+  Supervisor,
+  type SupervisorEvent,
+} from "./supervisor.ts";
+
+class FakeClock implements Clock {
+  #now = 0;
+  #timers: { at: number; callback: () => void }[] = [];
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, callback: () => void): () => void {
+    const timer = { at: this.#now + ms, callback };
+    this.#timers.push(timer);
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
+  }
+
+  /** Moves on by `ms`, firing what is due, and lets promises settle. */
+  async pass(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    await settled();
+    for (;;) {
+      const due = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
+      if (!due) break;
+      this.#timers = this.#timers.filter((timer) => timer !== due);
+      this.#now = due.at;
+      due.callback();
+      await settled();
+    }
+    this.#now = end;
+  }
+}
+
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+class FakeChild implements Child {
+  readonly pid: number;
+  readonly ready: Promise<void>;
+  readonly exited: Promise<ChildExit>;
+  readonly asked: string[] = [];
+  serve: () => void = () => {};
+  #exit: (exit: ChildExit) => void = () => {};
+  /** Whether it ends when asked to stop. */
+  obeys = true;
+
+  constructor(pid: number) {
+    this.pid = pid;
+    this.ready = new Promise((resolve) => {
+      this.serve = resolve;
+    });
+    this.exited = new Promise((resolve) => {
+      this.#exit = resolve;
+    });
+  }
+
+  end(exit: Partial<ChildExit> = {}): void {
+    this.#exit({ code: 1, signal: null, lastWords: "", misconfigured: false, ...exit });
+  }
+
+  stop(): void {
+    this.asked.push("stop");
+    if (this.obeys) this.end({ code: 0 });
+  }
+
+  kill(): void {
+    this.asked.push("kill");
+    this.end({ code: null, signal: "SIGKILL" });
+  }
+}
+
+const ROLES: readonly SupervisedRole[] = [
+  { name: "frontend", kind: "frontend" },
+  { name: "catalog", kind: "catalog" },
+  { name: "order-9090", kind: "order" },
+  { name: "order-9092", kind: "order" },
+];
+
+function supervised(restart = true) {
+  const clock = new FakeClock();
+  const children = new Map<string, FakeChild[]>();
+  const events: SupervisorEvent[] = [];
+  let pid = 0;
+  const supervisor = new Supervisor({
+    roles: ROLES,
+    clock,
+    restart,
+    report: (event) => events.push(event),
+    spawn: (role) => {
+      const child = new FakeChild(++pid);
+      children.set(role.name, [...(children.get(role.name) ?? []), child]);
+      return child;
+    },
+  });
+  const spawned = (name: string) => children.get(name) ?? [];
+  const newest = (name: string) => {
+    const child = spawned(name).at(-1);
+    if (!child) throw new Error(`${name} was not started`);
+    return child;
+  };
+  /** Starts everything and lets it serve. */
+  const open = async () => {
+    supervisor.start();
+    for (const name of ["catalog", "order-9090", "order-9092"]) newest(name).serve();
+    await clock.pass(0);
+    newest("frontend").serve();
+    await clock.pass(0);
+    events.length = 0;
+  };
+  return { supervisor, clock, events, spawned, newest, open };
+}
+
+test("the first request doesn't find a front end without replicas (S1)", async () => {
+  const { supervisor, clock, spawned, newest, events } = supervised();
+  supervisor.start();
+  expect(spawned("catalog").length).toBe(1);
+  newest("order-9090").serve();
+  await clock.pass(FRONTENDS_WAIT_MS - 1);
+  expect(spawned("frontend").length).toBe(0);
+  newest("order-9092").serve();
+  await clock.pass(0);
+  expect(spawned("frontend").length).toBe(1);
+  expect(events).toEqual([{ kind: "all-launched" }]);
+});
+
+test("a replica that doesn't come up doesn't keep the bazaar closed (S1)", async () => {
+  const { supervisor, clock, spawned } = supervised();
+  supervisor.start();
+  await clock.pass(FRONTENDS_WAIT_MS);
+  expect(spawned("frontend").length).toBe(1);
+  await clock.pass(FRONTENDS_WAIT_MS);
+  expect(spawned("frontend").length).toBe(1);
+});
+
+test("a second bazaar on the same ports doesn't half run (S2)", async () => {
+  const { supervisor, clock, newest, spawned, events } = supervised();
+  supervisor.start();
+  newest("order-9092").end({ misconfigured: true, lastWords: "port 9092 is in use" });
+  await clock.pass(RESTART_AFTER_MS);
+  expect(events[0]).toMatchObject({
+    kind: "ended",
+    role: { name: "order-9092" },
+    next: "start-failed",
+    exit: { lastWords: "port 9092 is in use" },
+  });
+  expect(spawned("order-9092").length).toBe(1);
+});
+
+test("a role that was killed comes back after a second, the others untouched (S3)", async () => {
+  const { open, clock, newest, spawned, events } = supervised();
+  await open();
+  newest("order-9092").end({ code: null, signal: "SIGKILL" });
+  await clock.pass(RESTART_AFTER_MS - 1);
+  expect(spawned("order-9092").length).toBe(1);
+  await clock.pass(1);
+  expect(spawned("order-9092").length).toBe(2);
+  newest("order-9092").serve();
+  await clock.pass(0);
+  expect(events.map((event) => (event.kind === "ended" ? event.next : event.kind))).toEqual([
+    "restart",
+    "serves-again",
+  ]);
+  expect(spawned("order-9090").length + spawned("catalog").length).toBe(2);
+});
+
+test("a role whose port was taken after it had served doesn't stop the rest (S3)", async () => {
+  const { open, clock, newest, spawned, events } = supervised();
+  await open();
+  newest("catalog").end();
+  await clock.pass(RESTART_AFTER_MS);
+  newest("catalog").end({ misconfigured: true });
+  await clock.pass(RESTART_AFTER_MS);
+  expect(events.map((event) => event.kind === "ended" && event.next)).toEqual([
+    "restart",
+    "restart",
+  ]);
+  expect(spawned("catalog").length).toBe(3);
+});
+
+test("a role that stopped by itself, without an error, is started again too", async () => {
+  const { open, clock, newest, spawned } = supervised();
+  await open();
+  newest("frontend").end({ code: 0 });
+  await clock.pass(RESTART_AFTER_MS);
+  expect(spawned("frontend").length).toBe(2);
+});
+
+test("a role that crashes again and again is given up with its reason", async () => {
+  const { open, clock, newest, spawned, events } = supervised();
+  await open();
+  for (let crash = 0; crash < CRASHES_MAX; crash++) {
+    newest("order-9090").end({ lastWords: "a checksum is wrong" });
+    await clock.pass(RESTART_AFTER_MS);
+  }
+  await clock.pass(10 * RESTART_AFTER_MS);
+  expect(spawned("order-9090").length).toBe(CRASHES_MAX);
+  expect(events.at(-1)).toMatchObject({
+    next: "given-up",
+    exit: { lastWords: "a checksum is wrong" },
+  });
+});
+
+test("with --no-restart the dead stay dead", async () => {
+  const { open, clock, newest, spawned, events, supervisor } = supervised(false);
+  await open();
+  newest("order-9092").end({ code: null, signal: "SIGKILL" });
+  await clock.pass(10 * RESTART_AFTER_MS);
+  expect(spawned("order-9092").length).toBe(1);
+  expect(events).toMatchObject([{ kind: "ended", next: "stays-down" }]);
+  expect(supervisor.pids().get("order-9092")).toBeNull();
+  expect(supervisor.pids().get("order-9090")).toBe(newest("order-9090").pid);
+});
+
+test("front ends answer what they hold before what they need stops", async () => {
+  const { open, clock, newest, supervisor } = supervised();
+  await open();
+  newest("frontend").obeys = false;
+  const stopped = supervisor.stop();
+  await clock.pass(FRONTENDS_STOP_MS - 1);
+  expect(newest("frontend").asked).toEqual(["stop"]);
+  expect(newest("order-9090").asked).toEqual([]);
+  newest("frontend").end({ code: 0 });
+  await clock.pass(0);
+  expect(newest("order-9090").asked).toEqual(["stop"]);
+  expect(newest("catalog").asked).toEqual(["stop"]);
+  await stopped;
+});
+
+test("a child that doesn't stop is not left behind (S4)", async () => {
+  const { open, clock, newest, supervisor } = supervised();
+  await open();
+  newest("frontend").obeys = false;
+  newest("order-9090").obeys = false;
+  let isStopped = false;
+  void supervisor.stop().then(() => {
+    isStopped = true;
+  });
+  await clock.pass(STOP_LIMIT_MS - 1);
+  expect(newest("order-9090").asked).toEqual(["stop"]);
+  expect(isStopped).toBe(false);
+  await clock.pass(1);
+  expect(newest("frontend").asked).toEqual(["stop", "kill"]);
+  expect(newest("order-9090").asked).toEqual(["stop", "kill"]);
+  expect(isStopped).toBe(true);
+});
+
+test("nothing is started again while everything stops (S4)", async () => {
+  const { open, clock, newest, spawned, supervisor, events } = supervised();
+  await open();
+  newest("order-9090").end();
+  await clock.pass(RESTART_AFTER_MS / 2);
+  await supervisor.stop();
+  await clock.pass(RESTART_AFTER_MS);
+  expect(spawned("order-9090").length).toBe(1);
+  expect(events.length).toBe(1);
+});
+
+test("a stop during the start doesn't launch front ends (S4)", async () => {
+  const { clock, spawned, supervisor } = supervised();
+  supervisor.start();
+  await supervisor.stop();
+  await clock.pass(FRONTENDS_WAIT_MS);
+  expect(spawned("frontend").length).toBe(0);
+});
+
+test("a second signal doesn't wait for the stop", async () => {
+  const { open, newest, supervisor } = supervised();
+  await open();
+  for (const name of ROLES.map((role) => role.name)) newest(name).obeys = false;
+  void supervisor.stop();
+  await supervisor.kill();
+  for (const name of ROLES.map((role) => role.name)) {
+    expect(newest(name).asked).toContain("kill");
+  }
+});

@@ -1,0 +1,236 @@
+// Keeps the roles of one machine running: starts them in order, starts again
+// what crashes, stops them all.
+//
+//   S1. Front ends start last, so that the first request finds a leader.
+//   S2. A role that can't start as configured (port in use, folder locked) when
+//       everything is started fails the whole start: a second bazaar on the
+//       same ports must not half run.
+//   S3. Later, one role's crash leaves the others running, whatever its reason.
+//   S4. When stop() has settled, no child is left.
+//
+// Processes and time come in as parameters, so that this is tested without them.
+
+import { RESTART_AFTER_MS, RestartPolicy } from "./restart-policy.ts";
+
+/** Replicas that don't answer are waited for this long before front ends start, milliseconds. */
+export const FRONTENDS_WAIT_MS = 2_000;
+/** Front ends get this long to answer what they hold before the others stop too, milliseconds. */
+export const FRONTENDS_STOP_MS = 1_500;
+/** A child that hasn't stopped by then is killed, milliseconds after stop(). */
+export const STOP_LIMIT_MS = 5_000;
+
+export interface SupervisedRole {
+  /** ROLE, `order-9094` say. */
+  readonly name: string;
+  readonly kind: "order" | "catalog" | "frontend";
+}
+
+/** How a child ended. */
+export interface ChildExit {
+  /** Exit status; null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** What it said last; "" if nothing. */
+  readonly lastWords: string;
+  /** It could not start as it is configured; starting it again won't help. */
+  readonly misconfigured: boolean;
+}
+
+/** A running role process. Neither promise rejects. */
+export interface Child {
+  readonly pid: number | undefined;
+  /** Settles when the role serves; never if it ends before. */
+  readonly ready: Promise<void>;
+  readonly exited: Promise<ChildExit>;
+  /** Asks it to stop. */
+  stop(): void;
+  /** Ends it at once. */
+  kill(): void;
+}
+
+export interface Clock {
+  /** Monotonic, milliseconds. */
+  now(): number;
+  /** Calls `callback` once after `ms`, unless the returned function is called before. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** What a person may want to know. */
+export type SupervisorEvent =
+  /** Every role has a process; front ends came last (S1). */
+  | { readonly kind: "all-launched" }
+  | {
+      readonly kind: "serves-again";
+      readonly role: SupervisedRole;
+      readonly pid: number | undefined;
+    }
+  | {
+      readonly kind: "ended";
+      readonly role: SupervisedRole;
+      readonly exit: ChildExit;
+      /**
+       * What follows: it is started again; it stays down because it crashed too
+       * often, or because that was asked for; or the start has failed, and the
+       * caller should stop the rest (S2).
+       */
+      readonly next: "restart" | "given-up" | "stays-down" | "start-failed";
+    };
+
+export interface SupervisorOptions {
+  readonly roles: readonly SupervisedRole[];
+  readonly spawn: (role: SupervisedRole) => Child;
+  readonly clock: Clock;
+  /** Start again what crashed. */
+  readonly restart: boolean;
+  /** Not called once stop() was. */
+  readonly report: (event: SupervisorEvent) => void;
+}
+
+/** One role across its restarts. */
+interface Kept {
+  readonly role: SupervisedRole;
+  readonly policy: RestartPolicy;
+  /** Its newest process, running or not. */
+  child: Child | null;
+  isRunning: boolean;
+  /** It served once: from then on, what ends it is a crash. */
+  hasServed: boolean;
+  cancelRestart: () => void;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #kept: readonly Kept[];
+  #frontendsLaunched = false;
+  #cancelWait: () => void = () => {};
+  /** Set once stop() was called. */
+  #stopping: Promise<void> | null = null;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#kept = options.roles.map((role) => ({
+      role,
+      policy: new RestartPolicy(),
+      child: null,
+      isRunning: false,
+      hasServed: false,
+      cancelRestart: () => {},
+    }));
+  }
+
+  /** Starts all roles; what becomes of them is reported. Call it once. */
+  start(): void {
+    this.#cancelWait = this.#options.clock.after(FRONTENDS_WAIT_MS, () => this.#launchFrontends());
+    for (const kept of this.#backends()) this.#launch(kept);
+    this.#launchFrontendsIfReplicasServe();
+  }
+
+  /** The pid of each running role; null for one that is down. */
+  pids(): ReadonlyMap<string, number | null> {
+    return new Map(
+      this.#kept.map(({ role, child, isRunning }) => [
+        role.name,
+        isRunning ? (child?.pid ?? null) : null,
+      ]),
+    );
+  }
+
+  /** Stops all: front ends first, so that what they hold is answered. Settles when no child is left (S4). */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopAll();
+    return this.#stopping;
+  }
+
+  /** Ends all children at once; also while stop() is waiting. */
+  kill(): Promise<void> {
+    const stopped = this.stop();
+    for (const { child } of this.#kept) child?.kill();
+    return stopped;
+  }
+
+  async #stopAll(): Promise<void> {
+    this.#cancelWait();
+    for (const kept of this.#kept) kept.cancelRestart();
+    const cancelKill = this.#options.clock.after(STOP_LIMIT_MS, () => {
+      for (const { child } of this.#kept) child?.kill();
+    });
+    const stopped = (some: readonly Kept[]) =>
+      Promise.all(
+        some.map(({ child }) => {
+          child?.stop();
+          return child?.exited;
+        }),
+      );
+    const frontendsStopped = stopped(this.#frontends());
+    await this.#atMost(FRONTENDS_STOP_MS, frontendsStopped);
+    await Promise.all([frontendsStopped, stopped(this.#backends())]);
+    cancelKill();
+  }
+
+  #frontends(): readonly Kept[] {
+    return this.#kept.filter(({ role }) => role.kind === "frontend");
+  }
+
+  #backends(): readonly Kept[] {
+    return this.#kept.filter(({ role }) => role.kind !== "frontend");
+  }
+
+  #launchFrontendsIfReplicasServe(): void {
+    const replicas = this.#kept.filter(({ role }) => role.kind === "order");
+    if (replicas.every(({ hasServed }) => hasServed)) this.#launchFrontends();
+  }
+
+  #launchFrontends(): void {
+    if (this.#frontendsLaunched || this.#stopping !== null) return;
+    this.#frontendsLaunched = true;
+    this.#cancelWait();
+    for (const kept of this.#frontends()) this.#launch(kept);
+    this.#options.report({ kind: "all-launched" });
+  }
+
+  #launch(kept: Kept): void {
+    const isFirst = kept.child === null;
+    const child = this.#options.spawn(kept.role);
+    kept.child = child;
+    kept.isRunning = true;
+    void child.ready.then(() => {
+      kept.hasServed = true;
+      if (this.#stopping !== null) return;
+      if (!isFirst) {
+        this.#options.report({ kind: "serves-again", role: kept.role, pid: child.pid });
+      }
+      this.#launchFrontendsIfReplicasServe();
+    });
+    void child.exited.then((exit) => {
+      kept.isRunning = false;
+      if (this.#stopping === null) this.#ended(kept, exit);
+    });
+  }
+
+  #ended(kept: Kept, exit: ChildExit): void {
+    const { clock, report, restart } = this.#options;
+    const next =
+      exit.misconfigured && !kept.hasServed
+        ? "start-failed"
+        : !restart
+          ? "stays-down"
+          : kept.policy.crashed(clock.now())
+            ? "restart"
+            : "given-up";
+    if (next === "restart") {
+      kept.cancelRestart = clock.after(RESTART_AFTER_MS, () => this.#launch(kept));
+    }
+    report({ kind: "ended", role: kept.role, exit, next });
+  }
+
+  /** Waits for `promise`, at most `ms`. */
+  async #atMost(ms: number, promise: Promise<unknown>): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(ms, resolve);
+      void promise.then(() => {
+        cancel();
+        resolve();
+      });
+    });
+  }
+}
