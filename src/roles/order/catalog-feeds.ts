@@ -3,8 +3,7 @@
 // Each catalog gets all entries in order, several calls at once on their way,
 // and answers a position once it shows it. What they answered decides, in
 // core/coherence, up to where clients may see. A catalog that is behind is
-// caught up in bounded pieces, one piece from disk at a time, without holding
-// up anybody. One that answers a lower position than it was sent (it refuses
+// caught up in bounded pieces, one a turn, without holding up anybody. One that answers a lower position than it was sent (it refuses
 // gaps) is sent on from there at the next tick: at once could be for ever.
 //
 // One object for each reign. Catalogs that followed this replica before it led
@@ -12,11 +11,11 @@
 
 import type { Logger } from "pino";
 import type { Exposure } from "../../core/coherence/exposure.ts";
+import { invariant } from "../../core/invariant.ts";
 import type { CommittedEntry, ReplicatedLog } from "../../io/log/log.ts";
 import type { Calls, Peer } from "../../io/rpc/types.ts";
 import { catalogContract } from "../contract.ts";
-import { FEED_BYTES_MAX, FEED_CALLS_MAX, RECENT_BYTES_MAX } from "./limits.ts";
-import { RecentEntries } from "./recent-entries.ts";
+import { FEED_BYTES_MAX, FEED_CALLS_MAX } from "./limits.ts";
 
 export interface FeedsOptions {
   readonly replica: number;
@@ -50,7 +49,6 @@ interface Feed {
 export class CatalogFeeds {
   readonly #options: FeedsOptions;
   readonly #feeds = new Map<Peer, Feed>();
-  readonly #recent = new RecentEntries(RECENT_BYTES_MAX);
   #connections = 0;
   #closed = false;
 
@@ -76,12 +74,7 @@ export class CatalogFeeds {
     this.#pump(feed);
   }
 
-  /** Entries were committed; flush() sends them. */
-  committed(entries: readonly CommittedEntry[]): void {
-    this.#recent.push(entries);
-  }
-
-  /** Sends what isn't sent yet, as far as each catalog's window allows. */
+  /** Sends what is committed and isn't sent yet, as far as each catalog's window allows. Once a turn. */
   flush(): void {
     for (const feed of this.#feeds.values()) this.#pump(feed);
   }
@@ -115,15 +108,15 @@ export class CatalogFeeds {
       if (feed.calls === 0) this.#send(feed, []);
       return;
     }
-    while (feed.sent < exposure.commit && feed.calls < FEED_CALLS_MAX) {
-      const recent = this.#recent.after(feed.sent, FEED_BYTES_MAX);
-      const entries: readonly CommittedEntry[] = recent ?? source.read(feed.sent, FEED_BYTES_MAX);
-      const last: CommittedEntry | undefined = entries.at(-1);
-      if (last === undefined) return;
-      this.#send(feed, entries);
-      feed.sent = last.position;
-      if (recent === null) return; // one piece from disk, then others have their turn
-    }
+    if (feed.sent >= exposure.commit || feed.calls >= FEED_CALLS_MAX) return;
+    const entries = source.read(feed.sent, FEED_BYTES_MAX);
+    const last = entries.at(-1);
+    invariant(last !== undefined, "what is committed can be read", {
+      sent: feed.sent,
+      commit: exposure.commit,
+    });
+    this.#send(feed, entries);
+    feed.sent = last.position;
   }
 
   #send(feed: Feed, entries: readonly CommittedEntry[]): void {
@@ -142,11 +135,7 @@ export class CatalogFeeds {
 
   #answered(feed: Feed, run: number, through: number, applied: number): void {
     if (this.#closed || this.#feeds.get(feed.peer) !== feed) return;
-    const { exposure, nowMs, log, onExposed } = this.#options;
-    if (applied > exposure.commit) {
-      // Fed by a later leader, of whom this one hasn't heard yet.
-      log.warn({ view: feed.view, applied, commit: exposure.commit }, "A catalog is ahead");
-    }
+    const { exposure, nowMs, onExposed } = this.#options;
     exposure.answered(feed.view, applied, nowMs());
     if (run === feed.run) {
       feed.calls--;

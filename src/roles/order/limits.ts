@@ -3,6 +3,9 @@
 /** Questions asked and not yet answered; beyond it they are answered "busy" before anything is done. */
 export const QUESTIONS_IN_HAND_MAX = 16_384;
 
+/** Turns decided and not yet exposed. What comes meanwhile is decided together in a later one, so this bounds the pipeline, not the throughput. */
+export const TURNS_IN_HAND_MAX = 64;
+
 /** Orders read for lists in one turn, about 10 ms of work; further lists of that turn are "busy". */
 export const ORDERS_READ_PER_TURN_MAX = 20_000;
 
@@ -14,9 +17,6 @@ export const FEED_BYTES_MAX = 256 * 1024;
 
 /** Calls on their way to one catalog. At one a millisecond they cover a catalog that is 16 ms late. */
 export const FEED_CALLS_MAX = 16;
-
-/** Newest entries kept in memory for catalogs that are a little behind; others are read from the log. */
-export const RECENT_BYTES_MAX = 4 * 1024 * 1024;
 
 /** A front end misses a leader after ten of these. Also the beat of everything the role does by the clock. */
 export const BEAT_MS = 50;

@@ -17,7 +17,7 @@ import type { CommittedEntry, ReplicatedLog } from "../../io/log/log.ts";
 import type { Peer } from "../../io/rpc/types.ts";
 import type { Answer, AskResult, Question } from "../contract.ts";
 import { CatalogFeeds } from "./catalog-feeds.ts";
-import { QUESTIONS_IN_HAND_MAX } from "./limits.ts";
+import { QUESTIONS_IN_HAND_MAX, TURNS_IN_HAND_MAX } from "./limits.ts";
 import type { TradeTrace } from "./trade-trace.ts";
 import { decideTurn, type OrderTables } from "./turn.ts";
 import { type Settle, WaitingAnswers } from "./waiting-answers.ts";
@@ -109,7 +109,6 @@ export class Reign {
   committed(entries: readonly CommittedEntry[]): void {
     const last = entries.at(-1);
     if (last === undefined) return;
-    this.#feeds.committed(entries);
     this.#exposure.committed(last.position, this.#options.nowMs());
     this.#schedule();
   }
@@ -149,7 +148,7 @@ export class Reign {
       try {
         this.#feeds.flush();
         this.#tell();
-        if (this.#arrived.length > 0) this.#decide();
+        if (this.#arrived.length > 0 && this.#waiting.turns < TURNS_IN_HAND_MAX) this.#decide();
       } catch (reason) {
         this.#options.onBroken(reason);
       }
@@ -193,6 +192,7 @@ export class Reign {
     const { exposed } = this.#exposure;
     this.#waiting.exposed(exposed);
     this.#options.trace?.exposed(exposed);
+    if (this.#arrived.length > 0 && this.#waiting.turns < TURNS_IN_HAND_MAX) this.#schedule();
   }
 }
 

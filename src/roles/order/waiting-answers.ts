@@ -40,6 +40,11 @@ export class WaitingAnswers {
   readonly #unconfirmed = new Set<Turn>();
   #questions = 0;
 
+  /** Turns not exposed yet. */
+  get turns(): number {
+    return this.#turns.length - this.#first;
+  }
+
   /** Questions decided and not yet answered. */
   get questions(): number {
     return this.#questions;
