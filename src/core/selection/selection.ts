@@ -209,7 +209,7 @@ export class Selection {
       const { leader, epoch, relayed } = this.#phase;
       if (health.replica === leader) {
         // What it said before it led is old news.
-        if (!health.leads && health.epoch >= epoch && !relayed) this.#lose(deposedLine(leader));
+        if (!health.leads && health.epoch >= epoch) this.#lose(deposedLine(leader));
       } else if (relayed) {
         this.#checkRelay(leader, epoch);
       }
