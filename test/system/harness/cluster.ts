@@ -133,14 +133,14 @@ export class Cluster {
 
   /** Starts any long-lived command: `start("order", "9090")`. */
   start(command: string, ...args: readonly string[]): Running {
-    const running = startBazaar([command, ...args, ...this.options]);
+    const running = startBazaar([command, ...this.options, ...args]);
     this.#running.push(running);
     return running;
   }
 
   /** Runs a command to its end. */
   run(command: string, ...args: readonly string[]): Promise<Finished> {
-    return runBazaar([command, ...args, ...this.options]);
+    return runBazaar([command, ...this.options, ...args]);
   }
 
   /** Waits until every front end is ready; fails at once when `needed` ends before. */

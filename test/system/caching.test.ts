@@ -1,0 +1,105 @@
+// The front end's cache, in memory and in Redis: what leaves it when, and that
+// it is never needed for a right answer.
+
+import { afterEach, describe, expect, test } from "vitest";
+import type { Cluster } from "./harness/cluster.ts";
+import type { HttpClient } from "./harness/http.ts";
+import { useClusters } from "./harness/lifetime.ts";
+import { quantityOf, tradeInTurn } from "./harness/load.ts";
+import { RedisServer } from "./harness/redis.ts";
+import { until } from "./harness/wait.ts";
+
+const clusters = useClusters("test");
+let redis: RedisServer | null = null;
+
+afterEach(async () => {
+  await redis?.kill();
+  redis = null;
+});
+
+const STOCKS = ["Alpha", "Beta", "Gamma", "Delta"].map((name) => [name, 5, 100] as const);
+
+/** Looks a stock up and says, by the front end's log, whether it came from the cache. */
+async function lookup(cluster: Cluster, client: HttpClient, name: string): Promise<"hit" | "miss"> {
+  const before = cluster.log("frontend").length;
+  expect((await client.get(`/stocks/${name}`)).status).toBe(200);
+  await cluster.logged("frontend", "Finished GET request", before);
+  const response = await cluster.logged("frontend", /^Cache response - /, before);
+  return response === "Cache response - None" ? "miss" : "hit";
+}
+
+/** The outcome of each lookup in turn. */
+async function lookups(cluster: Cluster, client: HttpClient, names: string[]): Promise<string[]> {
+  const outcomes: string[] = [];
+  for (const name of names) outcomes.push(`${name} ${await lookup(cluster, client, name)}`);
+  return outcomes;
+}
+
+describe("in memory", () => {
+  test("a cache smaller than the catalog lets go of what was used least recently", async () => {
+    const cluster = await clusters.up({ stocks: STOCKS, options: ["--cache-size=3"] });
+    const client = cluster.client();
+    const filled = await lookups(cluster, client, ["Alpha", "Beta", "Gamma", "Alpha"]);
+    expect(filled).toEqual(["Alpha miss", "Beta miss", "Gamma miss", "Alpha hit"]);
+    // Room is made for Delta by Beta, which was used before Gamma and Alpha.
+    const after = await lookups(cluster, client, ["Delta", "Alpha", "Gamma", "Delta", "Beta"]);
+    expect(after).toEqual(["Delta miss", "Alpha hit", "Gamma hit", "Delta hit", "Beta miss"]);
+  });
+
+  test("a trade drops its stock and no other", async () => {
+    const cluster = await clusters.up({ stocks: STOCKS });
+    const client = cluster.client();
+    await lookups(cluster, client, ["Alpha", "Beta", "Gamma"]);
+    await tradeInTurn(client, [{ name: "Beta", type: "buy", quantity: 1 }]);
+    const after = await lookups(cluster, client, ["Alpha", "Beta", "Gamma", "Beta"]);
+    expect(after).toEqual(["Alpha hit", "Beta miss", "Gamma hit", "Beta hit"]);
+    expect(await quantityOf(client, "Beta")).toBe(99);
+  });
+
+  test("asked to forget a stock, it does", async () => {
+    const cluster = await clusters.up({ stocks: STOCKS });
+    const client = cluster.client();
+    await lookups(cluster, client, ["Alpha", "Beta"]);
+    expect((await client.get("/cache_invalid/Alpha")).status).toBe(200);
+    const after = await lookups(cluster, client, ["Alpha", "Beta"]);
+    expect(after).toEqual(["Alpha miss", "Beta hit"]);
+  });
+
+  test("with several front ends, a trade through one leaves no old copy at another", async () => {
+    const cluster = await clusters.up({ stocks: STOCKS, frontends: 2, logLevel: "info" });
+    const [one, other] = [cluster.client(1, 0), cluster.client(1, 1)];
+    for (let left = 99; left >= 90; left--) {
+      await quantityOf(other, "Alpha");
+      await tradeInTurn(one, [{ name: "Alpha", type: "buy", quantity: 1 }]);
+      expect(await quantityOf(other, "Alpha")).toBe(left);
+    }
+  });
+});
+
+test("without a cache every lookup is answered by the catalog", async () => {
+  const cluster = await clusters.up({ stocks: STOCKS, options: ["--no-cache"] });
+  const client = cluster.client();
+  await quantityOf(client, "Alpha");
+  await tradeInTurn(client, [{ name: "Alpha", type: "buy", quantity: 1 }]);
+  expect(await quantityOf(client, "Alpha")).toBe(99);
+  expect(cluster.log("frontend").filter((line) => line.includes("from cache"))).toEqual([]);
+});
+
+test("Redis killed and back: no client sees an error, and it fills again", async () => {
+  redis = await RedisServer.start();
+  const cluster = await clusters.up({ stocks: STOCKS, options: [`--cache=${redis.url}`] });
+  const client = cluster.client();
+  const filled = await lookups(cluster, client, ["Alpha", "Alpha"]);
+  expect(filled).toEqual(["Alpha miss", "Alpha hit"]);
+
+  await redis.kill();
+  await tradeInTurn(client, [{ name: "Alpha", type: "buy", quantity: 1 }]);
+  expect(await quantityOf(client, "Alpha")).toBe(99);
+  expect(await quantityOf(client, "Alpha")).toBe(99);
+
+  await redis.restart();
+  await until("a hit again", async () => (await lookup(cluster, client, "Alpha")) === "hit");
+  await tradeInTurn(client, [{ name: "Alpha", type: "buy", quantity: 1 }]);
+  expect(await quantityOf(client, "Alpha")).toBe(98);
+  expect(client.calls.filter(({ status }) => status !== 200)).toEqual([]);
+});

@@ -1,0 +1,228 @@
+// The bazaar as its user has it in hand: it starts and stops as a whole, says in
+// one line what is wrong, and its client checks every order.
+
+import { createServer, type Server } from "node:net";
+import { expect, test } from "vitest";
+import type { Cluster } from "./harness/cluster.ts";
+import { dataOf, jsonOf } from "./harness/http.ts";
+import { useClusters } from "./harness/lifetime.ts";
+import { quantityOf, times, tradeInTurn } from "./harness/load.ts";
+import { Running } from "./harness/process.ts";
+import { until } from "./harness/wait.ts";
+
+const clusters = useClusters("test");
+
+const BUY = { name: "FishCo", type: "buy", quantity: 1 } as const;
+
+async function nothingLeft(cluster: Cluster): Promise<void> {
+  await until("nothing running", () => cluster.left().length === 0);
+  expect(cluster.runFiles()).toEqual([]);
+}
+
+test("up opens with the highest replica leading and says what runs where", async () => {
+  const cluster = await clusters.prepare({ frontends: 2, catalogs: 2 });
+  const up = await cluster.up();
+  const [low, middle, high] = cluster.replicas;
+  expect(await cluster.leader()).toBe(high);
+  const ports = [...cluster.frontendPorts, ...cluster.catalogPorts, low, middle, high];
+  for (const port of ports) expect(up.stdout).toContain(String(port));
+  const roles = [
+    "catalog",
+    `catalog-${cluster.catalogPorts[1]}`,
+    "frontend",
+    `frontend-${cluster.frontendPorts[1]}`,
+    `order-${low}`,
+    `order-${middle}`,
+    `order-${high}`,
+  ];
+  expect(cluster.runFiles()).toEqual(roles.map((role) => `${role}.pid`).sort());
+
+  const status = await cluster.status();
+  expect(status.leader).toBe(high);
+  expect(status.processes.map(({ role }) => role).sort()).toEqual([...roles].sort());
+  for (const one of status.processes) {
+    expect(one).toMatchObject({ up: true, pid: cluster.pid(one.role) });
+  }
+});
+
+test.each(["SIGINT", "SIGTERM"] as const)("%s stops everything, exit status 0", async (signal) => {
+  const cluster = await clusters.prepare();
+  const up = await cluster.up();
+  await tradeInTurn(cluster.client(), [BUY]);
+  up.signal(signal);
+  expect((await up.end()).status).toBe(0);
+  await nothingLeft(cluster);
+});
+
+test("npm start passes the signal on", async () => {
+  const cluster = await clusters.prepare();
+  const npm = new Running("npm", ["start", "--", ...cluster.options]);
+  await cluster.open(npm);
+  npm.signal("SIGTERM");
+  await npm.end();
+  await nothingLeft(cluster);
+});
+
+test("up killed with -9 leaves nothing running", async () => {
+  const cluster = await clusters.prepare();
+  const up = await cluster.up();
+  up.signal("SIGKILL");
+  await up.end();
+  await until("nothing running", () => cluster.left().length === 0);
+  // And what it left behind doesn't stop the next one.
+  await cluster.up();
+  expect(await tradeInTurn(cluster.client(), [BUY])).toEqual([1]);
+});
+
+test("a second up in the same folder is refused in one line, and the first goes on", async () => {
+  const cluster = await clusters.prepare();
+  await cluster.up();
+  const second = await cluster.run("up");
+  expect(second.status).toBe(1);
+  expect(second.stderr.trim().split("\n")).toHaveLength(1);
+  expect(await tradeInTurn(cluster.client(), [BUY])).toEqual([1]);
+});
+
+test.each(["front end", "catalog", "replica"])(
+  "a %s's port in use: one line that names it, and nothing is left",
+  async (kind) => {
+    const cluster = await clusters.prepare();
+    const ports = {
+      "front end": cluster.frontendPorts[0],
+      catalog: cluster.catalogPorts[0],
+      replica: cluster.replicas[0],
+    } as Readonly<Record<string, number | undefined>>;
+    const port = ports[kind] ?? 0;
+    const server = await listening(port);
+    try {
+      const { status, stderr } = await cluster.run("up");
+      expect(status).toBe(1);
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+      expect(stderr).toContain(String(port));
+      await nothingLeft(cluster);
+    } finally {
+      server.close();
+    }
+  },
+);
+
+test("a wrong option: one line, exit status 1", async () => {
+  const cluster = await clusters.prepare();
+  for (const args of [["up", "--port=none"], ["up", "--colour"], ["open"], ["order", "no-id"]]) {
+    const [command = "", ...rest] = args;
+    const { status, stderr } = await cluster.run(command, ...rest);
+    expect(`${args.join(" ")}: ${status}`).toBe(`${args.join(" ")}: 1`);
+    expect(stderr.trim().split("\n")).toHaveLength(1);
+  }
+});
+
+test("--no-restart leaves the dead dead, and each can be started alone beside it", async () => {
+  const cluster = await clusters.prepare();
+  const up = await cluster.up("--no-restart");
+  const [low] = cluster.replicas;
+  await cluster.kill(`order-${low}`);
+  expect(await tradeInTurn(cluster.client(), [BUY])).toEqual([1]);
+  expect(up.finished).toBeNull();
+  expect(cluster.pid(`order-${low}`)).toBeNull();
+  const alone = cluster.start("order", String(low));
+  await cluster.running(`order-${low}`);
+  alone.signal("SIGINT");
+  expect((await alone.end()).status).toBe(0);
+});
+
+test("up gives up on a role that crashes over and over, and says why", async () => {
+  const cluster = await clusters.prepare();
+  const up = await cluster.up();
+  const [low] = cluster.replicas;
+  let pid: number | null = null;
+  for (let crash = 0; crash < 5; crash++) {
+    await cluster.running(`order-${low}`, pid);
+    pid = await cluster.kill(`order-${low}`);
+  }
+  const said = () => up.stdout + up.stderr;
+  await until("up giving up", () =>
+    new RegExp(`order-${low}.*(gives? up|given up)`, "i").test(said()),
+  );
+  expect(up.finished).toBeNull();
+  expect(await tradeInTurn(cluster.client(), [BUY])).toEqual([1]);
+});
+
+test("roles start in any order, and say what they wait for", async () => {
+  const cluster = await clusters.prepare();
+  expect(await cluster.run("format")).toMatchObject({ status: 0 });
+  cluster.start("frontend");
+  await cluster.running("frontend");
+  const client = cluster.client();
+  await until("alive", async () => (await client.get("/healthz")).status === 200);
+  expect((await client.get("/readyz")).status).toBe(503);
+  expect(await client.get("/get_order_leader")).toMatchObject({ status: 503 });
+  cluster.start("order", String(cluster.replicas[0]));
+  cluster.start("order", String(cluster.replicas[1]));
+  cluster.start("catalog");
+  await cluster.open();
+  expect(await tradeInTurn(client, [BUY])).toEqual([1]);
+});
+
+test("the client's final check matches every order, with the leader killed on its way", async () => {
+  const cluster = await clusters.prepare({ logLevel: "info" });
+  await cluster.up();
+  const client = cluster.start(
+    "client",
+    "--clients=8",
+    "--iterations=400",
+    "--probability=0.8",
+    `--url=${cluster.url}`,
+  );
+  const http = cluster.client();
+  await until("orders", async () => (await http.get("/orders/50")).status === 200);
+  await cluster.kill(`order-${await cluster.leader()}`);
+  const { status, stdout, stderr } = await client.end();
+  expect(`${status} ${stderr}`).toMatch(/^0 /);
+  const total = (await ordersCsv(cluster)).length - 1;
+  expect(stdout).toContain(`${total}/${total}`);
+  expect(await cluster.verify()).toMatchObject({ ok: true, orders: total });
+});
+
+async function ordersCsv(cluster: Cluster): Promise<readonly string[]> {
+  const { stdout } = await cluster.run("orders", "--csv");
+  return stdout.trimEnd().split("\n");
+}
+
+test("orders --csv has the document's columns", async () => {
+  const cluster = await clusters.up();
+  await tradeInTurn(cluster.client(), times(2, BUY));
+  expect(await ordersCsv(cluster)).toEqual([
+    "transaction_number,stock_name,order_type,trade_quantity",
+    "1,FishCo,buy,1",
+    "2,FishCo,buy,1",
+  ]);
+});
+
+test("a stock is listed once, and adjusted", async () => {
+  const cluster = await clusters.up();
+  const client = cluster.client();
+  expect((await client.get("/stocks/Menhirs")).status).toBe(400);
+  expect(await cluster.run("list", "Menhirs", "7.5", "20")).toMatchObject({ status: 0 });
+  expect(dataOf(await client.get("/stocks/Menhirs"))).toEqual({
+    name: "Menhirs",
+    price: 7.5,
+    quantity: 20,
+  });
+  expect(await cluster.run("list", "Menhirs", "8", "10")).toMatchObject({ status: 1 });
+  expect(await cluster.run("adjust", "Menhirs", "--", "-5")).toMatchObject({ status: 0 });
+  expect(await quantityOf(client, "Menhirs")).toBe(15);
+  expect(await cluster.run("adjust", "Menhirs", "--", "-16")).toMatchObject({ status: 1 });
+  expect(await quantityOf(client, "Menhirs")).toBe(15);
+  expect(jsonOf(await client.get("/orders?after=0&limit=1"))).toMatchObject({
+    data: [],
+    next: null,
+  });
+});
+
+function listening(port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => resolve(server));
+  });
+}

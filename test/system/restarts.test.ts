@@ -1,0 +1,126 @@
+// What outlives the processes, and a disk: orders found after everything was
+// stopped or killed, a replica's lost files replaced, and files that are half
+// there never made anew, which would forget promises.
+
+import { rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { dataOf } from "./harness/http.ts";
+import { useClusters } from "./harness/lifetime.ts";
+import { allOrders, quantityOf, times, tradeInTurn } from "./harness/load.ts";
+import { until } from "./harness/wait.ts";
+
+const clusters = useClusters("test");
+
+const BUY = { name: "FishCo", type: "buy", quantity: 1 } as const;
+
+test("an order older than a full restart is found, and numbers go on", async () => {
+  const cluster = await clusters.prepare();
+  const first = await cluster.up();
+  await tradeInTurn(cluster.client(), times(3, BUY));
+  first.signal("SIGTERM");
+  expect((await first.end()).status).toBe(0);
+
+  await cluster.up();
+  const client = cluster.client();
+  expect(dataOf(await client.get("/orders/1"))).toEqual({ number: 1, ...BUY });
+  expect(await tradeInTurn(client, [BUY])).toEqual([4]);
+  expect(await quantityOf(client, "FishCo")).toBe(596);
+});
+
+test("all processes killed at once: every answered order is there afterwards", async () => {
+  const cluster = await clusters.prepare();
+  const first = await cluster.up();
+  await tradeInTurn(cluster.client(), times(20, BUY));
+  for (const pid of cluster.left()) process.kill(pid, "SIGKILL");
+  await first.end();
+
+  await cluster.up();
+  const client = cluster.client();
+  expect(await allOrders(client)).toHaveLength(20);
+  expect(await quantityOf(client, "FishCo")).toBe(580);
+  expect(await cluster.verify()).toMatchObject({ ok: true, orders: 20 });
+});
+
+test("a replica that lost its disk is replaced, and only when asked", async () => {
+  const cluster = await clusters.prepare();
+  await cluster.up("--no-restart");
+  const client = cluster.client();
+  const [low] = cluster.replicas;
+  await tradeInTurn(client, times(5, BUY));
+  await cluster.kill(`order-${low}`);
+  rmSync(join(cluster.data, `order-${low}`), { recursive: true });
+
+  const alone = await cluster.run("order", String(low));
+  expect(alone.status).toBe(1);
+  expect(alone.stderr).toContain(`format --replace order-${low}`);
+
+  expect(await cluster.run("format", "--replace", `order-${low}`)).toMatchObject({ status: 0 });
+  cluster.start("order", String(low));
+  await tradeInTurn(client, times(5, BUY));
+  await until("the replacement level with the others", async () => {
+    const { processes } = await cluster.status();
+    const applied = processes
+      .filter(({ role }) => role.startsWith("order-"))
+      .map((one) => (one.up ? one.applied : -1));
+    return applied.length === 3 && new Set(applied).size === 1;
+  });
+  expect(await cluster.verify()).toMatchObject({ ok: true, orders: 10, differences: [] });
+
+  // It votes again: with another replica gone there is still a quorum.
+  await cluster.kill(`order-${cluster.replicas[1]}`);
+  expect(await tradeInTurn(client, [BUY])).toEqual([11]);
+});
+
+test("a catalog that lost its disk is replaced", async () => {
+  const cluster = await clusters.prepare();
+  await cluster.up("--no-restart");
+  const client = cluster.client();
+  await tradeInTurn(client, times(5, BUY));
+  await cluster.kill("catalog");
+  rmSync(join(cluster.data, "catalog"), { recursive: true });
+  expect(await cluster.run("format", "--replace", "catalog")).toMatchObject({ status: 0 });
+  cluster.start("catalog");
+  await cluster.running("catalog");
+  await tradeInTurn(client, [BUY]);
+  expect(await cluster.verify()).toMatchObject({ ok: true, orders: 6, differences: [] });
+  expect(await quantityOf(client, "FishCo")).toBe(594);
+});
+
+test.each(["order", "catalog"])(
+  "a folder where only the %s's file is missing isn't made anew",
+  async (kind) => {
+    const cluster = await clusters.prepare();
+    expect(await cluster.run("format")).toMatchObject({ status: 0 });
+    const role = kind === "order" ? `order-${cluster.replicas[1]}` : "catalog";
+    rmSync(join(cluster.data, role), { recursive: true });
+    for (const command of ["up", "format"]) {
+      const { status, stderr } = await cluster.run(command);
+      expect(status).toBe(1);
+      expect(stderr).toContain(`format --replace ${role}`);
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+    }
+  },
+);
+
+test("a replica that lost everything can't be replaced by a cluster that isn't there", async () => {
+  const cluster = await clusters.prepare();
+  const { status, stderr } = await cluster.run(
+    "format",
+    "--replace",
+    `order-${cluster.replicas[0]}`,
+  );
+  expect(status).toBe(1);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+});
+
+test("a second format leaves the first one's files alone", async () => {
+  const cluster = await clusters.prepare();
+  expect(await cluster.run("format")).toMatchObject({ status: 0 });
+  const file = join(cluster.data, `order-${cluster.replicas[0]}`, "order.db");
+  const before = statSync(file).mtimeMs;
+  const again = await cluster.run("format");
+  expect(again.status).toBe(1);
+  expect(again.stderr.trim().split("\n")).toHaveLength(1);
+  expect(statSync(file).mtimeMs).toBe(before);
+});

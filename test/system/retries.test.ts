@@ -1,0 +1,65 @@
+// Calls whose leader dies while they are under way: made once, whoever asks
+// again. The followers are stopped, so that the call has arrived at the leader
+// and can't have been committed when the leader is killed; what it sent them
+// lies unread in their sockets, and they find it when they go on.
+
+import { beforeEach, expect, test } from "vitest";
+import type { Cluster } from "./harness/cluster.ts";
+import { useClusters } from "./harness/lifetime.ts";
+import { quantityOf } from "./harness/load.ts";
+import { RpcClient } from "./harness/rpc.ts";
+import { until } from "./harness/wait.ts";
+
+const clusters = useClusters("test");
+let cluster: Cluster;
+
+beforeEach(async () => {
+  cluster = await clusters.prepare();
+  await cluster.up("--no-restart");
+});
+
+/** Runs `call` so that the leader gets it, can't commit it, and dies; then the others go on. */
+async function overLeaderKill<T>(call: () => Promise<T>): Promise<T> {
+  const [low, middle, high] = cluster.replicas;
+  const before = await lastPosition(high);
+  const followers = [`order-${low}`, `order-${middle}`];
+  for (const follower of followers) await cluster.signal(follower, "SIGSTOP");
+  const result = call();
+  // A failure shows where it is awaited, below.
+  result.catch(() => {});
+  await until("the call in the leader's journal", async () => (await lastPosition(high)) > before);
+  await cluster.kill(`order-${high}`);
+  for (const follower of followers) await cluster.signal(follower, "SIGCONT");
+  return result;
+}
+
+async function lastPosition(replica: number): Promise<number> {
+  using client = RpcClient.toReplica(cluster, replica);
+  return (await (await client.calls()).health({})).lastPosition;
+}
+
+test("a catalog update counts once", async () => {
+  using client = RpcClient.toCatalog(cluster);
+  const calls = await client.calls();
+  const update = () => calls.update({ name: "FishCo", by: 10, requestId: "once" });
+  const result = await overLeaderKill(update);
+  expect(result).toEqual({ status: 200, message: "success" });
+  expect(await update()).toEqual(result);
+  expect(await quantityOf(cluster.client(), "FishCo")).toBe(610);
+});
+
+test("an adjust of the command line counts once", async () => {
+  const result = await overLeaderKill(() => cluster.run("adjust", "FishCo", "10"));
+  expect(result).toMatchObject({ status: 0 });
+  expect(await quantityOf(cluster.client(), "FishCo")).toBe(610);
+});
+
+test("a trade without a key is made once", async () => {
+  const client = cluster.client();
+  const result = await overLeaderKill(() =>
+    client.trade({ name: "FishCo", type: "sell", quantity: 10 }),
+  );
+  expect(result.text).toBe('{"data":{"transaction_number":1}}');
+  expect(await quantityOf(client, "FishCo")).toBe(610);
+  expect((await client.get("/orders/2")).status).toBe(400);
+});
