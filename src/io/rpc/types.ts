@@ -21,7 +21,7 @@ export type Result<C extends CallShape> = C extends { readonly result: z.ZodType
 
 export type RoleKind = "order" | "catalog" | "frontend" | "cli";
 
-/** Who is at the other end, told when the connection opens, after the secret. */
+/** Who is at the other end, told in the handshake that opens the connection, with the secret. */
 export interface Identity {
   readonly role: RoleKind;
   /** `order-9094`, `catalog`, `frontend-8001` …: the ROLE of the command line. */
@@ -32,9 +32,9 @@ export interface Identity {
  * Why a call has no result, by what the caller can do.
  * - `closed`: the connection is or went down; whether the call was carried out is unknown.
  * - `timeout`: no answer in time; likewise unknown.
- * - `busy`: too many calls in flight; the call was not sent.
- * - `refused`: the other side refused the call's shape; not carried out, don't repeat it.
- * - `failed`: the handler threw; the message says why.
+ * - `busy`: too many calls in flight, here or there; not carried out, call again later.
+ * - `refused`: the call's shape or size was refused, here or there; not carried out, don't repeat it.
+ * - `failed`: the handler threw, or answered in the wrong shape; the message says why.
  */
 export type RpcFailure = "closed" | "timeout" | "busy" | "refused" | "failed";
 
@@ -45,14 +45,20 @@ export type Calls<C extends Contract> = {
     : (argument: Argument<C[K]>) => void;
 };
 
-/** One open connection. */
+export interface CallOptions {
+  /** How long each call waits for its answer, in milliseconds. Default 10,000 (RPC_LIMITS.callTimeoutMs). */
+  readonly timeoutMs?: number;
+}
+
+/** One connection, from the moment it is open. Calls on a closed one reject with `closed`. */
 export interface Peer {
   readonly identity: Identity;
   readonly isOpen: boolean;
-  /** The calls of `contract` at the other end; failed calls reject with RpcError. */
-  calls<C extends Contract>(contract: C): Calls<C>;
-  /** Sends what is queued now, not at the end of the turn: before a blocking write, say. */
+  /** The calls of `contract` at the other end; failed calls reject with RpcError. Make it once, use it often. */
+  calls<C extends Contract>(contract: C, options?: CallOptions): Calls<C>;
+  /** Hands what is queued to the network now, not at the end of the turn: before a blocking write, say. */
   flush(): void;
+  /** Sends what is queued, then closes. Calls without an answer reject with `closed`. */
   close(): void;
 }
 
@@ -64,16 +70,33 @@ export type Handlers<C extends Contract> = {
   ) => Result<C[K]> | Promise<Result<C[K]>>;
 };
 
+/**
+ * Why an attempt to connect failed.
+ * - `unreachable`: nothing listens there, or it doesn't answer in time.
+ * - `secret-refused`: it listens, and demands another secret: another cluster's files, most likely.
+ * - `not-a-bazaar`: it answers in some other way; something else has the port.
+ */
+export interface Unreachable {
+  readonly kind: "unreachable" | "secret-refused" | "not-a-bazaar";
+  /** One line for people. */
+  readonly message: string;
+  /** Failed attempts since the start, or since a connection was last open; the first is 1. */
+  readonly attempts: number;
+}
+
 /** A connection that is opened again whenever it closes, with back-off and jitter, until closed for good. */
 export interface Link {
   /** The open connection, or null while there is none. */
   readonly peer: Peer | null;
+  /** Closes it for good: no further attempt, no further callback but the peer's onClose. */
   close(): void;
 }
 
 /** The listening side. */
 export interface Listener {
   readonly port: number;
+  /** The open connections. */
   readonly peers: ReadonlySet<Peer>;
+  /** Closes the port and every connection; settles when no handle of them is left. Safe to call again. */
   close(): Promise<void>;
 }

@@ -1,0 +1,55 @@
+// What two processes tell each other before the first frame: the client, in
+// its upgrade request, the cluster's secret and who it is; the listener, in its
+// answer, who it is.
+
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import { z } from "zod";
+import type { Identity } from "./types.ts";
+
+const SECRET_HEADER = "bazaar-secret";
+const ROLE_HEADER = "bazaar-role";
+const NAME_HEADER = "bazaar-name";
+
+const identitySchema = z.object({
+  role: z.enum(["order", "catalog", "frontend", "cli"]),
+  name: z.string().regex(/^[\w.-]{1,64}$/),
+});
+
+/** Headers that say who this side is. */
+export function identityHeaders(identity: Identity): Record<string, string> {
+  return { [ROLE_HEADER]: identity.role, [NAME_HEADER]: identity.name };
+}
+
+/** Headers of the client: the secret, and who it is. */
+export function clientHeaders(secret: string, identity: Identity): Record<string, string> {
+  return { [SECRET_HEADER]: secret, ...identityHeaders(identity) };
+}
+
+/** Who the other side says it is; null when it doesn't, or in words that no role uses. */
+export function readIdentity(headers: IncomingHttpHeaders): Identity | null {
+  const parsed = identitySchema.safeParse({
+    role: headers[ROLE_HEADER],
+    name: headers[NAME_HEADER],
+  });
+  return parsed.success ? parsed.data : null;
+}
+
+/** Whether the client knows `secret`. Takes the same time whatever it sent. */
+export function knowsSecret(headers: IncomingHttpHeaders, secret: string): boolean {
+  const told = headers[SECRET_HEADER];
+  if (typeof told !== "string") return false;
+  // Digests are of one length, which timingSafeEqual needs and a comparison of lengths would tell.
+  return timingSafeEqual(digest(told), digest(secret));
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+/** Throws unless `secret` can be sent and can be relied on: misuse shows at the start, not as a refused connection. */
+export function checkSecret(secret: string): void {
+  if (!/^[\x21-\x7e]{16,256}$/.test(secret)) {
+    throw new TypeError("the cluster's secret must be 16 to 256 printable ASCII characters");
+  }
+}

@@ -1,0 +1,153 @@
+// The listening side: a port that only processes with the cluster's secret can
+// open a connection on.
+
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Logger } from "pino";
+import { WebSocketServer } from "ws";
+import { Complaints } from "./complaints.ts";
+import { Connection } from "./connection.ts";
+import { dispatcher, type OnInvariantViolation } from "./dispatcher.ts";
+import { errorText } from "./error.ts";
+import { checkSecret, identityHeaders, knowsSecret, readIdentity } from "./handshake.ts";
+import { type RpcLimits, socketOptions, withLimits } from "./limits.ts";
+import type { Contract, Handlers, Identity, Listener, Peer } from "./types.ts";
+
+export interface ListenOptions<C extends Contract> {
+  readonly host: string;
+  /** 0 for any free one; Listener.port tells which. */
+  readonly port: number;
+  /** The cluster's secret, which the other side must know. */
+  readonly secret: string;
+  /** Who this process is. */
+  readonly identity: Identity;
+  /** What this side serves, and how. */
+  readonly contract: C;
+  readonly handlers: Handlers<C>;
+  readonly log: Logger;
+  /** A connection is open and in Listener.peers. */
+  readonly onOpen?: (peer: Peer) => void;
+  /** A connection is over, whoever ended it, and out of Listener.peers. Told once for each that was open. */
+  readonly onClose?: (peer: Peer) => void;
+  /** A handler threw an InvariantViolation; must end the process. Default: an uncaught exception. */
+  readonly onInvariantViolation?: OnInvariantViolation;
+  readonly limits?: Partial<RpcLimits>;
+}
+
+/** How often connections that are still shaking hands are looked at, in milliseconds. */
+const HANDSHAKE_CHECK_INTERVAL_MS = 500;
+
+/** Opens the port. Rejects with the system's error when that can't be done (EADDRINUSE, EACCES …). */
+export async function listen<C extends Contract>(options: ListenOptions<C>): Promise<Listener> {
+  checkSecret(options.secret);
+  const limits = withLimits(options.limits);
+  const { log } = options;
+  const complaints = new Complaints(log, limits.complaintIntervalMs);
+  const dispatch = dispatcher(
+    options.contract,
+    options.handlers,
+    complaints,
+    options.onInvariantViolation,
+  );
+  const peers = new Set<Connection>();
+  let closing: Promise<void> | null = null;
+
+  const http = createServer(
+    {
+      headersTimeout: limits.handshakeTimeoutMs,
+      requestTimeout: limits.handshakeTimeoutMs,
+      connectionsCheckingInterval: HANDSHAKE_CHECK_INTERVAL_MS,
+    },
+    (_request, response) => {
+      response.writeHead(426, { connection: "close" }).end();
+    },
+  );
+  http.maxConnections = limits.connectionsMax;
+  http.on("drop", () => {
+    complaints.warn("drop", { connectionsMax: limits.connectionsMax }, "Too many connections");
+  });
+
+  const upgrades = new WebSocketServer({
+    ...socketOptions(limits),
+    noServer: true,
+    clientTracking: false,
+  });
+  const ourHeaders = Object.entries(identityHeaders(options.identity));
+  upgrades.on("headers", (headers) => {
+    for (const [name, value] of ourHeaders) headers.push(`${name}: ${value}`);
+  });
+  upgrades.on("wsClientError", (error, socket) => {
+    complaints.warn("handshake", { why: errorText(error) }, "Refused a connection");
+    refuse(socket, "400 Bad Request");
+  });
+
+  http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const ignore = () => {};
+    socket.on("error", ignore);
+    if (closing !== null) return refuse(socket, "503 Service Unavailable");
+    const from = request.socket.remoteAddress;
+    const identity = readIdentity(request.headers);
+    if (!knowsSecret(request.headers, options.secret)) {
+      const fields = { from, peer: identity?.name };
+      complaints.warn(
+        `secret of ${from} ${identity?.name}`,
+        fields,
+        "Refused a connection: it doesn't know the cluster's secret",
+      );
+      return refuse(socket, "401 Unauthorized");
+    }
+    if (identity === null) {
+      complaints.warn(`identity of ${from}`, { from }, "Refused a connection: it says no name");
+      return refuse(socket, "400 Bad Request");
+    }
+    upgrades.handleUpgrade(request, socket, head, (webSocket) => {
+      socket.off("error", ignore);
+      const peer = new Connection({
+        socket: webSocket,
+        identity,
+        dispatch,
+        log,
+        complaints,
+        limits,
+        onClose: (closed) => {
+          peers.delete(closed);
+          options.onClose?.(closed);
+        },
+      });
+      peers.add(peer);
+      log.debug({ peer: identity.name }, "Connection opened");
+      options.onOpen?.(peer);
+    });
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    http.once("error", reject);
+    http.listen(options.port, options.host, () => {
+      http.off("error", reject);
+      resolve();
+    });
+  });
+  http.on("error", (error) => log.error({ err: error }, "A listening port failed"));
+  const port = (http.address() as AddressInfo).port;
+
+  return {
+    port,
+    peers,
+    close() {
+      closing ??= new Promise((resolve) => {
+        http.close(() => resolve());
+        // Those that are still shaking hands; open connections are no longer the HTTP server's.
+        http.closeAllConnections();
+        for (const peer of peers) peer.close();
+      });
+      return closing;
+    },
+  };
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
+    socket.destroy(),
+  );
+}
