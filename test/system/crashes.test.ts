@@ -171,14 +171,13 @@ test("without a quorum a trade waits for one, and is made once", async () => {
   const client = cluster.client();
   const [low, middle, high] = cluster.replicas;
   const before = cluster.log(`order-${high}`).length;
-  await cluster.signal(`order-${low}`, "SIGSTOP");
-  await cluster.signal(`order-${middle}`, "SIGSTOP");
+  const followers = [`order-${low}`, `order-${middle}`];
+  await cluster.signalAll(followers, "SIGSTOP");
   const answer = client.trade({ name: "FishCo", type: "buy", quantity: 1 });
   await cluster.logged(`order-${high}`, "FishCo present in db", before);
   // It is on its way to both when its leader dies: they find it in what they didn't read yet.
   await cluster.kill(`order-${high}`);
-  await cluster.signal(`order-${low}`, "SIGCONT");
-  await cluster.signal(`order-${middle}`, "SIGCONT");
+  await cluster.signalAll(followers, "SIGCONT");
   expect(numberOf(await answer)).toBe(1);
   await addsUp(cluster, [
     { trade: { name: "FishCo", type: "buy", quantity: 1 }, call: await answer },

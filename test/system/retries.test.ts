@@ -23,13 +23,13 @@ async function overLeaderKill<T>(call: () => Promise<T>): Promise<T> {
   const [low, middle, high] = cluster.replicas;
   const before = await lastPosition(high);
   const followers = [`order-${low}`, `order-${middle}`];
-  for (const follower of followers) await cluster.signal(follower, "SIGSTOP");
+  await cluster.signalAll(followers, "SIGSTOP");
   const result = call();
   // A failure shows where it is awaited, below.
   result.catch(() => {});
   await until("the call in the leader's journal", async () => (await lastPosition(high)) > before);
   await cluster.kill(`order-${high}`);
-  for (const follower of followers) await cluster.signal(follower, "SIGCONT");
+  await cluster.signalAll(followers, "SIGCONT");
   return result;
 }
 
@@ -48,10 +48,15 @@ test("a catalog update counts once", async () => {
   expect(await quantityOf(cluster.client(), "FishCo")).toBe(610);
 });
 
-test("an adjust of the command line counts once", async () => {
-  const result = await overLeaderKill(() => cluster.run("adjust", "FishCo", "10"));
-  expect(result).toMatchObject({ status: 0 });
-  expect(await quantityOf(cluster.client(), "FishCo")).toBe(610);
+test("adjusts of the command line, under way when the leader is killed, count once each", async () => {
+  const [, , high] = cluster.replicas;
+  const before = await lastPosition(high);
+  const adjusts = Array.from({ length: 4 }, () => cluster.run("adjust", "FishCo", "10"));
+  await until("the first in the leader's journal", async () => (await lastPosition(high)) > before);
+  await cluster.kill(`order-${high}`);
+  for (const { status, stderr } of await Promise.all(adjusts))
+    expect(`${status}${stderr}`).toBe("0");
+  expect(await quantityOf(cluster.client(), "FishCo")).toBe(640);
 });
 
 test("a trade without a key is made once", async () => {
