@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BACK_OFF_MAX_MS, ENTRIES_BEHIND_MAX, NOMINATE_MS } from "./limits.ts";
 import { Selection } from "./selection.ts";
-import { healthOf, SelectionDriver } from "./test-driver.ts";
+import { healthOf, SelectionDriver } from "./test-support.ts";
 import type { ReplicaHealth, SelectionEvent } from "./types.ts";
 
 const leads = (replica: number, epoch: number) =>

@@ -3,7 +3,7 @@
 // down" reads "unreachable" here.
 
 import { expect, test } from "vitest";
-import { healthOf, SelectionDriver } from "./test-driver.ts";
+import { healthOf, SelectionDriver } from "./test-support.ts";
 
 const seedPart2Case1 = `
 Calling ping (health check) service for 9094 order

@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { AwakeClock } from "./awake-clock.ts";
+import { AWAKE_STEP_MAX_MS, TICK_GAP_MS, TICK_MS } from "./limits.ts";
+
+test("time awake differs from time passed while the process runs", () => {
+  const clock = new AwakeClock();
+  for (let nowMs = 1_000; nowMs <= 1_500; nowMs += TICK_MS) clock.advance(nowMs);
+  expect(clock.awakeMs).toBe(500);
+});
+
+test("a pause counts as time in which a leader could have been heard", () => {
+  const clock = new AwakeClock();
+  clock.advance(0);
+  clock.advance(60_000);
+  expect(clock.awakeMs).toBe(AWAKE_STEP_MAX_MS);
+});
+
+test("a clock that goes back makes time count twice", () => {
+  const clock = new AwakeClock();
+  for (const nowMs of [0, 40, 10, 40, 50]) clock.advance(nowMs);
+  expect(clock.awakeMs).toBe(50);
+});
+
+test("the tick after a pause passes for one in time", () => {
+  const clock = new AwakeClock();
+  expect(clock.tick(0)).toBe(true);
+  expect(clock.tick(TICK_GAP_MS)).toBe(true);
+  expect(clock.tick(2 * TICK_GAP_MS + 1)).toBe(false);
+  expect(clock.tick(2 * TICK_GAP_MS + 1 + TICK_MS)).toBe(true);
+});
