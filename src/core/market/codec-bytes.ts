@@ -21,6 +21,7 @@ const FORM_NEGATIVE = 1;
 const FORM_HUNDREDTHS = 2;
 const FORM_FLOAT = 3;
 
+// Used for whole texts only, so neither keeps anything between two calls.
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 

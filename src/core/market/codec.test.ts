@@ -92,14 +92,35 @@ describe("command codec", () => {
   });
 
   it("a journal written before can still be read: the layout hasn't changed", () => {
-    const bytes = encodeCommands([
+    const commands: Command[] = [
       { ...order, requestId: "key", number: 300, name: "Fish" },
       { kind: "adjust", requestId: "é", name: "Fish", by: -2 },
-    ]);
-    expect(Buffer.from(bytes).toString("hex")).toBe(
-      `01${"0d000000"}${Buffer.from("keyFishéFish").toString("hex")}` +
-        `01${"ac02"}${"03"}${"04"}${"12"}${"02870e"}${"05"}${"01"}${"04"}${"0102"}`,
-    );
+      { kind: "list", requestId: "l", name: "A", price: 0.125, quantity: 128 },
+      {
+        kind: "refuse",
+        requestId: "n",
+        content: { kind: "trade", name: "B", type: "sell", quantity: -3 },
+        refusal: { kind: "invalid-quantity", quantity: -3 },
+      },
+    ];
+    const text = Buffer.from("keyFishéFishlAnB");
+    const parts = [
+      "01", // version
+      "11000000", // bytes of text
+      text.toString("hex"),
+      "01 ac02 03 04 12 02870e", // buy 300, two lengths, 18 at 1799 hundredths
+      "05 01 04 0102", // adjust, two lengths, minus 2
+      "04 01 01 03000000000000c03f 8001", // list, two lengths, a float64, 128
+      "03 01 02 01 0103 81", // refuse, a length, a sell, a length, minus 3, quantity as in content
+    ];
+    const bytes = encodeCommands(commands);
+    expect(Buffer.from(bytes).toString("hex")).toBe(parts.join("").replaceAll(" ", ""));
+    expect(decodeCommands(bytes)).toStrictEqual(commands);
+  });
+
+  it("a byte order mark at the start of the text is kept", () => {
+    const marked: Command = { kind: "adjust", requestId: "\ufeffa", name: "\ufeffFish", by: 1 };
+    expect(decodeCommands(encodeCommands([marked]))).toStrictEqual([marked]);
   });
 
   it("bytes that share a larger buffer are read from their own offset", () => {

@@ -3,8 +3,9 @@
 // Pure: it reads the state and changes nothing. The leader applies the command
 // it returns before it decides the next request, and journals it.
 //
-//   M1. A request id that was answered is answered the same again, before the
-//       stock or the volume is looked at: they may have changed since.
+//   M1. A recorded request id is answered from the record, before stock or volume
+//       is looked at: they may have changed since, and a delayed attempt must
+//       not buy after its client was told no.
 //   M2. No command makes a quantity negative, or too large to be exact.
 //   M3. An order takes the next number. Every command carries a request id that
 //       wasn't recorded before.
