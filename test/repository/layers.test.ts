@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Globals that bring in time, chance, the machine or another turn of the event loop. */
 const IMPURE =
-  /(?<![.\w$])(?:Date|performance|process|globalThis|setTimeout|setInterval|setImmediate|clearTimeout|clearInterval|queueMicrotask|crypto|fetch|console|Promise|async|await|WebSocket|Worker|Atomics|WeakRef|FinalizationRegistry|require)(?![\w$])|\bMath\s*\.\s*random\b|\bimport\s*\.\s*meta\b/g;
+  /(?<![.\w$])(?:Date|performance|process|globalThis|setTimeout|setInterval|setImmediate|clearTimeout|clearInterval|queueMicrotask|crypto|fetch(?=\s*\()|console|Promise|async|await|WebSocket|Worker|Atomics|WeakRef|FinalizationRegistry|require)(?![\w$])|\bMath\s*\.\s*random\b|\bimport\s*\.\s*meta\b/g;
 
 /** What a test inside the core may use besides. */
 const CORE_TEST_PACKAGES: ReadonlySet<string> = new Set(["vitest", "fast-check"]);
