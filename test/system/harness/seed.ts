@@ -13,7 +13,6 @@ import { ROOT } from "./process.ts";
 /** Lines of what we don't have. Compared with the line as it stands in the file. */
 const WITHOUT_COUNTERPART: readonly (readonly [line: RegExp, why: string])[] = [
   [/^\d*\s*$/, "an empty line, with the editor's line number or without"],
-  [/^\d*\s*127\.0\.0\.1 - - \[/, "the access log of Python's http.server"],
   [/Write lock - /, "one process decides, in one thread: there is no lock to take"],
   [
     /Starting new HTTP connection|NewConnectionError|\d+ .*"GET \/get_order_leader HTTP/,
@@ -25,15 +24,19 @@ const WITHOUT_COUNTERPART: readonly (readonly [line: RegExp, why: string])[] = [
     "there are no threads; that it listens is logged by the framework",
   ],
   [
-    /Thread-2 .* : (?:Received GET request on url \/cache_invalid|Finished GET request)/,
+    /Thread-2 .* : (?:Received GET request on url \/cache_invalid|Finished GET request)|"GET \/cache_invalid\//,
     "the catalog pushes invalidations over its open connection, not as a request of its own",
   ],
 ];
+
+/** When an access was, in the line that both log about it. */
+const ACCESS_TIME = /(?<=^127\.0\.0\.1 - - )\[[^\]]*\]/;
 
 /** What the document's environment put around or into a line. */
 const REWORDED: readonly (readonly [part: RegExp, ours: string, why: string])[] = [
   [/^\d+\s+/, "", "the editor's line number"],
   [/^(?:MainThread|Thread-\d+ \(process_request_thread\)|Pyro-Worker-\d+) : /, "", "thread names"],
+  [ACCESS_TIME, "[then]", "when it was"],
   [/ ?<class '\w+'>/g, "", "Python's type of a value"],
   [/\|$/, "", "the cursor on the screenshot"],
   [/health_check service/, "ping (health check) service", "the document has both wordings"],
@@ -95,7 +98,7 @@ export function seedLog(block: string, cluster: Cluster): readonly string[] {
 
 /** True when `actual` is the expected line; one that the screenshot cut off must begin it. */
 export function isSeedLine(expected: string, actual: string): boolean {
-  const line = jsonAsOurs(actual);
+  const line = jsonAsOurs(actual.replace(ACCESS_TIME, "[then]"));
   const cut = (expected.match(/\{/g)?.length ?? 0) > (expected.match(/\}/g)?.length ?? 0);
   return cut ? line.startsWith(expected) : line === expected;
 }
