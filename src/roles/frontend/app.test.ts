@@ -1,0 +1,428 @@
+// Every row of the public interface, by injected requests, on the real market
+// core. What needs a real socket is in http-connection.test.ts.
+
+import pino from "pino";
+import { beforeEach, describe, expect, test } from "vitest";
+import { memoryCopies } from "../../io/cache/memory.ts";
+import { build } from "./app.ts";
+import { StockCache } from "./stock-cache.ts";
+import { TestMarket } from "./test-market.ts";
+
+const log = pino({ level: "silent" });
+const INVALID_URL = '{"error":{"code":404,"message":"Invalid request url"}}';
+
+let market: TestMarket;
+let app: ReturnType<typeof build>;
+
+beforeEach(() => {
+  market = new TestMarket();
+  const copies = memoryCopies({ entriesMax: 100 });
+  const stocks = new StockCache({ copies, catalogs: market, orders: market, log });
+  app = build({ orders: market, stocks, log });
+});
+
+function post(body: string | object, headers: Record<string, string> = {}) {
+  const payload = typeof body === "string" ? body : JSON.stringify(body);
+  return app.inject({ method: "POST", url: "/orders", payload, headers });
+}
+
+function trade(quantity: unknown, type: unknown = "buy", name: unknown = "FishCo") {
+  return { name, quantity, type };
+}
+
+describe("lookups", () => {
+  test("a stock is answered in the seed's fields and order, by fetch and by copy alike", async () => {
+    for (const _ of ["fetch", "copy"]) {
+      const response = await app.inject("/stocks/FishCo");
+      expect(response.statusCode).toBe(200);
+      expect(response.headers["content-type"]).toBe("application/json; charset=utf-8");
+      expect(response.body).toBe('{"data":{"name":"FishCo","price":17.99,"quantity":600}}');
+    }
+    expect(market.lookups).toEqual([["FishCo"]]);
+  });
+
+  test("an unknown stock is unknown every time, whatever its length", async () => {
+    for (const name of ["Ash", "Ash", "Z".repeat(100_000)]) {
+      const response = await app.inject(`/stocks/${name}`);
+      expect(response.statusCode).toBe(400);
+      expect(response.json()).toEqual({
+        error: { code: 400, message: `Bad request. ${name} stock not found in db` },
+      });
+    }
+  });
+
+  test("letters that came escaped are letters", async () => {
+    expect((await app.inject("/stocks/Fish%43o")).statusCode).toBe(200);
+    expect((await app.inject("/stocks/FishCo?at=once")).statusCode).toBe(200);
+  });
+
+  test("all stocks come by name", async () => {
+    const response = await app.inject("/stocks");
+    expect(response.body).toBe(
+      '{"data":[{"name":"BoarCo","price":28.59,"quantity":1102},' +
+        '{"name":"FishCo","price":17.99,"quantity":600},' +
+        '{"name":"GameStart","price":23.5,"quantity":100}]}',
+    );
+  });
+
+  test("a copy is gone once a client asked for that, known stock or not", async () => {
+    await app.inject("/stocks/FishCo");
+    for (const name of ["FishCo", "FishC"]) {
+      const response = await app.inject(`/cache_invalid/${name}`);
+      expect(response.statusCode).toBe(200);
+      expect(response.body).toBe('{"data":"cache invalidation successful"}');
+    }
+    await app.inject("/stocks/FishCo");
+    expect(market.lookups).toHaveLength(2);
+  });
+});
+
+describe("URLs", () => {
+  const wrong: readonly (readonly [method: "GET" | "POST" | "PUT" | "DELETE", url: string])[] = [
+    ["GET", "/"],
+    ["GET", "/stcks/BoarCo"],
+    ["GET", "/stocks/"],
+    ["GET", "/stocks/Fish1"],
+    ["GET", "/stocks/Fish%20Co"],
+    ["GET", "/stocks/Fish%2FCo"],
+    ["GET", "/stocks/F%C3%ACsh"],
+    ["GET", "/stocks/FishCo/"],
+    ["GET", "/stocks/FishCo/price"],
+    ["GET", "/Stocks/FishCo"],
+    ["GET", "//stocks/FishCo"],
+    ["GET", "/stocks/%zz"],
+    ["GET", "/%zz"],
+    ["GET", "/stocks/%"],
+    ["GET", "/orders/1ac"],
+    ["GET", "/orders/0"],
+    ["GET", "/orders/01"],
+    ["GET", "/orders/-1"],
+    ["GET", "/orders/1.5"],
+    ["GET", "/orders/1/"],
+    ["GET", "/orders/"],
+    ["GET", "/ordrs/2"],
+    ["GET", "/get_order_lader"],
+    ["GET", "/get_order_leader/"],
+    ["GET", "/cache_invald/FishCo"],
+    ["GET", "/cache_invalid/"],
+    ["GET", "/cache_invalid/Fish1"],
+    ["POST", "/"],
+    ["POST", "/ordrs"],
+    ["POST", "/orders/"],
+    ["POST", "/orders/1"],
+    ["POST", "/stocks/FishCo"],
+    ["PUT", "/orders"],
+    ["DELETE", "/orders/1"],
+    ["DELETE", "/stocks/FishCo"],
+  ];
+  test.each(wrong)("%s %s is no URL of ours", async (method, url) => {
+    const response = await app.inject({ method, url });
+    expect(response.statusCode).toBe(404);
+    expect(response.body).toBe(INVALID_URL);
+    expect(response.headers["content-type"]).toBe("application/json; charset=utf-8");
+  });
+
+  test("a wrong URL is told before its body is looked at", async () => {
+    const bodies = [
+      { payload: "{", headers: { "content-type": "application/json" } },
+      { payload: "{", headers: { "content-type": "no/such; ;;" } },
+      { payload: "x".repeat(70_000), headers: {} },
+    ];
+    for (const { payload, headers } of bodies) {
+      const response = await app.inject({ method: "POST", url: "/ordrs", payload, headers });
+      expect(response.body).toBe(INVALID_URL);
+    }
+  });
+
+  test("HEAD is answered where GET is, without the body", async () => {
+    const response = await app.inject({ method: "HEAD", url: "/stocks/FishCo" });
+    expect(response.statusCode).toBe(200);
+    expect(response.body).toBe("");
+    expect((await app.inject({ method: "HEAD", url: "/stocks/Ash" })).statusCode).toBe(400);
+    expect((await app.inject({ method: "HEAD", url: "/stcks/Ash" })).statusCode).toBe(404);
+  });
+});
+
+describe("trades", () => {
+  test("an accepted trade is answered with its number, and moves the stock", async () => {
+    const sell = await post(trade(10, "sell"));
+    expect(sell.statusCode).toBe(200);
+    expect(sell.body).toBe('{"data":{"transaction_number":1}}');
+    const buy = await post(trade(20));
+    expect(buy.body).toBe('{"data":{"transaction_number":2}}');
+    const lookup = await app.inject("/stocks/FishCo");
+    expect(lookup.body).toBe('{"data":{"name":"FishCo","price":17.99,"quantity":590}}');
+  });
+
+  const refused: readonly (readonly [body: object | string, status: number, message: string])[] = [
+    [trade(1, "buy", "Hey"), 400, "Bad request. Hey stock not found in db"],
+    [trade(1, "buy", ""), 400, "Bad request.  stock not found in db"],
+    [trade(-10), 400, "Invalid quantity -10"],
+    [trade(0), 400, "Invalid quantity 0"],
+    [trade(1, "negotiate"), 400, "Unknow trade type - negotiate"],
+    [trade(1, "BUY"), 400, "Unknow trade type - BUY"],
+    [trade(101, "buy", "GameStart"), 500, "Insufficient volume for GameStart stock"],
+    [
+      '{"name":"GameStart","quantity":9999999999999999,"type":"buy"}',
+      500,
+      "Insufficient volume for GameStart stock",
+    ],
+    [
+      '{"name":"GameStart","quantity":1e20,"type":"buy"}',
+      500,
+      "Insufficient volume for GameStart stock",
+    ],
+    [trade(9007199254740991, "sell", "GameStart"), 400, "Invalid quantity 9007199254740991"],
+    [trade(-1, "negotiate", "Hey"), 400, "Invalid quantity -1"],
+    [trade(1, "negotiate", "Hey"), 400, "Unknow trade type - negotiate"],
+  ];
+  test.each(refused)("%j is answered with %i %s", async (body, code, message) => {
+    const response = await post(body);
+    expect(response.statusCode).toBe(code);
+    expect(response.json()).toEqual({ error: { code, message } });
+    expect(response.headers["idempotency-key"]).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  const malformed: readonly (readonly [body: string, what: string])[] = [
+    ["", "the body is empty"],
+    ["{", "the body is no JSON"],
+    ["name=FishCo&quantity=1&type=buy", "the body is no JSON"],
+    ['{"name":"FishCo","quantity":01,"type":"buy"}', "the body is no JSON"],
+    ['{"name":"FishCo","quantity":NaN,"type":"buy"}', "the body is no JSON"],
+    ["null", "it must be an object with name, quantity and type"],
+    ["3", "it must be an object with name, quantity and type"],
+    ['"FishCo"', "it must be an object with name, quantity and type"],
+    ["[]", "it must be an object, not an array"],
+    ['[{"name":"FishCo","quantity":1,"type":"buy"}]', "it must be an object, not an array"],
+    [`${"[".repeat(30_000)}${"]".repeat(30_000)}`, "it must be an object, not an array"],
+    ["{}", "name is missing, quantity is missing, type is missing"],
+    ['{"quantity":1,"type":"buy"}', "name is missing"],
+    ['{"name":"FishCo","type":"buy"}', "quantity is missing"],
+    ['{"name":"FishCo","quantity":1}', "type is missing"],
+    ['{"name":7,"quantity":1,"type":"buy"}', "name must be a string"],
+    ['{"name":null,"quantity":1,"type":"buy"}', "name must be a string"],
+    ['{"name":["FishCo"],"quantity":1,"type":"buy"}', "name must be a string"],
+    ['{"name":"FishCo","quantity":1,"type":{}}', "type must be a string"],
+    ['{"name":"FishCo","quantity":1.9,"type":"buy"}', "quantity must be a whole number"],
+    ['{"name":"FishCo","quantity":-1.5,"type":"buy"}', "quantity must be a whole number"],
+    ['{"name":"FishCo","quantity":"10","type":"buy"}', "quantity must be a whole number"],
+    ['{"name":"FishCo","quantity":1e400,"type":"buy"}', "quantity must be a whole number"],
+    ['{"name":"FishCo","quantity":true,"type":"buy"}', "quantity must be a whole number"],
+    ['{"name":"FishCo","quantity":null,"type":"buy"}', "quantity must be a whole number"],
+    [
+      '{"__proto__":{"name":"FishCo","quantity":1,"type":"buy"}}',
+      "name is missing, quantity is missing, type is missing",
+    ],
+  ];
+  test.each(malformed)("a body %j is refused before the leader is asked", async (body, what) => {
+    const response = await post(body);
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toEqual({
+      error: { code: 400, message: `POST data not in correct format. ${what}` },
+    });
+    expect(response.headers.connection).not.toBe("close");
+    expect(market.questions).toEqual([]);
+  });
+
+  test("a body that is no UTF-8 is refused, not traded under another name", async () => {
+    const payload = Buffer.from('{"name":"Fish\xffCo","quantity":1,"type":"buy"}', "latin1");
+    const response = await app.inject({ method: "POST", url: "/orders", payload });
+    expect(response.json().error.message).toBe(
+      "POST data not in correct format. the body is no UTF-8",
+    );
+  });
+
+  test("what a body holds besides is passed over; of a key that comes twice, the last counts", async () => {
+    const bodies = [
+      '\ufeff{"name":"FishCo","quantity":1,"type":"buy"}',
+      '{"name":"Hey","quantity":1,"type":"buy","name":"FishCo"}',
+      '{"name":"FishCo","quantity":1.0,"type":"buy","note":{"a":[1,2]}}',
+      '{"name":"FishCo","quantity":1e0,"type":"buy","__proto__":{"type":"sell"},"constructor":1}',
+      ' \n{"name":"FishCo",\t"quantity":1,"type":"buy"}\r\n',
+    ];
+    for (const body of bodies) expect((await post(body)).statusCode).toBe(200);
+    expect((await app.inject("/stocks/FishCo")).json().data.quantity).toBe(595);
+    expect(({} as Record<string, unknown>).type).toBeUndefined();
+  });
+
+  test("the body is JSON whatever its Content-Type says", async () => {
+    const types = [
+      "application/json",
+      "application/x-www-form-urlencoded",
+      "text/plain",
+      "multipart/form-data; boundary=x",
+      "no type at all;;",
+      "",
+    ];
+    for (const type of types) {
+      expect((await post(trade(1), { "content-type": type })).statusCode).toBe(200);
+    }
+  });
+
+  test("a body may have 64 KiB, and not a byte more", async () => {
+    const empty = JSON.stringify(trade(1, "buy", ""));
+    const largest = trade(1, "buy", "A".repeat(65_536 - empty.length));
+    expect((await post(largest)).statusCode).toBe(400);
+    const tooLarge = await post(`${JSON.stringify(largest)} `);
+    expect(tooLarge.statusCode).toBe(413);
+    expect(tooLarge.json().error.code).toBe(413);
+  });
+});
+
+describe("idempotency keys", () => {
+  test("the same key and content is the same trade, and is answered the same", async () => {
+    const headers = { "idempotency-key": "my key: 1" };
+    for (const _ of ["first", "again"]) {
+      const response = await post(trade(10), headers);
+      expect(response.body).toBe('{"data":{"transaction_number":1}}');
+      expect(response.headers["idempotency-key"]).toBe("my key: 1");
+    }
+    expect((await post(trade(10))).body).toBe('{"data":{"transaction_number":2}}');
+  });
+
+  test("a refusal under a client's key is recorded, so that it stays a refusal", async () => {
+    const headers = { "idempotency-key": "k" };
+    expect((await post(trade(101, "buy", "GameStart"), headers)).statusCode).toBe(500);
+    await post(trade(10, "sell", "GameStart"));
+    expect((await post(trade(101, "buy", "GameStart"), headers)).statusCode).toBe(500);
+    expect(market.questions[0]).toMatchObject({ requestId: "k", recordRefusal: true });
+    expect(market.questions[1]).toMatchObject({ recordRefusal: false });
+  });
+
+  test("the same key with other content is 422, and changes nothing", async () => {
+    const headers = { "idempotency-key": "k" };
+    await post(trade(10), headers);
+    const response = await post(trade(11), headers);
+    expect(response.statusCode).toBe(422);
+    expect(response.json().error.code).toBe(422);
+    expect(response.headers["idempotency-key"]).toBe("k");
+  });
+
+  test("each trade without a key gets one of its own", async () => {
+    const keys = [await post(trade(1)), await post(trade(1))].map(
+      (response) => response.headers["idempotency-key"],
+    );
+    expect(keys[0]).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
+    expect(keys[0]).not.toBe(keys[1]);
+    expect(market.questions).toMatchObject(keys.map((requestId) => ({ requestId })));
+  });
+
+  test.each([
+    ["", "empty"],
+    ["x".repeat(129), "too long"],
+    ["né", "not ASCII"],
+    ["a\tb", "a tab"],
+  ])("a key %j is refused: %s", async (key) => {
+    const response = await post(trade(1), { "idempotency-key": key });
+    expect(response.statusCode).toBe(400);
+    expect(response.json().error.message).toContain("Idempotency-Key must be 1 to 128");
+    expect(response.headers["idempotency-key"]).toBeUndefined();
+    expect(market.questions).toEqual([]);
+  });
+
+  test("the longest key, of the rarest characters, is fine", async () => {
+    const key = `~!"#$%&'()*+,-./:;<=>?@[]^_\`{|} ${"k".repeat(95)}~`;
+    expect(key).toHaveLength(128);
+    const response = await post(trade(1), { "idempotency-key": key });
+    expect(response.statusCode).toBe(200);
+    expect(response.headers["idempotency-key"]).toBe(key);
+  });
+});
+
+describe("orders", () => {
+  test("an order is answered in the seed's fields and order", async () => {
+    await post(trade(18));
+    const response = await app.inject("/orders/1");
+    expect(response.body).toBe('{"data":{"number":1,"name":"FishCo","type":"buy","quantity":18}}');
+  });
+
+  test.each(["99999", "9007199254740991", "9007199254740993", "123456789012345678901234567890"])(
+    "order %s is unknown",
+    async (number) => {
+      const response = await app.inject(`/orders/${number}`);
+      expect(response.statusCode).toBe(400);
+      expect(response.body).toBe(
+        `{"error":{"code":400,"message":"Bad request. ${number} order not found in ORDER LOG"}}`,
+      );
+    },
+  );
+
+  test("orders come in pages, and the last page says so", async () => {
+    for (let i = 0; i < 5; i++) await post(trade(1));
+    const first = await app.inject("/orders?after=1&limit=2");
+    expect(first.body).toBe(
+      '{"data":[{"number":2,"name":"FishCo","type":"buy","quantity":1},' +
+        '{"number":3,"name":"FishCo","type":"buy","quantity":1}],"next":3}',
+    );
+    const last = (await app.inject("/orders?after=3")).json();
+    expect(last).toMatchObject({ data: [{ number: 4 }, { number: 5 }], next: null });
+    expect((await app.inject("/orders")).json().data).toHaveLength(5);
+    expect((await app.inject("/orders?after=99")).body).toBe('{"data":[],"next":null}');
+    expect(market.questions.at(-1)).toEqual({ kind: "orders", after: 99, limit: 100 });
+  });
+
+  test.each([
+    ["limit=0", "limit must be a whole number from 1 to 1000"],
+    ["limit=1001", "limit must be a whole number from 1 to 1000"],
+    ["limit=", "limit must be a whole number from 1 to 1000"],
+    ["limit=ten", "limit must be a whole number from 1 to 1000"],
+    ["limit=1&limit=2", "limit must be a whole number from 1 to 1000"],
+    ["after=-1", "after must be a whole number from 0 to 9007199254740991"],
+    ["after=1.5", "after must be a whole number from 0 to 9007199254740991"],
+    ["after=9007199254740992", "after must be a whole number from 0 to 9007199254740991"],
+  ])("a page %s is refused with what is wrong", async (query, what) => {
+    const response = await app.inject(`/orders?${query}`);
+    expect(response.statusCode).toBe(400);
+    expect(response.json()).toEqual({ error: { code: 400, message: `Bad request. ${what}` } });
+  });
+});
+
+describe("without a leader", () => {
+  const asking = ["/stocks/FishCo", "/stocks", "/orders/1", "/orders"] as const;
+
+  test.each(["unavailable", "overloaded"] as const)(
+    "%s is 503 with Retry-After, for trades, queries and lookups",
+    async (kind) => {
+      market.usable = false;
+      market.failing = kind;
+      market.stocks = async () => null;
+      for (const url of asking) {
+        const response = await app.inject(url);
+        expect(response.statusCode).toBe(503);
+        expect(response.headers["retry-after"]).toBe("1");
+        expect(response.json().error.code).toBe(503);
+      }
+      const response = await post(trade(1), { "idempotency-key": "ask again" });
+      expect(response.statusCode).toBe(503);
+      expect(response.headers["retry-after"]).toBe("1");
+      expect(response.headers["idempotency-key"]).toBe("ask again");
+    },
+  );
+
+  test("a leader with too much in hand is 503, not an error", async () => {
+    market.ask = async () => ({ kind: "answer", answer: { kind: "busy" } });
+    expect((await post(trade(1))).statusCode).toBe(503);
+  });
+
+  test("who leads is answered at once, and that nobody does", async () => {
+    const found = await app.inject("/get_order_leader");
+    expect(found.body).toBe('{"data":{"order_leader":9094}}');
+    expect((await app.inject("/readyz")).statusCode).toBe(200);
+    market.leaderId = null;
+    const none = await app.inject("/get_order_leader");
+    expect(none.statusCode).toBe(503);
+    expect(none.headers["retry-after"]).toBe("1");
+    expect((await app.inject("/readyz")).statusCode).toBe(503);
+    expect((await app.inject("/healthz")).statusCode).toBe(200);
+  });
+
+  test("an unexpected error is a 500 that says nothing of what is inside", async () => {
+    market.failing = new Error("secret of the house");
+    for (const response of [await post(trade(1)), await app.inject("/orders/1")]) {
+      expect(response.statusCode).toBe(500);
+      expect(response.body).toBe('{"error":{"code":500,"message":"Internal server error"}}');
+    }
+  });
+});

@@ -1,0 +1,58 @@
+// The public HTTP interface, apart from listening: build() makes an instance
+// that tests can inject requests into without a port.
+//
+// What each route answers is in the files named …-routes.ts, the words in
+// http-answer.ts, everything that goes wrong in http-errors.ts.
+
+import Fastify, { type FastifyInstance } from "fastify";
+import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import type { Logger } from "pino";
+import type { InvariantViolation } from "../../core/invariant.ts";
+import { badConnection, badUrl, handleErrors } from "./http-errors.ts";
+import {
+  BODY_BYTES_MAX,
+  HEADER_BYTES_MAX,
+  REQUEST_CHECK_INTERVAL_MS,
+  REQUEST_RECEIVE_LIMIT_MS,
+} from "./limits.ts";
+import { orderRoutes } from "./order-routes.ts";
+import type { Orders } from "./orders.ts";
+import { logRequests } from "./request-log.ts";
+import { serviceRoutes } from "./service-routes.ts";
+import { type Stocks, stockRoutes } from "./stock-routes.ts";
+
+export interface AppOptions {
+  readonly orders: Pick<Orders, "ask" | "leader" | "health">;
+  readonly stocks: Stocks;
+  /** The seed's lines go here, at debug; unexpected errors, at error. */
+  readonly log: Logger;
+  /** A broken invariant showed in a route: the process must stop. Nothing unless told. */
+  readonly broken?: (violation: InvariantViolation) => void;
+}
+
+/** The app, ready for inject() or listen(). */
+export function build(options: AppOptions): FastifyInstance {
+  const { orders, stocks, log } = options;
+  const app = Fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: REQUEST_RECEIVE_LIMIT_MS,
+    http: {
+      maxHeaderSize: HEADER_BYTES_MAX,
+      connectionsCheckingInterval: REQUEST_CHECK_INTERVAL_MS,
+    },
+    routerOptions: { maxParamLength: HEADER_BYTES_MAX },
+    // A request that comes while the server closes is still answered.
+    return503OnClosing: false,
+    frameworkErrors: badUrl,
+    clientErrorHandler: badConnection,
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.removeAllContentTypeParsers(); // only POST /orders has a body worth reading
+  logRequests(app, log);
+  handleErrors(app, log, options.broken ?? (() => {}));
+  stockRoutes(app, stocks, log);
+  serviceRoutes(app, orders);
+  app.register(orderRoutes(orders, log));
+  return app;
+}

@@ -1,0 +1,81 @@
+// The bodies and statuses of the public interface, in the seed's words: its
+// clients match on them, typing error included.
+
+import type { FastifyReply } from "fastify";
+import type { Refusal } from "../../core/market/types.ts";
+import { RETRY_AFTER_S } from "./limits.ts";
+
+/** An answer to a client, ready to be sent. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+}
+
+export const JSON_TYPE = "application/json; charset=utf-8";
+
+/** The body of a success. */
+export function dataBody(data: unknown): string {
+  return `{"data":${JSON.stringify(data)}}`;
+}
+
+/** A success. */
+export function success(data: unknown): HttpAnswer {
+  return { status: 200, body: dataBody(data) };
+}
+
+/** Anything else; `message` is for people, and by tradition for programs. */
+export function failure(status: number, message: string): HttpAnswer {
+  return { status, body: JSON.stringify({ error: { code: status, message } }) };
+}
+
+export const INVALID_URL = failure(404, "Invalid request url");
+export const INTERNAL_ERROR = failure(500, "Internal server error");
+export const OVERLOADED = failure(503, "Too many requests are waiting. Ask again later");
+export const NO_LEADER = failure(503, "No order leader found. Ask again later");
+export const UNAVAILABLE = failure(
+  503,
+  "No order leader answered in time. Ask again later, a trade with its Idempotency-Key",
+);
+
+export function unknownStock(name: string): HttpAnswer {
+  return failure(400, `Bad request. ${name} stock not found in db`);
+}
+
+/** `number` as it was asked for: it may be beyond what a number holds. */
+export function unknownOrder(number: string): HttpAnswer {
+  return failure(400, `Bad request. ${number} order not found in ORDER LOG`);
+}
+
+export function badRequest(what: string): HttpAnswer {
+  return failure(400, `Bad request. ${what}`);
+}
+
+export function unreadableTrade(what: string): HttpAnswer {
+  return failure(400, `POST data not in correct format. ${what}`);
+}
+
+/** Why a trade wasn't made. */
+export function refused(refusal: Refusal): HttpAnswer {
+  switch (refusal.kind) {
+    case "invalid-quantity":
+      return failure(400, `Invalid quantity ${refusal.quantity}`);
+    case "unknown-type":
+      return failure(400, `Unknow trade type - ${refusal.type}`);
+    case "unknown-stock":
+      return unknownStock(refusal.name);
+    case "insufficient-volume":
+      return failure(500, `Insufficient volume for ${refusal.name} stock`);
+    case "stock-exists":
+      return badRequest(`${refusal.name} stock exists already`);
+  }
+}
+
+/** Why a question to the leader has no answer. */
+export function unanswered(kind: "unavailable" | "overloaded"): HttpAnswer {
+  return kind === "overloaded" ? OVERLOADED : UNAVAILABLE;
+}
+
+export function send(reply: FastifyReply, answer: HttpAnswer): FastifyReply {
+  if (answer.status === 503) reply.header("retry-after", RETRY_AFTER_S);
+  return reply.code(answer.status).header("content-type", JSON_TYPE).send(answer.body);
+}

@@ -1,0 +1,27 @@
+// Every limit and time-out of the front end, in one place.
+
+/** A POST body may have this many bytes. */
+export const BODY_BYTES_MAX = 64 * 1024;
+/**
+ * Request line and headers together. Far above Node's 16 KiB, because a stock's
+ * name in a URL may have any length and still gets the answer that it is unknown.
+ */
+export const HEADER_BYTES_MAX = 128 * 1024;
+/** A request must have arrived as a whole within this time; nobody holds a connection by sending slowly. */
+export const REQUEST_RECEIVE_LIMIT_MS = 30_000;
+/** How often the server looks for requests that are past it. */
+export const REQUEST_CHECK_INTERVAL_MS = 5_000;
+
+/** A catalog that hasn't answered a lookup by then is left aside, and the leader asked. */
+export const CATALOG_ANSWER_LIMIT_MS = 500;
+/** A catalog left aside is asked again whether it answers, this often. */
+export const CATALOG_PROBE_INTERVAL_MS = 250;
+/** Letters of all names in one call to a catalog: keeps its frames far below what a connection takes. */
+export const LOOKUP_LETTERS_PER_CALL_MAX = 1_048_576;
+
+/** How long a front end that starts waits for a leader before it listens all the same. */
+export const LEADER_WAIT_MS = 2_000;
+/** What the client is told to wait before it asks again after a 503, seconds. */
+export const RETRY_AFTER_S = 1;
+/** How long a front end that is told to stop lets requests under way come to their answers. */
+export const CLOSE_GRACE_MS = 2_000;

@@ -1,0 +1,57 @@
+// What the HTTP side of a front end needs of the order service, whichever
+// replica leads: ask it anything, and learn where it stands.
+
+import type { Answer, Question } from "../contract.ts";
+
+/** How a question ended. */
+export type Asked =
+  | { readonly kind: "answer"; readonly answer: Answer }
+  /** No leader answered in time. A change may have happened: ask again under the same request id. */
+  | { readonly kind: "unavailable" }
+  /** It could not be begun in time. Nothing happened. */
+  | { readonly kind: "overloaded" };
+
+export interface OrdersHealth {
+  /** Id of the leader; null while none is known. */
+  readonly leader: number | null;
+  /** Whether the leader answered or beat lately, so that a trade could be answered now. */
+  readonly ready: boolean;
+}
+
+export interface Orders {
+  /** Never rejects. Settles within `deadlineMs` (10,000 unless told), through changes of leader. */
+  ask(question: Question, options?: { readonly deadlineMs?: number }): Promise<Asked>;
+  /** Id of the leader; null while none is known. */
+  leader(): number | null;
+  health(): OrdersHealth;
+  /** Begins to look for a leader. */
+  start(): void;
+  /** Ends all connections; whoever still asks is told `unavailable`. */
+  close(): void | Promise<void>;
+  /** Calls back whenever another leader is found, or the known one is lost (null). */
+  onLeader(callback: (leader: number | null) => void): void;
+}
+
+/** Why a question has no answer. */
+export type Unanswered = { readonly kind: "unavailable" } | { readonly kind: "overloaded" };
+
+/** Asks, and takes the answer of this kind out of what came. Throws when it is of another kind. */
+export async function askFor<K extends Answer["kind"]>(
+  orders: Pick<Orders, "ask">,
+  kind: K,
+  question: Question,
+): Promise<Extract<Answer, { kind: K }> | Unanswered> {
+  const asked = await orders.ask(question);
+  if (asked.kind !== "answer") return asked;
+  const { answer } = asked;
+  if (isOf(answer, kind)) return answer;
+  if (answer.kind === "busy") return { kind: "overloaded" };
+  throw new Error(`the leader answered a question for ${question.kind} with ${answer.kind}`);
+}
+
+function isOf<K extends Answer["kind"]>(
+  answer: Answer,
+  kind: K,
+): answer is Extract<Answer, { kind: K }> {
+  return answer.kind === kind;
+}

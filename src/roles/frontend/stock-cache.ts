@@ -1,0 +1,200 @@
+// Lookups of stocks: by copy, else by catalog, else by the order leader.
+//
+//   V1. Once a trade's invalidation was taken, no lookup that comes after it
+//       is answered with what was true before the trade (core/coherence/copies).
+//   V2. Copies are used only while invalidations arrive: with the connection
+//       to a catalog all copies go, and without a catalog the leader is asked.
+//   V3. Unknown names never become copies, so that nobody fills the cache with them.
+//
+// Lookups of a stock that come while it is being fetched share the fetch, as
+// far as V1 lets them. Only fetches from a catalog are shared: nobody pushes
+// invalidations for what the leader answers.
+
+import type { Logger } from "pino";
+import { CopyRules } from "../../core/coherence/copies.ts";
+import type { Stock } from "../../core/market/types.ts";
+import type { CopyStats, StockCopies, StockCopy } from "../../io/cache/types.ts";
+import { NAME_LENGTH_MAX } from "../contract.ts";
+import type { Catalogs } from "./catalog-links.ts";
+import { dataBody } from "./http-answer.ts";
+import { LookupBatch } from "./lookup-batch.ts";
+import { askFor, type Orders, type Unanswered } from "./orders.ts";
+
+/** How a lookup ended, when it wasn't answered by a copy at once. */
+export type Lookup =
+  /** `body` is the answer as it is sent. */
+  { readonly kind: "known"; readonly body: string } | { readonly kind: "unknown" } | Unanswered;
+
+/** How a question for all stocks ended; they are sorted by name. */
+export type StockList = { readonly kind: "stocks"; readonly stocks: readonly Stock[] } | Unanswered;
+
+export interface StockCacheOptions {
+  readonly copies: StockCopies;
+  readonly catalogs: Catalogs;
+  readonly orders: Pick<Orders, "ask">;
+  readonly log: Logger;
+  /** How many floors are kept at most; see CopyRules. */
+  readonly floorsMax?: number;
+}
+
+/** One question to a catalog about one stock, and who waits for it. */
+interface Fetch {
+  readonly name: string;
+  /** What the answer must not be below: who asks now may have been told of the change. */
+  readonly floor: number;
+  readonly answer: Promise<Lookup>;
+  readonly settle: (answer: Lookup | Promise<Lookup>) => void;
+}
+
+export class StockCache {
+  readonly #copies: StockCopies;
+  readonly #catalogs: Catalogs;
+  readonly #orders: Pick<Orders, "ask">;
+  readonly #log: Logger;
+  readonly #rules: CopyRules<Fetch>;
+  readonly #batch = new LookupBatch<Fetch>((fetches) => void this.#send(fetches));
+
+  constructor(options: StockCacheOptions) {
+    this.#copies = options.copies;
+    this.#catalogs = options.catalogs;
+    this.#orders = options.orders;
+    this.#log = options.log;
+    this.#rules = new CopyRules(options.floorsMax);
+  }
+
+  /**
+   * Looks a stock up. Answers at once, without a promise, when there is a copy
+   * in memory. The promise never rejects.
+   */
+  lookup(name: string): StockCopy | Promise<Lookup> {
+    if (!this.#catalogs.usable) return this.#askLeader(name); // V2
+    this.#debug("Checking Cache");
+    const copy = this.#copies.get(name);
+    if (copy instanceof Promise) return this.#lookupLater(name, copy);
+    if (copy && this.#mayServe(name, copy)) return copy;
+    return this.#fetch(name);
+  }
+
+  /** All stocks, as one catalog or the leader has them at one position; never put together from copies. */
+  async list(): Promise<StockList> {
+    const floor = this.#rules.newestFloor;
+    const answer = await this.#catalogs.stocks();
+    if (answer && answer.position >= floor) {
+      return { kind: "stocks", stocks: byName(answer.stocks) };
+    }
+    const asked = await askFor(this.#orders, "stocks", { kind: "stocks" });
+    return asked.kind === "stocks" ? { kind: "stocks", stocks: byName(asked.stocks) } : asked;
+  }
+
+  /** Pushed by a catalog: these stocks changed at `position` or before. Done when it returns. V1 */
+  invalidate(names: readonly string[], position: number): void {
+    this.#rules.invalidate(names, position);
+    this.#copies.drop(names);
+    if (this.#log.isLevelEnabled("debug")) {
+      for (const name of names) this.#logInvalidated(name, position);
+    }
+  }
+
+  /** A client wants this copy gone. */
+  drop(name: string): void {
+    this.#rules.forget(name);
+    this.#copies.drop([name]);
+    if (this.#log.isLevelEnabled("debug")) this.#logInvalidated(name);
+  }
+
+  /** A catalog closed or hangs: what it would have pushed may be missing. V2 */
+  catalogLost(): void {
+    this.#rules.newSession();
+    this.#copies.clear();
+    this.#log.info("Cache dropped, since invalidations may be missing");
+  }
+
+  stats(): CopyStats {
+    return this.#copies.stats();
+  }
+
+  /** The copy's way when the store is elsewhere: rules are checked after it was read. */
+  async #lookupLater(name: string, reading: Promise<StockCopy | undefined>): Promise<Lookup> {
+    const copy = await reading;
+    if (!this.#catalogs.usable) return this.#askLeader(name); // V2
+    if (copy && this.#mayServe(name, copy)) return { kind: "known", body: copy.body };
+    return this.#fetch(name);
+  }
+
+  #mayServe(name: string, copy: StockCopy): boolean {
+    if (!this.#rules.serves(name, copy.position)) return false; // V1
+    if (this.#log.isLevelEnabled("debug")) {
+      this.#log.debug(`Cache response - ${copy.body}`);
+      this.#log.debug("Getting cache response");
+      this.#log.debug(`Got lookup response from cache - ${copy.body}`);
+    }
+    return true;
+  }
+
+  #fetch(name: string): Promise<Lookup> {
+    this.#debug("Cache response - None");
+    this.#debug("Calling lookup service");
+    if (name.length > NAME_LENGTH_MAX) return Promise.resolve({ kind: "unknown" }); // can't be listed
+    const shared = this.#rules.joinable(name);
+    if (shared) return shared.answer;
+    const { promise, resolve } = Promise.withResolvers<Lookup>();
+    const fetch = { name, floor: this.#rules.floorOf(name), answer: promise, settle: resolve };
+    this.#rules.began(name, fetch);
+    this.#batch.add(fetch);
+    return promise;
+  }
+
+  async #send(fetches: readonly Fetch[]): Promise<void> {
+    const answer = await this.#catalogs.lookup(fetches.map((fetch) => fetch.name));
+    for (const [index, fetch] of fetches.entries()) {
+      const stock = answer?.stocks[index];
+      if (answer && stock !== undefined) this.#answered(fetch, stock, answer.position);
+      else this.#failed(fetch);
+    }
+  }
+
+  #answered(fetch: Fetch, stock: Stock | null, position: number): void {
+    if (position < fetch.floor) {
+      this.#failed(fetch); // this catalog lags behind another
+      return;
+    }
+    const keep = this.#rules.answered(fetch.name, fetch, position);
+    const body = stock && stockBody(stock);
+    if (keep && body) {
+      this.#debug("Adding lookup response to cache"); // V3
+      this.#copies.put(fetch.name, { body, position });
+    }
+    fetch.settle(body ? { kind: "known", body } : { kind: "unknown" });
+  }
+
+  #failed(fetch: Fetch): void {
+    this.#rules.failed(fetch.name, fetch);
+    fetch.settle(this.#askLeader(fetch.name));
+  }
+
+  async #askLeader(name: string): Promise<Lookup> {
+    if (name.length > NAME_LENGTH_MAX) return { kind: "unknown" };
+    const asked = await askFor(this.#orders, "stock", { kind: "lookup", name });
+    if (asked.kind !== "stock") return asked;
+    return asked.stock ? { kind: "known", body: stockBody(asked.stock) } : { kind: "unknown" };
+  }
+
+  #logInvalidated(stock: string, position?: number): void {
+    this.#log.debug({ stock, position }, "Making Cache invalid");
+    const where = this.#copies.kind === "redis" ? "redis" : "memory";
+    this.#log.debug({ stock }, `Cache Invalidated in ${where}`);
+  }
+
+  #debug(line: string): void {
+    if (this.#log.isLevelEnabled("debug")) this.#log.debug(line);
+  }
+}
+
+/** The fields in the seed's order. */
+function stockBody({ name, price, quantity }: Stock): string {
+  return dataBody({ name, price, quantity });
+}
+
+function byName(stocks: readonly Stock[]): readonly Stock[] {
+  return stocks.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}

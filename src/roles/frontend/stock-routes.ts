@@ -1,0 +1,70 @@
+// GET /stocks/NAME, /stocks and /cache_invalid/NAME.
+//
+// A lookup with a copy in memory is answered on the turn it was read, without
+// a promise: it is the most frequent request there is.
+
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { isStockName } from "../../core/market/content.ts";
+import {
+  type HttpAnswer,
+  INVALID_URL,
+  JSON_TYPE,
+  send,
+  success,
+  unanswered,
+  unknownStock,
+} from "./http-answer.ts";
+import type { Lookup, StockCache, StockList } from "./stock-cache.ts";
+
+/** What the routes need of the cache. */
+export type Stocks = Pick<StockCache, "lookup" | "list" | "drop">;
+
+interface ByName {
+  Params: { name: string };
+}
+
+export function stockRoutes(app: FastifyInstance, stocks: Stocks, log: Logger): void {
+  app.get<ByName>("/stocks/:name", (request, reply) => {
+    const { name } = request.params;
+    if (!isStockName(name)) return send(reply, INVALID_URL);
+    const found = stocks.lookup(name);
+    if (found instanceof Promise) {
+      return found.then((lookup) => send(reply, told(lookupAnswer(name, lookup))));
+    }
+    if (log.isLevelEnabled("debug")) told({ status: 200, body: found.body });
+    return reply.header("content-type", JSON_TYPE).send(found.body);
+  });
+
+  app.get("/stocks", async (_request, reply) => send(reply, listAnswer(await stocks.list())));
+
+  app.get<ByName>("/cache_invalid/:name", (request, reply) => {
+    const { name } = request.params;
+    if (!isStockName(name)) return send(reply, INVALID_URL);
+    stocks.drop(name);
+    return send(reply, success("cache invalidation successful"));
+  });
+
+  function told(answer: HttpAnswer): HttpAnswer {
+    if (log.isLevelEnabled("debug")) {
+      log.debug(`Received lookup response - ${answer.status} ${answer.body}`);
+    }
+    return answer;
+  }
+}
+
+function lookupAnswer(name: string, lookup: Lookup): HttpAnswer {
+  switch (lookup.kind) {
+    case "known":
+      return { status: 200, body: lookup.body };
+    case "unknown":
+      return unknownStock(name);
+    default:
+      return unanswered(lookup.kind);
+  }
+}
+
+function listAnswer(list: StockList): HttpAnswer {
+  if (list.kind !== "stocks") return unanswered(list.kind);
+  return success(list.stocks.map(({ name, price, quantity }) => ({ name, price, quantity })));
+}

@@ -1,0 +1,101 @@
+// For tests: the real market in memory, in the place of the order service and
+// of a catalog. It is always at its newest state, and can be told to fail.
+
+import { decide } from "../../core/market/decide.ts";
+import { MarketState } from "../../core/market/state.ts";
+import type { Stock } from "../../core/market/types.ts";
+import type { Answer, Question } from "../contract.ts";
+import type { CatalogLookup, CatalogStocks, Catalogs } from "./catalog-links.ts";
+import type { Asked, Orders } from "./orders.ts";
+
+export const FIRST_STOCKS: readonly Stock[] = [
+  { name: "FishCo", price: 17.99, quantity: 600 },
+  { name: "BoarCo", price: 28.59, quantity: 1102 },
+  { name: "GameStart", price: 23.5, quantity: 100 },
+];
+
+export class TestMarket implements Orders, Catalogs {
+  /** What the leader was asked, in order. */
+  readonly questions: Question[] = [];
+  /** What the catalog was asked: the names of each call, in order. */
+  readonly lookups: (readonly string[])[] = [];
+  leaderId: number | null = 9094;
+  /** Instead of an answer of the leader. */
+  failing: Exclude<Asked["kind"], "answer"> | Error | null = null;
+  usable = true;
+  position = 3;
+  readonly #state = new MarketState({
+    stocks: FIRST_STOCKS,
+    lastNumber: 0,
+    older: { request: () => undefined },
+  });
+
+  async ask(question: Question): Promise<Asked> {
+    this.questions.push(question);
+    if (this.failing instanceof Error) throw this.failing;
+    if (this.failing) return { kind: this.failing };
+    return { kind: "answer", answer: this.#answer(question) };
+  }
+
+  leader(): number | null {
+    return this.leaderId;
+  }
+
+  health() {
+    return { leader: this.leaderId, ready: this.leaderId !== null };
+  }
+
+  start(): void {}
+  close(): void {}
+  onLeader(): void {}
+
+  async lookup(names: readonly string[]): Promise<CatalogLookup | null> {
+    this.lookups.push(names);
+    const stocks = names.map((name) => this.#state.stock(name) ?? null);
+    return { stocks, position: this.position };
+  }
+
+  async stocks(): Promise<CatalogStocks | null> {
+    return { stocks: this.#state.stocks(), position: this.position };
+  }
+
+  /** Decides a trade behind the front end's back; returns the position it is recorded at. */
+  trade(name: string, quantity: number): number {
+    const requestId = `behind-${this.position}`;
+    const content = { kind: "trade", name, type: "buy", quantity } as const;
+    this.#decide({ requestId, content, recordRefusal: false });
+    return this.position;
+  }
+
+  #answer(question: Question): Answer {
+    const { position } = this;
+    switch (question.kind) {
+      case "request":
+        return { kind: "outcome", outcome: this.#decide(question) };
+      case "order":
+        return { kind: "order", order: this.#state.order(question.number) ?? null };
+      case "orders": {
+        const orders = this.#state.orders(question.after, question.limit);
+        const last = orders.at(-1)?.number ?? 0;
+        return {
+          kind: "orders",
+          orders,
+          next: last > 0 && last < this.#state.lastNumber ? last : null,
+        };
+      }
+      case "lookup":
+        return { kind: "stock", stock: this.#state.stock(question.name) ?? null, position };
+      case "stocks":
+        return { kind: "stocks", stocks: this.#state.stocks(), position };
+    }
+  }
+
+  #decide(request: Parameters<typeof decide>[1]) {
+    const { outcome, command } = decide(this.#state, request);
+    if (command) {
+      this.position++;
+      this.#state.apply(this.position, [command]);
+    }
+    return outcome;
+  }
+}
