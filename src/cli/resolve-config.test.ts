@@ -1,6 +1,6 @@
-import { Command } from "commander";
+// Flags, environment, file and defaults, and what is said when they are wrong.
+
 import { describe, expect, test } from "vitest";
-import { addClusterOptions, flagArguments, givenFlags } from "./options.ts";
 import { resolveConfig, type Sources } from "./resolve-config.ts";
 import { UserError } from "./user-error.ts";
 
@@ -9,7 +9,7 @@ const resolved = (sources: Partial<Sources> = {}) =>
     flags: {},
     environment: {},
     file: null,
-    cwd: "/home/me",
+    cwd: "/start",
     stocksShipped: "/package/stocks.csv",
     ...sources,
   });
@@ -26,7 +26,7 @@ const line = (sources: Partial<Sources>) => {
 
 test("without options the bazaar is the seed's: 8000, 9096, and 9090, 9092, 9094", () => {
   expect(resolved()).toEqual({
-    data: "/home/me/data",
+    data: "/start/data",
     frontends: [{ name: "frontend", host: "127.0.0.1", port: 8000 }],
     catalogs: [{ name: "catalog", host: "127.0.0.1", port: 9096 }],
     replicas: [
@@ -134,7 +134,7 @@ describe("files for many hosts", () => {
     const file = inFile({ data: "state", stocks: "../first.csv" });
     expect(resolved({ file }).data).toBe("/etc/bazaar/state");
     expect(resolved({ file }).stocks).toBe("/etc/first.csv");
-    expect(resolved({ file, flags: { data: "state" } }).data).toBe("/home/me/state");
+    expect(resolved({ file, flags: { data: "state" } }).data).toBe("/start/state");
   });
   test("names in camel case are not refused", () => {
     expect(resolved({ file: inFile({ catalogPort: 9300 }) }).catalogs[0]?.port).toBe(9300);
@@ -220,17 +220,4 @@ test.each<[string, Partial<Sources>, string]>([
 ])("%s is one line that says what to do", (_, sources, expected) => {
   expect(line(sources)).toContain(expected);
   expect(line(sources)).not.toContain("\n");
-});
-
-test("a role started with the same options resolves to the same configuration", () => {
-  const parse = (args: readonly string[]) => {
-    const command = addClusterOptions(new Command("up"));
-    command.parse([...args], { from: "user" });
-    return givenFlags(command);
-  };
-  const flags = parse(["--data=-odd dir", "--port", "8100", "--catalogs", "2", "--no-cache"]);
-  expect(flags).toEqual({ data: "-odd dir", port: "8100", catalogs: "2", cache: false });
-  expect(parse(flagArguments(flags))).toEqual(flags);
-  expect(parse([])).toEqual({});
-  expect(parse(["--no-cache", "--cache", "memory"])).toEqual({ cache: "memory" });
 });

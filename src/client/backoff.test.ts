@@ -1,3 +1,5 @@
+// How long a client waits before it asks again.
+
 import { expect, test } from "vitest";
 import { BACKOFF_BASE_MS, BACKOFF_MAX_MS, backoffMs, retryAfterMs } from "./backoff.ts";
 

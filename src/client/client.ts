@@ -200,7 +200,10 @@ export class BazaarClient {
     // Not AbortSignal.any: a signal that outlives many calls would collect them.
     const controller = new AbortController();
     const end = () => controller.abort();
-    const timer = setTimeout(end, Math.min(leftMs, this.#attemptTimeoutMs, TIMER_MAX_MS));
+    const timer = setTimeout(
+      end,
+      Math.max(0, Math.min(leftMs, this.#attemptTimeoutMs, TIMER_MAX_MS)),
+    );
     signal?.addEventListener("abort", end);
     try {
       return await attempt(this.#fetch, question, controller.signal);

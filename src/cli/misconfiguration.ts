@@ -1,0 +1,18 @@
+// Which failures to start would come again however often a role is started:
+// its port or its folder is someone else's, or there is nothing to start from.
+// A damaged file is not among them: it stops one replica, and the others go on.
+
+import { UserError } from "./user-error.ts";
+
+const SYSTEM_CODES: ReadonlySet<unknown> = new Set([
+  "EADDRINUSE",
+  "EADDRNOTAVAIL",
+  "EACCES",
+  "EROFS",
+  "ENOTDIR",
+]);
+
+export function isMisconfiguration(error: unknown): boolean {
+  if (error instanceof UserError) return true;
+  return error instanceof Error && SYSTEM_CODES.has((error as NodeJS.ErrnoException).code);
+}

@@ -1,0 +1,33 @@
+// The options as commander reads them, and as they are handed on.
+
+import { Command } from "commander";
+import { expect, test } from "vitest";
+import {
+  addClusterOptions,
+  environmentName,
+  flagArguments,
+  givenFlags,
+  optionNames,
+} from "./options.ts";
+
+test("a role started with the same options resolves to the same configuration", () => {
+  const parse = (args: readonly string[]) => {
+    const command = addClusterOptions(new Command("up"));
+    command.parse([...args], { from: "user" });
+    return givenFlags(command);
+  };
+  const flags = parse(["--data=-odd dir", "--port", "8100", "--catalogs", "2", "--no-cache"]);
+  expect(flags).toEqual({ data: "-odd dir", port: "8100", catalogs: "2", cache: false });
+  expect(parse(flagArguments(flags))).toEqual(flags);
+  expect(parse([])).toEqual({});
+  expect(parse(["--no-cache", "--cache", "memory"])).toEqual({ cache: "memory" });
+});
+
+test("an option that isn't in the help can't be found", () => {
+  const help = addClusterOptions(new Command("up")).helpInformation();
+  for (const name of [...optionNames, "config", "no-cache"]) expect(help).toContain(`--${name}`);
+});
+
+test("an option has one name in the environment", () => {
+  expect(environmentName("redis-maxmemory-policy")).toBe("BAZAAR_REDIS_MAXMEMORY_POLICY");
+});

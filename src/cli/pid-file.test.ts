@@ -1,0 +1,55 @@
+// Pid files in a real folder.
+
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { pidFilePath, readPidFile, runningPid, writePidFile } from "./pid-file.ts";
+
+let data = "";
+beforeEach(() => {
+  data = mkdtempSync(join(tmpdir(), "bazaar-pid-"));
+});
+afterEach(() => rmSync(data, { recursive: true }));
+
+test("run/ holds plain numbers and nothing else, and nothing once the role has stopped", () => {
+  const remove = writePidFile(data, "order-9094", 4321);
+  expect(readdirSync(join(data, "run"))).toEqual(["order-9094.pid"]);
+  expect(readFileSync(pidFilePath(data, "order-9094"), "utf8")).toBe("4321\n");
+  remove();
+  expect(readdirSync(join(data, "run"))).toEqual([]);
+  expect(readdirSync(data)).toEqual(["run"]);
+  remove();
+});
+
+test("a stale file doesn't keep a role from saying who it is", () => {
+  mkdirSync(join(data, "run"));
+  writeFileSync(pidFilePath(data, "catalog"), "1\n");
+  writePidFile(data, "catalog", 77);
+  expect(readPidFile(data, "catalog")).toBe(77);
+});
+
+test("a role that stops doesn't take its successor's file away", () => {
+  const remove = writePidFile(data, "catalog", 77);
+  writePidFile(data, "catalog", 78);
+  remove();
+  expect(readPidFile(data, "catalog")).toBe(78);
+});
+
+test.each(["", "x", "-5", "0", "1", "12 13", "99999999999999999999"])(
+  "a file that holds %j is not taken for a process",
+  (text) => {
+    mkdirSync(join(data, "run"));
+    writeFileSync(pidFilePath(data, "catalog"), text);
+    expect(readPidFile(data, "catalog")).toBeNull();
+  },
+);
+
+test("a file left by a crash is not taken for a running process", () => {
+  writePidFile(data, "catalog", process.pid);
+  expect(runningPid(data, "catalog")).toBe(process.pid);
+  // Above the highest pid that Linux gives.
+  writePidFile(data, "catalog", 4_194_305);
+  expect(runningPid(data, "catalog")).toBeNull();
+  expect(runningPid(data, "frontend")).toBeNull();
+});

@@ -1,0 +1,149 @@
+// Roles in real processes of their own, with a role that does as it is told.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test, vi } from "vitest";
+import { readPidFile } from "./pid-file.ts";
+import { CLOSE_LIMIT_MS } from "./role-process.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "bazaar-role-"));
+const started: ChildProcess[] = [];
+afterAll(() => {
+  for (const child of started) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true });
+});
+
+const LIMIT = { timeout: 10_000 };
+let count = 0;
+
+/** Runs a role whose start() is `start`, as code; its folder, its process, and what it says. */
+function role(start: string, underUp = false) {
+  const data = join(folder, String(count++));
+  const script = `${data}.mjs`;
+  writeFileSync(
+    script,
+    `
+    import { pino } from "pino";
+    import { runRole } from ${JSON.stringify(join(import.meta.dirname, "role-process.ts"))};
+    import { UserError } from ${JSON.stringify(join(import.meta.dirname, "user-error.ts"))};
+    const start = ${start};
+    const log = pino({ base: null, timestamp: false });
+    const config = { data: ${JSON.stringify(data)} };
+    process.exit(await runRole({ config, name: "catalog", secret: "", log, start }));
+    `.replaceAll('from "pino"', `from ${JSON.stringify(import.meta.resolve("pino"))}`),
+  );
+  const child = spawn(process.execPath, [script], {
+    stdio: ["ignore", "pipe", "pipe", ...(underUp ? (["ipc"] as const) : [])],
+  });
+  started.push(child);
+  const said = { out: "", err: "" };
+  child.stdout?.on("data", (text) => {
+    said.out += String(text);
+  });
+  child.stderr?.on("data", (text) => {
+    said.err += String(text);
+  });
+  const messages: unknown[] = [];
+  child.on("message", (message) => messages.push(message));
+  const status = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  return { child, data, said, messages, status, exited, pid: () => readPidFile(data, "catalog") };
+}
+
+const SERVES = `async () => {
+  const timer = setInterval(() => {}, 1000);
+  return { failed: new Promise(() => {}), close: async () => clearInterval(timer) };
+}`;
+
+test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+  "%s doesn't leave a pid file or a failure behind",
+  async (signal) => {
+    const { child, data, status, said, pid } = role(SERVES);
+    await vi.waitUntil(() => pid() === child.pid, LIMIT);
+    child.kill(signal);
+    expect(await status).toBe(0);
+    expect(said.out).toContain(`received ${signal}`);
+    expect(said.err).toBe("");
+    expect(readdirSync(join(data, "run"))).toEqual([]);
+  },
+);
+
+test("a role says that it serves, and stops when its up is gone", async () => {
+  const { child, messages, exited, pid } = role(SERVES, true);
+  await vi.waitUntil(() => messages.length > 0, LIMIT);
+  expect(messages).toEqual([{ kind: "ready" }]);
+  expect(pid()).toBe(child.pid);
+  child.disconnect();
+  expect(await exited).toBe(0);
+  expect(pid()).toBeNull();
+});
+
+test("a role that can't start says why in one line, and takes no pid file", async () => {
+  const start = `async () => { throw new UserError("the folder is locked"); }`;
+  const { data, said, status, messages, exited } = role(start, true);
+  expect(await exited).toBe(1);
+  await vi.waitUntil(() => messages.length > 0 && said.err !== "", LIMIT);
+  expect(said.err).toBe("bazaar: the folder is locked\n");
+  expect(messages).toEqual([{ kind: "misconfigured", reason: "the folder is locked" }]);
+  expect(existsSync(join(data, "run"))).toBe(false);
+  void status;
+});
+
+test("a role whose files are damaged isn't taken for one that is configured wrongly", async () => {
+  const { messages, exited } = role(`async () => { throw new Error("a bad checksum"); }`, true);
+  expect(await exited).toBe(1);
+  expect(messages).toEqual([]);
+});
+
+test("a role that can't go on ends with its reason, closed", async () => {
+  const { said, status, pid } = role(`async () => ({
+    failed: Promise.resolve(new Error("the disk is full")),
+    close: async () => console.error("closed"),
+  })`);
+  expect(await status).toBe(1);
+  expect(said.err).toBe("bazaar: the disk is full\nclosed\n");
+  expect(said.out).toContain("Stopping: the disk is full");
+  expect(pid()).toBeNull();
+});
+
+test.each([
+  ["an exception nobody caught", `setTimeout(() => { throw new Error("a bug"); }, 1)`],
+  ["a rejection nobody caught", `void Promise.reject(new Error("a bug"))`],
+])("%s ends the role with its reason in the log, and no pid file", async (_, failing) => {
+  const { said, status, pid } = role(`async () => {
+    ${failing};
+    return { failed: new Promise(() => {}), close: async () => {} };
+  }`);
+  expect(await status).toBe(1);
+  expect(said.err).toBe("bazaar: a bug\n");
+  expect(said.out).toContain('"level":60');
+  expect(pid()).toBeNull();
+});
+
+test("a role that is told to stop before it serves doesn't go on starting", async () => {
+  const { child, said, status } = role(`() => {
+    console.log("starting");
+    setInterval(() => {}, 1000);
+    return new Promise(() => {});
+  }`);
+  await vi.waitUntil(() => said.out.includes("starting"), LIMIT);
+  child.kill("SIGTERM");
+  expect(await status).toBe(0);
+});
+
+test(
+  "a close that hangs doesn't keep the process",
+  async () => {
+    const { child, said, status, pid } = role(`async () => {
+    setInterval(() => {}, 1000);
+    return { failed: new Promise(() => {}), close: () => new Promise(() => {}) };
+  }`);
+    await vi.waitUntil(() => pid() === child.pid, LIMIT);
+    child.kill("SIGTERM");
+    expect(await status).toBe(0);
+    expect(said.out).toContain("Stopped uncleanly");
+  },
+  CLOSE_LIMIT_MS + 10_000,
+);

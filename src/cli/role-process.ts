@@ -1,0 +1,112 @@
+// One role in the foreground of this process: from its start to its last file.
+//
+// It stops by a signal, when the `up` that started it is gone, or when the role
+// can't go on; and then its port, its locks and its pid file are free.
+//
+//   P1. The pid file is there only while the role holds its port or lock.
+//   P2. What ends the process, an uncaught exception too, is in the log with its
+//       reason, and is the last line on stderr.
+//   P3. A second signal ends it at once, and a close that hangs is not waited for.
+
+import type { RoleOptions, RunningRole } from "../roles/role.ts";
+import type { ChildMessage } from "./child.ts";
+import { isMisconfiguration } from "./misconfiguration.ts";
+import { writePidFile } from "./pid-file.ts";
+import { signalStatus, stopSignals } from "./stop-signals.ts";
+import { errorLine } from "./user-error.ts";
+
+/** A role that hasn't closed by then is left to the exit, milliseconds; less than `up` waits before it kills. */
+export const CLOSE_LIMIT_MS = 4_000;
+
+export interface RoleRun extends RoleOptions {
+  readonly start: (options: RoleOptions) => Promise<RunningRole>;
+}
+
+/** Runs the role until it has stopped. Returns the exit status: 0 when it was asked to stop. */
+export async function runRole({ start, ...options }: RoleRun): Promise<number> {
+  const { log, name, config } = options;
+  const stopAsked = whenAskedToStop();
+  let removePidFile = () => {};
+  process.once("exit", () => removePidFile());
+  const dieOf = (what: string) => (error: unknown) => {
+    log.fatal({ err: error }, `${what}: ${errorLine(error)}`); // P2
+    say(errorLine(error));
+    process.exit(1);
+  };
+  process.on("uncaughtException", dieOf("Uncaught exception"));
+  process.on("unhandledRejection", dieOf("Unhandled rejection"));
+
+  const starting = start(options).then(
+    (running) => ({ kind: "running", running }) as const,
+    (error: unknown) => ({ kind: "not-started", error }) as const,
+  );
+  const started = await Promise.race([starting, stopAsked]);
+  // Not served yet: the start is left where it is, as a crash could leave it.
+  if (started.kind === "asked") return 0;
+  if (started.kind === "not-started") {
+    const reason = errorLine(started.error);
+    log.fatal({ err: started.error }, `Cannot start: ${reason}`);
+    if (isMisconfiguration(started.error)) await tell({ kind: "misconfigured", reason });
+    say(reason);
+    return 1;
+  }
+  const { running } = started;
+  removePidFile = writePidFile(config.data, name, process.pid); // P1
+  await tell({ kind: "ready" });
+
+  const failed = running.failed.then((error) => ({ kind: "failed", error }) as const);
+  const end = await Promise.race([stopAsked, failed]);
+  if (end.kind === "failed") {
+    log.fatal({ err: end.error }, `Stopping: ${errorLine(end.error)}`);
+    say(errorLine(end.error));
+  } else {
+    log.info(`Stopping: ${end.why}`);
+  }
+  const isClosed = await closed(running);
+  if (isClosed !== true) log.error({ err: isClosed }, `Stopped uncleanly: ${errorLine(isClosed)}`);
+  return end.kind === "failed" ? 1 : 0;
+}
+
+interface Asked {
+  readonly kind: "asked";
+  readonly why: string;
+}
+
+/** Settles at the first signal, or when the channel to the parent closes; a further signal ends the process (P3). */
+function whenAskedToStop(): Promise<Asked> {
+  const { asked, insisted } = stopSignals();
+  void insisted.then((signal) => process.exit(signalStatus(signal)));
+  return new Promise((resolve) => {
+    void asked.then((signal) => resolve({ kind: "asked", why: `received ${signal}` }));
+    process.once("disconnect", () => {
+      resolve({ kind: "asked", why: "the process that started it asked, or is gone" });
+    });
+  });
+}
+
+/** True, or why it didn't close (P3). */
+async function closed(running: RunningRole): Promise<true | Error> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<Error>((resolve) => {
+    const late = new Error(`closing took longer than ${CLOSE_LIMIT_MS} ms`);
+    timer = setTimeout(() => resolve(late), CLOSE_LIMIT_MS);
+  });
+  const close = running.close().then(
+    () => true as const,
+    (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+  );
+  const result = await Promise.race([close, limit]);
+  clearTimeout(timer);
+  return result;
+}
+
+/** Tells the parent, if there is one, and waits until it was sent. */
+async function tell(message: ChildMessage): Promise<void> {
+  if (!process.connected) return;
+  // An error means that the parent is gone, which `disconnect` tells.
+  await new Promise<void>((resolve) => process.send?.(message, () => resolve()));
+}
+
+function say(line: string): void {
+  process.stderr.write(`bazaar: ${line}\n`);
+}

@@ -1,0 +1,35 @@
+// Signals, from an emitter in place of the process.
+
+import { EventEmitter } from "node:events";
+import { expect, test } from "vitest";
+import { SAME_WISH_MS, signalStatus, stopSignals } from "./stop-signals.ts";
+
+async function after(...signals: readonly (readonly [atMs: number, signal: string])[]) {
+  const source = new EventEmitter();
+  let now = 0;
+  const { asked, insisted } = stopSignals(source, () => now);
+  const seen: string[] = [];
+  void asked.then((signal) => seen.push(`asked ${signal}`));
+  void insisted.then((signal) => seen.push(`insisted ${signal}`));
+  for (const [at, signal] of signals) {
+    now = at;
+    source.emit(signal);
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  return seen;
+}
+
+test("one Ctrl-C that comes twice, from the terminal and through npm, doesn't cut the stop short", async () => {
+  expect(await after([0, "SIGINT"], [SAME_WISH_MS - 1, "SIGINT"])).toEqual(["asked SIGINT"]);
+});
+
+test("a person who insists is not made to wait", async () => {
+  const seen = await after([0, "SIGTERM"], [SAME_WISH_MS, "SIGINT"], [SAME_WISH_MS + 1, "SIGINT"]);
+  expect(seen).toEqual(["asked SIGTERM", "insisted SIGINT"]);
+});
+
+test("a shell reads which signal ended the program", () => {
+  expect(["SIGHUP", "SIGINT", "SIGTERM"].map((name) => signalStatus(name as "SIGHUP"))).toEqual([
+    129, 130, 143,
+  ]);
+});

@@ -1,0 +1,51 @@
+// Whatever was thrown, one line that a person can act on.
+
+import { readFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { expect, test } from "vitest";
+import { errorLine, fileLabel, shown, UserError } from "./user-error.ts";
+
+test("a port in use says which, and what to do", async () => {
+  const listen = (port: number) =>
+    new Promise<{ port: number; error: unknown; close: () => void }>((resolve) => {
+      const server = createServer();
+      const done = (error: unknown) => {
+        const address = server.address();
+        const bound = typeof address === "object" && address ? address.port : port;
+        resolve({ port: bound, error, close: () => server.close() });
+      };
+      server.once("error", done).listen(port, "127.0.0.1", () => done(null));
+    });
+  const first = await listen(0);
+  const second = await listen(first.port);
+  first.close();
+  expect(errorLine(second.error)).toBe(
+    `port ${first.port} is in use: stop what listens there, or choose another port`,
+  );
+});
+
+test("a missing file says which", () => {
+  let line = "";
+  try {
+    readFileSync("/no/such/file");
+  } catch (error) {
+    line = errorLine(error);
+  }
+  expect(line).toBe("/no/such/file does not exist");
+});
+
+test("nothing that is thrown makes two lines, or none", () => {
+  expect(errorLine(new UserError("first\n  second"))).toBe("first second");
+  expect(errorLine(new TypeError())).toBe("TypeError");
+  expect(errorLine("text")).toBe("text");
+  expect(errorLine(undefined)).toBe("undefined");
+  expect(errorLine(Object.assign(new Error("odd"), { code: "constructor" }))).toBe("odd");
+  expect(errorLine(new Error("x".repeat(10_000))).length).toBeLessThan(600);
+});
+
+test("a value of the user's is shown quoted and short", () => {
+  expect(shown("a\nb")).toBe('"a\\nb"');
+  expect(shown(undefined)).toBe("undefined");
+  expect(shown("x".repeat(100)).length).toBe(60);
+  expect(fileLabel("/etc/bazaar/many.json")).toBe("many.json");
+});

@@ -1,0 +1,19 @@
+// What a failure tells its caller.
+
+import { expect, test } from "vitest";
+import { BazaarError } from "./errors.ts";
+
+test("a failed trade doesn't lose the key that tells what became of it", () => {
+  const cause = new Error("socket hang up");
+  const error = new BazaarError("unavailable", "no answer in time", {
+    key: "k",
+    attempts: 3,
+    cause,
+  });
+  expect(error).toMatchObject({ kind: "unavailable", key: "k", attempts: 3, status: null, cause });
+  expect(`${error}`).toBe("BazaarError: no answer in time");
+});
+
+test("what isn't known is null, not undefined", () => {
+  expect(new BazaarError("aborted", "x")).toMatchObject({ key: null, status: null, attempts: 0 });
+});
