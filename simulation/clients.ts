@@ -1,0 +1,194 @@
+// Clients, and the history of what they asked and were told.
+
+import type { Content, Outcome, Request } from "../src/core/market/types.ts";
+import type { FrontendNode } from "./frontend-node.ts";
+import type { Answer, Question } from "./messages.ts";
+import { Violation } from "./violation.ts";
+import type { World } from "./world.ts";
+
+const THINK_MS = 15;
+const QUANTITY_MAX = 12;
+
+/** One call of a client, from its side. */
+interface ClientCall {
+  readonly question: Question;
+  /** No answer given before it began may rest on a later position than its own does. */
+  readonly floor: number;
+}
+
+/** A change whose answer was never learned, to be asked again under its request id. */
+type Unknown = Extract<Question, { kind: "request" }>;
+
+export class Clients {
+  readonly #world: World;
+  readonly #told = new Map<string, { readonly outcome: Outcome; readonly content: Content }>();
+  /** Requests under a key of the client, which it may use again. */
+  readonly #keys: Request[] = [];
+  #working = true;
+  #inFlight = 0;
+
+  constructor(world: World, count: number) {
+    this.#world = world;
+    for (let client = 0; client < count; client += 1) this.#next(client, 0, null);
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** No new calls from here on. */
+  stop(): void {
+    this.#working = false;
+  }
+
+  #next(client: number, sequence: number, unknown: Unknown | null): void {
+    const { random, scheduler } = this.#world;
+    scheduler.after(random.heavy(THINK_MS), () => {
+      if (!this.#working) return;
+      const frontend = this.#frontend();
+      if (!frontend) return this.#next(client, sequence, unknown);
+      const question = unknown ?? this.#question(client, sequence);
+      this.#call(frontend, question, (answer) => {
+        const again = answer === null && question.kind === "request" && random.chance(0.7);
+        this.#next(
+          client,
+          sequence + 1,
+          again ? { ...question, request: { ...question.request, recordRefusal: true } } : null,
+        );
+      });
+    });
+  }
+
+  #frontend(): FrontendNode | null {
+    const up = this.#world.frontends.filter((frontend) => frontend.isUp);
+    return up.length > 0 ? this.#world.random.pick(up) : null;
+  }
+
+  #question(client: number, sequence: number): Question {
+    const { random, oracle, stockNames } = this.#world;
+    const draw = random.next();
+    const requestId = `client-${client}-${sequence}`;
+    const name = random.chance(0.97) ? random.pick(stockNames) : "Nowhere";
+    if (draw < 0.62) {
+      const type = random.chance(0.55) ? "buy" : "sell";
+      const quantity = random.chance(0.97) ? 1 + random.below(QUANTITY_MAX) : -random.below(3);
+      const recordRefusal = random.chance(0.3);
+      const content = { kind: "trade", name, type, quantity } as const;
+      const known = random.chance(0.05) ? random.pick(this.#keys) : undefined;
+      // A client's key again, with whatever content: the same answer, or none.
+      if (known)
+        return {
+          kind: "request",
+          request: { ...known, content: random.chance(0.5) ? known.content : content },
+        };
+      const request = { requestId, content, recordRefusal };
+      if (recordRefusal) this.#keys.push(request);
+      return { kind: "request", request };
+    }
+    if (draw < 0.68) {
+      const by = random.below(21) - 10;
+      return {
+        kind: "request",
+        request: { requestId, content: { kind: "adjust", name, by }, recordRefusal: true },
+      };
+    }
+    if (draw < 0.7) {
+      const quantity = random.below(30);
+      const listed = `Stock${String.fromCharCode(65 + random.below(26))}`;
+      return {
+        kind: "request",
+        request: {
+          requestId,
+          content: { kind: "list", name: listed, price: 9.5, quantity },
+          recordRefusal: true,
+        },
+      };
+    }
+    if (draw < 0.85) return { kind: "lookup", name };
+    return { kind: "order", number: 1 + random.below(oracle.lastNumber + 2) };
+  }
+
+  #call(frontend: FrontendNode, question: Question, done: (answer: Answer | null) => void): void {
+    const { oracle, counters } = this.#world;
+    const call: ClientCall = { question, floor: oracle.answeredPosition };
+    this.#inFlight += 1;
+    counters.add("calls");
+    frontend.ask(question, (answer) => {
+      this.#inFlight -= 1;
+      if (answer) this.#check(call, answer);
+      else counters.add("calls of unknown fate");
+      done(answer);
+    });
+  }
+
+  #check({ question, floor }: ClientCall, answer: Answer): void {
+    const { oracle } = this.#world;
+    const what = JSON.stringify(question);
+    // A repeated outcome stands where it was first decided, however old that is.
+    if (answer.position < floor) {
+      throw new Violation(
+        `C1: ${what} is answered as of ${answer.position}, after an answer as of ${floor}`,
+      );
+    }
+    if (answer.position > oracle.committed.length) {
+      throw new Violation(
+        `M1: ${what} is answered from ${answer.position}, committed is ${oracle.committed.length}`,
+      );
+    }
+    oracle.answeredPosition = Math.max(oracle.answeredPosition, answer.position);
+    if (question.kind === "request" && answer.kind === "outcome") {
+      this.#checkOutcome(question.request.requestId, question.request.content, answer.outcome);
+    } else if (question.kind === "lookup" && answer.kind === "stock") {
+      const expected = oracle.quantityAt(question.name, answer.position);
+      if ((answer.stock?.quantity ?? null) !== expected) {
+        throw new Violation(
+          `C1: ${what} says ${answer.stock?.quantity}, at ${answer.position} it was ${expected}`,
+        );
+      }
+    } else if (question.kind === "order" && answer.kind === "order") {
+      const expected = oracle.orderAt(question.number, answer.position)?.requestId ?? null;
+      if (answer.requestId !== expected) {
+        throw new Violation(
+          `M1: ${what} says ${answer.requestId}, at ${answer.position} it was ${expected}`,
+        );
+      }
+    } else throw new Violation(`${what} is answered with a ${answer.kind}`);
+  }
+
+  #checkOutcome(requestId: string, content: Content, outcome: Outcome): void {
+    this.#world.counters.add(`answered ${outcome.kind}`);
+    if (outcome.kind === "reused") return;
+    const before = this.#told.get(requestId);
+    if (before && JSON.stringify(before.content) === JSON.stringify(content)) {
+      if (JSON.stringify(before.outcome) !== JSON.stringify(outcome)) {
+        throw new Violation(
+          `M3: ${requestId} was told ${JSON.stringify(before.outcome)}, then ${JSON.stringify(outcome)}`,
+        );
+      }
+    }
+    if (!before) this.#told.set(requestId, { outcome, content });
+    this.#checkRecorded(requestId, outcome);
+  }
+
+  /** What was told is what the journal says. */
+  #checkRecorded(requestId: string, outcome: Outcome): void {
+    const command = this.#world.oracle.command(requestId);
+    const recorded =
+      command === undefined
+        ? null
+        : command.kind === "order"
+          ? `accepted ${command.number}`
+          : command.kind;
+    const told =
+      outcome.kind === "accepted"
+        ? `accepted ${outcome.number}`
+        : { listed: "list", adjusted: "adjust", refused: "refuse", reused: "reused" }[outcome.kind];
+    if (recorded === told || (outcome.kind === "refused" && recorded === null)) return;
+    throw new Violation(`M1: ${requestId} was told ${told}, the journal says ${recorded}`);
+  }
+
+  /** At the end: nothing that was told no has happened since, nothing told yes is gone. */
+  checkAll(): void {
+    for (const [requestId, { outcome }] of this.#told) this.#checkRecorded(requestId, outcome);
+  }
+}

@@ -1,0 +1,137 @@
+// Does to a world what its fault mix says.
+
+import { SimulatedDisk } from "./disk.ts";
+import { type FaultMix, withoutFaults } from "./faults.ts";
+import type { Process } from "./process.ts";
+import type { ReplicaNode } from "./replica-node.ts";
+import type { World } from "./world.ts";
+
+const STEP_MS = 10;
+const LONGEST_DOWN_MS = 3_000;
+const LONGEST_PAUSE_MS = 2_500;
+const LONGEST_CUT_MS = 3_000;
+
+export class Nemesis {
+  readonly #world: World;
+  #incarnations = 1;
+  #resting = false;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#next();
+  }
+
+  /** No more faults, everybody up and connected. */
+  rest(): void {
+    const world = this.#world;
+    this.#resting = true;
+    world.faults = withoutFaults(world.faults);
+    world.network.heal();
+    world.log("faults end");
+    for (const process of world.processes) {
+      if (!process.isUp) process.start();
+    }
+  }
+
+  #next(): void {
+    this.#world.scheduler.after(STEP_MS, () => {
+      if (this.#resting) return;
+      this.#act(this.#world.faults);
+      this.#next();
+    });
+  }
+
+  #act(faults: FaultMix): void {
+    const { random, replicas, frontends } = this.#world;
+    const due = (perSecond: number): boolean => random.chance((perSecond * STEP_MS) / 1_000);
+    if (due(faults.crashPerSecond))
+      this.#crash(random.chance(0.8) ? this.#someReplica() : random.pick(frontends));
+    if (due(faults.crashAllPerSecond)) for (const replica of replicas) this.#crash(replica);
+    if (due(faults.pausePerSecond))
+      this.#pause(random.chance(0.8) ? this.#someReplica() : random.pick(frontends));
+    if (due(faults.partitionPerSecond)) this.#partition();
+    if (due(faults.oneWayPerSecond)) this.#cutOneWay();
+    if (due(faults.wipePerSecond)) this.#wipe();
+    if (due(faults.strayNominationPerSecond)) this.#strayNomination();
+  }
+
+  /** A leader more often than not: that is where it hurts. */
+  #someReplica(): ReplicaNode {
+    const { random, replicas } = this.#world;
+    const leader = replicas.find((replica) => replica.replica?.status().leads);
+    return leader && random.chance(0.5) ? leader : random.pick(replicas);
+  }
+
+  #crash(process: Process): void {
+    if (!process.isUp) return;
+    const { random, scheduler, counters } = this.#world;
+    counters.add("crashes");
+    this.#world.log(`${process.name} crashes`);
+    process.crash();
+    scheduler.after(random.heavy(random.between(1, LONGEST_DOWN_MS / 3)), () => {
+      if (process.isUp) return;
+      this.#world.log(`${process.name} restarts`);
+      process.start();
+    });
+  }
+
+  #pause(process: Process): void {
+    const { random, counters } = this.#world;
+    const ms = random.between(1, LONGEST_PAUSE_MS);
+    counters.add("pauses");
+    this.#world.log(`${process.name} is paused for ${ms.toFixed(0)} ms`);
+    process.pause(ms);
+  }
+
+  #partition(): void {
+    const { random, processes, network, counters } = this.#world;
+    const sides = new Map(processes.map(({ name }) => [name, random.chance(0.5)]));
+    counters.add("partitions");
+    this.#world.log(
+      `cut: ${[...sides].flatMap(([name, side]) => (side ? name : [])).join(", ")} | the others`,
+    );
+    for (const [a, sideOfA] of sides) {
+      for (const [b, sideOfB] of sides) if (sideOfA !== sideOfB) network.cut(a, b);
+    }
+    this.#healLater();
+  }
+
+  #cutOneWay(): void {
+    const { random, processes, network, counters } = this.#world;
+    const from = random.pick(processes).name;
+    const to = random.pick(processes).name;
+    counters.add("one-way cuts");
+    this.#world.log(`cut: ${from} to ${to}`);
+    network.cut(from, to);
+    this.#healLater();
+  }
+
+  #healLater(): void {
+    const { random, scheduler, network } = this.#world;
+    scheduler.after(random.between(10, LONGEST_CUT_MS), () => network.heal());
+  }
+
+  /** One disk at a time, and only while all others are admitted: more than that no majority survives. */
+  #wipe(): void {
+    const { replicas, counters, scheduler, random } = this.#world;
+    if (!replicas.every((replica) => replica.disk.hardState.voter)) return;
+    const replica = this.#someReplica();
+    counters.add("disks lost");
+    this.#world.log(`${replica.name} loses its disk`);
+    replica.crash();
+    this.#incarnations += 1;
+    replica.incarnation = this.#incarnations;
+    replica.disk = new SimulatedDisk(
+      { promise: { epoch: 0, nominee: replica.id }, voter: false },
+      [],
+    );
+    scheduler.after(random.between(1, 500), () => replica.start());
+  }
+
+  #strayNomination(): void {
+    const replica = this.#world.random.pick(this.#world.replicas);
+    if (!replica.isUp || replica.isPaused) return;
+    this.#world.counters.add("stray nominations");
+    replica.nominate(() => {});
+  }
+}

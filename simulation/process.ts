@@ -1,0 +1,99 @@
+// What all simulated processes share: being up, paused or down, a clock of their
+// own, timers that die with them, and a mailbox that fills while they are paused.
+
+import type { SimulatedMessage } from "./messages.ts";
+import type { Endpoint } from "./network.ts";
+import type { World } from "./world.ts";
+
+export abstract class Process implements Endpoint {
+  readonly world: World;
+  readonly name: string;
+  isUp = false;
+  isPaused = false;
+  /** Counts starts: what an earlier life scheduled is void. */
+  #life = 0;
+  #backlog: (() => void)[] = [];
+  #clockRate = 1;
+  #clockOffset = 0;
+
+  constructor(world: World, name: string) {
+    this.world = world;
+    this.name = name;
+  }
+
+  protected abstract started(): void;
+  protected abstract stopped(): void;
+  protected abstract received(from: string, message: SimulatedMessage): void;
+  protected abstract connectionChanged(peer: string, isOpen: boolean): void;
+
+  start(): void {
+    if (this.isUp) return;
+    const { random, faults } = this.world;
+    this.isUp = true;
+    this.#life += 1;
+    this.#clockRate = 1 + random.between(-faults.clockDrift, faults.clockDrift);
+    this.#clockOffset = random.between(0, 1_000) - this.#clockRate * this.world.scheduler.now;
+    this.started();
+    this.world.network.opened(this.name);
+  }
+
+  /** Killed: nothing of this life runs any more. */
+  crash(): void {
+    if (!this.isUp) return;
+    this.isUp = false;
+    this.isPaused = false;
+    this.#life += 1;
+    this.#backlog = [];
+    this.stopped();
+    this.world.network.closed(this.name);
+  }
+
+  /** Stopped where it is; wakes with everything unread. */
+  pause(ms: number): void {
+    if (!this.isUp || this.isPaused) return;
+    this.isPaused = true;
+    const life = this.#life;
+    this.world.scheduler.after(ms, () => {
+      if (life !== this.#life) return;
+      this.isPaused = false;
+      const backlog = this.#backlog;
+      this.#backlog = [];
+      for (const run of backlog) this.#run(life, run);
+    });
+  }
+
+  /** Monotonic milliseconds of this process. */
+  clock(): number {
+    return this.#clockOffset + this.#clockRate * this.world.scheduler.now;
+  }
+
+  after(ms: number, run: () => void): void {
+    const life = this.#life;
+    this.world.scheduler.after(ms / this.#clockRate, () => this.#run(life, run));
+  }
+
+  every(ms: number, run: () => void): void {
+    this.after(ms, () => {
+      run();
+      this.every(ms, run);
+    });
+  }
+
+  deliver(from: string, message: unknown): void {
+    this.#run(this.#life, () => this.received(from, message as SimulatedMessage));
+  }
+
+  connection(peer: string, isOpen: boolean): void {
+    this.#run(this.#life, () => this.connectionChanged(peer, isOpen));
+  }
+
+  protected send(to: string, message: SimulatedMessage): void {
+    this.world.network.send(this.name, to, message);
+  }
+
+  #run(life: number, run: () => void): void {
+    if (life !== this.#life) return;
+    if (this.isPaused) this.#backlog.push(run);
+    else run();
+  }
+}

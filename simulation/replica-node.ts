@@ -1,0 +1,290 @@
+// One order replica as a process: the real replication core and market over a
+// simulated disk and network. It can crash, pause, and lose its disk.
+
+import type { LeadResult, ReplicaEffect, ReplicaEvent } from "../src/core/replication/events.ts";
+import { Replica } from "../src/core/replication/replica.ts";
+import type { Entry, Envelope, Message } from "../src/core/replication/types.ts";
+import { type Asked, Desk } from "./desk.ts";
+import type { SimulatedDisk } from "./disk.ts";
+import type { SimulatedMessage } from "./messages.ts";
+import type { Endpoint } from "./network.ts";
+import { Process } from "./process.ts";
+import { Violation } from "./violation.ts";
+import type { World } from "./world.ts";
+
+const TICK_MS = 25;
+const BEAT_MS = 50;
+const LONGEST_TURN_MS = 0.3;
+const SLOW_WRITE_MS = 600;
+
+export class ReplicaNode extends Process implements Endpoint {
+  readonly id: number;
+  incarnation: number;
+  disk: SimulatedDisk;
+  #replica: Replica | null = null;
+  #desk: Desk | null = null;
+  #delivered = 0;
+  #turn: Asked[] = [];
+  #tokens = 0;
+  #nominations: ((result: LeadResult) => void)[] = [];
+  #newestWrite = 0;
+  #writing = false;
+
+  constructor(world: World, id: number, disk: SimulatedDisk) {
+    super(world, `order-${id}`);
+    this.id = id;
+    this.incarnation = 1;
+    this.disk = disk;
+  }
+
+  get replica(): Replica | null {
+    return this.#replica;
+  }
+
+  protected override started(): void {
+    const { disk } = this;
+    this.#delivered = disk.applied;
+    this.#replica = new Replica({
+      id: this.id,
+      incarnation: this.incarnation,
+      replicas: this.world.replicaIds,
+      hardState: disk.hardState,
+      stored: disk,
+      applied: disk.applied,
+    });
+    this.#turn = [];
+    this.#nominations = [];
+    this.#newestWrite = 0;
+    this.#writing = false;
+    this.#desk = new Desk({
+      lastPosition: () => this.#live.status().lastPosition,
+      append: (commands) => this.step({ kind: "append", commands }),
+      round: (confirm) => {
+        let token: number | null = null;
+        if (confirm) {
+          this.#tokens += 1;
+          token = this.#tokens;
+        }
+        this.after(0, () => this.step({ kind: "round", confirm: token }));
+        return token;
+      },
+      committedEntries: () => this.#journal(0, this.#delivered),
+    });
+    this.every(TICK_MS, () => this.step({ kind: "tick" }));
+    this.every(BEAT_MS, () => this.#beat());
+    this.every(200, () => this.#flushTables());
+  }
+
+  get #live(): Replica {
+    if (!this.#replica) throw new Error(`${this.name} is down`);
+    return this.#replica;
+  }
+
+  /** Entries after `position` up to `through`. */
+  #journal(position: number, through: number): readonly Entry[] {
+    const entries: Entry[] = [];
+    for (let from = position; from < through; from = position + entries.length) {
+      const more = this.#live.entriesAfter(from, 1 << 20);
+      if (more.length === 0) throw new Violation(`${this.name} can't read its own journal`);
+      entries.push(...more.slice(0, through - from));
+    }
+    return entries;
+  }
+
+  protected override stopped(): void {
+    this.#replica = null;
+    this.#desk = null;
+    this.disk.crash((pending) => this.world.random.below(pending + 1));
+  }
+
+  #flushTables(): void {
+    if (this.#delivered < this.disk.applied)
+      throw new Violation(`R1: ${this.name} applied goes back`);
+    this.disk.applied = Math.min(this.#delivered, this.disk.lastPosition);
+  }
+
+  #beat(): void {
+    for (const name of this.world.frontendNames)
+      this.send(name, { kind: "beat", health: this.#health() });
+  }
+
+  #health() {
+    const { leads, leader, epoch, lastPosition, commitPosition } = this.#live.status();
+    return { replica: this.id, leads, leader, epoch, lastPosition, commitPosition };
+  }
+
+  protected override received(from: string, message: SimulatedMessage): void {
+    switch (message.kind) {
+      case "replication":
+        this.step({ kind: "receive", envelope: message.envelope });
+        break;
+      case "health":
+        this.send(from, { kind: "healthy", call: message.call, health: this.#health() });
+        break;
+      case "nominate":
+        this.nominate((result) =>
+          this.send(from, { kind: "nominated", call: message.call, result }),
+        );
+        break;
+      case "ask":
+        this.#ask(from, message);
+        break;
+      default:
+        throw new Error(`${this.name} got a ${message.kind}`);
+    }
+  }
+
+  nominate(done: (result: LeadResult) => void): void {
+    this.#nominations.push(done);
+    this.step({ kind: "lead" });
+  }
+
+  protected override connectionChanged(peer: string, isOpen: boolean): void {
+    const id = this.world.replicaIds.find((replica) => peer === `order-${replica}`);
+    if (id !== undefined) this.step({ kind: isOpen ? "connected" : "disconnected", peer: id });
+  }
+
+  #ask(from: string, { call, question }: Extract<SimulatedMessage, { kind: "ask" }>): void {
+    const { leads, leader } = this.#live.status();
+    if (!leads) {
+      this.send(from, { kind: "asked", call, result: { kind: "not-leader", leader } });
+      return;
+    }
+    this.#turn.push({
+      question,
+      reply: (result) => this.send(from, { kind: "asked", call, result }),
+    });
+    if (this.#turn.length === 1)
+      this.after(this.world.random.between(0, LONGEST_TURN_MS), () => this.#decide());
+  }
+
+  #decide(): void {
+    const asked = this.#turn;
+    this.#turn = [];
+    if (this.#live.status().leads) {
+      this.#desk?.turn(asked);
+      this.world.counters.add("turns");
+    } else for (const { reply } of asked) reply({ kind: "not-leader", leader: null });
+  }
+
+  step(event: ReplicaEvent): void {
+    if (!this.#replica) return;
+    for (const effect of this.#replica.step({ now: this.clock(), wallMs: 0 }, event))
+      this.#carryOut(effect);
+  }
+
+  #carryOut(effect: ReplicaEffect): void {
+    const { oracle, counters } = this.world;
+    switch (effect.kind) {
+      case "send":
+        this.#checkDurable(effect.message);
+        this.send(`order-${effect.to}`, {
+          kind: "replication",
+          envelope: {
+            from: this.id,
+            incarnation: this.incarnation,
+            message: effect.message,
+          } satisfies Envelope,
+        });
+        break;
+      case "persist":
+        this.#write(effect);
+        break;
+      case "committed": {
+        const entries = this.#journal(this.#delivered, effect.position);
+        this.#delivered = effect.position;
+        oracle.commits(this.id, entries, this.world.disksToCount());
+        this.#desk?.committed(entries);
+        break;
+      }
+      case "leading":
+        counters.add("leader changes");
+        this.world.log(`${this.name} leads epoch ${effect.epoch}`);
+        oracle.leads(
+          this.id,
+          effect.epoch,
+          (position) => this.disk.epochAt(position),
+          this.disk.lastPosition,
+        );
+        break;
+      case "deposed":
+        counters.add("leaders deposed");
+        this.world.log(`${this.name} is deposed`);
+        this.#desk?.deposed();
+        break;
+      case "lead-outcome": {
+        const waiting = this.#nominations;
+        this.#nominations = [];
+        for (const done of waiting) done(effect.outcome);
+        if (effect.outcome.kind === "lost") counters.add("candidacies lost");
+        break;
+      }
+      case "confirmed":
+        this.#desk?.confirmed(effect.token, effect.leads);
+        break;
+      case "truncated":
+        counters.add("entries truncated", effect.through - effect.from + 1);
+        this.world.log(`${this.name} drops ${effect.from} to ${effect.through}`);
+        break;
+      case "admitted":
+        counters.add("replacements admitted");
+        break;
+      case "already-held":
+        counters.add("entries already held", effect.entries.length);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** R2, seen from outside: what this message vouches for is on this disk. */
+  #checkDurable(message: Message): void {
+    if (
+      message.kind === "ack" &&
+      message.goBackTo === null &&
+      message.position > this.disk.lastPosition
+    ) {
+      throw new Violation(
+        `R2: ${this.name} acknowledges ${message.position}, its disk ends at ${this.disk.lastPosition}`,
+      );
+    }
+    if (
+      (message.kind === "ack" || message.kind === "promise") &&
+      this.disk.hardState.promise.epoch < message.epoch
+    ) {
+      throw new Violation(
+        `R2: ${this.name} answers in epoch ${message.epoch}, its promise isn't on disk`,
+      );
+    }
+  }
+
+  #write({ id, write }: Extract<ReplicaEffect, { kind: "persist" }>): void {
+    for (const entry of write.entries ?? []) {
+      const before = entry.position === 1 ? 0 : (this.#journalEpoch(entry.position - 1) ?? -1);
+      this.world.oracle.appended(entry, before);
+    }
+    this.disk.begin(write);
+    this.#newestWrite = id;
+    if (!this.#writing) this.#land();
+  }
+
+  /** All that is under way lands together, after one write's time; what begins meanwhile, after the next. */
+  #land(): void {
+    this.#writing = true;
+    const { faults, random, counters } = this.world;
+    const id = this.#newestWrite;
+    const count = this.disk.underWay;
+    const slowMs = random.chance(faults.slowWrite) ? random.between(0, SLOW_WRITE_MS) : 0;
+    if (slowMs > 0) counters.add("slow writes");
+    this.after(random.heavy(faults.writeMs) + slowMs, () => {
+      this.disk.land(count);
+      this.#writing = false;
+      this.step({ kind: "persisted", id });
+      if (this.#newestWrite > id && !this.#writing) this.#land();
+    });
+  }
+
+  #journalEpoch(position: number): number | undefined {
+    return this.#live.entriesAfter(position - 1, 1)[0]?.epoch;
+  }
+}

@@ -1,0 +1,100 @@
+// Everything that one run consists of.
+
+import { encodeCommands } from "../src/core/market/codec.ts";
+import type { Entry } from "../src/core/replication/types.ts";
+import { Counters } from "./counters.ts";
+import { SimulatedDisk } from "./disk.ts";
+import { drawFaults, type FaultMix } from "./faults.ts";
+import { FrontendNode } from "./frontend-node.ts";
+import { Network } from "./network.ts";
+import { Oracle } from "./oracle.ts";
+import type { Process } from "./process.ts";
+import { Random } from "./random.ts";
+import { ReplicaNode } from "./replica-node.ts";
+import { Scheduler } from "./scheduler.ts";
+
+const TIMELINE_LINES_MAX = 4_000;
+
+export class World {
+  readonly seed: number;
+  readonly random: Random;
+  readonly scheduler = new Scheduler();
+  readonly counters = new Counters();
+  readonly oracle = new Oracle();
+  readonly network: Network;
+  readonly replicaIds: readonly number[];
+  readonly replicas: readonly ReplicaNode[];
+  readonly frontends: readonly FrontendNode[];
+  readonly stockNames = ["FishCo", "BoarCo", "MenhirCo"];
+  readonly timeline: string[] = [];
+  #faults: FaultMix;
+
+  constructor(seed: number) {
+    this.seed = seed;
+    this.random = new Random(seed);
+    this.#faults = drawFaults(this.random);
+    this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
+    this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
+    const first = this.#firstEntries();
+    this.oracle.commits(0, first, null);
+    this.replicas = this.replicaIds.map((id) => {
+      const disk = new SimulatedDisk({ promise: { epoch: 0, nominee: id }, voter: true }, first);
+      disk.applied = first.length;
+      return new ReplicaNode(this, id, disk);
+    });
+    this.frontends = Array.from(
+      { length: 1 + this.random.below(3) },
+      (_, n) => new FrontendNode(this, `frontend-${n}`),
+    );
+    for (const process of this.processes) this.network.add(process);
+  }
+
+  #firstEntries(): readonly Entry[] {
+    return this.stockNames.map((name, index) => ({
+      position: index + 1,
+      epoch: 0,
+      at: 0,
+      body: {
+        kind: "command",
+        bytes: encodeCommands([
+          {
+            kind: "list",
+            requestId: `first-${name}`,
+            name,
+            price: 10 + index,
+            quantity: 20 + 10 * index,
+          },
+        ]),
+      },
+    }));
+  }
+
+  get processes(): readonly Process[] {
+    return [...this.replicas, ...this.frontends];
+  }
+
+  get frontendNames(): readonly string[] {
+    return this.frontends.map((frontend) => frontend.name);
+  }
+
+  get faults(): FaultMix {
+    return this.#faults;
+  }
+
+  set faults(faults: FaultMix) {
+    this.#faults = faults;
+    this.network.faults = faults;
+  }
+
+  /** All disks, for counting who holds an entry; null while a replacement has yet to be admitted. */
+  disksToCount(): readonly SimulatedDisk[] | null {
+    const disks = this.replicas.map((replica) => replica.disk);
+    return disks.every((disk) => disk.hardState.voter) ? disks : null;
+  }
+
+  /** One line of the timeline. */
+  log(line: string): void {
+    this.timeline.push(`${this.scheduler.now.toFixed(2).padStart(10)} ms  ${line}`);
+    if (this.timeline.length > TIMELINE_LINES_MAX) this.timeline.splice(0, TIMELINE_LINES_MAX / 2);
+  }
+}
