@@ -1,0 +1,19 @@
+// Percentiles of small sets, where off by one shows.
+
+import { expect, test } from "vitest";
+import { summarize } from "./percentiles.ts";
+
+test("the slowest calls are not left out of the high percentiles", () => {
+  const latencies = Array.from({ length: 100 }, (_, n) => 100 - n);
+  expect(summarize(latencies)).toEqual({ count: 100, p50: 50, p95: 95, p99: 99 });
+  expect(latencies[0]).toBe(100);
+  expect(summarize([7, 3])).toEqual({ count: 2, p50: 3, p95: 7, p99: 7 });
+});
+
+test("no calls have no latency", () => {
+  expect(summarize([])).toEqual({ count: 0, p50: null, p95: null, p99: null });
+});
+
+test("nine is less than ten", () => {
+  expect(summarize([10, 9, 8]).p99).toBe(10);
+});
