@@ -163,6 +163,14 @@ describe("calls", () => {
     expect(await failureOf(here.calls(testContract).double({ number: 1 }))).toBe("busy");
   });
 
+  test("calls that were carried out make room for others", async () => {
+    const { here } = await bench.pair({ listen: { limits: { callsInFlightMax: 3 } } });
+    const calls = here.calls(testContract);
+    for (let number = 0; number < 10; number += 1) {
+      expect(await calls.double({ number })).toEqual({ number: number * 2 });
+    }
+  });
+
   test("a close rejects every call that has no answer, here and there", async () => {
     const { here, there } = await bench.pair();
     const waiting = [here.calls(testContract).never({}), there.calls(testContract).never({})];
@@ -223,7 +231,12 @@ describe("frames", () => {
     const { frames } = await watch(listener.port);
     const calls = (await accepted.promise).calls(testContract);
     await new Promise((resolve) => setImmediate(resolve));
-    for (let i = 0; i < 20; i += 1) calls.tell(i);
+    for (let i = 0; i < 20; i += 1) {
+      calls.tell(i);
+      // Later callbacks of the same turn: their calls belong to the same frame.
+      if (i % 3 === 0) await Promise.resolve();
+      if (i % 5 === 0) await new Promise<void>((resolve) => process.nextTick(resolve));
+    }
     await new Promise((resolve) => setImmediate(resolve));
     for (let i = 0; i < 7; i += 1) calls.tell(i);
     await vi.waitFor(() => expect(frames.map((frame) => frame.length)).toEqual([20, 7]));

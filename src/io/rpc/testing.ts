@@ -100,8 +100,22 @@ export class Bench {
     const limits = over.limits ?? {};
     const accepted = Promise.withResolvers<Peer>();
     const opened = Promise.withResolvers<Peer>();
-    const listener = await this.listen({ limits, onOpen: accepted.resolve, ...over.listen });
-    const link = this.link(listener.port, { limits, onOpen: opened.resolve, ...over.link });
+    const listener = await this.listen({
+      limits,
+      ...over.listen,
+      onOpen: (peer) => {
+        accepted.resolve(peer);
+        over.listen?.onOpen?.(peer);
+      },
+    });
+    const link = this.link(listener.port, {
+      limits,
+      ...over.link,
+      onOpen: (peer) => {
+        opened.resolve(peer);
+        over.link?.onOpen?.(peer);
+      },
+    });
     const [there, here] = await Promise.all([accepted.promise, opened.promise]);
     return { listener, link, here, there };
   }

@@ -62,12 +62,12 @@ export interface Peer {
   close(): void;
 }
 
-/** What this side serves: one function a call. `peer` is who calls. */
+/** What this side serves: one function a call. `peer` is who calls. What a notification's handler returns is ignored. */
 export type Handlers<C extends Contract> = {
   readonly [K in keyof C]: (
     argument: Argument<C[K]>,
     peer: Peer,
-  ) => Result<C[K]> | Promise<Result<C[K]>>;
+  ) => C[K] extends { readonly result: z.ZodType } ? Result<C[K]> | Promise<Result<C[K]>> : unknown;
 };
 
 /**

@@ -1,0 +1,190 @@
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { WebSocketServer } from "ws";
+import { Bench, testContract } from "./testing.ts";
+import type { Peer, Unreachable } from "./types.ts";
+
+let bench: Bench;
+const servers: { close(): unknown }[] = [];
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(async () => {
+  await bench.close();
+  for (const server of servers.splice(0)) server.close();
+});
+
+async function portOf(server: Server): Promise<number> {
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+/** A port on which nothing listens. */
+async function freePort(): Promise<number> {
+  const listener = await bench.listen();
+  await listener.close();
+  return listener.port;
+}
+
+test("a listener that comes back is found again within half a second", async () => {
+  const opened: Peer[] = [];
+  const closed: Peer[] = [];
+  const { listener, link, here } = await bench
+    .pair({
+      link: { onOpen: (peer) => opened.push(peer), onClose: (peer) => closed.push(peer) },
+      listen: {},
+    })
+    .catch(async () => {
+      throw new Error("no pair");
+    });
+  expect(here).toBe(link.peer);
+  await listener.close();
+  await vi.waitFor(() => expect(closed).toEqual([here]));
+  expect(link.peer).toBeNull();
+  await bench.listen({ port: listener.port });
+  await vi.waitFor(() => expect(opened).toHaveLength(2), { timeout: 1_000 });
+  expect(link.peer).toBe(opened[1]);
+  expect(await link.peer?.calls(testContract).echo("again")).toBe("again");
+});
+
+test("a link can be opened before its listener, and says once that nothing answers", async () => {
+  const port = await freePort();
+  const failures: Unreachable[] = [];
+  const opened = Promise.withResolvers<Peer>();
+  const link = bench.link(port, {
+    onUnreachable: (why) => failures.push(why),
+    onOpen: opened.resolve,
+  });
+  await vi.waitFor(() => expect(failures.length).toBeGreaterThanOrEqual(3));
+  expect(link.peer).toBeNull();
+  expect(failures.slice(0, 3)).toMatchObject([
+    { kind: "unreachable", attempts: 1 },
+    { kind: "unreachable", attempts: 2 },
+    { kind: "unreachable", attempts: 3 },
+  ]);
+  expect(failures[0]?.message).toContain(`127.0.0.1:${port}`);
+  expect(bench.linkLog.count("Can't connect")).toBe(1);
+  await bench.listen({ port });
+  expect(await opened.promise).toBe(link.peer);
+});
+
+test("another cluster's secret is refused, logged once by each side, and tried on", async () => {
+  const listener = await bench.listen({ secret: "another-cluster's-secret" });
+  const failures: Unreachable[] = [];
+  const opened = Promise.withResolvers<Peer>();
+  bench.link(listener.port, {
+    onUnreachable: (why) => failures.push(why),
+    onOpen: opened.resolve,
+  });
+  await vi.waitFor(() => expect(failures.length).toBeGreaterThanOrEqual(3));
+  expect(failures[0]).toMatchObject({ kind: "secret-refused" });
+  expect(listener.peers.size).toBe(0);
+  const refused = "Refused a connection: it doesn't know the cluster's secret";
+  expect(bench.listenerLog.count(refused)).toBe(1);
+  expect(bench.linkLog.lines.filter((line) => line.msg === "Can't connect")).toMatchObject([
+    { level: 50, why: expect.stringContaining("secret") },
+  ]);
+  await listener.close();
+  await bench.listen({ port: listener.port });
+  await opened.promise;
+});
+
+test("something else on the port is told from a listener that is down", async () => {
+  const port = await portOf(createHttpServer((_request, response) => response.end("a web page")));
+  const why = await new Promise<Unreachable>((resolve) => {
+    bench.link(port, { onUnreachable: resolve });
+  });
+  expect(why).toMatchObject({ kind: "not-a-bazaar", attempts: 1 });
+});
+
+test("a WebSocket server that doesn't say who it is gets no calls", async () => {
+  const other = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+  servers.push(other);
+  await new Promise((resolve) => other.once("listening", resolve));
+  const why = await new Promise<Unreachable>((resolve) => {
+    bench.link((other.address() as AddressInfo).port, { onUnreachable: resolve });
+  });
+  expect(why.kind).toBe("not-a-bazaar");
+});
+
+test("a stopped process, which accepts and says nothing, doesn't hold an attempt for ever", async () => {
+  const port = await portOf(createServer((socket) => socket.on("error", () => {})));
+  const failures: Unreachable[] = [];
+  bench.link(port, {
+    limits: { handshakeTimeoutMs: 30 },
+    onUnreachable: (why) => failures.push(why),
+  });
+  await vi.waitFor(() => expect(failures.length).toBeGreaterThanOrEqual(2));
+  expect(failures[0]?.kind).toBe("unreachable");
+});
+
+test("a closed link makes no further attempt", async () => {
+  const port = await freePort();
+  const backoff = { firstMs: 1, maxMs: 2 };
+  let attempts = 0;
+  const link = bench.link(port, {
+    backoff,
+    onUnreachable: () => {
+      attempts += 1;
+      if (attempts === 3) link.close();
+    },
+  });
+  await vi.waitFor(() => expect(attempts).toBe(3));
+  // Another link that waits as long is the clock: it has had ten attempts meanwhile.
+  let clock = 0;
+  bench.link(port, {
+    backoff,
+    onUnreachable: () => {
+      clock += 1;
+    },
+  });
+  await vi.waitFor(() => expect(clock).toBeGreaterThan(10));
+  expect(attempts).toBe(3);
+});
+
+test("a link closed while it shakes hands never opens", async () => {
+  const accepted: Peer[] = [];
+  let opened = false;
+  const listener = await bench.listen({ onOpen: (peer) => accepted.push(peer) });
+  const link = bench.link(listener.port, {
+    onOpen: () => {
+      opened = true;
+    },
+  });
+  link.close();
+  const later = bench.link(listener.port);
+  await vi.waitFor(() => expect(later.peer).not.toBeNull());
+  expect(accepted).toHaveLength(1);
+  expect(opened).toBe(false);
+  expect(link.peer).toBeNull();
+});
+
+test("a listener that opens and closes at once is asked ever more slowly", async () => {
+  const listener = await bench.listen({ onOpen: (peer) => peer.close() });
+  const startedMs = performance.now();
+  let opened = 0;
+  bench.link(listener.port, {
+    backoff: { firstMs: 1, maxMs: 1_000 },
+    random: () => 1,
+    onOpen: () => {
+      opened += 1;
+    },
+  });
+  await vi.waitFor(() => expect(opened).toBe(7), { interval: 5, timeout: 3_000 });
+  // 2 + 4 + 8 + 16 + 32 + 64 ms between them; a millisecond each without.
+  expect(performance.now() - startedMs).toBeGreaterThan(120);
+});
+
+test("a peer closed by its user is replaced by a new connection", async () => {
+  const { here, link } = await bench.pair();
+  here.close();
+  expect(link.peer).toBeNull();
+  await vi.waitFor(() => expect(link.peer).not.toBeNull());
+  expect(link.peer).not.toBe(here);
+});
+
+test("an empty secret is misuse, and shows at once", () => {
+  expect(() => bench.link(1, { secret: "" })).toThrow("secret");
+});

@@ -1,0 +1,149 @@
+import { connect as connectTcp } from "node:net";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { WebSocket } from "ws";
+import { InvariantViolation, invariant } from "../../core/invariant.ts";
+import { clientHeaders } from "./handshake.ts";
+import { Bench, FRONTEND, SECRET, testContract, testHandlers } from "./testing.ts";
+import type { Peer } from "./types.ts";
+
+let bench: Bench;
+beforeEach(() => {
+  bench = new Bench();
+});
+afterEach(() => bench.close());
+
+/** The status with which an upgrade request of these headers is refused. */
+function refusal(port: number, headers: Record<string, string>): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}`, { headers });
+    socket.on("error", () => {});
+    socket.on("open", () => reject(new Error("the connection was accepted")));
+    socket.on("unexpected-response", (_request, response) => {
+      resolve(response.statusCode);
+      socket.terminate();
+    });
+  });
+}
+
+test("nobody gets in without the secret, or with a part of it", async () => {
+  const listener = await bench.listen();
+  const known = clientHeaders(SECRET, FRONTEND);
+  const { "bazaar-secret": _secret, ...without } = known;
+  expect(await refusal(listener.port, without)).toBe(401);
+  for (const secret of ["", SECRET.slice(1), `${SECRET}0`, SECRET.toUpperCase()]) {
+    expect(await refusal(listener.port, { ...known, "bazaar-secret": secret })).toBe(401);
+  }
+  expect(listener.peers.size).toBe(0);
+});
+
+test("a client that doesn't say who it is, is refused", async () => {
+  const listener = await bench.listen();
+  const headers = clientHeaders(SECRET, FRONTEND);
+  expect(await refusal(listener.port, { ...headers, "bazaar-role": "king" })).toBe(400);
+  expect(await refusal(listener.port, { ...headers, "bazaar-name": "a\tb" })).toBe(400);
+});
+
+test("a refused client's secret isn't logged", async () => {
+  const listener = await bench.listen();
+  const secret = "the-secret-of-some-other-cluster";
+  await refusal(listener.port, clientHeaders(secret, FRONTEND));
+  expect(bench.listenerLog.lines).toHaveLength(1);
+  expect(JSON.stringify(bench.listenerLog.lines)).not.toContain(secret);
+  expect(JSON.stringify(bench.listenerLog.lines)).not.toContain(SECRET);
+});
+
+test("a web browser that finds the port is told to go", async () => {
+  const listener = await bench.listen();
+  const response = await fetch(`http://127.0.0.1:${listener.port}/`);
+  expect(response.status).toBe(426);
+});
+
+test("a port in use is the caller's to report", async () => {
+  const listener = await bench.listen();
+  await expect(bench.listen({ port: listener.port })).rejects.toMatchObject({ code: "EADDRINUSE" });
+});
+
+test("peers come and go with their connections, killed ones too", async () => {
+  const closed: Peer[] = [];
+  const listener = await bench.listen({ onClose: (peer) => closed.push(peer) });
+  const raw = await bench.rawClient(listener.port);
+  await vi.waitFor(() => expect(listener.peers.size).toBe(1));
+  const [peer] = listener.peers;
+  expect(peer?.identity).toEqual({ role: "catalog", name: "raw" });
+  raw.terminate();
+  await vi.waitFor(() => expect(closed).toEqual([peer]));
+  expect(listener.peers.size).toBe(0);
+});
+
+test("closing doesn't wait for a peer that has stopped, and leaves the port free", async () => {
+  const { listener } = await bench.pair({ limits: { closeTimeoutMs: 50 } });
+  const raw = await bench.rawClient(listener.port);
+  raw.pause();
+  await vi.waitFor(() => expect(listener.peers.size).toBe(2));
+  const startedMs = performance.now();
+  await Promise.all([listener.close(), listener.close()]);
+  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  expect(listener.peers.size).toBe(0);
+  await bench.listen({ port: listener.port });
+});
+
+test("a connection that never shakes hands is dropped", async () => {
+  const listener = await bench.listen({ limits: { handshakeTimeoutMs: 50 } });
+  const socket = connectTcp(listener.port, "127.0.0.1");
+  socket.on("error", () => {});
+  socket.resume();
+  await new Promise((resolve) => socket.once("close", resolve));
+});
+
+test("more connections than the limit are dropped and logged, and let in when there is room", async () => {
+  const listener = await bench.listen({ limits: { connectionsMax: 2 } });
+  const first = await bench.rawClient(listener.port);
+  await bench.rawClient(listener.port);
+  let failed = 0;
+  const link = bench.link(listener.port, {
+    onUnreachable: () => {
+      failed += 1;
+    },
+  });
+  await vi.waitFor(() => expect(failed).toBeGreaterThan(0));
+  expect(bench.listenerLog.count("Too many connections")).toBe(1);
+  first.terminate();
+  await vi.waitFor(() => expect(link.peer).not.toBeNull());
+});
+
+test("a broken invariant in a handler isn't swallowed as one call's failure", async () => {
+  const broken: InvariantViolation[] = [];
+  const { here } = await bench.pair({
+    listen: {
+      onInvariantViolation: (violation) => broken.push(violation),
+      handlers: testHandlers({
+        tell: () => invariant(1 > 2, "1 > 2"),
+        double: async () => invariant(2 > 3, "2 > 3") as never,
+      }),
+    },
+  });
+  const calls = here.calls(testContract);
+  calls.tell(1);
+  await expect(calls.double({ number: 1 })).rejects.toThrow("2 > 3");
+  expect(broken.map(({ message }) => message)).toEqual(["1 > 2", "2 > 3"]);
+  expect(broken[0]).toBeInstanceOf(InvariantViolation);
+});
+
+test("a notification's failing handler is logged: nobody else would hear of it", async () => {
+  const { here } = await bench.pair({
+    listen: {
+      handlers: testHandlers({
+        tell: async () => {
+          throw new Error("no ears");
+        },
+      }),
+    },
+  });
+  here.calls(testContract).tell(1);
+  await vi.waitFor(() => expect(bench.listenerLog.count("A call's handler failed")).toBe(1));
+});
+
+test("a contract without a handler for a call is misuse, and shows at once", async () => {
+  const handlers = { ...testHandlers(), tell: undefined } as never;
+  await expect(bench.listen({ handlers })).rejects.toThrow("no handler for the call tell");
+});
