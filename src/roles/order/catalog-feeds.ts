@@ -74,6 +74,12 @@ export class CatalogFeeds {
     this.#pump(feed);
   }
 
+  /** The catalog's connection closed. */
+  unfollow(peer: Peer): void {
+    this.#drop(peer);
+    this.#options.onExposed();
+  }
+
   /** Sends what is committed and isn't sent yet, as far as each catalog's window allows. Once a turn. */
   flush(): void {
     for (const feed of this.#feeds.values()) this.#pump(feed);

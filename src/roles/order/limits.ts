@@ -30,5 +30,8 @@ export const AUDIT_WAIT_MS = 10_000;
 /** Committed effects reach the tables after this time at the latest, where no append took them along. */
 export const FLUSH_DELAY_MS = 200;
 
-/** Pause between two slices of the journal's scrub. */
+/** One slice of the journal's scrub, about a millisecond of work. */
+export const SCRUB_BYTES = 128 * 1024;
+
+/** Pause between two slices while there is other work; else there is one each beat. */
 export const SCRUB_EVERY_MS = 1_000;

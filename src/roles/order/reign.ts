@@ -24,8 +24,8 @@ import { type Settle, WaitingAnswers } from "./waiting-answers.ts";
 
 /** What a reign reads of the durable tables. */
 export interface ReignTables extends OrderTables {
-  /** Position that the tables durably hold. */
-  readonly position: number;
+  /** The tables durably hold the effects of the entries up to here. */
+  readonly appliedPosition: number;
 }
 
 export interface ReignOptions {
@@ -105,6 +105,11 @@ export class Reign {
     this.#feeds.follow(peer, position);
   }
 
+  /** Its connection closed. */
+  unfollow(peer: Peer): void {
+    this.#feeds.unfollow(peer);
+  }
+
   /** Entries of this reign were committed. */
   committed(entries: readonly CommittedEntry[]): void {
     const last = entries.at(-1);
@@ -129,6 +134,7 @@ export class Reign {
     this.#over = true;
     this.#feeds.close();
     this.#waiting.close();
+    this.#options.trace?.close();
     for (const { settle } of this.#arrived) settle({ kind: "unknown" });
     this.#arrived = [];
     this.#arrivedQuestions = 0;
@@ -160,7 +166,7 @@ export class Reign {
     const arrived = this.#arrived;
     this.#arrived = [];
     this.#arrivedQuestions = 0;
-    market.releaseThrough(tables.position);
+    market.releaseThrough(tables.appliedPosition);
 
     const nextPosition = source.status().lastPosition + 1;
     const { asks, entries } = decideTurn({

@@ -25,7 +25,11 @@ export function market(stocks: readonly Stock[] = [FISH, BOAR]): MarketState {
   return new MarketState({ stocks, lastNumber: 0, older: { request: () => undefined } });
 }
 
-export const noTables: ReignTables = { position: 0, order: () => undefined, orders: () => [] };
+export const noTables: ReignTables = {
+  appliedPosition: 0,
+  order: () => undefined,
+  orders: () => [],
+};
 
 export function trade(
   requestId: string,

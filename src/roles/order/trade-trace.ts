@@ -1,10 +1,12 @@
 // The leader's log lines of each trade, at debug, worded as in the seed's logs.
 //
-// What is decided is logged at once. What follows (which replicas wrote it,
-// that the views show it) is kept and logged together when the trade is
-// exposed, so that the lines of trades under way at once don't mix. The trade
-// is recorded before the catalog is updated: that step is not where the seed
-// has it, on purpose.
+// A trade's lines are logged together, in the order of the trades, once it is
+// over: exposed, and written by the other replicas, which a replica that is
+// away holds up for a beat or two. The seed's leader does one trade after
+// another; ours has many under way, whose lines would mix otherwise.
+//
+// The trade is recorded before the catalog is updated: that step is not where
+// the seed has it, on purpose.
 //
 // Made only where debug is on; otherwise a trade costs nothing here.
 
@@ -12,14 +14,20 @@ import type { Logger } from "pino";
 import type { Decision } from "../../core/market/decide.ts";
 import type { Command, Request, Stock } from "../../core/market/types.ts";
 
-/** Trades that wait for their second half; the oldest are logged as far as they are known. */
+/** Trades that wait for their end; beyond it the oldest are logged as far as they have come. */
 const TRACED_TRADES_MAX = 10_000;
+/** Beats that an exposed trade waits for replicas that haven't written it. */
+const WRITTEN_WAIT_BEATS = 2;
 
 type OrderCommand = Extract<Command, { kind: "order" }>;
 
 interface TracedTrade {
-  readonly order: OrderCommand;
-  readonly position: number;
+  /** What was logged when it was decided. */
+  readonly lines: readonly string[];
+  /** Null for one that made no order: its lines are all it has. */
+  readonly order: OrderCommand | null;
+  /** Where its order is; null until it is appended. */
+  position: number | null;
   /** Beats since the views show it; null while they don't. */
   exposedBeats: number | null;
 }
@@ -28,9 +36,6 @@ export class TradeTrace {
   readonly #log: Logger;
   /** How far each of the other replicas has written, highest id first. */
   readonly #written: Map<number, number>;
-  /** Decided, not appended yet. */
-  #decided: OrderCommand[] = [];
-  /** Appended, in order. */
   #trades: TracedTrade[] = [];
 
   constructor(log: Logger, otherReplicas: readonly number[]) {
@@ -39,28 +44,20 @@ export class TradeTrace {
   }
 
   /** `found` is the stock as it was before. */
-  decided({ content }: Request, found: Stock | undefined, { outcome, command }: Decision): void {
-    if (content.kind !== "trade") return;
-    const { name, quantity, type } = content;
-    this.#log.debug(`Received trade request - ${JSON.stringify({ name, quantity, type })}`);
-    const refusal = outcome.kind === "refused" ? outcome.refusal.kind : null;
-    if (refusal === "invalid-quantity" || refusal === "unknown-type") return;
-    this.#log.debug(`Calling lookup service - ${name}`);
-    if (found === undefined) {
-      this.#log.debug(`Received lookup response - 400 Bad request. ${name} stock not found in db`);
-      return;
-    }
-    this.#log.debug(`Received lookup response - 200 ${JSON.stringify({ data: found })}`);
-    this.#log.debug(`${name} present in db`);
-    if (command?.kind === "order") this.#decided.push(command);
+  decided(request: Request, found: Stock | undefined, decision: Decision): void {
+    if (request.content.kind !== "trade") return;
+    const order = decision.command?.kind === "order" ? decision.command : null;
+    const lines = linesOfDecision(request.content, found, decision);
+    this.#trades.push({ lines, order, position: null, exposedBeats: null });
   }
 
   /** What was decided since the last call is in entries up to `position`. */
   appended(position: number): void {
-    for (const order of this.#decided) {
-      this.#trades.push({ order, position, exposedBeats: null });
+    for (let index = this.#trades.length - 1; index >= 0; index--) {
+      const trade = this.#trades[index];
+      if (trade === undefined || trade.position !== null) break;
+      trade.position = position;
     }
-    this.#decided = [];
     while (this.#trades.length > TRACED_TRADES_MAX) this.#finishOldest();
   }
 
@@ -72,13 +69,13 @@ export class TradeTrace {
 
   exposed(position: number): void {
     for (const trade of this.#trades) {
-      if (trade.position > position) break;
+      if (trade.order !== null && (trade.position === null || trade.position > position)) break;
       trade.exposedBeats ??= 0;
     }
     this.#finish();
   }
 
-  /** Every beat: a replica that is away is not waited for longer than a beat. */
+  /** Every beat. */
   tick(): void {
     for (const trade of this.#trades) {
       if (trade.exposedBeats === null) break;
@@ -87,12 +84,18 @@ export class TradeTrace {
     this.#finish();
   }
 
+  /** The reign is over: logs what is known of the trades under way. */
+  close(): void {
+    while (this.#trades.length > 0) this.#finishOldest();
+  }
+
   #finish(): void {
     for (let oldest = this.#trades[0]; oldest; oldest = this.#trades[0]) {
       if (oldest.exposedBeats === null) return;
-      const { position } = oldest;
+      const { order, exposedBeats } = oldest;
+      const position = order === null ? 0 : (oldest.position ?? 0);
       const allWrote = [...this.#written.values()].every((written) => written >= position);
-      if (!allWrote && oldest.exposedBeats < 2) return;
+      if (!allWrote && exposedBeats < WRITTEN_WAIT_BEATS) return;
       this.#finishOldest();
     }
   }
@@ -100,6 +103,8 @@ export class TradeTrace {
   #finishOldest(): void {
     const trade = this.#trades.shift();
     if (trade === undefined) return;
+    for (const line of trade.lines) this.#log.debug(line);
+    if (trade.order === null || trade.position === null) return;
     const { number, name, type, quantity } = trade.order;
     for (const [replica, written] of this.#written) {
       this.#log.debug(`Notifying ${replica} replica of order leader - txn_num ${number}`);
@@ -112,4 +117,25 @@ export class TradeTrace {
     this.#log.debug(`Executing - trade_code 200 - response ${response}`);
     this.#log.debug(`Executing ${type} trade for ${name} with ${quantity} quantity`);
   }
+}
+
+function linesOfDecision(
+  { name, quantity, type }: Extract<Request["content"], { kind: "trade" }>,
+  found: Stock | undefined,
+  { outcome, command }: Decision,
+): string[] {
+  const lines = [`Received trade request - ${JSON.stringify({ name, quantity, type })}`];
+  const refusal = outcome.kind === "refused" ? outcome.refusal.kind : null;
+  if (refusal === "invalid-quantity" || refusal === "unknown-type") return lines;
+  lines.push(`Calling lookup service - ${name}`);
+  if (found === undefined) {
+    lines.push(`Received lookup response - 400 Bad request. ${name} stock not found in db`);
+    return lines;
+  }
+  lines.push(`Received lookup response - 200 ${JSON.stringify({ data: found })}`);
+  lines.push(`${name} present in db`);
+  if (outcome.kind === "accepted" && command === null) {
+    lines.push("No update required, since data is already captured");
+  }
+  return lines;
 }

@@ -13,16 +13,16 @@
 import { encodeCommands } from "../../core/market/codec.ts";
 import { decide } from "../../core/market/decide.ts";
 import type { MarketState } from "../../core/market/state.ts";
-import type { Command, Order, Stock } from "../../core/market/types.ts";
-import type { Answer, Question } from "../contract.ts";
+import type { Command, Stock } from "../../core/market/types.ts";
+import type { Answer, OrderView, Question } from "../contract.ts";
 import { ENTRY_BYTES_MAX, ORDERS_READ_PER_TURN_MAX } from "./limits.ts";
 import type { TradeTrace } from "./trade-trace.ts";
 
 /** The durable tables, as far as questions read them. */
 export interface OrderTables {
-  order(number: number): Order | undefined;
+  order(number: number): OrderView | undefined;
   /** Orders with a number above `after`, ascending, at most `limit`. */
-  orders(after: number, limit: number): readonly Order[];
+  orders(after: number, limit: number): readonly OrderView[];
 }
 
 /** The answers to one `ask`, not to be told yet. */
@@ -188,6 +188,7 @@ class Reads {
   }
 }
 
-function orderView({ number, name, type, quantity }: Order) {
+/** Only what clients see, whatever else the order carries here. */
+function orderView({ number, name, type, quantity }: OrderView): OrderView {
   return { number, name, type, quantity };
 }

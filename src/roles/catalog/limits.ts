@@ -1,0 +1,25 @@
+// Every limit and time-out of the catalog, with its unit and its reason.
+
+/** A front end that doesn't answer an invalidation in this time is cut off, so that it drops its copies; less than the leader waits for us. */
+export const INVALIDATION_WAIT_MS = 400;
+
+/** How often late front ends are looked for. */
+export const TICK_MS = 50;
+
+/** The view's file may be this much behind the view: after a restart it reads on from there. */
+export const STORE_DELAY_MS = 100;
+
+/** How long an update is tried, over changes of the leader: the deadline that a client's request has. */
+export const UPDATE_DEADLINE_MS = 10_000;
+
+/** How long one attempt of an update waits for its answer before another replica is asked as well. */
+export const UPDATE_ATTEMPT_MS = 2_000;
+
+/** Pause between two attempts of an update while there is no leader. */
+export const UPDATE_PAUSE_MS = 25;
+
+/** Updates under way; beyond it they are refused with 503. */
+export const UPDATES_IN_HAND_MAX = 1_024;
+
+/** How long an audit waits for the position it was asked about. */
+export const AUDIT_WAIT_MS = 10_000;

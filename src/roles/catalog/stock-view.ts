@@ -1,0 +1,68 @@
+// The stocks as the catalog shows them: what the journal says up to a position.
+//
+// Entries are taken in order and once each. What was taken before is skipped,
+// since a new leader, or a call whose answer was lost, may send it again; after
+// a gap nothing is taken, so that the view is always true at its position.
+
+import { decodeCommands } from "../../core/market/codec.ts";
+import { StockBook } from "../../core/market/stock-book.ts";
+import type { Stock } from "../../core/market/types.ts";
+import type { CommittedEntry } from "../../io/log/log.ts";
+
+/** Stocks that some entries changed, as they are after all of them, by name. */
+export type ChangedStocks = ReadonlyMap<string, Stock>;
+
+export class StockView {
+  readonly #stocks: StockBook;
+  #position: number;
+  /** Made when asked for, kept until a stock changes. */
+  #sorted: Stock[] | null = null;
+
+  constructor(start: { readonly position: number; readonly stocks: Iterable<Stock> }) {
+    this.#stocks = new StockBook(start.stocks);
+    this.#position = start.position;
+  }
+
+  /** Everything up to here is applied, nothing after. */
+  get position(): number {
+    return this.#position;
+  }
+
+  get size(): number {
+    return this.#stocks.size;
+  }
+
+  stock(name: string): Stock | undefined {
+    return this.#stocks.get(name);
+  }
+
+  /** All stocks, ascending by name. Not to be changed. */
+  stocks(): Stock[] {
+    this.#sorted ??= this.#stocks.sorted();
+    return this.#sorted;
+  }
+
+  /**
+   * Applies those of `entries` (consecutive, ascending) that come next, and
+   * returns the stocks they changed. Throws InvariantViolation or
+   * BadCommandBytes for an entry that can't have been decided by a leader.
+   */
+  apply(entries: readonly CommittedEntry[]): ChangedStocks {
+    const changed = new Map<string, Stock>();
+    for (const { position, command } of entries) {
+      if (position <= this.#position) continue;
+      if (position > this.#position + 1) break;
+      if (command !== null) this.#applyCommands(command, changed);
+      this.#position = position;
+    }
+    if (changed.size > 0) this.#sorted = null;
+    return changed;
+  }
+
+  #applyCommands(bytes: Uint8Array, changed: Map<string, Stock>): void {
+    for (const command of decodeCommands(bytes)) {
+      const stock = this.#stocks.apply(command);
+      if (stock !== null) changed.set(stock.name, stock);
+    }
+  }
+}

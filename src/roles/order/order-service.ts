@@ -1,0 +1,174 @@
+// What an order replica serves, leading or following.
+//
+// It keeps the durable tables up with what the log commits, and answers: with a
+// reign of its own while this replica leads, else by passing the question on to
+// the leader, else by saying who to ask. Catalogs follow every replica all the
+// time, so that a new leader knows at once whom to wait for.
+//
+//   R1. applied <= commit, and entries reach the tables in order, once each.
+
+import type { Logger } from "pino";
+import { invariant } from "../../core/invariant.ts";
+import { decodeCommands } from "../../core/market/codec.ts";
+import { MarketState, type OlderRequests } from "../../core/market/state.ts";
+import type { Command, Stock } from "../../core/market/types.ts";
+import type { CommittedEntry, LogListener, ReplicatedLog } from "../../io/log/log.ts";
+import type { Peer } from "../../io/rpc/types.ts";
+import type { AskResult, Health, Question } from "../contract.ts";
+import { Reign, type ReignTables } from "./reign.ts";
+import { type PeerOf, Relay } from "./relay.ts";
+import { TradeTrace } from "./trade-trace.ts";
+
+/** The durable tables: io/journal's ledger. */
+export interface ServiceTables extends ReignTables, OlderRequests {
+  /** Number of the newest order in the tables; 0 before the first. */
+  readonly lastNumber: number;
+  stocks(): readonly Stock[];
+  /** Remembers the commands of the next committed entry, to be written by flush(). */
+  queue(position: number, commands: readonly Command[]): void;
+  /** Writes all that is queued, durably. */
+  flush(): void;
+}
+
+export interface OrderServiceOptions {
+  readonly replica: number;
+  /** All other replicas. */
+  readonly others: readonly number[];
+  readonly source: ReplicatedLog;
+  readonly tables: ServiceTables;
+  readonly peerOf: PeerOf;
+  readonly log: Logger;
+  /** Milliseconds of a clock that never goes back. */
+  readonly nowMs: () => number;
+  /** Whether it leads, or since when, has changed. */
+  readonly onChange: () => void;
+  /** Something broke that must stop the process. */
+  readonly onBroken: (reason: unknown) => void;
+}
+
+export class OrderService implements LogListener {
+  readonly #options: OrderServiceOptions;
+  readonly #relay: Relay;
+  readonly #followers = new Set<Peer>();
+  /** The reign of this replica; null while it doesn't lead. */
+  #reign: Reign | null = null;
+  #deliveredPosition: number;
+  #lastNumber: number;
+
+  constructor(options: OrderServiceOptions) {
+    this.#options = options;
+    this.#relay = new Relay(options.peerOf);
+    this.#deliveredPosition = options.tables.appliedPosition;
+    this.#lastNumber = options.tables.lastNumber;
+  }
+
+  /** Everything up to here is committed and was delivered. */
+  get deliveredPosition(): number {
+    return this.#deliveredPosition;
+  }
+
+  /** Number of the newest committed order. */
+  get lastNumber(): number {
+    return this.#lastNumber;
+  }
+
+  /** Up to where clients may see; undefined while it doesn't lead. */
+  get exposed(): number | undefined {
+    return this.#reign?.exposed;
+  }
+
+  committed(entries: readonly CommittedEntry[]): void {
+    for (const { position, command } of entries) {
+      invariant(position === this.#deliveredPosition + 1, "R1: entries come one after another", {
+        delivered: this.#deliveredPosition,
+        position,
+      });
+      const commands = command === null ? [] : decodeCommands(command);
+      this.#options.tables.queue(position, commands);
+      this.#deliveredPosition = position;
+      for (const each of commands) if (each.kind === "order") this.#lastNumber = each.number;
+    }
+    this.#reign?.committed(entries);
+  }
+
+  leading(epoch: number): void {
+    const { replica, others, source, tables, log, nowMs, onBroken } = this.#options;
+    invariant(this.#reign === null, "one reign at a time", { epoch });
+    tables.flush();
+    const market = new MarketState({
+      stocks: tables.stocks(),
+      lastNumber: tables.lastNumber,
+      older: tables,
+    });
+    this.#reign = new Reign({
+      replica,
+      epoch,
+      source,
+      market,
+      position: this.#deliveredPosition,
+      tables,
+      followers: this.#followers,
+      log,
+      trace: log.isLevelEnabled("debug") ? new TradeTrace(log, others) : null,
+      nowMs,
+      onBroken,
+    });
+    log.info({ epoch, position: this.#deliveredPosition }, "Leading");
+    this.#options.onChange();
+  }
+
+  deposed(): void {
+    const { log, source, onChange } = this.#options;
+    this.#reign?.close();
+    this.#reign = null;
+    const { epoch, leader } = source.status();
+    log.warn({ epoch, leader }, "No longer leading");
+    onChange();
+  }
+
+  /** Answers questions, or says who could. Never rejects. */
+  ask(relayed: boolean, questions: readonly Question[]): Promise<AskResult> {
+    if (this.#reign !== null) return this.#reign.ask(questions);
+    const { source, replica } = this.#options;
+    const { leader } = source.status();
+    // Between winning and the first commit of its reign it is its own leader, and can't answer yet.
+    if (relayed || leader === null || leader === replica) {
+      return Promise.resolve({ kind: "not-leader", leader: leader === replica ? null : leader });
+    }
+    return this.#relay.ask(leader, questions);
+  }
+
+  /** A catalog wants all committed entries after `position`, now and from every later reign. */
+  follow(peer: Peer, position: number): { commitPosition: number; leads: boolean } {
+    this.#followers.add(peer);
+    this.#reign?.follow(peer, position);
+    return { commitPosition: this.#deliveredPosition, leads: this.#reign !== null };
+  }
+
+  /** A connection closed, a catalog's or another. */
+  unfollow(peer: Peer): void {
+    if (this.#followers.delete(peer)) this.#reign?.unfollow(peer);
+  }
+
+  health(): Health {
+    const { replica, source } = this.#options;
+    const { leader, epoch, lastPosition, commitPosition } = source.status();
+    return { replica, leads: this.#reign !== null, leader, epoch, lastPosition, commitPosition };
+  }
+
+  /** Another replica has everything up to `position` on its disk. */
+  written(replica: number, position: number): void {
+    this.#reign?.written(replica, position);
+  }
+
+  /** Every beat. */
+  tick(): void {
+    this.#reign?.tick();
+  }
+
+  /** Stops answering: whoever waits is told that the fate is unknown. */
+  close(): void {
+    this.#reign?.close();
+    this.#reign = null;
+  }
+}
