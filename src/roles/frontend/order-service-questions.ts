@@ -1,0 +1,397 @@
+// The questions of a front end's clients on their way to the order leader.
+//
+// Questions of one event-loop turn travel in one call, and few calls are under
+// way at once: what comes meanwhile makes the next batch. Each question is asked
+// until it is answered, whoever leads by then, under the same request id.
+//
+//   Q1. A question settles once, by its deadline: the first answer counts, also
+//       one of a leader that was given up; each was confirmed by a quorum.
+//   Q2. A change asked again after an attempt of unknown fate has its refusal
+//       recorded. A late first attempt could otherwise buy after the client was
+//       told no.
+//   Q3. "overloaded" is said only of a question that no leader has begun with.
+//   Q4. Nothing grows without limit: calls, questions in a call, questions
+//       waiting; and time-outs cost one sweep, not a timer a question.
+
+import type { Logger } from "pino";
+import { Complaints } from "../../io/rpc/complaints.ts";
+import { RpcError } from "../../io/rpc/error.ts";
+import { type AskResult, QUESTIONS_PER_CALL_MAX, type Question } from "../contract.ts";
+import {
+  ANSWER_WAIT_MS,
+  CALLS_IN_FLIGHT_MAX,
+  COMPLAINT_INTERVAL_MS,
+  LETTERS_PER_CALL_MAX,
+  QUESTION_DEADLINE_MS,
+  QUESTIONS_WAITING_MAX,
+  START_LIMIT_MS,
+  SWEEP_GAP_MS,
+} from "./order-service-limits.ts";
+import type { Asked } from "./orders.ts";
+
+/** A replica to ask: the leader, or one that relays to it. */
+export interface Route {
+  readonly replica: number;
+  /** Rejects with RpcError. */
+  ask(questions: Question[]): Promise<AskResult>;
+  /** Sends what was asked at once. */
+  flush(): void;
+  /** It knows no leader to pass the questions on to, or lost it on the way. */
+  lost(): void;
+  /** It lets a call wait for longer than is reasonable. */
+  silent(): void;
+}
+
+export interface QuestionsOptions {
+  /** Whom to ask now; null while nobody can be reached. Called only while there is a leader. */
+  readonly route: () => Route | null;
+  readonly log: Logger;
+  /** Monotonic milliseconds. Default performance.now. */
+  readonly nowMs?: () => number;
+}
+
+export interface AskOptions {
+  /** Milliseconds until the client is told "unavailable"; default 10,000. */
+  readonly deadlineMs?: number;
+  /** Where the lines about this question go. */
+  readonly log?: Logger;
+}
+
+/** The reign that questions are asked of. */
+interface Reign {
+  readonly leader: number;
+  readonly epoch: number;
+}
+
+interface Pending {
+  readonly question: Question;
+  readonly letters: number;
+  readonly log: Logger;
+  readonly arrivedAtMs: number;
+  readonly deadlineAtMs: number;
+  readonly resolve: (asked: Asked) => void;
+  settled: boolean;
+  attempts: number;
+  /** An attempt may have been carried out, though it wasn't answered. */
+  inDoubt: boolean;
+  /** A call that it was in failed as a whole: asked by itself, it can't hurt others. */
+  alone: boolean;
+}
+
+interface Call {
+  readonly reign: Reign;
+  readonly route: Route;
+  readonly batch: readonly Pending[];
+  readonly sentAtMs: number;
+  /** Given up: its questions are asked again elsewhere. A late answer still counts (Q1). */
+  abandoned: boolean;
+}
+
+const UNAVAILABLE: Asked = { kind: "unavailable" };
+const OVERLOADED: Asked = { kind: "overloaded" };
+
+export class Questions {
+  readonly #route: () => Route | null;
+  readonly #log: Logger;
+  readonly #complaints: Complaints;
+  readonly #nowMs: () => number;
+  #reign: Reign | null = null;
+  /** Oldest first. */
+  #waiting: Pending[] = [];
+  /** To be asked again, at the next sweep or of the next leader. */
+  #again: Pending[] = [];
+  readonly #calls = new Set<Call>();
+  #callsInFlight = 0;
+  /** Since when there has been somebody to ask. */
+  #askableSinceMs: number | null = null;
+  #sweptAtMs: number | null = null;
+  #sendScheduled = false;
+  #closed = false;
+
+  constructor(options: QuestionsOptions) {
+    this.#route = options.route;
+    this.#log = options.log;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#complaints = new Complaints(options.log, COMPLAINT_INTERVAL_MS, this.#nowMs);
+  }
+
+  /** Never rejects. */
+  ask(question: Question, options: AskOptions = {}): Promise<Asked> {
+    if (this.#closed) return Promise.resolve(UNAVAILABLE);
+    if (this.#waiting.length + this.#again.length >= QUESTIONS_WAITING_MAX) {
+      return Promise.resolve(OVERLOADED);
+    }
+    return new Promise((resolve) => {
+      const arrivedAtMs = this.#nowMs();
+      this.#waiting.push({
+        question,
+        letters: lettersOf(question),
+        log: options.log ?? this.#log,
+        arrivedAtMs,
+        deadlineAtMs: arrivedAtMs + (options.deadlineMs ?? QUESTION_DEADLINE_MS),
+        resolve,
+        settled: false,
+        attempts: 0,
+        inDoubt: false,
+        alone: false,
+      });
+      this.#sendLater();
+    });
+  }
+
+  /** Another reign began, or, with null, there is no leader for now. */
+  leaderChanged(reign: Reign | null): void {
+    this.#reign = reign;
+    this.#askableSinceMs = null;
+    if (reign === null) return;
+    for (const call of this.#calls) {
+      // The old leader may be paused, and answer never.
+      if (call.reign.epoch !== reign.epoch || call.reign.leader !== reign.leader) {
+        this.#abandon(call);
+      }
+    }
+    this.#requeue();
+    this.#sendLater();
+  }
+
+  /** Looks for what took too long, and asks again what has to be. Call it every few tens of milliseconds. */
+  sweep(): void {
+    const nowMs = this.#nowMs();
+    const gapMs = nowMs - (this.#sweptAtMs ?? nowMs);
+    this.#sweptAtMs = nowMs;
+    const askable = this.#reign !== null && this.#route() !== null;
+    if (!askable) this.#askableSinceMs = null;
+    else if (this.#askableSinceMs === null || gapMs > SWEEP_GAP_MS) this.#askableSinceMs = nowMs;
+    if (gapMs > SWEEP_GAP_MS) return; // judged at the next sweep, when the answers are read
+    this.#requeue();
+    this.#expireWaiting(nowMs);
+    for (const call of this.#calls) this.#expireCall(call, nowMs);
+    this.#send();
+  }
+
+  /** Everyone who still waits is told "unavailable". */
+  close(): void {
+    this.#closed = true;
+    for (const call of this.#calls) {
+      for (const pending of call.batch) settle(pending, UNAVAILABLE);
+    }
+    for (const pending of [...this.#again, ...this.#waiting]) settle(pending, UNAVAILABLE);
+    this.#again = [];
+    this.#waiting = [];
+  }
+
+  // Sending.
+
+  #sendLater(): void {
+    if (this.#sendScheduled) return;
+    this.#sendScheduled = true;
+    // Check phase: every socket that had a request in this turn was read by then.
+    setImmediate(() => {
+      this.#sendScheduled = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    if (this.#reign === null || this.#closed) return;
+    let route: Route | null = null;
+    while (this.#waiting.length > 0 && this.#callsInFlight < CALLS_IN_FLIGHT_MAX) {
+      route ??= this.#route();
+      if (route === null) return;
+      const batch = this.#takeBatch();
+      if (batch.length > 0) this.#call(route, this.#reign, batch);
+    }
+    route?.flush();
+  }
+
+  #takeBatch(): readonly Pending[] {
+    const batch: Pending[] = [];
+    let taken = 0;
+    let letters = 0;
+    for (const pending of this.#waiting) {
+      if (!pending.settled) {
+        letters += pending.letters;
+        const isFull =
+          batch.length === QUESTIONS_PER_CALL_MAX ||
+          letters > LETTERS_PER_CALL_MAX ||
+          pending.alone;
+        if (isFull && batch.length > 0) break;
+        batch.push(pending);
+      }
+      taken += 1;
+      if (pending.alone && batch.length > 0) break;
+    }
+    if (taken === this.#waiting.length) this.#waiting = [];
+    else this.#waiting.splice(0, taken);
+    return batch;
+  }
+
+  #call(route: Route, reign: Reign, batch: readonly Pending[]): void {
+    const call: Call = { reign, route, batch, sentAtMs: this.#nowMs(), abandoned: false };
+    this.#calls.add(call);
+    this.#callsInFlight += 1;
+    const questions = batch.map(toAsk);
+    route.ask(questions).then(
+      (result) => this.#answered(call, result),
+      (error: unknown) => this.#failed(call, error),
+    );
+  }
+
+  // What became of a call.
+
+  #answered(call: Call, result: AskResult): void {
+    this.#end(call);
+    if (result.kind === "answers" && result.answers.length === call.batch.length) {
+      for (const [index, pending] of call.batch.entries()) {
+        const answer = result.answers[index];
+        if (!answer || pending.settled) continue;
+        if (answer.kind !== "busy") settle(pending, { kind: "answer", answer });
+        else if (!call.abandoned) this.#askAgain(pending);
+      }
+    } else {
+      if (result.kind === "answers") {
+        const { replica } = call.route;
+        const counts = { asked: call.batch.length, answered: result.answers.length };
+        this.#complaints.warn(
+          `pairs ${replica}`,
+          { replica, ...counts },
+          "Answers don't pair up with the questions",
+        );
+      }
+      if (call.route.replica !== call.reign.leader) call.route.lost();
+      this.#askAllAgain(call);
+    }
+    this.#sendLater();
+  }
+
+  #failed(call: Call, error: unknown): void {
+    this.#end(call);
+    const failure = error instanceof RpcError ? error.failure : "failed";
+    const { replica } = call.route;
+    switch (failure) {
+      case "busy": // not sent
+        if (!call.abandoned) for (const pending of call.batch) this.#askAgain(pending);
+        break;
+      case "closed":
+        this.#askAllAgain(call);
+        break;
+      case "timeout":
+        call.route.silent();
+        this.#askAllAgain(call);
+        break;
+      case "failed":
+        this.#complaints.warn(`failed ${replica}`, { replica, err: error }, "Questions failed");
+        for (const pending of call.batch) pending.alone = true;
+        this.#askAllAgain(call);
+        break;
+      case "refused":
+        this.#complaints.warn(`refused ${replica}`, { replica, err: error }, "Questions refused");
+        // One of them is at fault: by itself it can't be answered, the others can.
+        if (call.batch.length === 1) for (const pending of call.batch) settle(pending, UNAVAILABLE);
+        for (const pending of call.batch) pending.alone = true;
+        this.#askAllAgain(call);
+        break;
+    }
+    this.#sendLater();
+  }
+
+  #end(call: Call): void {
+    this.#calls.delete(call);
+    if (!call.abandoned) this.#callsInFlight -= 1;
+  }
+
+  /** Stops waiting for a call, though not listening to it. */
+  #abandon(call: Call): void {
+    if (call.abandoned) return;
+    this.#askAllAgain(call);
+    this.#callsInFlight -= 1;
+    call.abandoned = true;
+  }
+
+  /** The fate of what was asked is unknown. */
+  #askAllAgain(call: Call): void {
+    if (call.abandoned) return;
+    for (const pending of call.batch) {
+      pending.inDoubt = true;
+      this.#askAgain(pending);
+    }
+  }
+
+  #askAgain(pending: Pending): void {
+    if (pending.settled) return;
+    if (pending.log.isLevelEnabled("debug")) pending.log.debug("Trying request again...");
+    this.#again.push(pending);
+  }
+
+  /** Those asked before go first: they have waited longest. */
+  #requeue(): void {
+    if (this.#again.length === 0) return;
+    this.#waiting = [...this.#again, ...this.#waiting];
+    this.#again = [];
+  }
+
+  // Time.
+
+  #expireWaiting(nowMs: number): void {
+    let settledSome = false;
+    for (const pending of this.#waiting) {
+      if (nowMs >= pending.deadlineAtMs) settle(pending, UNAVAILABLE);
+      else if (!pending.inDoubt && this.#isTooLateToStart(pending, nowMs)) {
+        settle(pending, OVERLOADED); // Q3
+      }
+      settledSome ||= pending.settled;
+    }
+    if (settledSome) this.#waiting = this.#waiting.filter((pending) => !pending.settled);
+  }
+
+  #isTooLateToStart(pending: Pending, nowMs: number): boolean {
+    if (this.#askableSinceMs === null) return false;
+    return nowMs - Math.max(pending.arrivedAtMs, this.#askableSinceMs) >= START_LIMIT_MS;
+  }
+
+  #expireCall(call: Call, nowMs: number): void {
+    for (const pending of call.batch) {
+      if (nowMs >= pending.deadlineAtMs) settle(pending, UNAVAILABLE);
+    }
+    if (!call.abandoned && nowMs - call.sentAtMs >= ANSWER_WAIT_MS) {
+      call.route.silent();
+      this.#abandon(call);
+    }
+  }
+}
+
+function settle(pending: Pending, asked: Asked): void {
+  if (pending.settled) return; // Q1
+  pending.settled = true;
+  pending.resolve(asked);
+}
+
+/** The question of this attempt. */
+function toAsk(pending: Pending): Question {
+  const { question, log } = pending;
+  const again = pending.attempts > 0;
+  pending.attempts += 1;
+  if (question.kind !== "request") return question;
+  if (again && question.content.kind === "trade" && log.isLevelEnabled("debug")) {
+    log.debug("Calling trade service");
+  }
+  // Q2
+  return pending.inDoubt && !question.recordRefusal
+    ? { ...question, recordRefusal: true }
+    : question;
+}
+
+/** About how long a question is on the wire. */
+function lettersOf(question: Question): number {
+  switch (question.kind) {
+    case "request": {
+      const { content } = question;
+      const typeLetters = content.kind === "trade" ? content.type.length : 0;
+      return content.name.length + typeLetters + question.requestId.length;
+    }
+    case "lookup":
+      return question.name.length;
+    default:
+      return 0;
+  }
+}
