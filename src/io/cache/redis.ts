@@ -15,6 +15,7 @@
 import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { createClient, ErrorReply } from "redis";
+import { within } from "../within.ts";
 import { COPY_TTL_MS, type CopyStats, type StockCopies, type StockCopy } from "./types.ts";
 
 /** A lookup waits this long for Redis before it goes on without. */
@@ -258,14 +259,4 @@ function pairs(config: Readonly<Record<string, string>>): string {
 function withoutPassword(url: string): string {
   const { host, pathname } = new URL(url);
   return host + pathname;
-}
-
-async function within<T>(work: Promise<T>, limitMs: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, limitMs, undefined);
-  });
-  const result = await Promise.race([work, late]);
-  clearTimeout(timer);
-  return result;
 }

@@ -25,3 +25,5 @@ export const LEADER_WAIT_MS = 2_000;
 export const RETRY_AFTER_S = 1;
 /** How long a front end that is told to stop lets requests under way come to their answers. */
 export const CLOSE_GRACE_MS = 2_000;
+/** How often, meanwhile, connections that wait for another request are closed. */
+export const CLOSE_SWEEP_MS = 25;

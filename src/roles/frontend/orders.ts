@@ -24,8 +24,8 @@ export interface Orders {
   /** Id of the leader; null while none is known. */
   leader(): number | null;
   health(): OrdersHealth;
-  /** Begins to look for a leader. */
-  start(): void;
+  /** Begins to look for a leader. Settles once the first is found, which may be never. */
+  start(): Promise<void>;
   /** Ends all connections; whoever still asks is told `unavailable`. */
   close(): void | Promise<void>;
   /** Calls back whenever another leader is found, or the known one is lost (null). */

@@ -45,7 +45,7 @@ export class TestMarket implements Orders, Catalogs {
     return { leader: this.leaderId, ready: this.leaderId !== null };
   }
 
-  start(): void {}
+  async start(): Promise<void> {}
   close(): void {}
   onLeader(): void {}
 

@@ -1,0 +1,104 @@
+// A front end as a process: its cache, its connections, its port.
+//
+// It listens once a leader is found, or after two seconds without one: then it
+// says 503 to trades, and finds the leader when there is one.
+
+import type { FastifyInstance } from "fastify";
+import type { Logger } from "pino";
+import { memoryCopies } from "../../io/cache/memory.ts";
+import { redisCopies } from "../../io/cache/redis.ts";
+import { noCopies, type StockCopies } from "../../io/cache/types.ts";
+import { connect } from "../../io/rpc/connect.ts";
+import type { Identity, Link } from "../../io/rpc/types.ts";
+import { within } from "../../io/within.ts";
+import type { ClusterConfig } from "../config.ts";
+import { frontendContract } from "../contract.ts";
+import type { RoleOptions, RunningRole } from "../role.ts";
+import { build } from "./app.ts";
+import { CatalogLinks } from "./catalog-links.ts";
+import { CLOSE_GRACE_MS, CLOSE_SWEEP_MS, LEADER_WAIT_MS } from "./limits.ts";
+import { OrderService } from "./order-service.ts";
+import { StockCache } from "./stock-cache.ts";
+
+/** Starts the front end of this name. Rejects with the system's error when its port can't be had. */
+export async function startFrontend(options: RoleOptions): Promise<RunningRole> {
+  const { config, name, secret, log } = options;
+  const place = config.frontends.find((frontend) => frontend.name === name);
+  if (!place) throw new Error(`the configuration has no front end named ${name}`);
+  const identity: Identity = { role: "frontend", name };
+  const failed = Promise.withResolvers<Error>();
+
+  const copies = await openCopies(config.cache, log);
+  const orders = new OrderService({ replicas: config.replicas, secret, identity, log });
+  const catalogs = new CatalogLinks({ log, lost: () => stocks.catalogLost() });
+  const stocks = new StockCache({ copies, catalogs, orders, log });
+  const links = config.catalogs.map(({ host, port }) =>
+    connect({
+      host,
+      port,
+      secret,
+      identity,
+      contract: { invalidate: frontendContract.invalidate },
+      handlers: {
+        invalidate: ({ names, position }) => {
+          stocks.invalidate(names, position);
+          return {};
+        },
+      },
+      log,
+      onOpen: (peer) => catalogs.opened(peer),
+      onClose: (peer) => catalogs.closed(peer),
+      onInvariantViolation: failed.resolve,
+    }),
+  );
+  const app = build({ orders, stocks, log, broken: failed.resolve });
+  const parts = { app, orders, catalogs, links, copies };
+  try {
+    await within(orders.start(), LEADER_WAIT_MS);
+    await app.listen({ host: place.host, port: place.port });
+  } catch (error) {
+    await stop(parts);
+    throw error;
+  }
+  log.info(`Starting threaded httpd server on ${place.host}:${place.port}`); // the seed's words
+  return { failed: failed.promise, close: () => stop(parts) };
+}
+
+async function openCopies(cache: ClusterConfig["cache"], log: Logger): Promise<StockCopies> {
+  switch (cache.kind) {
+    case "none":
+      return noCopies();
+    case "memory":
+      return memoryCopies({ entriesMax: cache.entriesMax });
+    case "redis": {
+      const { url, maxmemory, maxmemoryPolicy } = cache;
+      const copies = redisCopies({ url, log, maxmemory, maxmemoryPolicy });
+      await copies.tried;
+      return copies;
+    }
+  }
+}
+
+interface Parts {
+  readonly app: FastifyInstance;
+  readonly orders: OrderService;
+  readonly catalogs: CatalogLinks;
+  readonly links: readonly Link[];
+  readonly copies: StockCopies;
+}
+
+/** Requests under way are answered, then with 503, then cut off. */
+async function stop({ app, orders, catalogs, links, copies }: Parts): Promise<void> {
+  const closed = app.close();
+  // A connection whose last request was under way stays open for another one.
+  const sweep = setInterval(() => app.server.closeIdleConnections(), CLOSE_SWEEP_MS);
+  await within(closed, CLOSE_GRACE_MS);
+  orders.close();
+  await within(closed, CLOSE_SWEEP_MS * 4);
+  clearInterval(sweep);
+  app.server.closeAllConnections();
+  catalogs.close();
+  for (const link of links) link.close();
+  copies.close();
+  await closed;
+}

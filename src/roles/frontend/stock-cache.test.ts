@@ -1,0 +1,363 @@
+// The interleavings of fetches, invalidations and lost catalogs, each driven
+// step by step: the test is the catalog and the leader.
+
+import pino from "pino";
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Stock } from "../../core/market/types.ts";
+import { memoryCopies } from "../../io/cache/memory.ts";
+import type { StockCopies, StockCopy } from "../../io/cache/types.ts";
+import { NAMES_PER_CALL_MAX } from "../contract.ts";
+import type { CatalogLookup, Catalogs } from "./catalog-links.ts";
+import type { Asked } from "./orders.ts";
+import { type Lookup, StockCache } from "./stock-cache.ts";
+
+const log = pino({ level: "silent" });
+
+/** A call to the catalog that waits for the test to answer it. */
+interface Call {
+  readonly names: readonly string[];
+  readonly answer: (result: CatalogLookup | null) => void;
+}
+
+class Driven implements Catalogs {
+  usable = true;
+  readonly calls: Call[] = [];
+  readonly listCalls: ((result: Awaited<ReturnType<Catalogs["stocks"]>>) => void)[] = [];
+
+  lookup(names: readonly string[]): Promise<CatalogLookup | null> {
+    return new Promise((resolve) => {
+      this.calls.push({ names, answer: resolve });
+    });
+  }
+
+  stocks() {
+    return new Promise<Awaited<ReturnType<Catalogs["stocks"]>>>((resolve) => {
+      this.listCalls.push(resolve);
+    });
+  }
+}
+
+let catalog: Driven;
+let leaderStock: Stock | null;
+let leaderAsked: number;
+let cache: StockCache;
+let copies: StockCopies;
+
+function open(store: StockCopies = memoryCopies({ entriesMax: 100 })): void {
+  copies = store;
+  cache = new StockCache({
+    copies,
+    catalogs: catalog,
+    orders: {
+      async ask(question): Promise<Asked> {
+        leaderAsked++;
+        const answer =
+          question.kind === "stocks"
+            ? { kind: "stocks" as const, stocks: leaderStock ? [leaderStock] : [], position: 99 }
+            : { kind: "stock" as const, stock: leaderStock, position: 99 };
+        return { kind: "answer", answer };
+      },
+    },
+    log,
+  });
+}
+
+beforeEach(() => {
+  catalog = new Driven();
+  leaderStock = fish(-1);
+  leaderAsked = 0;
+  open();
+});
+
+function fish(quantity: number, name = "FishCo"): Stock {
+  return { name, price: 17.99, quantity };
+}
+
+/** What a lookup is answered with: the quantity, or the kind of answer that has none. */
+async function quantity(lookup: StockCopy | Promise<Lookup>): Promise<number | string> {
+  const found = await lookup;
+  return "body" in found ? JSON.parse(found.body).data.quantity : found.kind;
+}
+
+/** The turn of the event loop is over: what was batched is sent. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+async function fill(name: string, amount: number, position: number): Promise<void> {
+  const lookup = cache.lookup(name);
+  await turn();
+  catalog.calls.at(-1)?.answer({ stocks: [fish(amount, name)], position });
+  expect(await quantity(lookup)).toBe(amount);
+}
+
+async function isCopied(name: string): Promise<boolean> {
+  return (await copies.get(name)) !== undefined;
+}
+
+describe("fetching", () => {
+  test("lookups of one turn share one call, and those of one stock one fetch", async () => {
+    const lookups = ["FishCo", "BoarCo", "FishCo"].map((name) => cache.lookup(name));
+    await turn();
+    expect(catalog.calls.map((call) => call.names)).toEqual([["FishCo", "BoarCo"]]);
+    catalog.calls[0]?.answer({ stocks: [fish(600), fish(1102, "BoarCo")], position: 2 });
+    expect(await Promise.all(lookups.map(quantity))).toEqual([600, 1102, 600]);
+  });
+
+  test("a lookup joins the fetch that is under way", async () => {
+    const first = cache.lookup("FishCo");
+    await turn();
+    const second = cache.lookup("FishCo");
+    await turn();
+    expect(catalog.calls).toHaveLength(1);
+    catalog.calls[0]?.answer({ stocks: [fish(600)], position: 2 });
+    expect(await quantity(first)).toBe(600);
+    expect(await quantity(second)).toBe(600);
+  });
+
+  test("a call names no more stocks than the catalog takes", async () => {
+    const names = Array.from({ length: NAMES_PER_CALL_MAX + 1 }, (_, index) =>
+      `N${index}`.replaceAll(/\d/g, (digit) => "ABCDEFGHIJ"[Number(digit)] ?? ""),
+    );
+    for (const name of names) void cache.lookup(name);
+    await turn();
+    expect(catalog.calls.map((call) => call.names.length)).toEqual([NAMES_PER_CALL_MAX, 1]);
+  });
+
+  test("a call holds no more letters than its frame can take", async () => {
+    for (let i = 0; i < 20; i++) void cache.lookup(`${"ABCDEFGHIJKLMNOPQRST"[i]}`.repeat(65_536));
+    await turn();
+    expect(catalog.calls.map((call) => call.names.length)).toEqual([16, 4]);
+  });
+
+  test("a copy in memory is answered without a promise", async () => {
+    await fill("FishCo", 600, 2);
+    expect(cache.lookup("FishCo")).toEqual({
+      body: '{"data":{"name":"FishCo","price":17.99,"quantity":600}}',
+      position: 2,
+    });
+  });
+
+  test("an unknown name is asked for every time, so that nobody fills the cache with them", async () => {
+    for (const times of [1, 2]) {
+      const lookup = cache.lookup("Ash");
+      await turn();
+      expect(catalog.calls).toHaveLength(times);
+      catalog.calls.at(-1)?.answer({ stocks: [null], position: 2 });
+      expect(await quantity(lookup)).toBe("unknown");
+    }
+    expect(copies.stats().size).toBe(0);
+  });
+
+  test("a name longer than any stock's is unknown without asking anybody", async () => {
+    expect(await quantity(cache.lookup("A".repeat(65_537)))).toBe("unknown");
+    catalog.usable = false;
+    expect(await quantity(cache.lookup("A".repeat(65_537)))).toBe("unknown");
+    expect(catalog.calls).toHaveLength(0);
+    expect(leaderAsked).toBe(0);
+  });
+
+  test("a catalog that fails to answer is stood in for by the leader, whose answer is not kept", async () => {
+    const lookups = [cache.lookup("FishCo"), cache.lookup("FishCo")];
+    await turn();
+    leaderStock = fish(590);
+    catalog.calls[0]?.answer(null);
+    expect(await Promise.all(lookups.map(quantity))).toEqual([590, 590]);
+    expect(leaderAsked).toBe(1);
+    expect(await isCopied("FishCo")).toBe(false);
+  });
+
+  test("an answer with too few stocks leaves nobody waiting", async () => {
+    const lookup = cache.lookup("FishCo");
+    await turn();
+    catalog.calls[0]?.answer({ stocks: [], position: 2 });
+    expect(await quantity(lookup)).toBe(-1);
+  });
+});
+
+describe("invalidations", () => {
+  test("a trade takes its own stock's copy and no other", async () => {
+    await fill("FishCo", 600, 2);
+    await fill("BoarCo", 1102, 2);
+    cache.invalidate(["FishCo"], 5);
+    expect(await isCopied("FishCo")).toBe(false);
+    expect(await quantity(cache.lookup("BoarCo"))).toBe(1102);
+    await fill("FishCo", 590, 5);
+    expect(await quantity(cache.lookup("FishCo"))).toBe(590);
+  });
+
+  test("an answer from before the trade that comes after its invalidation isn't kept", async () => {
+    const before = cache.lookup("FishCo");
+    await turn();
+    cache.invalidate(["FishCo"], 5);
+    catalog.calls[0]?.answer({ stocks: [fish(600)], position: 4 });
+    expect(await quantity(before)).toBe(600); // it was asked before the trade was told
+    expect(await isCopied("FishCo")).toBe(false);
+  });
+
+  test("a lookup after the trade doesn't join a fetch from before it", async () => {
+    const before = cache.lookup("FishCo");
+    await turn();
+    cache.invalidate(["FishCo"], 5);
+    const after = cache.lookup("FishCo");
+    await turn();
+    expect(catalog.calls).toHaveLength(2);
+    catalog.calls[0]?.answer({ stocks: [fish(600)], position: 4 });
+    catalog.calls[1]?.answer({ stocks: [fish(590)], position: 5 });
+    expect(await quantity(before)).toBe(600);
+    expect(await quantity(after)).toBe(590);
+    expect(await quantity(cache.lookup("FishCo"))).toBe(590);
+  });
+
+  test("a fetch that was queued but not sent isn't joined either", async () => {
+    void cache.lookup("FishCo");
+    cache.invalidate(["FishCo"], 5);
+    void cache.lookup("FishCo");
+    await turn();
+    expect(catalog.calls.flatMap((call) => call.names)).toEqual(["FishCo", "FishCo"]);
+  });
+
+  test("a catalog that lags behind the one that invalidated is overruled by the leader", async () => {
+    cache.invalidate(["FishCo"], 5);
+    const lookup = cache.lookup("FishCo");
+    await turn();
+    leaderStock = fish(590);
+    catalog.calls[0]?.answer({ stocks: [fish(600)], position: 4 });
+    expect(await quantity(lookup)).toBe(590);
+    expect(await isCopied("FishCo")).toBe(false);
+  });
+
+  test("a list from a catalog that lags behind is overruled too", async () => {
+    cache.invalidate(["FishCo"], 5);
+    leaderStock = fish(590);
+    const lists = [cache.list(), cache.list()];
+    catalog.listCalls[0]?.({ stocks: [fish(600)], position: 4 });
+    catalog.listCalls[1]?.({ stocks: [fish(591), fish(1, "Ant")], position: 5 });
+    expect(await Promise.all(lists)).toEqual([
+      { kind: "stocks", stocks: [fish(590)] },
+      { kind: "stocks", stocks: [fish(1, "Ant"), fish(591)] },
+    ]);
+  });
+
+  test("what a client doubts is fetched anew, and not kept from a fetch before that", async () => {
+    await fill("FishCo", 600, 2);
+    cache.drop("FishCo");
+    const lookup = cache.lookup("FishCo");
+    await turn();
+    cache.drop("FishCo");
+    catalog.calls.at(-1)?.answer({ stocks: [fish(600)], position: 2 });
+    expect(await quantity(lookup)).toBe(600);
+    expect(await isCopied("FishCo")).toBe(false);
+  });
+
+  test("floors that don't fit refuse good copies rather than serve bad ones", async () => {
+    cache = new StockCache({
+      copies,
+      catalogs: catalog,
+      orders: { ask: async () => ({ kind: "unavailable" }) },
+      log,
+      floorsMax: 1,
+    });
+    await fill("AntCo", 1, 2);
+    cache.invalidate(["FishCo"], 5);
+    cache.invalidate(["BoarCo"], 6);
+    const lookup = cache.lookup("AntCo");
+    expect(lookup).toBeInstanceOf(Promise);
+  });
+});
+
+describe("a cache smaller than the catalog", () => {
+  test("the least recently used stock goes first", async () => {
+    open(memoryCopies({ entriesMax: 2 }));
+    await fill("FishCo", 600, 2);
+    await fill("BoarCo", 1102, 2);
+    expect(await quantity(cache.lookup("FishCo"))).toBe(600);
+    await fill("GameStart", 100, 2);
+    expect(cache.lookup("FishCo")).not.toBeInstanceOf(Promise);
+    expect(cache.lookup("GameStart")).not.toBeInstanceOf(Promise);
+    expect(cache.lookup("BoarCo")).toBeInstanceOf(Promise);
+    expect(cache.stats()).toMatchObject({ size: 2, evictions: 1 });
+  });
+});
+
+describe("catalogs that go", () => {
+  test("with a catalog's connection all copies go, and the leader is asked until there is one", async () => {
+    await fill("FishCo", 600, 2);
+    catalog.usable = false;
+    cache.catalogLost();
+    leaderStock = fish(580);
+    expect(await quantity(cache.lookup("FishCo"))).toBe(580);
+    leaderStock = fish(570);
+    expect(await quantity(cache.lookup("FishCo"))).toBe(570);
+    catalog.usable = true;
+    await fill("FishCo", 560, 9);
+    expect(await quantity(cache.lookup("FishCo"))).toBe(560);
+  });
+
+  test("lookups at the leader are never shared: nobody would say that they are old", async () => {
+    catalog.usable = false;
+    await Promise.all([quantity(cache.lookup("FishCo")), quantity(cache.lookup("FishCo"))]);
+    expect(leaderAsked).toBe(2);
+  });
+
+  test("a fetch from before the connection was lost is neither joined nor kept", async () => {
+    const before = cache.lookup("FishCo");
+    await turn();
+    cache.catalogLost(); // and another catalog is there
+    const after = cache.lookup("FishCo");
+    await turn();
+    catalog.calls[0]?.answer({ stocks: [fish(600)], position: 4 });
+    expect(await quantity(before)).toBe(600);
+    expect(await isCopied("FishCo")).toBe(false);
+    catalog.calls[1]?.answer({ stocks: [fish(590)], position: 5 });
+    expect(await quantity(after)).toBe(590);
+    expect(await isCopied("FishCo")).toBe(true);
+  });
+});
+
+describe("copies that are read later, as from Redis", () => {
+  let found: (copy: StockCopy | undefined) => void;
+
+  beforeEach(() => {
+    const store = memoryCopies({ entriesMax: 10 });
+    open({
+      kind: "redis",
+      get: () =>
+        new Promise((resolve) => {
+          found = resolve;
+        }),
+      put: (name, copy) => store.put(name, copy),
+      drop: (names) => store.drop(names),
+      clear: () => store.clear(),
+      stats: () => store.stats(),
+      close: () => store.close(),
+    });
+  });
+
+  const old: StockCopy = { body: '{"data":{"quantity":600}}', position: 4 };
+
+  test("a copy that was read is served", async () => {
+    const lookup = cache.lookup("FishCo");
+    found(old);
+    expect(await quantity(lookup)).toBe(600);
+  });
+
+  test("a copy that was invalidated while it was read isn't served", async () => {
+    const lookup = cache.lookup("FishCo");
+    cache.invalidate(["FishCo"], 5);
+    found(old);
+    await turn();
+    await turn();
+    catalog.calls[0]?.answer({ stocks: [fish(590)], position: 5 });
+    expect(await quantity(lookup)).toBe(590);
+  });
+
+  test("a copy isn't served when the last catalog went while it was read", async () => {
+    const lookup = cache.lookup("FishCo");
+    catalog.usable = false;
+    cache.catalogLost();
+    leaderStock = fish(580);
+    found(undefined);
+    expect(await quantity(lookup)).toBe(580);
+  });
+});
