@@ -39,6 +39,11 @@ export class Replicas {
     this.#leader = id;
   }
 
+  /** This replica, if it can be called now. */
+  of(id: number): ReplicaCalls | null {
+    return this.#open.get(id)?.replica ?? null;
+  }
+
   /** Whom to ask: the leader if it can be reached, else others in turn, highest id first; null when none can be. */
   toAsk(attempt: number): ReplicaCalls | null {
     const leader = this.#leader === null ? undefined : this.#open.get(this.#leader);
