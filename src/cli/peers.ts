@@ -1,0 +1,64 @@
+// Connections of a command to the processes of the bazaar, over their internal ports.
+
+import { pino } from "pino";
+import { connect } from "../io/rpc/connect.ts";
+import type { Link, Peer } from "../io/rpc/types.ts";
+import type { Address } from "../roles/config.ts";
+
+/** An attempt to reach a process. */
+export type Reached =
+  | { readonly kind: "reached"; readonly peer: Peer }
+  /** `why` is one line; `isFinal` when trying again won't help: it isn't ours, or has another secret. */
+  | { readonly kind: "unreachable"; readonly why: string; readonly isFinal: boolean };
+
+/** Opens connections, each once, and closes them together. */
+export class Peers {
+  readonly #secret: string;
+  readonly #links = new Map<string, Link>();
+  /** What goes wrong is told to the caller; a log besides would be a second voice. */
+  readonly #log = pino({ level: "silent" });
+
+  constructor(secret: string) {
+    this.#secret = secret;
+  }
+
+  /** Connects, or gives up at the first failure, at most after `limitMs`. An open connection is used again. */
+  async reach(address: Address, limitMs: number): Promise<Reached> {
+    const key = `${address.host}:${address.port}`;
+    const open = this.#links.get(key)?.peer;
+    if (open) return { kind: "reached", peer: open };
+    this.#links.get(key)?.close();
+    let timer: NodeJS.Timeout | undefined;
+    const reached = await new Promise<Reached>((resolve) => {
+      const late = `${key} doesn't answer within ${limitMs} ms`;
+      timer = setTimeout(
+        () => resolve({ kind: "unreachable", why: late, isFinal: false }),
+        limitMs,
+      );
+      const link = connect({
+        host: address.host,
+        port: address.port,
+        secret: this.#secret,
+        identity: { role: "cli", name: "cli" },
+        contract: {},
+        handlers: {},
+        log: this.#log,
+        onOpen: (peer) => resolve({ kind: "reached", peer }),
+        onUnreachable: ({ kind, message }) =>
+          resolve({ kind: "unreachable", why: message, isFinal: kind !== "unreachable" }),
+      });
+      this.#links.set(key, link);
+    });
+    clearTimeout(timer);
+    if (reached.kind === "unreachable") {
+      this.#links.get(key)?.close();
+      this.#links.delete(key);
+    }
+    return reached;
+  }
+
+  close(): void {
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+}

@@ -1,0 +1,113 @@
+// What each process says of itself, put together for people and for programs.
+
+import type { RoleStatus } from "../roles/contract.ts";
+import { columns } from "./columns.ts";
+import type { ConfiguredProcess } from "./processes.ts";
+
+/** One process of `bazaar status --json`. What a role doesn't have is left out. */
+export interface ProcessStatus {
+  readonly role: string;
+  /** Null when it is down, or runs on another host and hasn't said. */
+  readonly pid: number | null;
+  readonly up: boolean;
+  readonly leads?: boolean;
+  readonly leader?: number | null;
+  readonly epoch?: number;
+  /** Positions in the journal: the newest entry, and those held by a quorum, shown, and applied. */
+  readonly last?: number;
+  readonly commit?: number;
+  readonly exposed?: number;
+  readonly applied?: number;
+}
+
+export interface StatusReport {
+  /** Null when no replica leads. */
+  readonly leader: number | null;
+  /** The highest that any replica has promised; 0 when none answers. */
+  readonly epoch: number;
+  readonly processes: readonly ProcessStatus[];
+}
+
+/** How a process answered; null when it didn't. */
+export type Told = Partial<RoleStatus> & { readonly pid: number | null };
+
+export function statusReport(
+  processes: readonly ConfiguredProcess[],
+  told: readonly (Told | null)[],
+): StatusReport {
+  const rows = processes.map(({ name }, index): ProcessStatus => {
+    const answer = told[index];
+    if (!answer) return { role: name, pid: null, up: false };
+    const { pid, leads, leader, epoch, last, commit, exposed, applied } = answer;
+    return definedOnly({
+      role: name,
+      pid,
+      up: true,
+      leads,
+      leader,
+      epoch,
+      last,
+      commit,
+      exposed,
+      applied,
+    });
+  });
+  // Of two that say they lead, the older one doesn't know yet that it was deposed.
+  const leading = rows
+    .map((row, index) => ({ row, port: processes[index]?.port ?? null }))
+    .filter(({ row }) => row.leads)
+    .sort((a, b) => (b.row.epoch ?? 0) - (a.row.epoch ?? 0))[0];
+  return {
+    leader: leading?.port ?? null,
+    epoch: leading?.row.epoch ?? Math.max(0, ...rows.map((row) => row.epoch ?? 0)),
+    processes: rows,
+  };
+}
+
+/** The report as a table. */
+export function statusText(report: StatusReport, processes: readonly ConfiguredProcess[]): string {
+  const rows = report.processes.map((row, index) => {
+    const process = processes[index];
+    return [
+      row.role,
+      process ? `${process.host}:${process.port}` : "",
+      row.up ? (row.pid === null ? "?" : String(row.pid)) : "-",
+      stateOf(row),
+      positionsOf(row),
+    ];
+  });
+  const leader =
+    report.leader === null
+      ? "no leader"
+      : `order replica ${report.leader} leads, epoch ${report.epoch}`;
+  return `${columns([["role", "address", "pid", "state", "journal"], ...rows])}${leader}\n`;
+}
+
+function stateOf(row: ProcessStatus): string {
+  if (!row.up) return "down";
+  if (row.leads) return "leads";
+  if (row.leads === false) return row.leader ? `follows ${row.leader}` : "hears no leader";
+  return "up";
+}
+
+function positionsOf(row: ProcessStatus): string {
+  const positions = [
+    ["last", row.last],
+    ["commit", row.commit],
+    ["exposed", row.exposed],
+    ["applied", row.applied],
+  ] as const;
+  return positions
+    .filter(([, position]) => position !== undefined)
+    .map(([name, position]) => `${name} ${position}`)
+    .join(", ");
+}
+
+function definedOnly(
+  row: {
+    readonly [K in keyof ProcessStatus]: ProcessStatus[K] | undefined;
+  },
+): ProcessStatus {
+  const entries = Object.entries(row).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as unknown as ProcessStatus;
+}
