@@ -1,0 +1,115 @@
+// The cluster's secret: a file that the format step makes once, that every
+// process of the cluster reads, and that nobody else may read. Whoever knows it
+// may trade and replicate, so a file open to others stops the start.
+
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+
+const SECRET_BYTES = 32;
+const FILE_NAME = "secret";
+const OWNER_ONLY = 0o600;
+const GROUP_OR_OTHERS = 0o077;
+
+/** The secret's file is missing, open to others, or no secret; the message says what to do. */
+export class SecretError extends Error {
+  override readonly name = "SecretError";
+}
+
+/** Where the secret of the cluster in `dataDir` is. */
+export function secretPath(dataDir: string): string {
+  return join(dataDir, FILE_NAME);
+}
+
+/**
+ * Makes `dataDir`/secret, durable when this returns, and returns the secret: 64
+ * hex digits. Throws SecretError if there is one already: other hosts may have it.
+ */
+export function makeSecret(dataDir: string): string {
+  const secret = randomBytes(SECRET_BYTES).toString("hex");
+  const path = secretPath(dataDir);
+  mkdirSync(dataDir, { recursive: true });
+  // Under another name first, so that a crash can't leave an empty secret; linked, not renamed,
+  // so that one made meanwhile isn't replaced.
+  const temporary = `${path}.${process.pid}.tmp`;
+  rmSync(temporary, { force: true });
+  const file = openSync(temporary, "wx", OWNER_ONLY);
+  try {
+    writeSync(file, `${secret}\n`);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  try {
+    linkSync(temporary, path);
+  } catch (error) {
+    if (isCode(error, "EEXIST")) throw new SecretError(`${path} exists already; keep it`);
+    throw error;
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+  syncDirectory(dataDir);
+  return secret;
+}
+
+/** The secret of the cluster in `dataDir`. Throws SecretError when there is none that can be relied on. */
+export function readSecret(dataDir: string): string {
+  const path = secretPath(dataDir);
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch (error) {
+    if (isCode(error, "ENOENT")) {
+      throw new SecretError(
+        `${path} is missing: "bazaar format" makes it for a new cluster; on a further host, copy it from the first`,
+      );
+    }
+    if (isCode(error, "EACCES")) {
+      throw new SecretError(`${path} can't be read by this user: run as the user who owns it`);
+    }
+    throw error;
+  }
+  let text: string;
+  try {
+    // Of the open file, not of the name: they could differ by the time it is read.
+    const { mode } = fstatSync(file);
+    if ((mode & GROUP_OR_OTHERS) !== 0) {
+      const octal = (mode & 0o777).toString(8).padStart(4, "0");
+      throw new SecretError(`${path} is open to other users (mode ${octal}): chmod 600 ${path}`);
+    }
+    text = readFileSync(file, "utf8");
+  } finally {
+    closeSync(file);
+  }
+  const secret = text.trim();
+  if (!/^[0-9a-f]{64}$/.test(secret)) {
+    throw new SecretError(
+      `${path} holds no secret (64 hex digits): copy it from another host of the cluster`,
+    );
+  }
+  return secret;
+}
+
+/** Makes the names in a directory durable. */
+function syncDirectory(path: string): void {
+  const directory = openSync(path, "r");
+  try {
+    fsyncSync(directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
