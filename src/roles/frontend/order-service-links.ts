@@ -170,12 +170,15 @@ function callsOf(peer: Peer): ReplicaCalls {
   };
 }
 
+/** What is looked at to choose between links. */
+export type Candidate = Pick<ReplicaLink, "replica" | "isOpen" | "isGood" | "isHeard" | "health">;
+
 /** Whom to ask while `leader` leads; null while nobody can be reached. */
-export function routeTo(
+export function routeTo<L extends Candidate>(
   leader: number,
-  links: readonly ReplicaLink[],
+  links: readonly L[],
   nowMs: number,
-): ReplicaLink | null {
+): L | null {
   const direct = links.find((link) => link.replica === leader);
   if (direct?.isGood(nowMs) && direct.isHeard(nowMs)) return direct;
   const relays = links.filter((link) => link.replica !== leader && link.isGood(nowMs));

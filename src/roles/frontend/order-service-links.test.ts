@@ -1,0 +1,128 @@
+import pino from "pino";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Health } from "../contract.ts";
+import { AVOID_LOST_MS, AVOID_SILENT_MS, LEADER_HEARD_MS } from "./order-service-limits.ts";
+import { type Candidate, ReplicaLink, routeTo } from "./order-service-links.ts";
+import { accepted, ScriptedReplica, SECRET, trade, until } from "./order-service-test-support.ts";
+
+const health = (replica: number, leader: number | null): Health => ({
+  replica,
+  leads: leader === replica,
+  leader,
+  epoch: 1,
+  lastPosition: 0,
+  commitPosition: 0,
+});
+
+describe("routeTo", () => {
+  /** A link in the best of states, but for what is given. */
+  function link(
+    replica: number,
+    but: { open?: boolean; good?: boolean; heard?: boolean; follows?: number | null } = {},
+  ): Candidate {
+    const { open = true, good = open, heard = open, follows = 9094 } = but;
+    return {
+      replica,
+      isOpen: open,
+      isGood: () => good,
+      isHeard: () => heard,
+      health: open ? health(replica, follows) : null,
+    };
+  }
+  const chosen = (...links: Candidate[]) => routeTo(9094, links, 0)?.replica ?? null;
+
+  test("a leader that can be reached is asked through another", () => {
+    expect(chosen(link(9090), link(9092), link(9094))).toBe(9094);
+  });
+
+  test("a leader that can't be reached is asked through nobody, or through one that doesn't know it", () => {
+    const ignorant = link(9090, { follows: null });
+    expect(chosen(ignorant, link(9092), link(9094, { open: false }))).toBe(9092);
+    expect(chosen(ignorant, link(9094, { open: false }))).toBe(9090);
+  });
+
+  test("a leader whose connection is open but silent is asked, though another would relay", () => {
+    expect(chosen(link(9092), link(9094, { heard: false }))).toBe(9092);
+    expect(chosen(link(9092), link(9094, { good: false }))).toBe(9092);
+  });
+
+  test("when there is no other way, a silent leader isn't even tried", () => {
+    expect(chosen(link(9092, { good: false }), link(9094, { heard: false }))).toBe(9094);
+    expect(chosen(link(9092, { good: false }), link(9094, { open: false }))).toBe(9092);
+  });
+
+  test("somebody is asked though nobody can be reached", () => {
+    expect(chosen(link(9092, { open: false }), link(9094, { open: false }))).toBeNull();
+    expect(chosen()).toBeNull();
+  });
+});
+
+describe("a link", () => {
+  let replica: ScriptedReplica;
+  let link: ReplicaLink;
+  let nowMs: number;
+  const beats: Health[] = [];
+
+  beforeEach(async () => {
+    replica = await ScriptedReplica.open();
+    nowMs = 0;
+    link = new ReplicaLink({
+      replica: replica.address,
+      secret: SECRET,
+      identity: { role: "frontend", name: "frontend" },
+      log: pino({ level: "silent" }),
+      nowMs: () => nowMs,
+      onOpen: () => {},
+      onClose: () => {},
+      onBeat: (beat) => beats.push(beat),
+    });
+    await until("it is open", () => link.isOpen);
+  });
+
+  afterEach(async () => {
+    link.close();
+    await replica.kill();
+  });
+
+  test("takes what another replica says for its own", async () => {
+    replica.say({ replica: replica.id - 1, epoch: 77 });
+    expect((await link.askHealth()).epoch).toBe(77); // judged by who asks
+    replica.say({ replica: replica.id, epoch: 78 });
+    await until("its own beat came", () => link.health?.epoch === 78);
+    expect(beats.map(({ epoch }) => epoch)).not.toContain(77);
+  });
+
+  test("that was of no use is asked as before, or never again", () => {
+    expect(link.isGood(nowMs)).toBe(true);
+    link.lost();
+    expect(link.isGood(nowMs)).toBe(false);
+    nowMs += AVOID_LOST_MS;
+    expect(link.isGood(nowMs)).toBe(true);
+    link.silent();
+    link.lost();
+    nowMs += AVOID_SILENT_MS - 1;
+    expect(link.isGood(nowMs)).toBe(false);
+    nowMs += 1;
+    expect(link.isGood(nowMs)).toBe(true);
+  });
+
+  test("over which nothing comes passes for one that is heard", () => {
+    replica.paused = true;
+    expect(link.isHeard(nowMs)).toBe(true);
+    expect(link.isHeard(nowMs + LEADER_HEARD_MS)).toBe(false);
+  });
+
+  test("that closed leaves a caller waiting, or knows what it heard before", async () => {
+    replica.beat();
+    await until("a beat came", () => link.health !== null);
+    await replica.kill();
+    await until("it closed", () => !link.isOpen && link.health === null);
+    await expect(link.ask([trade("a")])).rejects.toMatchObject({ failure: "closed" });
+    await expect(link.nominate()).rejects.toMatchObject({ failure: "closed" });
+  });
+
+  test("asks as if it were another replica that relays", async () => {
+    expect(await link.ask([trade("a")])).toEqual({ kind: "answers", answers: [accepted(1)] });
+    expect(replica.relayed).toEqual([false]);
+  });
+});
