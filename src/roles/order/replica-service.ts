@@ -30,7 +30,7 @@ export interface ServiceTables extends ReignTables, OlderRequests {
   flush(): void;
 }
 
-export interface OrderServiceOptions {
+export interface ReplicaServiceOptions {
   readonly replica: number;
   /** All other replicas. */
   readonly others: readonly number[];
@@ -46,8 +46,8 @@ export interface OrderServiceOptions {
   readonly onBroken: (reason: unknown) => void;
 }
 
-export class OrderService implements LogListener {
-  readonly #options: OrderServiceOptions;
+export class ReplicaService implements LogListener {
+  readonly #options: ReplicaServiceOptions;
   readonly #relay: Relay;
   readonly #followers = new Set<Peer>();
   /** The reign of this replica; null while it doesn't lead. */
@@ -55,7 +55,7 @@ export class OrderService implements LogListener {
   #deliveredPosition: number;
   #lastNumber: number;
 
-  constructor(options: OrderServiceOptions) {
+  constructor(options: ReplicaServiceOptions) {
     this.#options = options;
     this.#relay = new Relay(options.peerOf);
     this.#deliveredPosition = options.tables.appliedPosition;
