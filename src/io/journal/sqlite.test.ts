@@ -1,0 +1,134 @@
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { expect, onTestFinished, test } from "vitest";
+import { InvariantViolation } from "../../core/invariant.ts";
+import { DataFileForeign, JournalCorrupt, JournalFailed } from "./errors.ts";
+import {
+  bytesOf,
+  createDatabase,
+  explain,
+  type FileKind,
+  numberOf,
+  openDatabase,
+  openReadOnly,
+  reading,
+  textOf,
+} from "./sqlite.ts";
+import { temporaryFolder, thrown } from "./test-files.ts";
+
+const KIND: FileKind = { applicationId: 7, schemaVersion: 3 };
+const SCHEMA = "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT NOT NULL) STRICT";
+
+function created(): string {
+  const path = join(temporaryFolder(), "file.db");
+  createDatabase(path, KIND, SCHEMA, "each-commit").close();
+  return path;
+}
+
+function kept(database: DatabaseSync): DatabaseSync {
+  onTestFinished(() => {
+    if (database.isOpen) database.close();
+  });
+  return database;
+}
+
+test("R2: settings that don't fsync each commit lose acknowledged orders in a power cut", () => {
+  const path = created();
+  const setting = (database: DatabaseSync, name: string) =>
+    database.prepare(`PRAGMA ${name}`).get()?.[name];
+  const database = kept(openDatabase(path, KIND, "each-commit"));
+  expect(setting(database, "journal_mode")).toBe("wal");
+  expect(setting(database, "synchronous")).toBe(2);
+  const view = kept(openDatabase(path, KIND, "consistent"));
+  expect(setting(view, "journal_mode")).toBe("wal");
+  expect(setting(view, "synchronous")).toBe(1);
+});
+
+test("a file taken for one of another kind would be read as nonsense", () => {
+  const path = created();
+  const other = { ...KIND, applicationId: 8 };
+  expect(thrown(() => openDatabase(path, other, "consistent"))).toBeInstanceOf(DataFileForeign);
+  expect(thrown(() => openReadOnly(path, other))).toBeInstanceOf(DataFileForeign);
+  const older = { ...KIND, schemaVersion: 2 };
+  expect(thrown(() => openDatabase(path, older, "consistent"))).toMatchObject({
+    name: "DataFileTooNew",
+  });
+});
+
+test("a reader must see what is committed, and change nothing", () => {
+  const path = created();
+  const writer = kept(openDatabase(path, KIND, "each-commit"));
+  const reader = kept(openReadOnly(path, KIND));
+  writer.exec("INSERT INTO t VALUES (1, 'one')");
+  expect(reader.prepare("SELECT b FROM t").get()?.b).toBe("one");
+  expect(
+    explain(
+      path,
+      thrown(() => reader.exec("DELETE FROM t")),
+    ),
+  ).toBeInstanceOf(JournalFailed);
+});
+
+test("an error that doesn't tell damage from a failing disk sends the operator the wrong way", () => {
+  const path = created();
+  const database = kept(openDatabase(path, KIND, "each-commit"));
+  database.exec("INSERT INTO t VALUES (1, 'one')");
+  const constraint = thrown(() => database.exec("INSERT INTO t VALUES (1, 'two')"));
+  expect(explain(path, constraint)).toBeInstanceOf(InvariantViolation);
+  const busy = thrown(() => {
+    const other = kept(new DatabaseSync(path, { timeout: 0 }));
+    other.exec("BEGIN IMMEDIATE");
+    const second = kept(new DatabaseSync(path, { timeout: 0 }));
+    second.exec("BEGIN IMMEDIATE");
+  });
+  expect(explain(path, busy)).toBeInstanceOf(JournalFailed);
+  const ours = new Error("not of SQLite");
+  expect(explain(path, ours)).toBe(ours);
+});
+
+test("a file that can't be opened at all must name its path", () => {
+  const path = join(temporaryFolder(), "missing", "file.db");
+  const error = thrown(() => openDatabase(path, KIND, "each-commit"));
+  expect(error).toBeInstanceOf(JournalFailed);
+  expect((error as Error).message).toContain(path);
+});
+
+test("a full disk is called full, whatever the call it hits", () => {
+  const path = created();
+  // A limit on the size of files, set for a process of its own, stands in for the disk.
+  const script = `
+    import { openDatabase, explain } from ${JSON.stringify(new URL("./sqlite.ts", import.meta.url).href)};
+    const database = openDatabase(${JSON.stringify(path)}, ${JSON.stringify(KIND)}, "each-commit");
+    process.on("SIGXFSZ", () => {});
+    try {
+      for (let a = 1; ; a++) database.prepare("INSERT INTO t VALUES (?, ?)").run(a, "x".repeat(9000));
+    } catch (error) {
+      console.log(explain(${JSON.stringify(path)}, error).name);
+    }
+  `;
+  const { stdout, stderr } = spawnSync(
+    "sh",
+    ["-c", 'ulimit -f 256 && exec "$0" --input-type=module -e "$1"', process.execPath, script],
+    { encoding: "utf8" },
+  );
+  expect(stdout.trim(), stderr).toBe("JournalFailed");
+});
+
+test("a column of another type is damage, not a crash with a riddle", () => {
+  expect(numberOf(1)).toBe(1);
+  expect(textOf("a")).toBe("a");
+  expect(bytesOf(new Uint8Array([1]))).toEqual(new Uint8Array([1]));
+  const reads: readonly (() => unknown)[] = [
+    () => numberOf("1"),
+    () => textOf(null),
+    () => bytesOf(undefined),
+  ];
+  for (const read of reads) {
+    expect(thrown(() => reading("path", 9, read))).toMatchObject({
+      name: "JournalCorrupt",
+      position: 9,
+    });
+  }
+  expect(thrown(() => reading("path", null, () => numberOf(1n)))).toBeInstanceOf(JournalCorrupt);
+});

@@ -1,0 +1,198 @@
+// How every data file is opened, read and complained about.
+//
+// One place for the settings that durability rests on, and for turning SQLite's
+// error codes into what the operator does next.
+
+import { existsSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { InvariantViolation, invariant } from "../../core/invariant.ts";
+import { DataFileForeign, DataFileTooNew, JournalCorrupt, JournalFailed } from "./errors.ts";
+
+/** How much of a crash a file outlives. */
+export type Durability =
+  /** Every commit is on disk when it returns. */
+  | "each-commit"
+  /** Consistent after any crash, but a power cut may take the newest commits. */
+  | "consistent";
+
+/** What a file is for; stored in it, so that one isn't taken for another. */
+export interface FileKind {
+  /** SQLite's application_id. */
+  readonly applicationId: number;
+  /** Newest version of its tables that this program knows. */
+  readonly schemaVersion: number;
+}
+
+/**
+ * Pages (4 KiB each) in the write-ahead log before they are copied into the main
+ * file, inside a commit. More would make fewer of these stops, but longer ones:
+ * 1,000 take 5 to 10 ms, 4,000 take 20 to 30.
+ */
+const CHECKPOINT_PAGES = 1_000;
+
+/** A write-ahead log that grew beyond this (a long audit kept it from being reused) is cut back. */
+const WAL_BYTES_MAX = 64 * 1024 * 1024;
+
+/** How long to wait for another connection to the same file, which only ever reads. */
+const BUSY_TIMEOUT_MS = 1_000;
+
+/** SQLite's primary result codes, https://www.sqlite.org/rescode.html */
+const SQLITE_ERROR = 1;
+const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
+const SQLITE_CONSTRAINT = 19;
+const SQLITE_NOTADB = 26;
+const EXTENDED_CODE_BITS = 0xff;
+
+/** Makes a new file. Throws if there is one already. */
+export function createDatabase(
+  path: string,
+  kind: FileKind,
+  schema: string,
+  durability: Durability,
+): DatabaseSync {
+  invariant(!existsSync(path), "a data file is never made over another", { path });
+  const database = connect(path, {});
+  try {
+    configure(database, durability);
+    database.exec("BEGIN IMMEDIATE");
+    database.exec(
+      `PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${kind.schemaVersion};`,
+    );
+    database.exec(schema);
+    database.exec("COMMIT");
+    return database;
+  } catch (error) {
+    database.close();
+    throw explain(path, error);
+  }
+}
+
+/** Opens an existing file of this kind to read and write. */
+export function openDatabase(path: string, kind: FileKind, durability: Durability): DatabaseSync {
+  const database = connect(path, {});
+  try {
+    checkKind(database, path, kind);
+    configure(database, durability);
+    return database;
+  } catch (error) {
+    database.close();
+    throw explain(path, error);
+  }
+}
+
+/** Opens an existing file of this kind to read what other connections have committed. */
+export function openReadOnly(path: string, kind: FileKind): DatabaseSync {
+  const database = connect(path, { readOnly: true });
+  try {
+    checkKind(database, path, kind);
+    return database;
+  } catch (error) {
+    database.close();
+    throw explain(path, error);
+  }
+}
+
+/** What an error of SQLite means for the operator; any other error comes back as it is. */
+export function explain(path: string, error: unknown): unknown {
+  const code = sqliteCode(error);
+  if (code === null) return error;
+  const said = (error as Error).message;
+  switch (code & EXTENDED_CODE_BITS) {
+    case SQLITE_ERROR: // Our statements are right, so the tables aren't those that they were written for.
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      return new JournalCorrupt(path, null, said);
+    case SQLITE_CONSTRAINT:
+      return new InvariantViolation(`${path}: ${said}`, { cause: error });
+    case SQLITE_FULL:
+      return new JournalFailed(`${path}: the disk is full; free some space, then start again`, {
+        cause: error,
+      });
+    default:
+      return new JournalFailed(
+        `${path}: ${said} (SQLite error ${code}); check the disk, then start again`,
+        { cause: error },
+      );
+  }
+}
+
+/**
+ * Reads from a file: what SQLite complains about comes out as the operator's
+ * error, a column of the wrong type as damage at `position`.
+ */
+export function reading<T>(path: string, position: number | null, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    // node:sqlite throws a RangeError for an integer that isn't safe: never written by us.
+    if (error instanceof BadColumn || error instanceof RangeError) {
+      throw new JournalCorrupt(path, position, error.message);
+    }
+    throw explain(path, error);
+  }
+}
+
+/** A column that holds a number. */
+export function numberOf(value: unknown): number {
+  if (typeof value !== "number") throw new BadColumn("a number", value);
+  return value;
+}
+
+/** A column that holds text. */
+export function textOf(value: unknown): string {
+  if (typeof value !== "string") throw new BadColumn("text", value);
+  return value;
+}
+
+/** A column that holds bytes. */
+export function bytesOf(value: unknown): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new BadColumn("bytes", value);
+  return value;
+}
+
+/** A column of another type than its table's definition demands. */
+class BadColumn extends Error {
+  constructor(expected: string, value: unknown) {
+    super(`a column holds ${value === null ? "nothing" : typeof value} instead of ${expected}`);
+  }
+}
+
+function connect(path: string, options: { readonly readOnly?: boolean }): DatabaseSync {
+  try {
+    return new DatabaseSync(path, { ...options, timeout: BUSY_TIMEOUT_MS });
+  } catch (error) {
+    throw explain(path, error);
+  }
+}
+
+function configure(database: DatabaseSync, durability: Durability): void {
+  database.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = ${durability === "each-commit" ? "FULL" : "NORMAL"};
+    PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
+    PRAGMA journal_size_limit = ${WAL_BYTES_MAX};
+    PRAGMA cell_size_check = ON;
+  `);
+}
+
+function checkKind(database: DatabaseSync, path: string, kind: FileKind): void {
+  const applicationId = pragma(database, "application_id");
+  if (applicationId !== kind.applicationId) {
+    throw applicationId === 0
+      ? new JournalCorrupt(path, null, "it is empty, or its header is lost")
+      : new DataFileForeign(`${path} isn't a file of this role; give the right --data directory`);
+  }
+  const version = pragma(database, "user_version");
+  if (version > kind.schemaVersion) throw new DataFileTooNew(path, version, kind.schemaVersion);
+  if (version < 1) throw new JournalCorrupt(path, null, `format ${version} never existed`);
+}
+
+function pragma(database: DatabaseSync, name: "application_id" | "user_version"): number {
+  return numberOf(database.prepare(`PRAGMA ${name}`).get()?.[name]);
+}
+
+function sqliteCode(error: unknown): number | null {
+  if (!(error instanceof Error) || !("errcode" in error)) return null;
+  return typeof error.errcode === "number" ? error.errcode : null;
+}

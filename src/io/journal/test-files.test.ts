@@ -1,0 +1,25 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { flipBit, offsetOf, temporaryFolder, thrown } from "./test-files.ts";
+
+test("damage that changes more than one bit would prove less", () => {
+  const path = join(temporaryFolder(), "file");
+  writeFileSync(path, "abc");
+  flipBit(path, 1);
+  expect(readFileSync(path)).toEqual(Buffer.from([0x61, 0x72, 0x63]));
+  flipBit(path, -2);
+  expect(readFileSync(path, "utf8")).toBe("abc");
+});
+
+test("damage at a place that was guessed hits something else", () => {
+  const path = join(temporaryFolder(), "file");
+  writeFileSync(path, "one two two");
+  expect(offsetOf(path, "one")).toBe(0);
+  expect(() => offsetOf(path, "two")).toThrow();
+  expect(() => offsetOf(path, "three")).toThrow();
+});
+
+test("a test for an error that isn't thrown passes in silence", () => {
+  expect(() => thrown(() => "fine")).toThrow("nothing was thrown");
+});
