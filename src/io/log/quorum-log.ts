@@ -136,6 +136,11 @@ export class QuorumLog implements ReplicatedLog {
     this.#step({ kind: "receive", envelope });
   }
 
+  /** The open connection to another replica; null while there is none. */
+  peer(id: ReplicaId): Peer | null {
+    return this.#peers.get(id)?.peer ?? null;
+  }
+
   status(): LogStatus {
     const { phase, leads, leader, epoch, lastPosition, commitPosition } = this.#replica.status();
     return {
