@@ -9,12 +9,7 @@ import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod
 import type { Logger } from "pino";
 import type { InvariantViolation } from "../../core/invariant.ts";
 import { badConnection, badUrl, handleErrors } from "./http-errors.ts";
-import {
-  BODY_BYTES_MAX,
-  HEADER_BYTES_MAX,
-  REQUEST_CHECK_INTERVAL_MS,
-  REQUEST_RECEIVE_LIMIT_MS,
-} from "./limits.ts";
+import { HEADER_BYTES_MAX, REQUEST_CHECK_INTERVAL_MS, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
 import { orderRoutes } from "./order-routes.ts";
 import type { Orders } from "./orders.ts";
 import { logRequests } from "./request-log.ts";
@@ -34,7 +29,6 @@ export interface AppOptions {
 export function build(options: AppOptions): FastifyInstance {
   const { orders, stocks, log } = options;
   const app = Fastify({
-    bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_RECEIVE_LIMIT_MS,
     http: {
       maxHeaderSize: HEADER_BYTES_MAX,

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { InvariantViolation } from "../../core/invariant.ts";
+import { BodyCutOffError, BodyTooLargeError } from "./body-reader.ts";
 import {
   badRequest,
   failure,
@@ -20,6 +21,7 @@ import { BODY_BYTES_MAX, HEADER_BYTES_MAX, REQUEST_RECEIVE_LIMIT_MS } from "./li
 import { TradeFormatError } from "./trade-body.ts";
 
 const BODY_TOO_LARGE = failure(413, `The body is larger than ${BODY_BYTES_MAX} bytes`);
+const BODY_CUT_OFF = badRequest("The body ended early");
 const HEADERS_TOO_LARGE = failure(431, `URL and headers are larger than ${HEADER_BYTES_MAX} bytes`);
 const TOO_SLOW = failure(
   408,
@@ -45,8 +47,9 @@ export function handleErrors(
     return send(reply, answer);
   });
   app.server.on("checkExpectation", (_request, response) => {
-    response.writeHead(EXPECTATION_FAILED.status, { "content-type": JSON_TYPE });
-    response.end(EXPECTATION_FAILED.body);
+    const { status, body } = EXPECTATION_FAILED;
+    const length = Buffer.byteLength(body);
+    response.writeHead(status, { "content-type": JSON_TYPE, "content-length": length }).end(body);
   });
 }
 
@@ -78,8 +81,9 @@ const clientErrors: Readonly<Record<string, HttpAnswer>> = {
 
 function answerTo(error: unknown): HttpAnswer {
   if (error instanceof TradeFormatError) return unreadableTrade(error.message);
+  if (error instanceof BodyTooLargeError) return BODY_TOO_LARGE;
+  if (error instanceof BodyCutOffError) return BODY_CUT_OFF; // told to nobody
   if (!isFastifyError(error)) return INTERNAL_ERROR;
-  if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE") return BODY_TOO_LARGE;
   const [problem] = error.validation ?? [];
   if (problem?.message) return badRequest(problem.message);
   const status = error.statusCode ?? 500;

@@ -2,6 +2,8 @@
 
 /** A POST body may have this many bytes. */
 export const BODY_BYTES_MAX = 64 * 1024;
+/** Of a larger one, this many are read and thrown away before it is cut off. */
+export const BODY_DISCARDED_BYTES_MAX = 16 * 1024 * 1024;
 /**
  * Request line and headers together. Far above Node's 16 KiB, because a stock's
  * name in a URL may have any length and still gets the answer that it is unknown.

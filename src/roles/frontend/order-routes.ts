@@ -10,6 +10,7 @@ import { z } from "zod";
 import { invariant } from "../../core/invariant.ts";
 import type { Outcome } from "../../core/market/types.ts";
 import { ORDERS_PER_PAGE_MAX, type OrderView, REQUEST_ID_LENGTH_MAX } from "../contract.ts";
+import { readBody } from "./body-reader.ts";
 import {
   badRequest,
   failure,
@@ -21,7 +22,6 @@ import {
   unanswered,
   unknownOrder,
 } from "./http-answer.ts";
-import { BODY_BYTES_MAX } from "./limits.ts";
 import { askFor, type Orders } from "./orders.ts";
 import { requestKey } from "./request-key.ts";
 import { type Trade, tradeReader, tradeSchema } from "./trade-body.ts";
@@ -50,11 +50,7 @@ export function orderRoutes(orders: Pick<Orders, "ask">, log: Logger) {
     const app = scope.withTypeProvider<ZodTypeProvider>();
     const readTrade = tradeReader();
 
-    app.addContentTypeParser(
-      "*",
-      { parseAs: "buffer", bodyLimit: BODY_BYTES_MAX },
-      (_request, body, done) => done(null, body),
-    );
+    app.addContentTypeParser("*", (_request, payload, done) => readBody(payload, done));
 
     app.post(
       "/orders",
@@ -68,7 +64,7 @@ export function orderRoutes(orders: Pick<Orders, "ask">, log: Logger) {
             return;
           }
           reply.header(KEY_HEADER, key);
-          delete request.headers["content-type"]; // the body is JSON whatever it says
+          request.headers["content-type"] = undefined; // the body is JSON whatever it says
           done();
         },
       },

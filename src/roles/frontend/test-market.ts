@@ -34,7 +34,7 @@ export class TestMarket implements Orders, Catalogs {
     this.questions.push(question);
     if (this.failing instanceof Error) throw this.failing;
     if (this.failing) return { kind: this.failing };
-    return { kind: "answer", answer: this.#answer(question) };
+    return { kind: "answer", answer: this.answer(question) };
   }
 
   leader(): number | null {
@@ -51,23 +51,24 @@ export class TestMarket implements Orders, Catalogs {
 
   async lookup(names: readonly string[]): Promise<CatalogLookup | null> {
     this.lookups.push(names);
+    return this.lookupNow(names);
+  }
+
+  async stocks(): Promise<CatalogStocks | null> {
+    return this.stocksNow();
+  }
+
+  lookupNow(names: readonly string[]): CatalogLookup {
     const stocks = names.map((name) => this.#state.stock(name) ?? null);
     return { stocks, position: this.position };
   }
 
-  async stocks(): Promise<CatalogStocks | null> {
+  stocksNow(): CatalogStocks {
     return { stocks: this.#state.stocks(), position: this.position };
   }
 
-  /** Decides a trade behind the front end's back; returns the position it is recorded at. */
-  trade(name: string, quantity: number): number {
-    const requestId = `behind-${this.position}`;
-    const content = { kind: "trade", name, type: "buy", quantity } as const;
-    this.#decide({ requestId, content, recordRefusal: false });
-    return this.position;
-  }
-
-  #answer(question: Question): Answer {
+  /** What the leader says to a question, at its newest state. */
+  answer(question: Question): Answer {
     const { position } = this;
     switch (question.kind) {
       case "request":

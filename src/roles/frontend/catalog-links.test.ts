@@ -1,0 +1,118 @@
+// Real connections to catalogs that are played by the test.
+
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { connect } from "../../io/rpc/connect.ts";
+import { rememberingLog, SECRET, type TestLog } from "../../io/rpc/testing.ts";
+import type { Link, Peer } from "../../io/rpc/types.ts";
+import { CatalogLinks } from "./catalog-links.ts";
+import { TestCatalog } from "./test-bazaar.ts";
+import { TestMarket } from "./test-market.ts";
+
+const WAIT = { timeout: 10_000, interval: 5 };
+let log: TestLog;
+let lost: number;
+let catalogs: CatalogLinks;
+const catalogNamed = (name = "catalog") => new TestCatalog(new TestMarket(), name);
+const toClose: (() => unknown)[] = [];
+
+beforeEach(() => {
+  log = rememberingLog();
+  lost = 0;
+  catalogs = new CatalogLinks({ log: log.log, lost: () => lost++ });
+});
+afterEach(async () => {
+  catalogs.close();
+  for (const close of toClose.splice(0).reverse()) await close();
+});
+
+async function connectTo(catalog: TestCatalog): Promise<Link> {
+  await catalog.open();
+  toClose.push(() => catalog.close());
+  const opened = Promise.withResolvers<Peer>();
+  const link = connect({
+    host: "127.0.0.1",
+    port: catalog.port,
+    secret: SECRET,
+    identity: { role: "frontend", name: "frontend" },
+    contract: {},
+    handlers: {},
+    log: log.log,
+    onOpen: (peer) => {
+      catalogs.opened(peer);
+      opened.resolve(peer);
+    },
+    onClose: (peer) => catalogs.closed(peer),
+  });
+  toClose.push(() => link.close());
+  await opened.promise;
+  return link;
+}
+
+test("without a catalog there is no answer, and no error", async () => {
+  expect(catalogs.usable).toBe(false);
+  expect(await catalogs.lookup(["FishCo"])).toBeNull();
+  expect(await catalogs.stocks()).toBeNull();
+});
+
+test("of several catalogs the first is asked, and the next when it goes", async () => {
+  const [first, second] = [catalogNamed(), catalogNamed("catalog-9097")];
+  await connectTo(first);
+  await connectTo(second);
+  expect(await catalogs.lookup(["Ash"])).toEqual({ stocks: [null], position: 3 });
+  await first.close();
+  await vi.waitFor(() => expect(lost).toBe(1), WAIT);
+  expect(catalogs.usable).toBe(true);
+  await catalogs.lookup(["FishCo"]);
+  expect([first.lookups.length, second.lookups.length]).toEqual([1, 1]);
+});
+
+test("a catalog that comes back doesn't take over from the one that served meanwhile", async () => {
+  const [first, second] = [catalogNamed(), catalogNamed("catalog-9097")];
+  await connectTo(first);
+  await connectTo(second);
+  await first.close();
+  await vi.waitFor(() => expect(lost).toBe(1), WAIT);
+  await first.open();
+  await vi.waitFor(() => expect(log.count("Catalog connected")).toBe(3), WAIT);
+  await catalogs.lookup(["FishCo"]);
+  expect([first.lookups.length, second.lookups.length]).toEqual([0, 1]);
+});
+
+test("a catalog closing while it is asked is no answer, and all copies are suspect", async () => {
+  const catalog = catalogNamed();
+  await connectTo(catalog);
+  catalog.hangs = true;
+  const lookup = catalogs.lookup(["FishCo"]);
+  await vi.waitFor(() => expect(catalog.lookups).toHaveLength(1), WAIT);
+  await catalog.close();
+  expect(await lookup).toBeNull();
+  await vi.waitFor(() => expect(lost).toBe(1), WAIT);
+  expect(catalogs.usable).toBe(false);
+});
+
+test("a catalog that hangs is asked once, then left aside until it answers again", async () => {
+  const catalog = catalogNamed();
+  await connectTo(catalog);
+  catalog.hangs = true;
+  expect(await Promise.all([catalogs.lookup(["A"]), catalogs.lookup(["B"])])).toEqual([null, null]);
+  expect(lost).toBe(1); // it may have failed to push, too
+  expect(catalogs.usable).toBe(false);
+  expect(await catalogs.lookup(["C"])).toBeNull();
+  expect(catalog.lookups).toHaveLength(2);
+  catalog.hangs = false;
+  await vi.waitFor(() => expect(catalogs.usable).toBe(true), WAIT);
+  expect(await catalogs.lookup(["D"])).toEqual({ stocks: [null], position: 3 });
+});
+
+test("a catalog that hangs and then closes is forgotten, probes and all", async () => {
+  const catalog = catalogNamed();
+  await connectTo(catalog);
+  catalog.hangs = true;
+  expect(await catalogs.stocks()).toBeNull();
+  await catalog.close();
+  await vi.waitFor(() => expect(lost).toBe(2), WAIT);
+  catalog.hangs = false;
+  await catalog.open();
+  await vi.waitFor(() => expect(catalogs.usable).toBe(true), WAIT);
+  expect(log.count("Catalog answers again")).toBe(0);
+});

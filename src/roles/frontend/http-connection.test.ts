@@ -1,0 +1,226 @@
+// What only a real socket shows: whether a connection lives on after an error,
+// and what is answered to what isn't even a request.
+
+import { type AddressInfo, connect, type Socket } from "node:net";
+import pino from "pino";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { memoryCopies } from "../../io/cache/memory.ts";
+import { build } from "./app.ts";
+import { StockCache } from "./stock-cache.ts";
+import { TestMarket } from "./test-market.ts";
+
+const WAIT = { timeout: 10_000, interval: 5 };
+
+let app: ReturnType<typeof build>;
+let port: number;
+let connections: Connection[];
+let market: TestMarket;
+let lines: string[];
+
+beforeEach(async () => {
+  market = new TestMarket();
+  lines = [];
+  const log = pino({ level: "info" }, { write: (line: string) => lines.push(line) });
+  const copies = memoryCopies({ entriesMax: 100 });
+  const stocks = new StockCache({ copies, catalogs: market, orders: market, log });
+  app = build({ orders: market, stocks, log });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  port = (app.server.address() as AddressInfo).port;
+  connections = [];
+});
+afterEach(async () => {
+  for (const connection of connections) connection.socket.destroy();
+  await app.close();
+});
+
+interface Response {
+  readonly status: number;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+/** One connection, on which the test writes bytes and reads responses one by one. */
+class Connection {
+  readonly socket: Socket;
+  ended = false;
+  #read = "";
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.on("data", (chunk) => {
+      this.#read += chunk.toString("latin1");
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      this.ended = true;
+    });
+  }
+
+  async ask(text: string): Promise<Response> {
+    this.socket.write(text, "latin1");
+    return await this.response();
+  }
+
+  async response(): Promise<Response> {
+    return await vi.waitFor(() => {
+      const headEnd = this.#read.indexOf("\r\n\r\n");
+      expect(headEnd, "a response has come").toBeGreaterThan(0);
+      const [statusLine = "", ...lines] = this.#read.slice(0, headEnd).split("\r\n");
+      const headers = new Map(
+        lines.map((line) => {
+          const colon = line.indexOf(":");
+          return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+        }),
+      );
+      const bodyEnd = headEnd + 4 + Number(headers.get("content-length") ?? 0);
+      expect(this.#read.length, "as a whole").toBeGreaterThanOrEqual(bodyEnd);
+      const body = this.#read.slice(headEnd + 4, bodyEnd);
+      this.#read = this.#read.slice(bodyEnd);
+      return { status: Number(statusLine.split(" ")[1]), headers, body };
+    }, WAIT);
+  }
+}
+
+async function open(): Promise<Connection> {
+  const socket = connect(port, "127.0.0.1");
+  await new Promise((resolve) => socket.once("connect", resolve));
+  const connection = new Connection(socket);
+  connections.push(connection);
+  return connection;
+}
+
+const GET = "GET /stocks/FishCo HTTP/1.1\r\nhost: x\r\n\r\n";
+const TRADE = '{"name":"FishCo","quantity":1,"type":"buy"}';
+
+function post(body: string, headers = `content-length: ${body.length}`): string {
+  return `POST /orders HTTP/1.1\r\nhost: x\r\n${headers}\r\n\r\n${body}`;
+}
+
+function chunked(...pieces: readonly string[]): string {
+  const chunks = [...pieces, ""].map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`);
+  return post(chunks.join(""), "transfer-encoding: chunked");
+}
+
+describe("a connection stays usable", () => {
+  const after: readonly (readonly [what: string, request: string, status: number])[] = [
+    ["an unknown stock", GET.replace("FishCo", "Ash"), 400],
+    ["a wrong URL", GET.replace("stocks", "stcks"), 404],
+    ["an escape that is none", GET.replace("FishCo", "%zz"), 404],
+    ["a wrong method", `DELETE /orders/1 HTTP/1.1\r\nhost: x\r\n\r\n`, 404],
+    ["a body for a wrong URL", post("{}").replace("/orders", "/ordrs"), 404],
+    ["a body too large for a wrong URL", post("x".repeat(70_000)).replace("/orders", "/o"), 404],
+    ["a chunked body for a wrong URL", chunked("{").replace("/orders", "/ordrs"), 404],
+    ["a body for a GET", GET.replace("\r\n\r\n", "\r\ncontent-length: 2\r\n\r\n{}"), 200],
+    ["an empty body", post(""), 400],
+    ["no body", post("", "x-none: 1"), 400],
+    ["a body that is no JSON", post("{"), 400],
+    ["a chunked body that is no JSON", chunked("{", '"name"'), 400],
+    ["a body that is null", post("null"), 400],
+    ["a body that is no UTF-8", post('{"name":"\xff"}'), 400],
+    ["a refused trade", post(TRADE.replace("FishCo", "Hey")), 400],
+    ["a bad key", post(TRADE, `idempotency-key:\r\ncontent-length: ${TRADE.length}`), 400],
+    [
+      "two keys",
+      post(TRADE, `Idempotency-Key: a\r\nidempotency-key: b\r\ncontent-length: ${TRADE.length}`),
+      400,
+    ],
+    ["a refused expectation", GET.replace("host: x", "host: x\r\nexpect: a miracle"), 417],
+  ];
+  test.each(after)("after %s", async (_what, request, status) => {
+    const connection = await open();
+    const response = await connection.ask(request);
+    expect(response.status).toBe(status);
+    if (status >= 400) expect(JSON.parse(response.body).error.code).toBe(status);
+    expect(response.headers.get("connection")).not.toBe("close");
+    const next = await connection.ask(GET);
+    expect(next.body).toBe('{"data":{"name":"FishCo","price":17.99,"quantity":600}}');
+  });
+
+  test("after each of many bad bodies, pipelined and in pieces", async () => {
+    const connection = await open();
+    for (const byte of post("[1]") + chunked("1") + post(TRADE) + GET) {
+      connection.socket.write(byte);
+    }
+    const statuses: number[] = [];
+    for (let i = 0; i < 4; i++) statuses.push((await connection.response()).status);
+    expect(statuses).toEqual([400, 400, 200, 200]);
+  });
+});
+
+describe("bodies", () => {
+  test("a trade is read from chunks as from a length", async () => {
+    const connection = await open();
+    expect((await connection.ask(chunked(TRADE.slice(0, 9), TRADE.slice(9)))).status).toBe(200);
+    expect((await connection.ask(post(TRADE))).body).toBe('{"data":{"transaction_number":2}}');
+  });
+
+  test("curl's Expect: 100-continue is met", async () => {
+    const connection = await open();
+    const headers = `content-length: ${TRADE.length}\r\nexpect: 100-continue`;
+    expect((await connection.ask(post("", headers))).status).toBe(100);
+    expect((await connection.ask(TRADE)).body).toBe('{"data":{"transaction_number":1}}');
+  });
+
+  test.each(["with a length", "in chunks"])("more than 64 KiB are 413, %s", async (how) => {
+    const connection = await open();
+    const body = "x".repeat(65_537);
+    const response = await connection.ask(how === "in chunks" ? chunked(body) : post(body));
+    expect(response.status).toBe(413);
+    expect(JSON.parse(response.body).error.code).toBe(413);
+  });
+});
+
+test("a client that sends all before it reads gets its 413, not a broken connection", async () => {
+  for (let i = 0; i < 10; i++) {
+    const response = await fetch(`http://127.0.0.1:${port}/orders`, {
+      method: "POST",
+      body: "x".repeat(5_000_000),
+    });
+    expect(response.status).toBe(413);
+    await response.text();
+  }
+});
+
+test("a client that goes in the middle of a body is no error of ours", async () => {
+  const connection = await open();
+  connection.socket.write(post(TRADE).slice(0, -1));
+  await vi.waitFor(() => expect(connection.socket.bytesWritten).toBeGreaterThan(0), WAIT);
+  connection.socket.destroy();
+  const count = () => new Promise((resolve) => app.server.getConnections((_, n) => resolve(n)));
+  await vi.waitFor(async () => expect(await count()).toBe(0), WAIT);
+  expect(lines).toEqual([]);
+  expect(market.questions).toEqual([]);
+});
+
+describe("what isn't HTTP as we take it", () => {
+  test("is 400, and the connection is closed", async () => {
+    const connection = await open();
+    const response = await connection.ask("what is this?\r\n\r\n");
+    expect(response.status).toBe(400);
+    expect(JSON.parse(response.body).error.code).toBe(400);
+    await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
+  });
+
+  test("headers without end are 431, and the connection is closed", async () => {
+    const connection = await open();
+    const response = await connection.ask(GET.replace("host: x", `x: ${"y".repeat(140_000)}`));
+    expect(response.status).toBe(431);
+    expect(JSON.parse(response.body).error.code).toBe(431);
+    await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
+  });
+
+  test("a name of 100,000 letters is unknown all the same", async () => {
+    const connection = await open();
+    const name = "Z".repeat(100_000);
+    const response = await connection.ask(GET.replace("FishCo", name));
+    expect(response.status).toBe(400);
+    expect(response.body).toContain(`Bad request. ${name} stock not found in db`);
+  });
+});
+
+test("a server that closes lets go of a connection once its last request is answered", async () => {
+  const connection = await open();
+  expect((await connection.ask(GET)).status).toBe(200);
+  await app.close();
+  await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
+});
