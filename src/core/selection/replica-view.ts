@@ -1,6 +1,6 @@
 // What a front end knows of one order replica.
 
-import { HEALTH_MS } from "./limits.ts";
+import { HEALTH_MS, LEADER_SILENCE_MS } from "./limits.ts";
 import type { ReplicaHealth } from "./types.ts";
 
 /** Where the question of the present round to a replica stands. */
@@ -69,4 +69,20 @@ export class ReplicaView {
     const leader = this.health?.leader ?? null;
     return leader !== null && leader !== this.id;
   }
+}
+
+/** Whether a replica that can be reached follows this leader in this epoch, and so could relay to it. */
+export function isFollowed(
+  views: readonly ReplicaView[],
+  leader: number,
+  epoch: number,
+  awakeMs: number,
+): boolean {
+  return views.some(
+    (view) =>
+      view.id !== leader &&
+      view.health?.leader === leader &&
+      view.health.epoch === epoch &&
+      view.silenceMs(awakeMs) < LEADER_SILENCE_MS,
+  );
 }

@@ -18,29 +18,10 @@
 
 import { invariant } from "../invariant.ts";
 import { AwakeClock } from "./awake-clock.ts";
-import {
-  BACK_OFF_FIRST_MS,
-  BACK_OFF_FLOOR,
-  BACK_OFF_MAX_MS,
-  ENTRIES_BEHIND_MAX,
-  LEADER_SILENCE_MS,
-  NOMINATE_MS,
-  NOTICE_MS,
-  RELAY_AFTER_MS,
-  REPLICA_SILENCE_MS,
-  REPORT_MS,
-  START_WAIT_MS,
-  TICK_MS,
-} from "./limits.ts";
-import { ReplicaView } from "./replica-view.ts";
-import {
-  deposedLine,
-  disputedLine,
-  downLine,
-  foundLines,
-  notifyLines,
-  searchingLine,
-} from "./transcript.ts";
+import { LEADER_SILENCE_MS, START_WAIT_MS, TICK_MS } from "./limits.ts";
+import { isFollowed, ReplicaView } from "./replica-view.ts";
+import { Search } from "./search.ts";
+import { deposedLine, disputedLine, downLine, foundLines, notifyLines } from "./transcript.ts";
 import type { Nomination, ReplicaHealth, SelectionEffect, SelectionEvent } from "./types.ts";
 
 export interface SelectionOptions {
@@ -48,38 +29,16 @@ export interface SelectionOptions {
   readonly replicas: readonly number[];
   /** Numbers from 0 to below 1, for the back-off: a front end's own, so that two of them part. */
   readonly random: () => number;
-  /** How long all replicas may take to answer before the first nomination; default START_WAIT_MS. */
+  /** How long all replicas may take to answer before the first nomination, milliseconds; default START_WAIT_MS. */
   readonly startWaitMs?: number;
 }
 
-/** Where a search stands. */
-type Stage =
-  /** A round: all connected replicas were asked for their health. */
-  | { readonly kind: "asking" }
-  /** `rest`: who comes next if the nominee can't win. */
-  | {
-      readonly kind: "nominating";
-      readonly nominee: number;
-      readonly untilMs: number;
-      readonly rest: readonly ReplicaView[];
-    }
-  /** Followers still hear the leader that was lost; given a moment to notice. */
-  | { readonly kind: "noticing"; readonly untilMs: number }
-  /** Back-off before the next round. */
-  | { readonly kind: "resting"; readonly untilMs: number };
-
 type Phase =
-  | {
-      readonly kind: "searching";
-      readonly sinceMs: number;
-      rounds: number;
-      reportAtMs: number;
-      stage: Stage;
-    }
+  | { readonly kind: "searching"; readonly search: Search }
   /** `relayed`: it is heard by its followers only, not by this front end. */
   | {
       readonly kind: "following";
-      readonly leader: number;
+      readonly leader: ReplicaView;
       readonly epoch: number;
       relayed: boolean;
     };
@@ -89,8 +48,6 @@ export class Selection {
   /** From the highest id down. */
   readonly #views: readonly ReplicaView[];
   readonly #random: () => number;
-  /** Until then all replicas are waited for; over at the first leader. */
-  #startUntilMs: number;
   #phase: Phase;
   /** The leader adopted last, and its epoch, which only grows (S1). */
   #adopted: { readonly leader: number | null; readonly epoch: number } = { leader: null, epoch: 0 };
@@ -103,27 +60,17 @@ export class Selection {
     invariant(startWaitMs >= 0, "the wait at start is no negative time", { startWaitMs });
     this.#views = replicas.toSorted((a, b) => b - a).map((id) => new ReplicaView(id));
     this.#random = random;
-    this.#startUntilMs = startWaitMs;
-    this.#phase = {
-      kind: "searching",
-      sinceMs: 0,
-      rounds: 0,
-      reportAtMs: REPORT_MS,
-      stage: { kind: "asking" },
-    };
+    this.#phase = { kind: "searching", search: this.#search(startWaitMs) };
   }
 
   /** The leader, or null while there is none. */
   get leader(): number | null {
-    return this.#phase.kind === "following" ? this.#phase.leader : null;
+    return this.#phase.kind === "following" ? this.#phase.leader.id : null;
   }
 
   /** Milliseconds until the next tick is of use; at most TICK_MS. */
   get wakeInMs(): number {
-    if (this.#phase.kind !== "searching") return TICK_MS;
-    const { stage } = this.#phase;
-    if (stage.kind === "asking") return TICK_MS;
-    return Math.min(TICK_MS, Math.max(0, stage.untilMs - this.#now));
+    return this.#phase.kind === "searching" ? this.#phase.search.wakeInMs : TICK_MS;
   }
 
   /** Takes what happened, at `nowMs` of a monotonic clock, and returns what to do, in this order. */
@@ -168,26 +115,16 @@ export class Selection {
     const view = this.#view(replica);
     if (!view) return;
     view.connect(this.#now);
-    if (this.#phase.kind !== "searching") return;
-    const { stage } = this.#phase;
-    if (stage.kind === "asking") this.#ask(view);
-    else if (stage.kind === "resting") this.#beginRound();
+    if (this.#phase.kind === "searching") this.#phase.search.connected(view);
   }
 
   #disconnected(replica: number): void {
     const view = this.#view(replica);
     if (!view?.connected) return;
     view.disconnect();
-    if (this.#phase.kind === "following") {
-      const { leader, epoch, relayed } = this.#phase;
-      if (relayed) this.#checkRelay(leader, epoch);
-      else if (replica === leader) this.#lose(downLine(leader));
-      return;
-    }
-    const { stage } = this.#phase;
-    if (stage.kind === "asking") this.#endRound();
-    else if (stage.kind === "noticing") this.#lookWhetherNoticed();
-    else if (stage.kind === "nominating" && stage.nominee === replica) this.#passOver(stage.rest);
+    if (this.#phase.kind === "searching") this.#phase.search.disconnected(view);
+    else if (this.#phase.relayed) this.#checkFollowers();
+    else if (view === this.#phase.leader) this.#lose(downLine(replica));
   }
 
   #healthAnswered(replica: number, health: ReplicaHealth | null): void {
@@ -197,229 +134,109 @@ export class Selection {
     const own = health?.replica === replica ? health : null;
     if (view.asked.kind === "waiting") view.asked = { kind: own ? "answered" : "failed" };
     if (own) this.#hear(own);
-    if (this.#phase.kind === "searching" && this.#phase.stage.kind === "asking") this.#endRound();
+    if (this.#phase.kind === "searching") this.#phase.search.answered();
   }
 
   #hear(health: ReplicaHealth): void {
     const view = this.#view(health.replica);
     if (!view?.connected) return;
     view.hear(health, this.#now);
-    if (health.leads) this.#claim(health.replica, health.epoch, false);
-    if (this.#phase.kind === "following") {
-      const { leader, epoch, relayed } = this.#phase;
-      if (health.replica === leader) {
-        // What it said before it led is old news.
-        if (!health.leads && health.epoch >= epoch) this.#lose(deposedLine(leader));
-      } else if (relayed) {
-        this.#checkRelay(leader, epoch);
-      }
-    } else if (this.#phase.stage.kind === "noticing") {
-      this.#lookWhetherNoticed();
+    if (health.leads) this.#claim(view, health.epoch, false);
+    if (this.#phase.kind === "searching") {
+      this.#phase.search.heard();
+    } else if (view === this.#phase.leader) {
+      // What it said before it led is old news.
+      if (!health.leads && health.epoch >= this.#phase.epoch) this.#lose(deposedLine(view.id));
+    } else if (this.#phase.relayed) {
+      this.#checkFollowers();
     }
   }
 
   #nominateAnswered(replica: number, result: Nomination | null): void {
-    if (result?.kind === "leading" && this.#view(replica)?.connected) {
-      this.#claim(replica, result.epoch, false);
+    const nominee = this.#view(replica);
+    if (result?.kind === "leading" && nominee?.connected) {
+      this.#claim(nominee, result.epoch, false);
     }
     if (this.#phase.kind !== "searching") return;
-    const { stage, sinceMs } = this.#phase;
-    if (stage.kind !== "nominating" || stage.nominee !== replica) return;
-    if (result?.kind !== "follows") {
-      this.#passOver(stage.rest);
-      return;
-    }
-    // Someone hears a leader, so no other nominee would win either (S2). If it can
-    // be reached it says so itself in the next round; else its followers relay.
-    const { leader, epoch } = result;
-    const silenceMs = this.#view(leader)?.silenceMs(this.#now) ?? 0;
-    if (
-      silenceMs >= LEADER_SILENCE_MS &&
-      this.#now >= sinceMs + RELAY_AFTER_MS &&
-      this.#isRelayed(leader, epoch)
-    ) {
-      this.#claim(leader, epoch, true);
-    }
-    if (this.#phase.kind === "searching") this.#rest();
+    const relayed = this.#phase.search.nominated(replica, result);
+    const leader = relayed ? this.#view(relayed.leader) : undefined;
+    if (relayed && leader) this.#claim(leader, relayed.epoch, true);
   }
 
   #tick(): void {
-    if (this.#phase.kind === "following") {
-      const { leader, epoch, relayed } = this.#phase;
-      const silenceMs = this.#view(leader)?.silenceMs(this.#now) ?? 0;
-      if (relayed) this.#checkRelay(leader, epoch);
-      else if (silenceMs >= LEADER_SILENCE_MS) this.#lose(downLine(leader));
-      return;
+    if (this.#phase.kind === "searching") {
+      this.#phase.search.tick();
+    } else if (this.#phase.relayed) {
+      this.#checkFollowers();
+    } else if (this.#phase.leader.silenceMs(this.#now) >= LEADER_SILENCE_MS) {
+      this.#lose(downLine(this.#phase.leader.id));
     }
-    if (this.#now >= this.#phase.reportAtMs) {
-      this.#phase.reportAtMs = this.#now + REPORT_MS;
-      this.#log("warn", searchingLine(this.#views, this.#now));
-    }
-    for (const view of this.#views) view.expire(this.#now);
-    const { stage } = this.#phase;
-    if (stage.kind === "asking") {
-      this.#endRound();
-    } else if (stage.kind === "nominating") {
-      const silenceMs = this.#view(stage.nominee)?.silenceMs(this.#now) ?? 0;
-      if (this.#now >= stage.untilMs || silenceMs >= LEADER_SILENCE_MS) this.#passOver(stage.rest);
-    } else if (this.#now >= stage.untilMs) {
-      if (stage.kind === "noticing") this.#choose();
-      else this.#beginRound();
-    }
-  }
-
-  // One round of a search.
-
-  #beginRound(): void {
-    this.#stage({ kind: "asking" });
-    for (const view of this.#views) {
-      if (view.connected) this.#ask(view);
-      else view.asked = { kind: "failed" };
-    }
-    this.#endRound();
-  }
-
-  #ask(view: ReplicaView): void {
-    view.ask(this.#now);
-    this.#effects.push({ kind: "ask-health", replica: view.id });
-  }
-
-  /** Goes on once everyone who may be waited for has answered. */
-  #endRound(): void {
-    const isWaitedFor = (view: ReplicaView) =>
-      view.asked.kind === "waiting" && view.silenceMs(this.#now) < REPLICA_SILENCE_MS;
-    if (this.#views.some(isWaitedFor)) return;
-    const all = this.#views.every((view) => view.answer !== null);
-    if (all || this.#now >= this.#startUntilMs) this.#choose();
-    else this.#rest();
-  }
-
-  #lookWhetherNoticed(): void {
-    if (!this.#views.some((view) => view.answer !== null && view.hearsLeader)) this.#choose();
-  }
-
-  #choose(): void {
-    if (this.#phase.kind !== "searching") return;
-    const answers = this.#views.flatMap((view) => view.answer ?? []);
-    const noticedAtMs = this.#phase.sinceMs + NOTICE_MS;
-    const isHeard = this.#views.some((view) => view.answer !== null && view.hearsLeader);
-    if (isHeard && this.#now < noticedAtMs) {
-      this.#stage({ kind: "noticing", untilMs: noticedAtMs });
-      return;
-    }
-    const best = Math.max(0, ...answers.map((health) => health.lastPosition));
-    this.#nominate(
-      this.#views.filter(
-        (view) => view.answer !== null && view.answer.lastPosition >= best - ENTRIES_BEHIND_MAX,
-      ),
-    );
-  }
-
-  /** Nominates the first of these that can still hear it. */
-  #nominate(candidates: readonly ReplicaView[]): void {
-    const reachable = candidates.filter((view) => view.silenceMs(this.#now) < LEADER_SILENCE_MS);
-    const [nominee, ...rest] = reachable;
-    if (!nominee) {
-      this.#rest();
-      return;
-    }
-    const untilMs = this.#now + NOMINATE_MS; // S3
-    this.#stage({ kind: "nominating", nominee: nominee.id, untilMs, rest });
-    this.#effects.push({ kind: "nominate", replica: nominee.id });
-  }
-
-  /** The nominee can't win: the next has its turn, but while the cluster starts the highest is tried again. */
-  #passOver(rest: readonly ReplicaView[]): void {
-    if (this.#now < this.#startUntilMs) this.#rest();
-    else this.#nominate(rest);
-  }
-
-  #rest(): void {
-    if (this.#phase.kind !== "searching") return;
-    const mostMs = Math.min(BACK_OFF_MAX_MS, BACK_OFF_FIRST_MS * 2 ** this.#phase.rounds);
-    this.#phase.rounds += 1;
-    let untilMs = this.#now + mostMs * (BACK_OFF_FLOOR + (1 - BACK_OFF_FLOOR) * this.#random());
-    if (this.#now < this.#startUntilMs) untilMs = Math.min(untilMs, this.#startUntilMs);
-    this.#stage({ kind: "resting", untilMs });
-  }
-
-  #stage(stage: Stage): void {
-    invariant(this.#phase.kind === "searching", "only a search has stages");
-    this.#phase.stage = stage;
   }
 
   // Leaders found and lost.
 
   /** A replica is said to lead: adopts it, unless a later leader is known (S1). */
-  #claim(leader: number, epoch: number, relayed: boolean): void {
+  #claim(view: ReplicaView, epoch: number, relayed: boolean): void {
     const known = this.#adopted;
     if (epoch < known.epoch) return;
-    if (epoch === known.epoch && known.leader !== null && leader !== known.leader) {
+    if (epoch === known.epoch && known.leader !== null && view.id !== known.leader) {
       if (this.#disputedEpoch < epoch) {
         this.#disputedEpoch = epoch;
-        this.#log("error", disputedLine(epoch, known.leader, leader));
+        this.#log("error", disputedLine(epoch, known.leader, view.id));
       }
-      return;
-    }
-    if (this.#phase.kind === "following" && epoch === known.epoch) {
+    } else if (epoch === known.epoch && this.#phase.kind === "following") {
       this.#phase.relayed &&= relayed;
-      return;
+    } else {
+      this.#adopt(view, epoch, relayed);
     }
-    this.#adopt(leader, epoch, relayed);
   }
 
-  #adopt(leader: number, epoch: number, relayed: boolean): void {
+  #adopt(view: ReplicaView, epoch: number, relayed: boolean): void {
+    const leader = view.id;
     invariant(epoch >= this.#adopted.epoch, "adopted epochs never go back", {
       epoch,
       adopted: this.#adopted.epoch,
     }); // S1
     const searched = this.#phase.kind === "searching";
     this.#adopted = { leader, epoch };
-    this.#startUntilMs = Math.min(this.#startUntilMs, this.#now);
-    this.#phase = { kind: "following", leader, epoch, relayed };
+    this.#phase = { kind: "following", leader: view, epoch, relayed };
     for (const line of foundLines(this.#views, leader, this.#now)) this.#log("info", line);
     // Replaced without a search, it was another front end's choice, which has told them.
     if (searched) {
-      for (const view of this.#views.toReversed()) {
-        for (const line of notifyLines(view)) this.#log("info", line);
-        if (view.connected) {
-          this.#effects.push({ kind: "notify", replica: view.id, leader });
-        }
-      }
+      for (const replica of this.#views.toReversed()) this.#notify(replica, leader);
     }
     this.#effects.push({ kind: "leader-changed", leader, epoch });
   }
 
+  #notify(replica: ReplicaView, leader: number): void {
+    for (const line of notifyLines(replica)) this.#log("info", line);
+    if (replica.connected) this.#effects.push({ kind: "notify", replica: replica.id, leader });
+  }
+
+  /** A leader that this front end can't reach is gone when no follower hears it. */
+  #checkFollowers(): void {
+    if (this.#phase.kind !== "following") return;
+    const { leader, epoch } = this.#phase;
+    if (!isFollowed(this.#views, leader.id, epoch, this.#now)) this.#lose(downLine(leader.id));
+  }
+
   #lose(line: string): void {
+    const { epoch } = this.#adopted;
     this.#log("info", line);
-    this.#effects.push({
-      kind: "leader-changed",
-      leader: null,
-      epoch: this.#adopted.epoch,
+    this.#effects.push({ kind: "leader-changed", leader: null, epoch });
+    const search = this.#search(this.#now); // the start is over
+    this.#phase = { kind: "searching", search };
+    search.beginRound();
+  }
+
+  #search(startUntilMs: number): Search {
+    return new Search({
+      views: this.#views,
+      clock: this.#clock,
+      random: this.#random,
+      emit: (effect) => this.#effects.push(effect),
+      startUntilMs,
     });
-    this.#phase = {
-      kind: "searching",
-      sinceMs: this.#now,
-      rounds: 0,
-      reportAtMs: this.#now + REPORT_MS,
-      stage: { kind: "asking" },
-    };
-    this.#beginRound();
-  }
-
-  /** Whether a replica that can be reached follows this leader in this epoch. */
-  #isRelayed(leader: number, epoch: number): boolean {
-    return this.#views.some(
-      (view) =>
-        view.id !== leader &&
-        view.health?.leader === leader &&
-        view.health.epoch === epoch &&
-        view.silenceMs(this.#now) < LEADER_SILENCE_MS,
-    );
-  }
-
-  #checkRelay(leader: number, epoch: number): void {
-    if (!this.#isRelayed(leader, epoch)) this.#lose(downLine(leader));
   }
 
   #log(level: "info" | "warn" | "error", message: string): void {

@@ -16,6 +16,24 @@ export function healthOf(replica: number, but: Partial<ReplicaHealth> = {}): Rep
   };
 }
 
+export const leads = (replica: number, epoch: number) =>
+  healthOf(replica, { leads: true, leader: replica, epoch });
+export const follows = (replica: number, leader: number, epoch: number) =>
+  healthOf(replica, { leader, epoch });
+
+/** 9094 leads epoch 1, the others follow, all connected. */
+export function settled(): SelectionDriver {
+  const driver = new SelectionDriver();
+  driver.connect(9090, 9092, 9094);
+  driver.answer(...settledBeats());
+  if (driver.selection.leader !== 9094) throw new Error("9094 leads");
+  driver.effects.length = 0;
+  return driver;
+}
+
+/** What the replicas of a settled bazaar beat. */
+export const settledBeats = () => [leads(9094, 1), follows(9092, 9094, 1), follows(9090, 9094, 1)];
+
 export class SelectionDriver {
   readonly selection: Selection;
   readonly effects: SelectionEffect[] = [];

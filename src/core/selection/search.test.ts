@@ -1,0 +1,171 @@
+import { describe, expect, test } from "vitest";
+import { BACK_OFF_MAX_MS, ENTRIES_BEHIND_MAX, NOMINATE_MS } from "./limits.ts";
+import { follows, healthOf, leads, SelectionDriver, settled } from "./test-support.ts";
+import type { ReplicaHealth } from "./types.ts";
+
+describe("at start", () => {
+  test("9092 is nominated because 9094 came up a little later", () => {
+    const driver = new SelectionDriver();
+    driver.connect(9090, 9092);
+    const up: ReplicaHealth[] = [healthOf(9090), healthOf(9092)];
+    driver.answer(...up);
+    driver.pass(1_500, () => up);
+    expect(driver.nominees).toEqual([]);
+    driver.connect(9094);
+    driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));
+    expect(driver.nominees).toEqual([9094]);
+  });
+
+  test("the first nomination waits although all replicas have answered", () => {
+    const driver = new SelectionDriver();
+    driver.connect(9090, 9092, 9094);
+    driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));
+    expect(driver.nominees).toEqual([9094]);
+  });
+
+  test("a replica that never comes up delays the bazaar for more than the start wait", () => {
+    const driver = new SelectionDriver({ startWaitMs: 300 });
+    driver.connect(9090, 9092);
+    while (driver.nominees.length === 0) {
+      driver.answer(healthOf(9090), healthOf(9092));
+      driver.pass(5);
+      expect(driver.nowMs).toBeLessThan(700);
+    }
+    expect(driver.nominees).toEqual([9092]);
+  });
+
+  test("9094 is passed over because its connections weren't all open yet", () => {
+    const driver = new SelectionDriver();
+    driver.connect(9090, 9092, 9094);
+    for (let round = 0; round < 3; round += 1) {
+      driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));
+      driver.nominated(9094, { kind: "lost", reason: "no quorum" });
+      driver.pass(120, () => [healthOf(9090), healthOf(9092), healthOf(9094)]);
+    }
+    expect(new Set(driver.nominees)).toEqual(new Set([9094]));
+  });
+
+  test("an elected leader is ignored because others haven't answered", () => {
+    const driver = new SelectionDriver();
+    driver.connect(9092);
+    driver.answer(leads(9092, 3));
+    expect(driver.selection.leader).toBe(9092);
+  });
+
+  test("a leader lost right after the start waits for the start to end", () => {
+    const driver = settled();
+    driver.disconnect(9094);
+    driver.answer(healthOf(9092, { epoch: 1 }), healthOf(9090, { epoch: 1 }));
+    expect(driver.nominees).toEqual([9092]);
+  });
+});
+
+describe("nominating", () => {
+  const afterStart = () => new SelectionDriver({ startWaitMs: 0 });
+
+  test("a failed nominee ends the round instead of giving the next its turn", () => {
+    const driver = afterStart();
+    driver.connect(9090, 9092, 9094);
+    driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));
+    driver.nominated(9094, { kind: "lost", reason: "no quorum" });
+    driver.nominated(9092, null);
+    expect(driver.nominees).toEqual([9094, 9092, 9090]);
+    driver.nominated(9090, { kind: "leading", epoch: 1 });
+    expect(driver.selection.leader).toBe(9090);
+  });
+
+  test("a nominee that crashes is waited for", () => {
+    const driver = afterStart();
+    driver.connect(9090, 9092, 9094);
+    driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));
+    driver.disconnect(9094);
+    expect(driver.nominees).toEqual([9094, 9092]);
+  });
+
+  test("a nominee that never answers but beats stops the search for good", () => {
+    const driver = afterStart();
+    const beats = () => [healthOf(9090), healthOf(9092), healthOf(9094)];
+    driver.connect(9090, 9092, 9094);
+    driver.answer(...beats());
+    driver.pass(NOMINATE_MS + 100, beats);
+    expect(driver.nominees).toEqual([9094, 9092]);
+  });
+
+  test("a nominee that falls silent is waited for as long as one that works", () => {
+    const driver = afterStart();
+    const beats = () => [healthOf(9090), healthOf(9092)];
+    driver.connect(9090, 9092, 9094);
+    driver.answer(healthOf(9094), ...beats());
+    driver.pass(600, beats);
+    expect(driver.nominees).toEqual([9094, 9092]);
+  });
+
+  test("a replica far behind leads, and everyone waits for it to catch up", () => {
+    const driver = afterStart();
+    driver.connect(9090, 9092, 9094);
+    const far = ENTRIES_BEHIND_MAX + 1;
+    driver.answer(
+      healthOf(9090, { lastPosition: far + 50 }),
+      healthOf(9092, { lastPosition: 50 }),
+      healthOf(9094, { lastPosition: 49 }),
+    );
+    expect(driver.nominees).toEqual([9090]);
+  });
+
+  test("a replica just not too far behind is passed over", () => {
+    const driver = afterStart();
+    driver.connect(9090, 9094);
+    driver.answer(healthOf(9090, { lastPosition: ENTRIES_BEHIND_MAX + 1 }));
+    driver.answer(healthOf(9094, { lastPosition: 1 }));
+    expect(driver.nominees).toEqual([9094]);
+  });
+
+  test("a round waits for a replica that is paused", () => {
+    const driver = settled();
+    driver.pass(300, () => [leads(9094, 1), follows(9090, 9094, 1)]); // 9092 is silent
+    driver.disconnect(9094);
+    driver.answer(healthOf(9090, { epoch: 1 }));
+    expect(driver.nominees).toEqual([9090]);
+  });
+
+  test("rounds without a winner follow each other without pause, or ever more slowly", () => {
+    const driver = afterStart();
+    const beats = () => [healthOf(9092)];
+    driver.connect(9092);
+    const nominatedAtMs: number[] = [];
+    while (driver.nowMs < 20_000) {
+      driver.pass(1, beats);
+      if (driver.take("ask-health").length > 0) driver.answer(healthOf(9092));
+      if (driver.take("nominate").length > 0) {
+        nominatedAtMs.push(driver.nowMs);
+        driver.nominated(9092, { kind: "lost", reason: "no quorum" });
+      }
+    }
+    const gaps = nominatedAtMs.slice(1).map((at, i) => at - (nominatedAtMs[i] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(5);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(BACK_OFF_MAX_MS + 50);
+    expect(Math.max(...gaps.slice(0, 2))).toBeLessThan(60);
+    expect(Math.min(...gaps.slice(10))).toBeGreaterThan(BACK_OFF_MAX_MS / 2);
+  });
+
+  test("a replica that comes back while everyone rests is asked only after the rest", () => {
+    const driver = afterStart();
+    const beats = () => [healthOf(9092)];
+    driver.connect(9092);
+    for (let round = 0; round < 5; round += 1) {
+      driver.answer(healthOf(9092));
+      driver.nominated(9092, { kind: "lost", reason: "no quorum" });
+      driver.pass(round < 4 ? BACK_OFF_MAX_MS : 1, beats);
+    }
+    driver.effects.length = 0;
+    driver.connect(9090);
+    expect(driver.take("ask-health").map((effect) => effect.replica)).toEqual([9092, 9090]);
+  });
+
+  test("an answer to a nomination of long ago deposes the present leader", () => {
+    const driver = settled();
+    driver.beat(leads(9092, 5));
+    driver.nominated(9094, { kind: "leading", epoch: 3 });
+    expect(driver.selection.leader).toBe(9092);
+  });
+});
