@@ -14,11 +14,12 @@ import { type BirpcReturn, createBirpc } from "birpc";
 import type { Logger } from "pino";
 import type { WebSocket } from "ws";
 import type { z } from "zod";
-import { FRAME_HEADER_BYTES_MAX, FrameDecoder, joinFrame, MessageEncoder } from "./codec.ts";
+import { FrameDecoder } from "./codec.ts";
 import type { Complaints } from "./complaints.ts";
 import { type Dispatch, shapeProblem } from "./dispatcher.ts";
 import { errorText, fromWire, RpcError, toWire } from "./error.ts";
 import type { RpcLimits } from "./limits.ts";
+import { Outbox } from "./outbox.ts";
 import type { CallOptions, Calls, Contract, Identity, Peer } from "./types.ts";
 import { isWireMessage, type WireMessage } from "./wire.ts";
 
@@ -39,6 +40,9 @@ type RemoteCall = (argument: unknown, timeoutMs?: number) => unknown;
 type Remote = Record<string, RemoteCall>;
 type Local = Record<string, never>;
 
+/** Longest time a timer can be set to; beyond it, it would go off at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 // https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
 const CLOSE_NORMAL = 1000;
 const CLOSE_PROTOCOL_ERROR = 1002;
@@ -52,14 +56,10 @@ export class Connection implements Peer {
   readonly #limits: RpcLimits;
   readonly #onClose: (peer: Connection) => void;
   readonly #rpc: BirpcReturn<Remote, Local, false>;
-  readonly #encoder = new MessageEncoder();
+  readonly #outbox: Outbox;
   readonly #decoder = new FrameDecoder();
   #deliver: (message: WireMessage) => void = () => {};
   #open = true;
-  /** Encoded messages of this turn, and their size. */
-  #queue: Uint8Array[] = [];
-  #queuedBytes = 0;
-  #flushScheduled = false;
   /** Calls of ours without an answer yet. */
   #pending = 0;
   /** Calls of theirs that a handler is still at. */
@@ -73,6 +73,7 @@ export class Connection implements Peer {
     this.#complaints = options.complaints;
     this.#limits = options.limits;
     this.#onClose = options.onClose;
+    this.#outbox = new Outbox(options.socket, options.limits, (bytes) => this.#stuck(bytes));
     this.#rpc = this.#createRpc();
     this.#socket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     // An error is followed by close; a frame over the limit is told here, and closes with 1009.
@@ -90,6 +91,9 @@ export class Connection implements Peer {
 
   calls<C extends Contract>(contract: C, options: CallOptions = {}): Calls<C> {
     const timeoutMs = options.timeoutMs ?? this.#limits.callTimeoutMs;
+    if (!(timeoutMs > 0 && timeoutMs <= TIMER_MS_MAX)) {
+      throw new RangeError(`a time-out must be 1 to ${TIMER_MS_MAX} ms, not ${timeoutMs}`);
+    }
     const calls: Record<string, (argument: unknown) => unknown> = {};
     for (const [name, { result }] of Object.entries(contract)) {
       calls[name] =
@@ -101,23 +105,11 @@ export class Connection implements Peer {
   }
 
   flush(): void {
-    if (this.#queue.length === 0 || !this.#open) return;
-    const frame = joinFrame(this.#queue, this.#queuedBytes);
-    this.#queue = [];
-    this.#queuedBytes = 0;
-    this.#socket.send(frame, { binary: true, compress: false });
-    if (this.#socket.bufferedAmount <= this.#limits.queuedBytesMax) return;
-    this.#complain(
-      "slow",
-      { queuedBytes: this.#socket.bufferedAmount },
-      "Closing a connection: the other side doesn't read what it is sent",
-    );
-    this.#shut("the other side doesn't read what it is sent");
-    this.#socket.terminate();
+    this.#outbox.flush();
   }
 
   close(): void {
-    this.flush();
+    this.#outbox.flush();
     this.#shut("closed by this side");
     this.#socket.close(CLOSE_NORMAL);
   }
@@ -129,7 +121,10 @@ export class Connection implements Peer {
         proxify: false,
         // Time-outs differ by call, so they are kept in onRequest.
         timeout: -1,
-        post: (message: WireMessage) => this.#post(message),
+        post: (message: WireMessage) => {
+          if (message.t === "s" && message.e !== undefined) message.e = toWire(message.e);
+          this.#outbox.post(message);
+        },
         on: (deliver) => {
           this.#deliver = deliver;
         },
@@ -179,38 +174,6 @@ export class Connection implements Peer {
     });
   }
 
-  /** Queues a message of ours. Throws an RpcError when it can't be sent, which fails its call only. */
-  #post(message: WireMessage): void {
-    if (!this.#open) return;
-    if (message.t === "s" && message.e !== undefined) message.e = toWire(message.e);
-    const bytes = this.#encode(message);
-    const batchBytesMax = this.#limits.frameBytesMax - FRAME_HEADER_BYTES_MAX;
-    if (this.#queuedBytes + bytes.length > batchBytesMax) this.flush();
-    if (!this.#open) return;
-    this.#queue.push(bytes);
-    this.#queuedBytes += bytes.length;
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    // Check phase: after every callback of this turn's poll phase has made its calls.
-    setImmediate(() => {
-      this.#flushScheduled = false;
-      this.flush();
-    });
-  }
-
-  #encode(message: WireMessage): Uint8Array {
-    let bytes: Uint8Array;
-    try {
-      bytes = this.#encoder.encode(message);
-    } catch (error) {
-      throw new RpcError("refused", `can't be encoded: ${errorText(error)}`);
-    }
-    const bytesMax = this.#limits.frameBytesMax - FRAME_HEADER_BYTES_MAX;
-    if (bytes.length <= bytesMax) return bytes;
-    this.#encoder.reset();
-    throw new RpcError("refused", `${bytes.length} bytes are more than a frame's ${bytesMax}`);
-  }
-
   #receive(data: unknown, isBinary: boolean): void {
     if (!this.#open) return;
     let messages: readonly unknown[];
@@ -243,11 +206,20 @@ export class Connection implements Peer {
     });
   }
 
+  #stuck(queuedBytes: number): void {
+    this.#complain(
+      "slow",
+      { queuedBytes },
+      "Closing a connection: the other side doesn't read what it is sent",
+    );
+    this.#shut("the other side doesn't read what it is sent");
+    this.#socket.terminate();
+  }
+
   #shut(why: string): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#queue = [];
-    this.#queuedBytes = 0;
+    this.#outbox.close();
     this.#rpc.$close(new RpcError("closed", `${this.identity.name}: ${why}`));
     this.#log.debug({ peer: this.identity.name, why }, "Connection closed");
     queueMicrotask(() => this.#onClose(this));

@@ -46,12 +46,11 @@ export function dispatcher<C extends Contract>(
   }
 
   function refused(name: string, peer: Peer, why: string): RpcError {
+    const from = peer.identity.name;
+    // Names that we don't know are one kind: the other side could make up any number of them.
+    const kind = served.has(name) ? name : "unknown";
     const call = name.slice(0, QUOTE_LENGTH_MAX);
-    complaints.warn(
-      `refused ${peer.identity.name} ${call}`,
-      { peer: peer.identity.name, call, why },
-      "Refused a call",
-    );
+    complaints.warn(`refused ${kind} of ${from}`, { peer: from, call, why }, "Refused a call");
     return new RpcError("refused", why);
   }
 
@@ -60,7 +59,7 @@ export function dispatcher<C extends Contract>(
     // A caller that waits for an answer is told; a notification's failure would otherwise be seen nowhere.
     if (!answers || !(error instanceof RpcError)) {
       complaints.warn(
-        `failed ${peer.identity.name} ${name}`,
+        `failed ${name} of ${peer.identity.name}`,
         { peer: peer.identity.name, call: name, err: error },
         "A call's handler failed",
       );

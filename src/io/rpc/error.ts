@@ -25,8 +25,13 @@ export const ERROR_TEXT_LENGTH_MAX = 512;
 
 /** Whatever was thrown, as text of bounded length. */
 export function errorText(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = error instanceof Error ? error.message || nameOf(error) : String(error);
   return text.length <= ERROR_TEXT_LENGTH_MAX ? text : `${text.slice(0, ERROR_TEXT_LENGTH_MAX)}…`;
+}
+
+/** For errors without a message, as a refused connection to a host of several addresses is. */
+function nameOf(error: Error): string {
+  return "code" in error ? String(error.code) : error.name;
 }
 
 /** The error as it is sent to the caller; anything but an RpcError is the handler's failure. */

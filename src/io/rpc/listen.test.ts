@@ -1,9 +1,9 @@
 import { connect as connectTcp } from "node:net";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { InvariantViolation, invariant } from "../../core/invariant.ts";
 import { clientHeaders } from "./handshake.ts";
-import { Bench, FRONTEND, SECRET, testContract, testHandlers } from "./testing.ts";
+import { Bench, eventually, FRONTEND, SECRET, testContract, testHandlers } from "./testing.ts";
 import type { Peer } from "./types.ts";
 
 let bench: Bench;
@@ -67,11 +67,11 @@ test("peers come and go with their connections, killed ones too", async () => {
   const closed: Peer[] = [];
   const listener = await bench.listen({ onClose: (peer) => closed.push(peer) });
   const raw = await bench.rawClient(listener.port);
-  await vi.waitFor(() => expect(listener.peers.size).toBe(1));
+  await eventually(() => expect(listener.peers.size).toBe(1));
   const [peer] = listener.peers;
   expect(peer?.identity).toEqual({ role: "catalog", name: "raw" });
   raw.terminate();
-  await vi.waitFor(() => expect(closed).toEqual([peer]));
+  await eventually(() => expect(closed).toEqual([peer]));
   expect(listener.peers.size).toBe(0);
 });
 
@@ -79,7 +79,7 @@ test("closing doesn't wait for a peer that has stopped, and leaves the port free
   const { listener } = await bench.pair({ limits: { closeTimeoutMs: 50 } });
   const raw = await bench.rawClient(listener.port);
   raw.pause();
-  await vi.waitFor(() => expect(listener.peers.size).toBe(2));
+  await eventually(() => expect(listener.peers.size).toBe(2));
   const startedMs = performance.now();
   await Promise.all([listener.close(), listener.close()]);
   expect(performance.now() - startedMs).toBeLessThan(2_000);
@@ -105,10 +105,10 @@ test("more connections than the limit are dropped and logged, and let in when th
       failed += 1;
     },
   });
-  await vi.waitFor(() => expect(failed).toBeGreaterThan(0));
+  await eventually(() => expect(failed).toBeGreaterThan(0));
   expect(bench.listenerLog.count("Too many connections")).toBe(1);
   first.terminate();
-  await vi.waitFor(() => expect(link.peer).not.toBeNull());
+  await eventually(() => expect(link.peer).not.toBeNull());
 });
 
 test("a broken invariant in a handler isn't swallowed as one call's failure", async () => {
@@ -140,7 +140,7 @@ test("a notification's failing handler is logged: nobody else would hear of it",
     },
   });
   here.calls(testContract).tell(1);
-  await vi.waitFor(() => expect(bench.listenerLog.count("A call's handler failed")).toBe(1));
+  await eventually(() => expect(bench.listenerLog.count("A call's handler failed")).toBe(1));
 });
 
 test("a contract without a handler for a call is misuse, and shows at once", async () => {

@@ -2,10 +2,12 @@
 // 127.0.0.1, a log that remembers, raw sockets that misbehave.
 
 import { pino } from "pino";
+import { vi } from "vitest";
 import { WebSocket } from "ws";
 import { z } from "zod";
 import { joinFrame, MessageEncoder } from "./codec.ts";
 import { type ConnectOptions, connect } from "./connect.ts";
+import { RpcError } from "./error.ts";
 import { clientHeaders } from "./handshake.ts";
 import type { RpcLimits } from "./limits.ts";
 import { type ListenOptions, listen } from "./listen.ts";
@@ -146,6 +148,20 @@ export function frameOf(messages: readonly unknown[]): Uint8Array {
   const encoded = messages.map((message) => encoder.encode(message));
   const bytes = encoded.reduce((sum, message) => sum + message.length, 0);
   return joinFrame(encoded, bytes);
+}
+
+/** Waits until `check` no longer throws; fails with what it threw after four seconds. */
+export function eventually(check: () => void): Promise<void> {
+  return vi.waitFor(check, { timeout: 4_000, interval: 5 });
+}
+
+/** The failure of a call that is expected to have one; otherwise what happened instead, as text. */
+export async function failureOf(call: Promise<unknown>): Promise<string> {
+  const error = await call.then(
+    () => new Error("the call succeeded"),
+    (reason: unknown) => reason,
+  );
+  return error instanceof RpcError ? error.failure : String(error);
 }
 
 /** The next event of a raw socket. */

@@ -54,7 +54,10 @@ export interface CallOptions {
 export interface Peer {
   readonly identity: Identity;
   readonly isOpen: boolean;
-  /** The calls of `contract` at the other end; failed calls reject with RpcError. Make it once, use it often. */
+  /**
+   * The calls of `contract` at the other end; failed calls reject with RpcError.
+   * Make it once, use it often. Throws RangeError for a time-out that no timer can keep.
+   */
   calls<C extends Contract>(contract: C, options?: CallOptions): Calls<C>;
   /** Hands what is queued to the network now, not at the end of the turn: before a blocking write, say. */
   flush(): void;
