@@ -12,6 +12,7 @@ import { adjust, BOAR, entry, FISH } from "./test-support.ts";
 function serviceAt(position: number) {
   const clock = { nowMs: 0 };
   const saved: unknown[] = [];
+  const broken: unknown[] = [];
   const invalidations = new Invalidations({ log: silent, nowMs: () => clock.nowMs });
   const replicas = new Replicas();
   const store = new StoreWriter(
@@ -25,6 +26,7 @@ function serviceAt(position: number) {
     replicas,
     log: silent,
     onApplied: () => {},
+    onBroken: (reason) => broken.push(reason),
   });
   const frontend = (name: string): FakePeer => {
     const peer = new FakePeer("frontend", name);
@@ -38,7 +40,18 @@ function serviceAt(position: number) {
       (error: Error) => answers.push(error.message),
     );
   };
-  return { service, clock, saved, invalidations, replicas, store, frontend, committed, answers };
+  return {
+    service,
+    clock,
+    saved,
+    broken,
+    invalidations,
+    replicas,
+    store,
+    frontend,
+    committed,
+    answers,
+  };
 }
 
 test("the leader isn't answered before every front end has dropped what changed", async () => {
@@ -162,4 +175,12 @@ test("the view's file is written behind it, each stock once", async () => {
   store.flush();
   store.flush();
   expect(saved).toEqual([{ at: 13, stocks: [{ ...FISH, quantity: 603 }] }]);
+});
+
+test("an entry that can't be read stops the catalog instead of being left out", async () => {
+  const { committed, broken, answers } = serviceAt(10);
+  committed(1, { position: 11, epoch: 1, at: 0, command: new Uint8Array([255]) });
+  await turns();
+  expect(broken).toHaveLength(1);
+  expect(answers).toEqual([expect.stringContaining("not the bytes of market commands")]);
 });

@@ -13,7 +13,7 @@ import type { CommittedEntry } from "../../io/log/log.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import type { Invalidations } from "./invalidations.ts";
 import type { Replicas } from "./replicas.ts";
-import type { StockView } from "./stock-view.ts";
+import type { ChangedStocks, StockView } from "./stock-view.ts";
 import type { StoreWriter } from "./store-writer.ts";
 
 export interface CatalogServiceOptions {
@@ -24,6 +24,8 @@ export interface CatalogServiceOptions {
   readonly log: Logger;
   /** Told when the view has moved. */
   readonly onApplied: (position: number) => void;
+  /** Something broke that must stop the process. */
+  readonly onBroken: (reason: unknown) => void;
 }
 
 /** A batch of a leader's committed entries. */
@@ -80,7 +82,7 @@ export class CatalogService {
     this.#hear(leader, epoch);
     const { view, store, invalidations, onApplied } = this.#options;
     const before = view.position;
-    const changed = view.apply(entries);
+    const changed = this.#apply(entries);
     const applied = view.position;
     if (applied > before) {
       store.add(applied, changed);
@@ -89,6 +91,16 @@ export class CatalogService {
     }
     await invalidations.dropped();
     return { applied };
+  }
+
+  /** An entry that can't be applied would be left out of the view for ever. */
+  #apply(entries: readonly CommittedEntry[]): ChangedStocks {
+    try {
+      return this.#options.view.apply(entries);
+    } catch (error) {
+      this.#options.onBroken(error);
+      throw error;
+    }
   }
 
   #expectLevel(): void {

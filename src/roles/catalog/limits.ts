@@ -12,8 +12,11 @@ export const STORE_DELAY_MS = 100;
 /** How long an update is tried, over changes of the leader: the deadline that a client's request has. */
 export const UPDATE_DEADLINE_MS = 10_000;
 
-/** How long one attempt of an update waits for its answer before another replica is asked as well. */
-export const UPDATE_ATTEMPT_MS = 2_000;
+/** How long a call to a replica waits for its answer; an update asks another replica after that. */
+export const REPLICA_CALL_MS = 2_000;
+
+/** Pause before a replica is told again that this catalog follows it. */
+export const FOLLOW_AGAIN_MS = 250;
 
 /** Pause between two attempts of an update while there is no leader. */
 export const UPDATE_PAUSE_MS = 25;
