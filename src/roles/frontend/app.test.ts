@@ -183,66 +183,15 @@ describe("trades", () => {
     expect(response.headers["idempotency-key"]).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  const malformed: readonly (readonly [body: string, what: string])[] = [
-    ["", "the body is empty"],
-    ["{", "the body is no JSON"],
-    ["name=FishCo&quantity=1&type=buy", "the body is no JSON"],
-    ['{"name":"FishCo","quantity":01,"type":"buy"}', "the body is no JSON"],
-    ['{"name":"FishCo","quantity":NaN,"type":"buy"}', "the body is no JSON"],
-    ["null", "it must be an object with name, quantity and type"],
-    ["3", "it must be an object with name, quantity and type"],
-    ['"FishCo"', "it must be an object with name, quantity and type"],
-    ["[]", "it must be an object, not an array"],
-    ['[{"name":"FishCo","quantity":1,"type":"buy"}]', "it must be an object, not an array"],
-    [`${"[".repeat(30_000)}${"]".repeat(30_000)}`, "it must be an object, not an array"],
-    ["{}", "name is missing, quantity is missing, type is missing"],
-    ['{"quantity":1,"type":"buy"}', "name is missing"],
-    ['{"name":"FishCo","type":"buy"}', "quantity is missing"],
-    ['{"name":"FishCo","quantity":1}', "type is missing"],
-    ['{"name":7,"quantity":1,"type":"buy"}', "name must be a string"],
-    ['{"name":null,"quantity":1,"type":"buy"}', "name must be a string"],
-    ['{"name":["FishCo"],"quantity":1,"type":"buy"}', "name must be a string"],
-    ['{"name":"FishCo","quantity":1,"type":{}}', "type must be a string"],
-    ['{"name":"FishCo","quantity":1.9,"type":"buy"}', "quantity must be a whole number"],
-    ['{"name":"FishCo","quantity":-1.5,"type":"buy"}', "quantity must be a whole number"],
-    ['{"name":"FishCo","quantity":"10","type":"buy"}', "quantity must be a whole number"],
-    ['{"name":"FishCo","quantity":1e400,"type":"buy"}', "quantity must be a whole number"],
-    ['{"name":"FishCo","quantity":true,"type":"buy"}', "quantity must be a whole number"],
-    ['{"name":"FishCo","quantity":null,"type":"buy"}', "quantity must be a whole number"],
-    [
-      '{"__proto__":{"name":"FishCo","quantity":1,"type":"buy"}}',
-      "name is missing, quantity is missing, type is missing",
-    ],
-  ];
-  test.each(malformed)("a body %j is refused before the leader is asked", async (body, what) => {
-    const response = await post(body);
+  test("a malformed body is told what is wrong, before the leader is asked", async () => {
+    const response = await post('{"name":"FishCo","quantity":1.9,"type":"buy"}');
     expect(response.statusCode).toBe(400);
-    expect(response.json()).toEqual({
-      error: { code: 400, message: `POST data not in correct format. ${what}` },
-    });
+    expect(response.body).toBe(
+      '{"error":{"code":400,"message":"POST data not in correct format. ' +
+        'quantity must be a whole number"}}',
+    );
     expect(response.headers.connection).not.toBe("close");
     expect(market.questions).toEqual([]);
-  });
-
-  test("a body that is no UTF-8 is refused, not traded under another name", async () => {
-    const payload = Buffer.from('{"name":"Fish\xffCo","quantity":1,"type":"buy"}', "latin1");
-    const response = await app.inject({ method: "POST", url: "/orders", payload });
-    expect(response.json().error.message).toBe(
-      "POST data not in correct format. the body is no UTF-8",
-    );
-  });
-
-  test("what a body holds besides is passed over; of a key that comes twice, the last counts", async () => {
-    const bodies = [
-      '\ufeff{"name":"FishCo","quantity":1,"type":"buy"}',
-      '{"name":"Hey","quantity":1,"type":"buy","name":"FishCo"}',
-      '{"name":"FishCo","quantity":1.0,"type":"buy","note":{"a":[1,2]}}',
-      '{"name":"FishCo","quantity":1e0,"type":"buy","__proto__":{"type":"sell"},"constructor":1}',
-      ' \n{"name":"FishCo",\t"quantity":1,"type":"buy"}\r\n',
-    ];
-    for (const body of bodies) expect((await post(body)).statusCode).toBe(200);
-    expect((await app.inject("/stocks/FishCo")).json().data.quantity).toBe(595);
-    expect(({} as Record<string, unknown>).type).toBeUndefined();
   });
 
   test("the body is JSON whatever its Content-Type says", async () => {
@@ -309,25 +258,12 @@ describe("idempotency keys", () => {
     expect(market.questions).toMatchObject(keys.map((requestId) => ({ requestId })));
   });
 
-  test.each([
-    ["", "empty"],
-    ["x".repeat(129), "too long"],
-    ["né", "not ASCII"],
-    ["a\tb", "a tab"],
-  ])("a key %j is refused: %s", async (key) => {
-    const response = await post(trade(1), { "idempotency-key": key });
+  test("a bad key is refused before anything else", async () => {
+    const response = await post("{", { "idempotency-key": "x".repeat(129) });
     expect(response.statusCode).toBe(400);
     expect(response.json().error.message).toContain("Idempotency-Key must be 1 to 128");
     expect(response.headers["idempotency-key"]).toBeUndefined();
     expect(market.questions).toEqual([]);
-  });
-
-  test("the longest key, of the rarest characters, is fine", async () => {
-    const key = `~!"#$%&'()*+,-./:;<=>?@[]^_\`{|} ${"k".repeat(95)}~`;
-    expect(key).toHaveLength(128);
-    const response = await post(trade(1), { "idempotency-key": key });
-    expect(response.statusCode).toBe(200);
-    expect(response.headers["idempotency-key"]).toBe(key);
   });
 });
 
@@ -361,21 +297,6 @@ describe("orders", () => {
     expect((await app.inject("/orders")).json().data).toHaveLength(5);
     expect((await app.inject("/orders?after=99")).body).toBe('{"data":[],"next":null}');
     expect(market.questions.at(-1)).toEqual({ kind: "orders", after: 99, limit: 100 });
-  });
-
-  test.each([
-    ["limit=0", "limit must be a whole number from 1 to 1000"],
-    ["limit=1001", "limit must be a whole number from 1 to 1000"],
-    ["limit=", "limit must be a whole number from 1 to 1000"],
-    ["limit=ten", "limit must be a whole number from 1 to 1000"],
-    ["limit=1&limit=2", "limit must be a whole number from 1 to 1000"],
-    ["after=-1", "after must be a whole number from 0 to 9007199254740991"],
-    ["after=1.5", "after must be a whole number from 0 to 9007199254740991"],
-    ["after=9007199254740992", "after must be a whole number from 0 to 9007199254740991"],
-  ])("a page %s is refused with what is wrong", async (query, what) => {
-    const response = await app.inject(`/orders?${query}`);
-    expect(response.statusCode).toBe(400);
-    expect(response.json()).toEqual({ error: { code: 400, message: `Bad request. ${what}` } });
   });
 });
 
@@ -416,13 +337,5 @@ describe("without a leader", () => {
     expect(none.headers["retry-after"]).toBe("1");
     expect((await app.inject("/readyz")).statusCode).toBe(503);
     expect((await app.inject("/healthz")).statusCode).toBe(200);
-  });
-
-  test("an unexpected error is a 500 that says nothing of what is inside", async () => {
-    market.failing = new Error("secret of the house");
-    for (const response of [await post(trade(1)), await app.inject("/orders/1")]) {
-      expect(response.statusCode).toBe(500);
-      expect(response.body).toBe('{"error":{"code":500,"message":"Internal server error"}}');
-    }
   });
 });

@@ -7,7 +7,9 @@ import { REQUEST_ID_LENGTH_MAX } from "../contract.ts";
 const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
 
 /** The key to work under; null when the client's isn't one. */
-export function requestKey(request: IncomingMessage): string | null {
+export function requestKey(
+  request: Pick<IncomingMessage, "headers" | "rawHeaders">,
+): string | null {
   const key = request.headers["idempotency-key"];
   if (key === undefined) return randomUUIDv7();
   if (typeof key !== "string" || key.length > REQUEST_ID_LENGTH_MAX) return null;

@@ -6,7 +6,6 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { Stock } from "../../core/market/types.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import type { StockCopies, StockCopy } from "../../io/cache/types.ts";
-import { NAMES_PER_CALL_MAX } from "../contract.ts";
 import type { CatalogLookup, Catalogs } from "./catalog-links.ts";
 import type { Asked } from "./orders.ts";
 import { type Lookup, StockCache } from "./stock-cache.ts";
@@ -113,21 +112,6 @@ describe("fetching", () => {
     catalog.calls[0]?.answer({ stocks: [fish(600)], position: 2 });
     expect(await quantity(first)).toBe(600);
     expect(await quantity(second)).toBe(600);
-  });
-
-  test("a call names no more stocks than the catalog takes", async () => {
-    const names = Array.from({ length: NAMES_PER_CALL_MAX + 1 }, (_, index) =>
-      `N${index}`.replaceAll(/\d/g, (digit) => "ABCDEFGHIJ"[Number(digit)] ?? ""),
-    );
-    for (const name of names) void cache.lookup(name);
-    await turn();
-    expect(catalog.calls.map((call) => call.names.length)).toEqual([NAMES_PER_CALL_MAX, 1]);
-  });
-
-  test("a call holds no more letters than its frame can take", async () => {
-    for (let i = 0; i < 20; i++) void cache.lookup(`${"ABCDEFGHIJKLMNOPQRST"[i]}`.repeat(65_536));
-    await turn();
-    expect(catalog.calls.map((call) => call.names.length)).toEqual([16, 4]);
   });
 
   test("a copy in memory is answered without a promise", async () => {

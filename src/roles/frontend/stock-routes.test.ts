@@ -1,0 +1,63 @@
+import Fastify from "fastify";
+import { expect, test } from "vitest";
+import { rememberingLog } from "../../io/rpc/testing.ts";
+import { type Stocks, stockRoutes } from "./stock-routes.ts";
+
+function serving(over: Partial<Stocks>) {
+  const app = Fastify();
+  const log = rememberingLog();
+  const stocks: Stocks = {
+    lookup: () => Promise.resolve({ kind: "unknown" }),
+    list: () => Promise.resolve({ kind: "stocks", stocks: [] }),
+    drop: () => {},
+    ...over,
+  };
+  stockRoutes(app, stocks, log.log);
+  return { app, log };
+}
+
+const body = '{"data":{"name":"FishCo","price":17.99,"quantity":600}}';
+
+test.each([
+  ["a copy at once", { body, position: 3 }],
+  ["an answer later", Promise.resolve({ kind: "known" as const, body })],
+])("%s is sent as it is", async (_what, found) => {
+  const { app, log } = serving({ lookup: () => found });
+  const response = await app.inject("/stocks/FishCo");
+  expect(response.body).toBe(body);
+  expect(response.headers["content-type"]).toBe("application/json; charset=utf-8");
+  expect(log.lines.map((line) => line.msg)).toEqual([`Received lookup response - 200 ${body}`]);
+});
+
+test("each way a lookup ends has its status", async () => {
+  for (const [kind, status] of [
+    ["unknown", 400],
+    ["unavailable", 503],
+    ["overloaded", 503],
+  ] as const) {
+    const { app } = serving({ lookup: () => Promise.resolve({ kind }) });
+    expect((await app.inject("/stocks/FishCo")).statusCode).toBe(status);
+  }
+});
+
+test("a list that nobody answers is no empty list", async () => {
+  const { app } = serving({ list: () => Promise.resolve({ kind: "unavailable" }) });
+  expect((await app.inject("/stocks")).statusCode).toBe(503);
+  expect((await serving({}).app.inject("/stocks")).body).toBe('{"data":[]}');
+});
+
+test("what can't be a stock's name isn't looked up, listed or dropped", async () => {
+  const asked: string[] = [];
+  const { app } = serving({
+    lookup: (name) => {
+      asked.push(name);
+      return Promise.resolve({ kind: "unknown" });
+    },
+    drop: (name) => void asked.push(name),
+  });
+  for (const name of ["Fish1", "Fish%20Co", "F%C3%ACsh", "", "__proto__", "Fish-Co"]) {
+    expect((await app.inject(`/stocks/${name}`)).statusCode).toBe(404);
+    expect((await app.inject(`/cache_invalid/${name}`)).statusCode).toBe(404);
+  }
+  expect(asked).toEqual([]);
+});

@@ -1,0 +1,92 @@
+import { describe, expect, test } from "vitest";
+import { tradeReader } from "./trade-body.ts";
+
+const readTrade = tradeReader();
+
+function read(text: string) {
+  return readTrade(Buffer.from(text));
+}
+
+function wrong(body: unknown): string | null {
+  const reading = readTrade(body);
+  return "error" in reading ? reading.error.message : null;
+}
+
+describe("a body that isn't a trade", () => {
+  const malformed: readonly (readonly [body: string, what: string])[] = [
+    ["", "the body is empty"],
+    ["{", "the body is no JSON"],
+    ["name=FishCo&quantity=1&type=buy", "the body is no JSON"],
+    ['{"name":"FishCo","quantity":01,"type":"buy"}', "the body is no JSON"],
+    ['{"name":"FishCo","quantity":NaN,"type":"buy"}', "the body is no JSON"],
+    ["null", "it must be an object with name, quantity and type"],
+    ["3", "it must be an object with name, quantity and type"],
+    ['"FishCo"', "it must be an object with name, quantity and type"],
+    ["[]", "it must be an object, not an array"],
+    ['[{"name":"FishCo","quantity":1,"type":"buy"}]', "it must be an object, not an array"],
+    [`${"[".repeat(30_000)}${"]".repeat(30_000)}`, "it must be an object, not an array"],
+    ["{}", "name is missing, quantity is missing, type is missing"],
+    ['{"quantity":1,"type":"buy"}', "name is missing"],
+    ['{"name":"FishCo","type":"buy"}', "quantity is missing"],
+    ['{"name":"FishCo","quantity":1}', "type is missing"],
+    ['{"name":7,"quantity":1,"type":"buy"}', "name must be a string"],
+    ['{"name":null,"quantity":1,"type":"buy"}', "name must be a string"],
+    ['{"name":["FishCo"],"quantity":1,"type":"buy"}', "name must be a string"],
+    ['{"name":"FishCo","quantity":1,"type":{}}', "type must be a string"],
+    ['{"name":"FishCo","quantity":1.9,"type":"buy"}', "quantity must be a whole number"],
+    ['{"name":"FishCo","quantity":-1.5,"type":"buy"}', "quantity must be a whole number"],
+    ['{"name":"FishCo","quantity":"10","type":"buy"}', "quantity must be a whole number"],
+    ['{"name":"FishCo","quantity":1e400,"type":"buy"}', "quantity must be a whole number"],
+    ['{"name":"FishCo","quantity":true,"type":"buy"}', "quantity must be a whole number"],
+    ['{"name":"FishCo","quantity":null,"type":"buy"}', "quantity must be a whole number"],
+    [
+      '{"__proto__":{"name":"FishCo","quantity":1,"type":"buy"}}',
+      "name is missing, quantity is missing, type is missing",
+    ],
+  ];
+  test.each(malformed)("%j is told what is wrong", (body, what) => {
+    expect(wrong(Buffer.from(body))).toBe(what);
+  });
+
+  test("none at all is told so", () => {
+    expect(wrong(undefined)).toBe("the body is empty");
+    expect(wrong(null)).toBe("the body is empty");
+  });
+
+  test("one that is no UTF-8 isn't traded under another name", () => {
+    const body = Buffer.from('{"name":"Fish\xffCo","quantity":1,"type":"buy"}', "latin1");
+    expect(wrong(body)).toBe("the body is no UTF-8");
+  });
+});
+
+describe("a body that is a trade", () => {
+  const value = { name: "FishCo", quantity: 1, type: "buy" };
+
+  test.each([
+    ["a byte order mark", '\ufeff{"name":"FishCo","quantity":1,"type":"buy"}'],
+    ["blanks", ' \n{"name":"FishCo",\t"quantity":1,"type":"buy"}\r\n'],
+    ["fields besides", '{"name":"FishCo","quantity":1.0,"type":"buy","note":{"a":[1,2]}}'],
+    [
+      "a key twice, of which the last counts",
+      '{"name":"Hey","quantity":1e0,"type":"buy","name":"FishCo"}',
+    ],
+    [
+      "a key that means something to JavaScript",
+      '{"name":"FishCo","quantity":1,"type":"buy","__proto__":{"type":"sell"},"constructor":1}',
+    ],
+  ])("is read with %s", (_what, body) => {
+    expect(read(body)).toEqual({ value });
+    expect(({} as Record<string, unknown>).type).toBeUndefined();
+  });
+
+  test.each([-10, 0, 1e16, 1e20])("is left to the leader with a quantity %d", (quantity) => {
+    const body = JSON.stringify({ ...value, quantity });
+    expect(read(body)).toEqual({ value: { ...value, quantity } });
+  });
+
+  test("is left to the leader whatever its name and type", () => {
+    expect(read('{"name":"","quantity":1,"type":"steal"}')).toEqual({
+      value: { name: "", quantity: 1, type: "steal" },
+    });
+  });
+});
