@@ -32,7 +32,8 @@ export class Leadership {
   opened = false;
   readonly #context: ReplicaContext;
   readonly #reignPosition: number;
-  readonly #startedAt: number;
+  /** When it won, by this replica's clock. */
+  readonly wonAt: number;
   readonly #followers = new Map<ReplicaId, FollowerProgress>();
   /** The newest round begun. */
   #round = 0;
@@ -42,6 +43,10 @@ export class Leadership {
   #heartbeatRound = 0;
   #unconfirmedHeartbeats = 0;
   #waiting: WaitingConfirmation[] = [];
+  /** When the newest confirmed round began; -Infinity before the first. */
+  confirmedAt = Number.NEGATIVE_INFINITY;
+  /** Rounds begun and not confirmed yet, ascending, with when they began. */
+  #begun: { readonly round: number; readonly at: number }[] = [];
 
   constructor(context: ReplicaContext, epoch: number) {
     invariant(
@@ -51,7 +56,7 @@ export class Leadership {
     ); // R3
     this.#context = context;
     this.epoch = epoch;
-    this.#startedAt = context.now;
+    this.wonAt = context.now;
     const { last } = context.log;
     for (const peer of context.peers) {
       this.#followers.set(peer, new FollowerProgress(context, peer, last.position));
@@ -95,13 +100,14 @@ export class Leadership {
 
   #beginRound(): void {
     this.#round += 1;
+    this.#begun.push({ round: this.#round, at: this.#context.now });
     for (const follower of this.#followers.values()) follower.sendRound(this.epoch, this.#round);
   }
 
   /** Returns false when it must step down. */
   tick(): boolean {
     const { now } = this.#context;
-    if (!this.opened && now - this.#startedAt > REIGN_MS) return false;
+    if (!this.opened && now - this.wonAt > REIGN_MS) return false;
     if (now - this.#heartbeatAt < HEARTBEAT_MS) return true;
     // Judged by the previous heartbeat: the answers to it had a whole one to come.
     if (this.#confirmedRound < this.#heartbeatRound) this.#unconfirmedHeartbeats += 1;
@@ -189,6 +195,10 @@ export class Leadership {
     const confirmed = this.#quorumHas(this.#round, (follower) => follower.round);
     if (confirmed <= this.#confirmedRound) return;
     this.#confirmedRound = confirmed;
+    const unconfirmed = this.#begun.findIndex(({ round }) => round > confirmed);
+    const done = unconfirmed === -1 ? this.#begun.length : unconfirmed;
+    this.confirmedAt = this.#begun[done - 1]?.at ?? this.confirmedAt;
+    this.#begun = this.#begun.slice(done);
     let settled = 0;
     for (const { token, round } of this.#waiting) {
       if (round > confirmed) break;

@@ -50,6 +50,13 @@ export interface ReplicaStatus {
   /** Entries appended here and not yet committed. */
   readonly uncommitted: number;
   readonly voter: boolean;
+  /** Monotonic milliseconds; null unless it leads. */
+  readonly reign: {
+    /** When it won, the quorum's promises being at most a little older. */
+    readonly wonAt: number;
+    /** When the newest round began that a quorum acknowledged; -Infinity before the first. */
+    readonly confirmedAt: number;
+  } | null;
 }
 
 export class Replica {
@@ -87,6 +94,8 @@ export class Replica {
       commitPosition: commit,
       uncommitted: log.last.position - commit,
       voter: hardState.voter,
+      reign:
+        phase.kind === "leading" ? { wonAt: phase.wonAt, confirmedAt: phase.confirmedAt } : null,
     };
   }
 

@@ -1,0 +1,282 @@
+// A catalog between the leader and the front ends: what it has, what it may
+// show, and whom it waits for.
+//
+//   K1. It answers only under a lease of the leader, checked when it reads.
+//   K2. A question about a stock waits until every batch that changed it, and
+//       was held when the question came, is applied: what is held may already
+//       be exposed elsewhere, what is applied surely is.
+//   K3. It tells the leader "held" only when every front end that may be
+//       answering from a copy has dropped these stocks, or its lease has ended.
+//   K4. It grants front ends no longer than its own lease runs.
+//   K5. After a start it follows nobody for a lease and a margin: it has
+//       forgotten which front ends it granted leases to.
+//
+// Pure: time comes in with every call, what is to be done goes out as effects,
+// in order. The stocks themselves are the caller's, who applies what it is told.
+
+import { LeaseGrantor } from "./lease-grantor.ts";
+import { type Grant, LeaseHolder } from "./lease-holder.ts";
+import { HELD_BATCHES_MAX, HOLD_AGAIN_MS, LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
+
+/** Committed entries in one piece, and the stocks they change. */
+export interface Batch {
+  /** The position before its first entry. */
+  readonly after: number;
+  readonly through: number;
+  readonly names: readonly string[];
+}
+
+export type CatalogEffect =
+  /** Have this front end drop its copies of `names` and raise their floors. */
+  | {
+      readonly kind: "hold";
+      readonly frontend: string;
+      readonly after: number;
+      readonly through: number;
+      readonly names: readonly string[];
+    }
+  /** Tell the leader of this epoch. */
+  | { readonly kind: "held"; readonly epoch: number; readonly through: number }
+  /** Apply the entries up to here to the stocks. */
+  | { readonly kind: "apply"; readonly through: number }
+  /** These questions may be read and answered now; or, without a lease, must be asked elsewhere. */
+  | { readonly kind: "release"; readonly tokens: readonly number[]; readonly leased: boolean };
+
+interface WaitingQuestion {
+  readonly token: number;
+  /** The stocks must be applied up to here. */
+  readonly until: number;
+}
+
+/** Whether a question can be answered. */
+export type Readable =
+  | { readonly kind: "now" }
+  /** A `release` effect will name the token. */
+  | { readonly kind: "later"; readonly token: number }
+  /** Without a lease: ask the leader. */
+  | { readonly kind: "elsewhere" };
+
+export class CatalogView {
+  readonly #startedMs: number;
+  readonly #lease = new LeaseHolder({ beginsEmpty: false });
+  readonly #frontends = new LeaseGrantor();
+  readonly #connected = new Set<string>();
+  readonly #lastSentMs = new Map<string, number>();
+  #leader: string | null = null;
+  #epoch = 0;
+  #applied: number;
+  /** Ascending; what is received and not yet both applied and held by all front ends. */
+  #batches: Batch[] = [];
+  #received: number;
+  #toldHeld = 0;
+  #waiting: WaitingQuestion[] = [];
+  #nextToken = 1;
+
+  /** `applied` is what the stocks are at, from the catalog's own file. */
+  constructor(options: { readonly applied: number; readonly nowMs: number }) {
+    this.#startedMs = options.nowMs;
+    this.#applied = options.applied;
+    this.#received = options.applied;
+  }
+
+  get applied(): number {
+    return this.#applied;
+  }
+
+  get received(): number {
+    return this.#received;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get leader(): string | null {
+    return this.#leader;
+  }
+
+  /** K5: whether it may follow a leader by now. */
+  mayFollow(nowMs: number): boolean {
+    return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;
+  }
+
+  isLeased(nowMs: number): boolean {
+    return this.#lease.isValid(nowMs);
+  }
+
+  // ---- towards the leader
+
+  /** Follows `leader` of `epoch`; false if it knows of a later one. */
+  follow(leader: string, epoch: number): boolean {
+    if (epoch < this.#epoch) return false;
+    if (epoch > this.#epoch) {
+      this.#epoch = epoch;
+      this.#toldHeld = 0;
+    }
+    this.#leader = leader;
+    return true;
+  }
+
+  /** About to ask the leader for a lease. */
+  askLease(nowMs: number): number {
+    return this.#lease.ask(`${this.#leader}@${this.#epoch}`, nowMs);
+  }
+
+  granted(grant: Grant, nowMs: number): void {
+    if (grant.epoch !== this.#epoch) return;
+    this.#lease.granted(grant, this.#progress, nowMs);
+  }
+
+  get #progress() {
+    return { applied: this.#applied, held: this.#received };
+  }
+
+  /**
+   * Committed entries of the leader of `epoch`, in order. What was received
+   * before is skipped; after a gap nothing is taken.
+   */
+  hold(epoch: number, batches: readonly Batch[], nowMs: number): readonly CatalogEffect[] {
+    if (epoch !== this.#epoch) return [];
+    const fresh: Batch[] = [];
+    for (const batch of batches) {
+      if (batch.through <= this.#received) continue;
+      if (batch.after > this.#received || this.#batches.length >= HELD_BATCHES_MAX) break;
+      fresh.push(batch);
+      this.#batches.push(batch);
+      this.#received = batch.through;
+    }
+    const effects: CatalogEffect[] = [];
+    const first = fresh[0];
+    if (first) {
+      const names = [...new Set(fresh.flatMap((batch) => batch.names))];
+      for (const frontend of this.#connected) {
+        effects.push({
+          kind: "hold",
+          frontend,
+          after: first.after,
+          through: this.#received,
+          names,
+        });
+        this.#frontends.sent(frontend, this.#received, nowMs);
+        this.#lastSentMs.set(frontend, nowMs);
+      }
+      // A leased front end whose connection is gone still has to be waited for.
+      this.#lease.progressed(this.#progress, nowMs);
+    }
+    this.#tellHeld(effects, nowMs, true);
+    return effects;
+  }
+
+  /** The leader of `epoch` exposes everything up to `position`. */
+  exposed(epoch: number, position: number, nowMs: number): readonly CatalogEffect[] {
+    if (epoch !== this.#epoch) return [];
+    const through = Math.min(position, this.#received);
+    if (through <= this.#applied) return [];
+    this.#applied = through;
+    const effects: CatalogEffect[] = [{ kind: "apply", through }];
+    this.#lease.progressed(this.#progress, nowMs);
+    const ready = this.#waiting.filter((waiting) => waiting.until <= through);
+    if (ready.length > 0) {
+      this.#waiting = this.#waiting.filter((waiting) => waiting.until > through);
+      const tokens = ready.map((waiting) => waiting.token);
+      effects.push({ kind: "release", tokens, leased: this.#lease.isValid(nowMs) });
+    }
+    this.#forgetBatches(nowMs);
+    return effects;
+  }
+
+  #tellHeld(effects: CatalogEffect[], nowMs: number, again: boolean): void {
+    const through = Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3
+    if (through <= this.#toldHeld && !(again && through > 0)) return;
+    this.#toldHeld = Math.max(this.#toldHeld, through);
+    effects.push({ kind: "held", epoch: this.#epoch, through });
+  }
+
+  // ---- towards the front ends
+
+  connected(frontend: string): void {
+    this.#connected.add(frontend);
+  }
+
+  disconnected(frontend: string): void {
+    this.#connected.delete(frontend);
+    this.#lastSentMs.delete(frontend);
+  }
+
+  /** A front end holds everything sent to it up to `through`. */
+  frontendHeld(frontend: string, through: number, nowMs: number): readonly CatalogEffect[] {
+    this.#frontends.held(frontend, Math.min(through, this.#received));
+    const effects: CatalogEffect[] = [];
+    this.#tellHeld(effects, nowMs, false);
+    this.#forgetBatches(nowMs);
+    return effects;
+  }
+
+  /** A front end asks for a lease, saying what it holds; null: not now. */
+  grant(frontend: string, ask: number, nowMs: number): Grant | null {
+    const atMostMs = this.#lease.remainingMs(nowMs);
+    const ms = this.#frontends.grant(frontend, atMostMs, this.#received, nowMs); // K4
+    if (ms === null) return null;
+    return { epoch: this.#epoch, ask, ms, exposed: this.#applied, sent: this.#received };
+  }
+
+  // ---- questions
+
+  /** Whether a question about `names` (null: about all stocks) can be answered. */
+  ask(names: readonly string[] | null, nowMs: number): Readable {
+    if (!this.#lease.isValid(nowMs)) return { kind: "elsewhere" }; // K1
+    const until = this.#mustApply(names);
+    if (until <= this.#applied) return { kind: "now" };
+    const token = this.#nextToken;
+    this.#nextToken += 1;
+    this.#waiting.push({ token, until });
+    return { kind: "later", token };
+  }
+
+  /** K2: up to where the stocks must be applied before `names` can be read. */
+  #mustApply(names: readonly string[] | null): number {
+    const asked = names === null ? null : new Set(names);
+    const newest = this.#batches.findLast(
+      (batch) =>
+        batch.through > this.#applied &&
+        batch.names.some((name) => asked === null || asked.has(name)),
+    );
+    return newest ? newest.through : 0;
+  }
+
+  /** Every few tens of milliseconds: ended leases release what waited for them. */
+  tick(nowMs: number): readonly CatalogEffect[] {
+    const effects: CatalogEffect[] = [];
+    for (const frontend of this.#connected) {
+      const owes = this.#frontends.owesSinceMs(frontend);
+      const sentMs = this.#lastSentMs.get(frontend) ?? Number.NEGATIVE_INFINITY;
+      if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;
+      const after = this.#frontends.heldBy(frontend);
+      const missing = this.#batches.filter((batch) => batch.through > after);
+      const oldest = missing[0];
+      // Further back than is kept: it isn't leased, and begins anew with its next lease.
+      if (!oldest || oldest.after > after) continue;
+      const names = [...new Set(missing.flatMap((batch) => batch.names))];
+      effects.push({ kind: "hold", frontend, after, through: this.#received, names });
+      this.#lastSentMs.set(frontend, nowMs);
+    }
+    this.#tellHeld(effects, nowMs, false);
+    if (!this.#lease.isValid(nowMs) && this.#waiting.length > 0) {
+      effects.push({
+        kind: "release",
+        tokens: this.#waiting.map(({ token }) => token),
+        leased: false,
+      });
+      this.#waiting = [];
+    }
+    this.#forgetBatches(nowMs);
+    this.#frontends.forgetEnded(nowMs, (frontend) => this.#connected.has(frontend));
+    return effects;
+  }
+
+  #forgetBatches(nowMs: number): void {
+    const needed = Math.min(this.#applied, this.#frontends.heldByAll(nowMs));
+    const keep = this.#batches.findIndex((batch) => batch.through > needed);
+    this.#batches = keep === -1 ? [] : keep > 0 ? this.#batches.slice(keep) : this.#batches;
+  }
+}

@@ -1,0 +1,113 @@
+// A front end's copies: when one may be served, kept, shared or must go.
+//
+//   U1. A copy is served only under a lease, checked after the copy was read, in
+//       the session that it was filled in.
+//   U2. A fetch is shared only while the lease runs in which it was sent: without
+//       one, nobody waits for this front end to hear of a change.
+//   U3. What a hold names is dropped whatever its order; but only holds that
+//       follow one another without a gap count as held.
+//
+// The rules for one stock's copies are in copies.ts, those of the lease in
+// lease-holder.ts. Pure: time comes in with every call.
+
+import { CopyRules } from "./copies.ts";
+import { type Grant, LeaseHolder } from "./lease-holder.ts";
+
+export class FrontendView<F> {
+  readonly #rules: CopyRules<F>;
+  readonly #lease = new LeaseHolder({ beginsEmpty: true });
+  /** By catalog: everything that it sent up to here is held. */
+  readonly #held = new Map<string, number>();
+
+  constructor(floorsMax?: number) {
+    this.#rules = new CopyRules(floorsMax);
+  }
+
+  /** Whether copies of the present session may be served now. U1 */
+  mayServe(nowMs: number): boolean {
+    return this.#lease.isValid(nowMs);
+  }
+
+  /** Changes when all copies from before became void. */
+  get session(): number {
+    return this.#lease.session;
+  }
+
+  get floors(): Pick<CopyRules<F>, "floorOf" | "serves" | "newestFloor"> {
+    return this.#rules;
+  }
+
+  // ---- fetches
+
+  joinable(name: string, nowMs: number): F | undefined {
+    return this.#lease.isValid(nowMs) ? this.#rules.joinable(name) : undefined; // U2
+  }
+
+  began(name: string, fetch: F, nowMs: number): void {
+    if (this.#lease.isValid(nowMs)) this.#rules.began(name, fetch); // U2
+  }
+
+  /** Whether the answer, true at `position`, may be kept as a copy. */
+  answered(name: string, fetch: F, position: number): boolean {
+    return this.#rules.answered(name, fetch, position);
+  }
+
+  failed(name: string, fetch: F): void {
+    this.#rules.failed(name, fetch);
+  }
+
+  /** Somebody doubts this stock's copy. */
+  forget(name: string): void {
+    this.#rules.forget(name);
+  }
+
+  // ---- the catalogs
+
+  /**
+   * A catalog says that `names` changed in (after, through]; the caller drops
+   * their copies. Returns what to tell it is held; null for nothing.
+   */
+  hold(
+    catalog: string,
+    after: number,
+    through: number,
+    names: readonly string[],
+    nowMs: number,
+  ): number | null {
+    this.#rules.invalidate(names, through);
+    const held = this.#held.get(catalog);
+    // Without a lease of this catalog there is no copy that rests on its holds.
+    if (held === undefined || this.#lease.grantor(nowMs) !== catalog || after <= held) {
+      this.#held.set(catalog, Math.max(held ?? 0, through)); // U3
+    }
+    return this.#held.get(catalog) ?? null;
+  }
+
+  /** About to ask this catalog for a lease. */
+  ask(catalog: string, nowMs: number): number {
+    return this.#lease.ask(catalog, nowMs);
+  }
+
+  /** A grant of this catalog came in. True if a new session began: the caller drops all copies. */
+  granted(catalog: string, grant: Grant, nowMs: number): boolean {
+    const held = this.#held.get(catalog) ?? 0;
+    const began = this.#lease.granted(grant, { applied: grant.exposed, held }, nowMs);
+    if (began) {
+      this.#rules.newSession();
+      this.#held.set(catalog, Math.max(held, grant.sent));
+    }
+    return began;
+  }
+
+  /**
+   * The connection to a catalog is gone. True if the lease was its: no copy
+   * counts any more, and the caller drops all.
+   */
+  lost(catalog: string, nowMs: number): boolean {
+    this.#held.delete(catalog);
+    if (this.#lease.grantor(nowMs) !== catalog) return false;
+    this.#lease.drop();
+    this.#rules.newSession();
+    return true;
+  }
+}

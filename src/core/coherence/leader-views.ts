@@ -1,0 +1,196 @@
+// The leader and its catalogs: what each is sent, and up to where clients may see.
+//
+//   R1. exposed <= commit, and exposed never goes back.
+//   W1. A batch is exposed once every catalog that may be answering holds it.
+//   W2. Leases are granted only once the reign is exposed, and end within a lease
+//       of the start of the newest round that a quorum acknowledged: when a next
+//       leader begins, a quorum has promised it, and acknowledges this one no
+//       more.
+//   W3. A new leader counts every configured catalog as leased for a lease and a
+//       margin from its win: its predecessor may have granted that much.
+//
+// One object for each reign. Pure: time comes in with every call; what is to be
+// sent goes out as effects. A catalog that left its window full gets no more
+// until it answers, and what isn't answered is sent again from where it stands.
+
+import { invariant } from "../invariant.ts";
+import { LeaseGrantor } from "./lease-grantor.ts";
+import type { Grant } from "./lease-holder.ts";
+import { HOLD_AGAIN_MS, HOLD_WINDOW_MESSAGES_MAX, LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
+
+export type LeaderEffect =
+  /** Send this catalog some entries after `after`, with the exposed position; then report `sent`. */
+  | { readonly kind: "send"; readonly catalog: string; readonly after: number }
+  /** Tell this catalog the exposed position. */
+  | { readonly kind: "expose"; readonly catalog: string }
+  /** Clients may see everything up to here. */
+  | { readonly kind: "exposed"; readonly position: number };
+
+interface Following {
+  /** Everything up to here was sent. */
+  sent: number;
+  /** Everything up to here has arrived. */
+  received: number;
+  /** Ascending: the positions that messages without an answer reach. */
+  unanswered: number[];
+  /** When something was sent, or answered, last. */
+  progressMs: number;
+  toldExposed: number;
+}
+
+export class LeaderViews {
+  readonly #epoch: number;
+  readonly #reignPosition: number;
+  readonly #grantor = new LeaseGrantor();
+  readonly #following = new Map<string, Following>();
+  #commit = 0;
+  #exposed = 0;
+
+  /** `reignPosition` is committed and delivered; the reign was won at `wonMs`, or a little before. */
+  constructor(options: {
+    readonly epoch: number;
+    readonly reignPosition: number;
+    readonly catalogs: readonly string[];
+    readonly wonMs: number;
+  }) {
+    this.#epoch = options.epoch;
+    this.#reignPosition = options.reignPosition;
+    for (const catalog of options.catalogs) {
+      this.#grantor.presume(catalog, options.wonMs + LEASE_MS + LEASE_MARGIN_MS); // W3
+    }
+  }
+
+  /** Up to here clients may see. */
+  get exposed(): number {
+    return this.#exposed;
+  }
+
+  get commit(): number {
+    return this.#commit;
+  }
+
+  committed(position: number, nowMs: number): readonly LeaderEffect[] {
+    invariant(position >= this.#commit, "the commit position never goes back", {
+      commit: this.#commit,
+      position,
+    });
+    this.#commit = position;
+    const effects: LeaderEffect[] = [];
+    for (const [catalog, following] of this.#following) this.#pump(catalog, following, effects);
+    this.#expose(effects, nowMs);
+    return effects;
+  }
+
+  /**
+   * A catalog says what it has received. The first time, or when that is less
+   * than it had (it restarted), it is sent everything from there on.
+   */
+  follows(catalog: string, received: number, nowMs: number): readonly LeaderEffect[] {
+    const known = this.#following.get(catalog);
+    if (known && received >= known.received) return [];
+    const following = {
+      sent: received,
+      received,
+      unanswered: [],
+      progressMs: nowMs,
+      toldExposed: 0,
+    };
+    this.#following.set(catalog, following);
+    const effects: LeaderEffect[] = [];
+    this.#pump(catalog, following, effects);
+    this.#tell(effects);
+    return effects;
+  }
+
+  /** Its connection is gone. Its lease, if it has one, runs on. */
+  left(catalog: string): void {
+    this.#following.delete(catalog);
+  }
+
+  /** The `send` effect was carried out, with entries up to `through`. */
+  sent(catalog: string, through: number, nowMs: number): readonly LeaderEffect[] {
+    const following = this.#following.get(catalog);
+    if (!following) return [];
+    if (following.unanswered.length === 0) following.progressMs = nowMs;
+    following.sent = through;
+    following.unanswered.push(through);
+    following.toldExposed = this.#exposed;
+    this.#grantor.sent(catalog, through, nowMs);
+    const effects: LeaderEffect[] = [];
+    this.#pump(catalog, following, effects);
+    return effects;
+  }
+
+  /** A catalog of this reign has received everything up to `received`, and its front ends hold up to `held`. */
+  held(catalog: string, received: number, held: number, nowMs: number): readonly LeaderEffect[] {
+    const effects: LeaderEffect[] = [];
+    this.#grantor.held(catalog, held);
+    const following = this.#following.get(catalog);
+    if (following && received > following.received) {
+      following.received = received;
+      following.progressMs = nowMs;
+      following.unanswered = following.unanswered.filter((through) => through > received);
+      following.sent = Math.max(following.sent, received);
+      this.#pump(catalog, following, effects);
+    }
+    this.#expose(effects, nowMs);
+    return effects;
+  }
+
+  /** A catalog asks for a lease; `confirmedMs` is when the newest confirmed round began. Null: not now. */
+  grant(catalog: string, ask: number, confirmedMs: number, nowMs: number): Grant | null {
+    const following = this.#following.get(catalog);
+    if (!following || this.#exposed < this.#reignPosition) return null; // W2
+    const sent = Math.max(following.sent, this.#exposed);
+    const ms = this.#grantor.grant(catalog, confirmedMs + LEASE_MS - nowMs, sent, nowMs); // W2
+    return ms === null ? null : { epoch: this.#epoch, ask, ms, exposed: this.#exposed, sent };
+  }
+
+  /** Every few tens of milliseconds: leases end, and what was lost is sent again. */
+  tick(nowMs: number): readonly LeaderEffect[] {
+    const effects: LeaderEffect[] = [];
+    for (const [catalog, following] of this.#following) {
+      if (following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS)
+        continue;
+      following.unanswered = [];
+      following.sent = following.received;
+      following.progressMs = nowMs;
+      this.#pump(catalog, following, effects);
+    }
+    for (const following of this.#following.values()) following.toldExposed = 0; // told again: the last may be lost
+    this.#expose(effects, nowMs);
+    this.#tell(effects);
+    return effects;
+  }
+
+  /** Whether a commit now would wait for this catalog. */
+  waitsFor(catalog: string, nowMs: number): boolean {
+    return this.#grantor.isLeased(catalog, nowMs);
+  }
+
+  #pump(catalog: string, following: Following, effects: LeaderEffect[]): void {
+    if (following.sent >= this.#commit) return;
+    if (following.unanswered.length >= HOLD_WINDOW_MESSAGES_MAX) return;
+    effects.push({ kind: "send", catalog, after: following.sent });
+  }
+
+  #expose(effects: LeaderEffect[], nowMs: number): void {
+    const position = Math.min(this.#commit, this.#grantor.heldByAll(nowMs)); // W1
+    if (position <= this.#exposed) return;
+    this.#exposed = position;
+    invariant(this.#exposed <= this.#commit, "R1: exposed <= commit", {
+      exposed: this.#exposed,
+      commit: this.#commit,
+    });
+    effects.push({ kind: "exposed", position });
+    this.#tell(effects);
+  }
+
+  #tell(effects: LeaderEffect[]): void {
+    for (const [catalog, following] of this.#following) {
+      if (following.toldExposed >= this.#exposed) continue;
+      following.toldExposed = this.#exposed;
+      effects.push({ kind: "expose", catalog });
+    }
+  }
+}

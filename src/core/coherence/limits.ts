@@ -1,0 +1,27 @@
+// Every limit and time-out of the views, with its reason. Milliseconds of each
+// process's own monotonic clock.
+
+/** How long a view may answer after its last renewal. A dead view delays trades by this much, once. */
+export const LEASE_MS = 500;
+
+/**
+ * What a grantor waits beyond a lease it gave. Clocks may run at rates up to 2 %
+ * apart: over the chain of leader, catalog and front end that is 3 × 2 % of a
+ * lease, 30 ms; the rest is reserve.
+ */
+export const LEASE_MARGIN_MS = 50;
+
+/** A lease is asked for this often: four times before it ends. */
+export const LEASE_ASK_MS = 100;
+
+/** An unanswered hold is sent again after this long. */
+export const HOLD_AGAIN_MS = 100;
+
+/** Lease questions without an answer that a holder remembers; later answers to older ones are ignored. */
+export const LEASE_ASKS_MAX = 16;
+
+/** Batches that a catalog holds and hasn't been told exposed; the leader sends no more until some are. */
+export const HELD_BATCHES_MAX = 4_096;
+
+/** Messages with entries on their way to one catalog, unanswered; the next waits. */
+export const HOLD_WINDOW_MESSAGES_MAX = 64;
