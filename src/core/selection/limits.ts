@@ -22,8 +22,12 @@ export const HEALTH_MS = 500;
 /** A nominee gives up by itself within a few seconds; then it is passed over. */
 export const NOMINATE_MS = 5_000;
 
-/** At start all replicas may answer first, so that the highest leads even when it comes up a little later. */
-export const START_WAIT_MS = 2_000;
+/**
+ * At start all replicas may answer first, so that the highest leads even when it
+ * comes up a little later. Leaves time for an election within the two seconds
+ * after which a front end opens without a leader.
+ */
+export const START_WAIT_MS = 1_500;
 
 /** Right after a leader is lost its followers may not have noticed yet, and would refuse any nominee. */
 export const NOTICE_MS = 30;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { BACK_OFF_MAX_MS, ENTRIES_BEHIND_MAX, NOMINATE_MS } from "./limits.ts";
+import { BACK_OFF_MAX_MS, ENTRIES_BEHIND_MAX, NOMINATE_MS, START_WAIT_MS } from "./limits.ts";
 import { follows, healthOf, leads, SelectionDriver, settled } from "./test-support.ts";
 import type { ReplicaHealth } from "./types.ts";
 
@@ -9,7 +9,7 @@ describe("at start", () => {
     driver.connect(9090, 9092);
     const up: ReplicaHealth[] = [healthOf(9090), healthOf(9092)];
     driver.answer(...up);
-    driver.pass(1_500, () => up);
+    driver.pass(START_WAIT_MS - 100, () => up);
     expect(driver.nominees).toEqual([]);
     driver.connect(9094);
     driver.answer(healthOf(9090), healthOf(9092), healthOf(9094));

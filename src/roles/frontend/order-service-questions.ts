@@ -4,11 +4,9 @@
 // way at once: what comes meanwhile makes the next batch. Each question is asked
 // until it is answered, whoever leads by then, under the same request id.
 //
-//   Q1. A question settles once, by its deadline: the first answer counts, also
-//       one of a leader that was given up; each was confirmed by a quorum.
-//   Q2. A change asked again after an attempt of unknown fate has its refusal
-//       recorded. A late first attempt could otherwise buy after the client was
-//       told no.
+//   Q1. Every question settles, by its deadline or soon after it.
+//   Q2. A call given up is still listened to: a late answer counts as well,
+//       since it was confirmed by a quorum (but see P3 of a pending question).
 //   Q3. "overloaded" is said only of a question that no leader has begun with.
 //   Q4. Nothing grows without limit: calls, questions in a call, questions
 //       waiting; and time-outs cost one sweep, not a timer a question.
@@ -27,6 +25,7 @@ import {
   START_LIMIT_MS,
   SWEEP_GAP_MS,
 } from "./order-service-limits.ts";
+import { PendingQuestion } from "./order-service-pending.ts";
 import type { Asked } from "./orders.ts";
 
 /** A replica to ask: the leader, or one that relays to it. */
@@ -63,27 +62,14 @@ interface Reign {
   readonly epoch: number;
 }
 
-interface Pending {
-  readonly question: Question;
-  readonly letters: number;
-  readonly log: Logger;
-  readonly arrivedAtMs: number;
-  readonly deadlineAtMs: number;
-  readonly resolve: (asked: Asked) => void;
-  settled: boolean;
-  attempts: number;
-  /** An attempt may have been carried out, though it wasn't answered. */
-  inDoubt: boolean;
-  /** A call that it was in failed as a whole: asked by itself, it can't hurt others. */
-  alone: boolean;
-}
-
 interface Call {
   readonly reign: Reign;
   readonly route: Route;
-  readonly batch: readonly Pending[];
+  readonly batch: readonly PendingQuestion[];
+  /** Pair up with the batch. */
+  readonly questions: readonly Question[];
   readonly sentAtMs: number;
-  /** Given up: its questions are asked again elsewhere. A late answer still counts (Q1). */
+  /** Given up: its questions are asked again elsewhere (Q2). */
   abandoned: boolean;
 }
 
@@ -97,9 +83,9 @@ export class Questions {
   readonly #nowMs: () => number;
   #reign: Reign | null = null;
   /** Oldest first. */
-  #waiting: Pending[] = [];
+  #waiting: PendingQuestion[] = [];
   /** To be asked again, at the next sweep or of the next leader. */
-  #again: Pending[] = [];
+  #again: PendingQuestion[] = [];
   readonly #calls = new Set<Call>();
   #callsInFlight = 0;
   /** Since when there has been somebody to ask. */
@@ -122,19 +108,9 @@ export class Questions {
       return Promise.resolve(OVERLOADED);
     }
     return new Promise((resolve) => {
-      const arrivedAtMs = this.#nowMs();
-      this.#waiting.push({
-        question,
-        letters: lettersOf(question),
-        log: options.log ?? this.#log,
-        arrivedAtMs,
-        deadlineAtMs: arrivedAtMs + (options.deadlineMs ?? QUESTION_DEADLINE_MS),
-        resolve,
-        settled: false,
-        attempts: 0,
-        inDoubt: false,
-        alone: false,
-      });
+      const deadlineMs = options.deadlineMs ?? QUESTION_DEADLINE_MS;
+      const log = options.log ?? this.#log;
+      this.#waiting.push(new PendingQuestion(question, this.#nowMs(), deadlineMs, log, resolve));
       this.#sendLater();
     });
   }
@@ -173,9 +149,9 @@ export class Questions {
   close(): void {
     this.#closed = true;
     for (const call of this.#calls) {
-      for (const pending of call.batch) settle(pending, UNAVAILABLE);
+      for (const pending of call.batch) pending.settle(UNAVAILABLE);
     }
-    for (const pending of [...this.#again, ...this.#waiting]) settle(pending, UNAVAILABLE);
+    for (const pending of [...this.#again, ...this.#waiting]) pending.settle(UNAVAILABLE);
     this.#again = [];
     this.#waiting = [];
   }
@@ -204,8 +180,8 @@ export class Questions {
     route?.flush();
   }
 
-  #takeBatch(): readonly Pending[] {
-    const batch: Pending[] = [];
+  #takeBatch(): readonly PendingQuestion[] {
+    const batch: PendingQuestion[] = [];
     let taken = 0;
     let letters = 0;
     for (const pending of this.#waiting) {
@@ -226,11 +202,12 @@ export class Questions {
     return batch;
   }
 
-  #call(route: Route, reign: Reign, batch: readonly Pending[]): void {
-    const call: Call = { reign, route, batch, sentAtMs: this.#nowMs(), abandoned: false };
+  #call(route: Route, reign: Reign, batch: readonly PendingQuestion[]): void {
+    const questions = batch.map((pending) => pending.attempt());
+    const sentAtMs = this.#nowMs();
+    const call: Call = { reign, route, batch, questions, sentAtMs, abandoned: false };
     this.#calls.add(call);
     this.#callsInFlight += 1;
-    const questions = batch.map(toAsk);
     route.ask(questions).then(
       (result) => this.#answered(call, result),
       (error: unknown) => this.#failed(call, error),
@@ -244,9 +221,10 @@ export class Questions {
     if (result.kind === "answers" && result.answers.length === call.batch.length) {
       for (const [index, pending] of call.batch.entries()) {
         const answer = result.answers[index];
-        if (!answer || pending.settled) continue;
-        if (answer.kind !== "busy") settle(pending, { kind: "answer", answer });
-        else if (!call.abandoned) this.#askAgain(pending);
+        const asked = call.questions[index];
+        if (!answer || !asked || pending.settled) continue;
+        if (answer.kind !== "busy") pending.answer(answer, asked);
+        else if (!call.abandoned) this.#askAgain(pending, false);
       }
     } else {
       if (result.kind === "answers") {
@@ -270,7 +248,7 @@ export class Questions {
     const { replica } = call.route;
     switch (failure) {
       case "busy": // not sent
-        if (!call.abandoned) for (const pending of call.batch) this.#askAgain(pending);
+        if (!call.abandoned) for (const pending of call.batch) this.#askAgain(pending, false);
         break;
       case "closed":
         this.#askAllAgain(call);
@@ -287,7 +265,7 @@ export class Questions {
       case "refused":
         this.#complaints.warn(`refused ${replica}`, { replica, err: error }, "Questions refused");
         // One of them is at fault: by itself it can't be answered, the others can.
-        if (call.batch.length === 1) for (const pending of call.batch) settle(pending, UNAVAILABLE);
+        if (call.batch.length === 1) for (const pending of call.batch) pending.settle(UNAVAILABLE);
         for (const pending of call.batch) pending.alone = true;
         this.#askAllAgain(call);
         break;
@@ -312,14 +290,13 @@ export class Questions {
   #askAllAgain(call: Call): void {
     if (call.abandoned) return;
     for (const pending of call.batch) {
-      pending.inDoubt = true;
-      this.#askAgain(pending);
+      this.#askAgain(pending, true);
     }
   }
 
-  #askAgain(pending: Pending): void {
+  #askAgain(pending: PendingQuestion, inDoubt: boolean): void {
     if (pending.settled) return;
-    if (pending.log.isLevelEnabled("debug")) pending.log.debug("Trying request again...");
+    pending.failed(inDoubt);
     this.#again.push(pending);
   }
 
@@ -335,63 +312,27 @@ export class Questions {
   #expireWaiting(nowMs: number): void {
     let settledSome = false;
     for (const pending of this.#waiting) {
-      if (nowMs >= pending.deadlineAtMs) settle(pending, UNAVAILABLE);
+      if (nowMs >= pending.deadlineAtMs) pending.settle(UNAVAILABLE);
       else if (!pending.inDoubt && this.#isTooLateToStart(pending, nowMs)) {
-        settle(pending, OVERLOADED); // Q3
+        pending.settle(OVERLOADED); // Q3
       }
       settledSome ||= pending.settled;
     }
     if (settledSome) this.#waiting = this.#waiting.filter((pending) => !pending.settled);
   }
 
-  #isTooLateToStart(pending: Pending, nowMs: number): boolean {
+  #isTooLateToStart(pending: PendingQuestion, nowMs: number): boolean {
     if (this.#askableSinceMs === null) return false;
     return nowMs - Math.max(pending.arrivedAtMs, this.#askableSinceMs) >= START_LIMIT_MS;
   }
 
   #expireCall(call: Call, nowMs: number): void {
     for (const pending of call.batch) {
-      if (nowMs >= pending.deadlineAtMs) settle(pending, UNAVAILABLE);
+      if (nowMs >= pending.deadlineAtMs) pending.settle(UNAVAILABLE);
     }
     if (!call.abandoned && nowMs - call.sentAtMs >= ANSWER_WAIT_MS) {
       call.route.silent();
       this.#abandon(call);
     }
-  }
-}
-
-function settle(pending: Pending, asked: Asked): void {
-  if (pending.settled) return; // Q1
-  pending.settled = true;
-  pending.resolve(asked);
-}
-
-/** The question of this attempt. */
-function toAsk(pending: Pending): Question {
-  const { question, log } = pending;
-  const again = pending.attempts > 0;
-  pending.attempts += 1;
-  if (question.kind !== "request") return question;
-  if (again && question.content.kind === "trade" && log.isLevelEnabled("debug")) {
-    log.debug("Calling trade service");
-  }
-  // Q2
-  return pending.inDoubt && !question.recordRefusal
-    ? { ...question, recordRefusal: true }
-    : question;
-}
-
-/** About how long a question is on the wire. */
-function lettersOf(question: Question): number {
-  switch (question.kind) {
-    case "request": {
-      const { content } = question;
-      const typeLetters = content.kind === "trade" ? content.type.length : 0;
-      return content.name.length + typeLetters + question.requestId.length;
-    }
-    case "lookup":
-      return question.name.length;
-    default:
-      return 0;
   }
 }

@@ -25,8 +25,13 @@ export const accepted = (number: number): Answer => ({
   outcome: { kind: "accepted", number },
 });
 
-export function trade(requestId: string, recordRefusal = false): Question {
-  const content = { kind: "trade", name: "FishCo", type: "sell", quantity: 1 } as const;
+export const refused: Answer = {
+  kind: "outcome",
+  outcome: { kind: "refused", refusal: { kind: "insufficient-volume", name: "FishCo" } },
+};
+
+export function trade(requestId: string, recordRefusal = false, name = "FishCo"): Question {
+  const content = { kind: "trade", name, type: "sell", quantity: 1 } as const;
   return { kind: "request", requestId, content, recordRefusal };
 }
 

@@ -26,7 +26,7 @@ export interface OrderServiceOptions {
   /** Who this front end is. */
   readonly identity: Identity;
   readonly log: Logger;
-  /** How long all replicas may take to answer before one is nominated, milliseconds; default 2,000. */
+  /** How long all replicas may take to answer before one is nominated, milliseconds; default 1,500. */
   readonly startWaitMs?: number;
   /** Numbers in [0, 1), for the back-off between two nominations. Default Math.random. */
   readonly random?: () => number;

@@ -1,0 +1,122 @@
+// What questions do to a front end and its leader when there are too many of
+// them, or when one goes wrong.
+
+import { describe, expect, test } from "vitest";
+import { Bench, SWEEP_MS, turn, watch } from "./order-service-bench.ts";
+import {
+  ANSWER_WAIT_MS,
+  CALLS_IN_FLIGHT_MAX,
+  QUESTIONS_WAITING_MAX,
+  START_LIMIT_MS,
+} from "./order-service-limits.ts";
+import { accepted, trade } from "./order-service-test-support.ts";
+import type { Asked } from "./orders.ts";
+
+describe("Q3", () => {
+  test("a leader with too much to do keeps its clients waiting until the deadline", async () => {
+    const bench = new Bench();
+    await bench.lead(9094);
+    for (let i = 0; i < CALLS_IN_FLIGHT_MAX; i += 1) {
+      void bench.questions.ask(trade(`${i}`));
+      await turn();
+    }
+    const late = watch(bench.questions.ask(trade("late")));
+    await bench.pass(ANSWER_WAIT_MS - 50); // the calls in flight are not given up yet
+    expect(late.now()).toBe("pending");
+    const answers = bench.made.map((made) => made.answer([{ kind: "busy" }]));
+    await Promise.all(answers);
+    for (let i = 0; i < 4; i += 1) {
+      for (const made of bench.made.slice(CALLS_IN_FLIGHT_MAX)) {
+        await made.answer(made.questions.map(() => ({ kind: "busy" })));
+      }
+      await bench.pass(SWEEP_MS);
+    }
+    expect(late.now()).toBe("overloaded");
+  });
+
+  test("a question that waits for a new leader is turned away as if there were too much to do", async () => {
+    const bench = new Bench();
+    await bench.lead(9094, 1);
+    await bench.lead(null);
+    const asked = watch(bench.questions.ask(trade("a")));
+    await bench.pass(5 * START_LIMIT_MS);
+    expect(asked.now()).toBe("pending");
+    await bench.lead(9092, 2);
+    expect(bench.made).toHaveLength(1);
+  });
+
+  test("a question that a leader may have begun with is said not to have happened", async () => {
+    const bench = new Bench();
+    await bench.lead(9094);
+    const asked = watch(bench.questions.ask(trade("a")));
+    await turn();
+    await bench.call(0).fail("closed");
+    await bench.pass(SWEEP_MS);
+    for (let made = 1; bench.nowMs < 1_000 + 2 * START_LIMIT_MS; made += 1) {
+      await bench.call(made).answer([{ kind: "busy" }]);
+      await bench.pass(SWEEP_MS);
+    }
+    expect(asked.now()).toBe("pending");
+  });
+
+  test("a front end that was paused turns away what it had no time to send", async () => {
+    const bench = new Bench();
+    await bench.lead(9094);
+    const asked = watch(bench.questions.ask(trade("a")));
+    bench.nowMs += 3_000;
+    bench.questions.sweep();
+    bench.questions.sweep();
+    await turn();
+    expect(asked.now()).toBe("pending");
+    expect(bench.made).toHaveLength(1);
+  });
+});
+
+describe("Q4", () => {
+  test("questions pile up without limit while there is no leader", async () => {
+    const bench = new Bench();
+    const asked: Promise<Asked>[] = [];
+    for (let i = 0; i <= QUESTIONS_WAITING_MAX; i += 1) asked.push(bench.questions.ask(trade("x")));
+    expect((await asked.at(-1))?.kind).toBe("overloaded");
+    expect(watch(asked[0] as Promise<Asked>).now()).toBe("pending");
+    bench.questions.close();
+    await Promise.all(asked);
+  });
+
+  test("a call that is never answered holds its questions for good", async () => {
+    const bench = new Bench();
+    await bench.lead(9094);
+    const asked = bench.questions.ask(trade("a"));
+    await turn();
+    await bench.pass(ANSWER_WAIT_MS + SWEEP_MS);
+    expect(bench.silent).toEqual([9094]); // ask it another way
+    expect(bench.call(1).questions).toEqual([trade("a", true)]);
+    await bench.call(1).answer([accepted(1)]);
+    expect((await asked).kind).toBe("answer");
+  });
+
+  test("one question that a replica chokes on takes its neighbours with it", async () => {
+    const bench = new Bench();
+    await bench.lead(9094);
+    const asked = ["good", "bad", "fine"].map((id) => bench.questions.ask(trade(id)));
+    await turn();
+    await bench.call(0).fail("refused");
+    await bench.pass(SWEEP_MS);
+    expect(bench.made.slice(1).map((made) => made.questions.length)).toEqual([1, 1, 1]);
+    await bench.call(1).answer([accepted(1)]);
+    await bench.call(2).fail("refused");
+    await bench.call(3).answer([accepted(2)]);
+    const kinds = (await Promise.all(asked)).map(({ kind }) => kind);
+    expect(kinds).toEqual(["answer", "unavailable", "answer"]);
+  });
+
+  test("a replica that can't relay is asked again as the first", async () => {
+    const bench = new Bench();
+    await bench.lead(9094);
+    bench.asked = 9090;
+    void bench.questions.ask(trade("a"));
+    await turn();
+    await bench.call(0).result({ kind: "not-leader", leader: null });
+    expect(bench.lost).toEqual([9090]);
+  });
+});

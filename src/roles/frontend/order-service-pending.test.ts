@@ -1,0 +1,94 @@
+import pino from "pino";
+import { describe, expect, test } from "vitest";
+import type { Question } from "../contract.ts";
+import { PendingQuestion } from "./order-service-pending.ts";
+import { accepted, logInto, refused, trade } from "./order-service-test-support.ts";
+import type { Asked } from "./orders.ts";
+
+function pendingOf(question: Question, log = pino({ level: "silent" })) {
+  const told: Asked[] = [];
+  const pending = new PendingQuestion(question, 1_000, 500, log, (asked) => told.push(asked));
+  return { pending, told };
+}
+
+test("P1: a client is answered twice", () => {
+  const { pending, told } = pendingOf(trade("a"));
+  pending.answer(accepted(1), pending.attempt());
+  pending.answer(accepted(2), pending.attempt());
+  pending.settle({ kind: "unavailable" });
+  expect(told).toEqual([{ kind: "answer", answer: accepted(1) }]);
+  expect(pending.settled).toBe(true);
+});
+
+test("the deadline is counted from another time than the arrival", () => {
+  expect(pendingOf(trade("a")).pending.deadlineAtMs).toBe(1_500);
+});
+
+describe("P2", () => {
+  test("the first attempt's refusal is recorded, or that of one after doubt isn't", () => {
+    const { pending } = pendingOf(trade("a"));
+    expect(pending.attempt()).toEqual(trade("a"));
+    pending.failed(false);
+    expect(pending.attempt()).toEqual(trade("a"));
+    pending.failed(true);
+    expect(pending.attempt()).toEqual(trade("a", true));
+    pending.failed(false);
+    expect(pending.attempt()).toEqual(trade("a", true));
+    expect(pending.inDoubt).toBe(true);
+  });
+
+  test("a question that changes nothing is altered", () => {
+    const lookup = { kind: "lookup", name: "FishCo" } as const;
+    const { pending } = pendingOf(lookup);
+    pending.attempt();
+    pending.failed(true);
+    expect(pending.attempt()).toEqual(lookup);
+  });
+});
+
+describe("P3", () => {
+  test("a client is told no by one attempt, and the next one buys", () => {
+    const { pending, told } = pendingOf(trade("a"));
+    const first = pending.attempt();
+    pending.failed(true);
+    const second = pending.attempt();
+    pending.answer(refused, first);
+    expect(told).toEqual([]);
+    pending.answer(accepted(3), second);
+    expect(told).toEqual([{ kind: "answer", answer: accepted(3) }]);
+  });
+
+  test("a recorded refusal is held back, though every attempt will get the same", () => {
+    const { pending, told } = pendingOf(trade("a", true));
+    const first = pending.attempt();
+    pending.failed(true);
+    pending.attempt();
+    pending.answer(refused, first);
+    expect(told).toEqual([{ kind: "answer", answer: refused }]);
+  });
+
+  test("a refusal is held back before the trade is tried again", () => {
+    const { pending, told } = pendingOf(trade("a"));
+    const first = pending.attempt();
+    pending.failed(true);
+    pending.answer(refused, first);
+    expect(told).toEqual([{ kind: "answer", answer: refused }]);
+  });
+});
+
+test("the log doesn't tell that a trade is tried again, and called again", () => {
+  const lines: string[] = [];
+  const { pending } = pendingOf(trade("a"), logInto(lines));
+  pending.attempt();
+  expect(lines).toEqual([]);
+  pending.failed(true);
+  pending.attempt();
+  expect(lines).toEqual(["Trying request again...", "Calling trade service"]);
+});
+
+test("a long question passes for a short one", () => {
+  const { letters } = pendingOf(trade("id", false, "x".repeat(1_000))).pending;
+  expect(letters).toBe(1_000 + "sell".length + "id".length);
+  expect(pendingOf({ kind: "lookup", name: "FishCo" }).pending.letters).toBe(6);
+  expect(pendingOf({ kind: "stocks" }).pending.letters).toBe(0);
+});
