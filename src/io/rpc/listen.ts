@@ -55,7 +55,6 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
 
   const http = createServer(
     {
-      headersTimeout: limits.handshakeTimeoutMs,
       requestTimeout: limits.handshakeTimeoutMs,
       connectionsCheckingInterval: HANDSHAKE_CHECK_INTERVAL_MS,
     },
