@@ -69,7 +69,7 @@ export class Clients {
     const draw = random.next();
     const requestId = `client-${client}-${sequence}`;
     const name = random.chance(0.97) ? random.pick(stockNames) : "Nowhere";
-    if (draw < 0.62) {
+    if (draw < 0.4) {
       const type = random.chance(0.55) ? "buy" : "sell";
       const quantity = random.chance(0.97) ? 1 + random.below(QUANTITY_MAX) : -random.below(3);
       const recordRefusal = random.chance(0.3);
@@ -85,14 +85,14 @@ export class Clients {
       if (recordRefusal) this.#keys.push(request);
       return { kind: "request", request };
     }
-    if (draw < 0.68) {
+    if (draw < 0.45) {
       const by = random.below(21) - 10;
       return {
         kind: "request",
         request: { requestId, content: { kind: "adjust", name, by }, recordRefusal: true },
       };
     }
-    if (draw < 0.7) {
+    if (draw < 0.47) {
       const quantity = random.below(30);
       const listed = `Stock${String.fromCharCode(65 + random.below(26))}`;
       return {
@@ -105,6 +105,7 @@ export class Clients {
       };
     }
     if (draw < 0.85) return { kind: "lookup", name };
+    if (draw < 0.9) return { kind: "list" };
     return { kind: "order", number: 1 + random.below(oracle.lastNumber + 2) };
   }
 
@@ -123,36 +124,56 @@ export class Clients {
 
   #check({ question, floor }: ClientCall, answer: Answer): void {
     const { oracle } = this.#world;
-    const what = JSON.stringify(question);
-    // A repeated outcome stands where it was first decided, however old that is.
-    if (answer.position < floor) {
+    const position = this.#positionOf(question, answer, floor);
+    if (position < floor) {
       throw new Violation(
-        `C1: ${what} is answered as of ${answer.position}, after an answer as of ${floor}`,
+        `C1: ${JSON.stringify(question)} is answered as of ${position}, after an answer as of ${floor}`,
       );
     }
-    if (answer.position > oracle.committed.length) {
+    if (position > oracle.committed.length) {
       throw new Violation(
-        `M1: ${what} is answered from ${answer.position}, committed is ${oracle.committed.length}`,
+        `M1: ${JSON.stringify(question)} is answered from ${position}, committed is ${oracle.committed.length}`,
       );
     }
-    oracle.answeredPosition = Math.max(oracle.answeredPosition, answer.position);
+    oracle.answeredPosition = Math.max(oracle.answeredPosition, position);
     if (question.kind === "request" && answer.kind === "outcome") {
       this.#checkOutcome(question.request.requestId, question.request.content, answer.outcome);
-    } else if (question.kind === "lookup" && answer.kind === "stock") {
-      const expected = oracle.quantityAt(question.name, answer.position);
-      if ((answer.stock?.quantity ?? null) !== expected) {
-        throw new Violation(
-          `C1: ${what} says ${answer.stock?.quantity}, at ${answer.position} it was ${expected}`,
-        );
-      }
-    } else if (question.kind === "order" && answer.kind === "order") {
+    }
+  }
+
+  /** Where in the journal an answer stands: the earliest position at which it is true and could be. */
+  #positionOf(question: Question, answer: Answer, floor: number): number {
+    const { oracle } = this.#world;
+    const what = JSON.stringify(question);
+    if (question.kind === "request" && answer.kind === "outcome") return answer.position;
+    if (question.kind === "lookup" && answer.kind === "stock") {
+      const quantity = answer.stock?.quantity ?? null;
+      const position = oracle.positionWith(question.name, quantity, floor);
+      if (position !== null) return position;
+      throw new Violation(
+        `C1: ${what} says ${quantity} (as of ${answer.position ?? "a copy"}), but since ${floor}, ` +
+          `where it was ${oracle.quantityAt(question.name, floor)}, it never was`,
+      );
+    }
+    if (question.kind === "list" && answer.kind === "stocks") {
+      const position = Math.max(floor, answer.position);
+      const wrong = answer.stocks.find(
+        ({ name, quantity }) => oracle.quantityAt(name, position) !== quantity,
+      );
+      if (!wrong && answer.stocks.length === oracle.listedAt(position)) return position;
+      throw new Violation(
+        `C1: a list as of ${answer.position} after ${floor} has ${answer.stocks.length} stocks, ` +
+          `${wrong ? `${wrong.name} ${wrong.quantity}` : "too few or too many"}`,
+      );
+    }
+    if (question.kind === "order" && answer.kind === "order") {
       const expected = oracle.orderAt(question.number, answer.position)?.requestId ?? null;
-      if (answer.requestId !== expected) {
-        throw new Violation(
-          `M1: ${what} says ${answer.requestId}, at ${answer.position} it was ${expected}`,
-        );
-      }
-    } else throw new Violation(`${what} is answered with a ${answer.kind}`);
+      if (answer.requestId === expected) return answer.position;
+      throw new Violation(
+        `M1: ${what} says ${answer.requestId}, at ${answer.position} it was ${expected}`,
+      );
+    }
+    throw new Violation(`${what} is answered with a ${answer.kind}`);
   }
 
   #checkOutcome(requestId: string, content: Content, outcome: Outcome): void {

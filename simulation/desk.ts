@@ -1,5 +1,5 @@
 // The order role of one replica, as far as orders go: decides what is asked of
-// the leader, and answers once that is committed and its reign confirmed.
+// the leader, and answers once that is exposed and its reign confirmed.
 
 import { decodeCommands, encodeCommands } from "../src/core/market/codec.ts";
 import { decide } from "../src/core/market/decide.ts";
@@ -35,7 +35,8 @@ export class Desk {
   #market: MarketState;
   /** Through where #market has applied the journal. */
   #statePosition = 0;
-  #committed = 0;
+  /** Up to here clients may see. */
+  #exposed = 0;
   #confirmed = new Set<number>();
   #waiting: Waiting[] = [];
 
@@ -52,18 +53,21 @@ export class Desk {
     });
     this.#market = market;
     this.#statePosition = 0;
-    this.#committed = 0;
+    this.#exposed = 0;
     this.committed(entries);
     return market;
   }
 
   committed(entries: readonly Entry[]): void {
     for (const { position, body } of entries) {
-      this.#committed = position;
       if (position <= this.#statePosition) continue;
       this.#statePosition = position;
       if (body.kind === "command") this.#market.apply(position, decodeCommands(body.bytes));
     }
+  }
+
+  exposed(position: number): void {
+    this.#exposed = position;
     this.#settle();
   }
 
@@ -72,7 +76,7 @@ export class Desk {
     else this.#drop((waiting) => waiting.token === token);
     this.#settle();
     this.#confirmed.delete(token);
-    // What is confirmed and not yet committed waits for its entry only.
+    // What is confirmed and not yet exposed waits for its entry only.
     if (leads) {
       this.#waiting = this.#waiting.map((waiting) =>
         waiting.token === token ? { ...waiting, token: null } : waiting,
@@ -129,6 +133,8 @@ export class Desk {
       const order = this.#market.order(question.number);
       return { kind: "order", requestId: order?.requestId ?? null, position };
     }
+    if (question.kind === "list")
+      return { kind: "stocks", stocks: this.#market.stocks(), position };
     return { kind: "stock", stock: this.#market.stock(question.name) ?? null, position };
   }
 
@@ -140,7 +146,7 @@ export class Desk {
   }
 
   #isDue({ position, token }: Waiting): boolean {
-    return position <= this.#committed && (token === null || this.#confirmed.has(token));
+    return position <= this.#exposed && (token === null || this.#confirmed.has(token));
   }
 
   #drop(which: (waiting: Waiting) => boolean): void {

@@ -1,11 +1,13 @@
-// A front end as a process: the real leader selection, and retries under one
-// request id until the client's deadline.
+// A front end as a process: the real leader selection, retries under one request
+// id until the client's deadline, and lookups by copy, catalog or leader.
 
+import { LEASE_ASK_MS } from "../src/core/coherence/limits.ts";
 import type { Request } from "../src/core/market/types.ts";
 import { Selection } from "../src/core/selection/selection.ts";
 import type { SelectionEffect, SelectionEvent } from "../src/core/selection/types.ts";
 import type { Answer, Question, SimulatedMessage } from "./messages.ts";
 import { Process } from "./process.ts";
+import { StockViews } from "./stock-views.ts";
 
 const ATTEMPT_MS = 1_000;
 const RETRY_MS = 10;
@@ -17,6 +19,8 @@ const TICK_MS = 25;
 interface Call {
   readonly question: Question;
   readonly done: (answer: Answer | null) => void;
+  /** Asked of the leader, again whenever that changes. */
+  readonly toLeader: boolean;
   attempts: number;
   /** The call id of the newest attempt; older answers still count. */
   settled: boolean;
@@ -24,6 +28,7 @@ interface Call {
 
 export class FrontendNode extends Process {
   #selection: Selection | null = null;
+  #stocks: StockViews | null = null;
   #nextCall = 0;
   #asked = new Map<number, Call>();
   #pending = new Set<Call>();
@@ -38,18 +43,38 @@ export class FrontendNode extends Process {
     this.#asked = new Map();
     this.#pending = new Set();
     this.#expected = new Map();
+    this.#stocks = new StockViews({
+      world: this.world,
+      clock: () => this.clock(),
+      after: (ms, run) => this.after(ms, run),
+      send: (to, message) => this.send(to, message),
+      askLeader: (question, done) => this.#askLeader(question, done),
+    });
     this.every(TICK_MS, () => this.#step({ kind: "tick" }));
+    this.every(LEASE_ASK_MS, () => this.#stocks?.askLease());
+    this.every(this.world.random.between(1_000, 20_000), () => this.#stocks?.switchCatalog());
   }
 
   protected override stopped(): void {
     this.#selection = null;
+    this.#stocks = null;
     // The clients' connections close: they don't know their calls' fate.
     for (const call of this.#pending) this.#settle(call, null);
   }
 
   /** Asks for a client; null when the fate is unknown at its deadline. */
   ask(question: Question, done: (answer: Answer | null) => void): void {
-    const call: Call = { question, done, attempts: 0, settled: false };
+    if (question.kind === "lookup" || question.kind === "list") {
+      // If this process dies, its client is told nothing: as with any call here.
+      const call: Call = { question, done, toLeader: false, attempts: 0, settled: false };
+      this.#pending.add(call);
+      this.after(DEADLINE_MS, () => this.#settle(call, null));
+      this.#stocks?.ask(question, (answer) => this.#settle(call, answer));
+    } else this.#askLeader(question, done);
+  }
+
+  #askLeader(question: Question, done: (answer: Answer | null) => void): void {
+    const call: Call = { question, done, toLeader: true, attempts: 0, settled: false };
     this.#pending.add(call);
     this.after(DEADLINE_MS, () => this.#settle(call, null));
     this.#attempt(call);
@@ -100,10 +125,13 @@ export class FrontendNode extends Process {
       else this.after(RETRY_MS, () => this.#attempt(call));
     } else if (message.kind === "healthy" || message.kind === "nominated") {
       this.#expected.get(message.call)?.(message);
+    } else if (message.kind === "leased" || message.kind === "hold" || message.kind === "looked") {
+      this.#stocks?.received(from, message);
     } else throw new Error(`${this.name} got a ${message.kind} from ${from}`);
   }
 
   protected override connectionChanged(peer: string, isOpen: boolean): void {
+    if (peer.startsWith("catalog")) this.#stocks?.connection(peer, isOpen);
     const replica = Number(peer.replace("order-", ""));
     if (this.world.replicaIds.includes(replica)) {
       this.#step({ kind: isOpen ? "connected" : "disconnected", replica });
@@ -136,7 +164,8 @@ export class FrontendNode extends Process {
         );
         break;
       case "leader-changed":
-        if (effect.leader !== null) for (const call of this.#pending) this.#attempt(call);
+        if (effect.leader !== null)
+          for (const call of this.#pending) if (call.toLeader) this.#attempt(call);
         break;
       case "notify":
       case "log":

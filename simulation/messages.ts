@@ -1,23 +1,30 @@
 // What processes of the simulation send each other: the same words as over RPC.
 
+import type { Grant } from "../src/core/coherence/lease-holder.ts";
 import type { Outcome, Request, Stock } from "../src/core/market/types.ts";
-import type { Envelope } from "../src/core/replication/types.ts";
+import type { Entry, Envelope } from "../src/core/replication/types.ts";
 import type { Nomination, ReplicaHealth } from "../src/core/selection/types.ts";
 
-/** One thing asked of the leader. */
+/** One thing asked on behalf of a client. */
 export type Question =
   | { readonly kind: "request"; readonly request: Request }
   | { readonly kind: "order"; readonly number: number }
-  | { readonly kind: "lookup"; readonly name: string };
+  | { readonly kind: "lookup"; readonly name: string }
+  | { readonly kind: "list" };
+
+/** A question that a catalog can answer, too. */
+export type StockQuestion = Extract<Question, { kind: "lookup" | "list" }>;
 
 /**
- * What the leader says. `position` is where in the journal the answer is true;
- * clients don't see it in production, here the checkers compare it.
+ * What is answered. `position` is where in the journal it is true; clients don't
+ * see it in production, here the checkers compare it. A copy has no position of
+ * its own: null.
  */
 export type Answer =
   | { readonly kind: "outcome"; readonly outcome: Outcome; readonly position: number }
   | { readonly kind: "order"; readonly requestId: string | null; readonly position: number }
-  | { readonly kind: "stock"; readonly stock: Stock | null; readonly position: number };
+  | { readonly kind: "stock"; readonly stock: Stock | null; readonly position: number | null }
+  | { readonly kind: "stocks"; readonly stocks: readonly Stock[]; readonly position: number };
 
 export type AskResult =
   | { readonly kind: "answer"; readonly answer: Answer }
@@ -26,10 +33,45 @@ export type AskResult =
 
 export type SimulatedMessage =
   | { readonly kind: "replication"; readonly envelope: Envelope }
+  // front end and replica
   | { readonly kind: "ask"; readonly call: number; readonly question: Question }
   | { readonly kind: "asked"; readonly call: number; readonly result: AskResult }
   | { readonly kind: "health"; readonly call: number }
   | { readonly kind: "healthy"; readonly call: number; readonly health: ReplicaHealth }
   | { readonly kind: "nominate"; readonly call: number }
   | { readonly kind: "nominated"; readonly call: number; readonly result: Nomination }
-  | { readonly kind: "beat"; readonly health: ReplicaHealth };
+  | { readonly kind: "beat"; readonly health: ReplicaHealth }
+  // catalog and leader
+  | {
+      readonly kind: "follow";
+      readonly epoch: number;
+      readonly received: number;
+      /** A lease is asked for, if the epoch is the leader's. */
+      readonly ask: number;
+    }
+  | { readonly kind: "leads"; readonly epoch: number; readonly grant: Grant | null }
+  | {
+      readonly kind: "entries";
+      readonly epoch: number;
+      readonly exposed: number;
+      readonly after: number;
+      readonly entries: readonly Entry[];
+    }
+  | {
+      readonly kind: "held";
+      readonly epoch: number;
+      readonly received: number;
+      readonly held: number;
+    }
+  // front end and catalog
+  | { readonly kind: "lease"; readonly ask: number; readonly held: number | null }
+  | { readonly kind: "leased"; readonly grant: Grant }
+  | {
+      readonly kind: "hold";
+      readonly after: number;
+      readonly through: number;
+      readonly names: readonly string[];
+    }
+  | { readonly kind: "holding"; readonly through: number }
+  | { readonly kind: "look"; readonly call: number; readonly question: StockQuestion }
+  | { readonly kind: "looked"; readonly call: number; readonly answer: Answer | null };

@@ -42,17 +42,20 @@ export class Nemesis {
   }
 
   #act(faults: FaultMix): void {
-    const { random, replicas, frontends } = this.#world;
+    const { random, replicas } = this.#world;
     const due = (perSecond: number): boolean => random.chance((perSecond * STEP_MS) / 1_000);
-    if (due(faults.crashPerSecond))
-      this.#crash(random.chance(0.8) ? this.#someReplica() : random.pick(frontends));
+    if (due(faults.crashPerSecond)) this.#crash(this.#someProcess());
     if (due(faults.crashAllPerSecond)) for (const replica of replicas) this.#crash(replica);
-    if (due(faults.pausePerSecond))
-      this.#pause(random.chance(0.8) ? this.#someReplica() : random.pick(frontends));
+    if (due(faults.pausePerSecond)) this.#pause(this.#someProcess());
     if (due(faults.partitionPerSecond)) this.#partition();
     if (due(faults.oneWayPerSecond)) this.#cutOneWay();
     if (due(faults.wipePerSecond)) this.#wipe();
     if (due(faults.strayNominationPerSecond)) this.#strayNomination();
+  }
+
+  #someProcess(): Process {
+    const { random, catalogs, frontends } = this.#world;
+    return random.chance(0.65) ? this.#someReplica() : random.pick([...catalogs, ...frontends]);
   }
 
   /** A leader more often than not: that is where it hurts. */

@@ -138,9 +138,28 @@ export class Oracle {
 
   /** The quantity of a stock after the entry at `position`; null if it isn't listed by then. */
   quantityAt(name: string, position: number): number | null {
-    const history = this.#quantities.get(name);
-    const at = history?.findLast((change) => change.position <= position);
+    const at = this.#quantities.get(name)?.findLast((change) => change.position <= position);
     return at ? at.quantity : null;
+  }
+
+  /**
+   * The lowest position from `floor` on, and committed by now, at which a stock
+   * has this quantity (null: isn't listed); null if there is none.
+   */
+  positionWith(name: string, quantity: number | null, floor: number): number | null {
+    if (this.quantityAt(name, floor) === quantity) return floor;
+    const later = this.#quantities
+      .get(name)
+      ?.find((change) => change.position > floor && change.quantity === quantity);
+    return later ? later.position : null;
+  }
+
+  /** How many stocks are listed by `position`. */
+  listedAt(position: number): number {
+    let listed = 0;
+    for (const name of this.#quantities.keys())
+      if (this.quantityAt(name, position) !== null) listed += 1;
+    return listed;
   }
 
   orderAt(number: number, position: number): Order | null {

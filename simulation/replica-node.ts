@@ -6,6 +6,7 @@ import { Replica } from "../src/core/replication/replica.ts";
 import type { Entry, Envelope, Message } from "../src/core/replication/types.ts";
 import { type Asked, Desk } from "./desk.ts";
 import type { SimulatedDisk } from "./disk.ts";
+import { LeaderHost } from "./leader-host.ts";
 import type { SimulatedMessage } from "./messages.ts";
 import type { Endpoint } from "./network.ts";
 import { Process } from "./process.ts";
@@ -23,6 +24,8 @@ export class ReplicaNode extends Process implements Endpoint {
   disk: SimulatedDisk;
   #replica: Replica | null = null;
   #desk: Desk | null = null;
+  /** While it leads. */
+  #leading: LeaderHost | null = null;
   #delivered = 0;
   #turn: Asked[] = [];
   #tokens = 0;
@@ -52,6 +55,7 @@ export class ReplicaNode extends Process implements Endpoint {
       stored: disk,
       applied: disk.applied,
     });
+    this.#leading = null;
     this.#turn = [];
     this.#nominations = [];
     this.#newestWrite = 0;
@@ -70,7 +74,10 @@ export class ReplicaNode extends Process implements Endpoint {
       },
       committedEntries: () => this.#journal(0, this.#delivered),
     });
-    this.every(TICK_MS, () => this.step({ kind: "tick" }));
+    this.every(TICK_MS, () => {
+      this.step({ kind: "tick" });
+      this.#leading?.tick();
+    });
     this.every(BEAT_MS, () => this.#beat());
     this.every(200, () => this.#flushTables());
   }
@@ -129,6 +136,10 @@ export class ReplicaNode extends Process implements Endpoint {
       case "ask":
         this.#ask(from, message);
         break;
+      case "follow":
+      case "held":
+        this.#leading?.received(from, message);
+        break;
       default:
         throw new Error(`${this.name} got a ${message.kind}`);
     }
@@ -141,12 +152,13 @@ export class ReplicaNode extends Process implements Endpoint {
 
   protected override connectionChanged(peer: string, isOpen: boolean): void {
     const id = this.world.replicaIds.find((replica) => peer === `order-${replica}`);
+    if (!isOpen && peer.startsWith("catalog")) this.#leading?.left(peer);
     if (id !== undefined) this.step({ kind: isOpen ? "connected" : "disconnected", peer: id });
   }
 
   #ask(from: string, { call, question }: Extract<SimulatedMessage, { kind: "ask" }>): void {
-    const { leads, leader } = this.#live.status();
-    if (!leads) {
+    const { leader } = this.#live.status();
+    if (!this.#leading) {
       this.send(from, { kind: "asked", call, result: { kind: "not-leader", leader } });
       return;
     }
@@ -161,7 +173,7 @@ export class ReplicaNode extends Process implements Endpoint {
   #decide(): void {
     const asked = this.#turn;
     this.#turn = [];
-    if (this.#live.status().leads) {
+    if (this.#leading) {
       this.#desk?.turn(asked);
       this.world.counters.add("turns");
     } else for (const { reply } of asked) reply({ kind: "not-leader", leader: null });
@@ -195,6 +207,7 @@ export class ReplicaNode extends Process implements Endpoint {
         this.#delivered = effect.position;
         oracle.commits(this.id, entries, this.world.disksToCount());
         this.#desk?.committed(entries);
+        this.#leading?.committed(effect.position);
         break;
       }
       case "leading":
@@ -206,10 +219,19 @@ export class ReplicaNode extends Process implements Endpoint {
           (position) => this.disk.epochAt(position),
           this.disk.lastPosition,
         );
+        this.#leading = new LeaderHost({
+          replica: this.#live,
+          epoch: effect.epoch,
+          catalogs: this.world.catalogs.map(({ name }) => name),
+          clock: () => this.clock(),
+          send: (to, message) => this.send(to, message),
+          exposed: (position) => this.#desk?.exposed(position),
+        });
         break;
       case "deposed":
         counters.add("leaders deposed");
         this.world.log(`${this.name} is deposed`);
+        this.#leading = null;
         this.#desk?.deposed();
         break;
       case "lead-outcome": {

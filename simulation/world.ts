@@ -2,6 +2,7 @@
 
 import { encodeCommands } from "../src/core/market/codec.ts";
 import type { Entry } from "../src/core/replication/types.ts";
+import { CatalogNode } from "./catalog-node.ts";
 import { Counters } from "./counters.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { drawFaults, type FaultMix } from "./faults.ts";
@@ -24,6 +25,7 @@ export class World {
   readonly network: Network;
   readonly replicaIds: readonly number[];
   readonly replicas: readonly ReplicaNode[];
+  readonly catalogs: readonly CatalogNode[];
   readonly frontends: readonly FrontendNode[];
   readonly stockNames = ["FishCo", "BoarCo", "MenhirCo"];
   readonly timeline: string[] = [];
@@ -42,6 +44,10 @@ export class World {
       disk.applied = first.length;
       return new ReplicaNode(this, id, disk);
     });
+    this.catalogs = Array.from(
+      { length: 1 + this.random.below(2) },
+      (_, n) => new CatalogNode(this, `catalog-${n}`),
+    );
     this.frontends = Array.from(
       { length: 1 + this.random.below(3) },
       (_, n) => new FrontendNode(this, `frontend-${n}`),
@@ -70,7 +76,7 @@ export class World {
   }
 
   get processes(): readonly Process[] {
-    return [...this.replicas, ...this.frontends];
+    return [...this.replicas, ...this.catalogs, ...this.frontends];
   }
 
   get frontendNames(): readonly string[] {

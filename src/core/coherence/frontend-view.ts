@@ -83,6 +83,11 @@ export class FrontendView<F> {
     return this.#held.get(catalog) ?? null;
   }
 
+  /** What this catalog may be told is held; null if nothing is known. */
+  heldOf(catalog: string): number | null {
+    return this.#held.get(catalog) ?? null;
+  }
+
   /** About to ask this catalog for a lease. */
   ask(catalog: string, nowMs: number): number {
     return this.#lease.ask(catalog, nowMs);

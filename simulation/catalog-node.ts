@@ -1,0 +1,185 @@
+// One catalog as a process: the real CatalogView over a stock book and a file
+// that lags behind it.
+
+import { type CatalogEffect, CatalogView } from "../src/core/coherence/catalog-view.ts";
+import { LEASE_ASK_MS } from "../src/core/coherence/limits.ts";
+import { decodeCommands } from "../src/core/market/codec.ts";
+import { StockBook } from "../src/core/market/stock-book.ts";
+import type { Stock } from "../src/core/market/types.ts";
+import type { Entry } from "../src/core/replication/types.ts";
+import type { Answer, SimulatedMessage, StockQuestion } from "./messages.ts";
+import { Process } from "./process.ts";
+
+const TICK_MS = 25;
+const STORE_MS = 200;
+
+/** The catalog's file. */
+interface StoredView {
+  readonly applied: number;
+  readonly stocks: readonly Stock[];
+}
+
+interface Look {
+  readonly from: string;
+  readonly call: number;
+  readonly question: StockQuestion;
+}
+
+export class CatalogNode extends Process {
+  #file: StoredView = { applied: 0, stocks: [] };
+  #view: CatalogView | null = null;
+  #stocks = new StockBook([]);
+  /** Received and not applied. */
+  #entries: Entry[] = [];
+  #waiting = new Map<number, Look>();
+
+  protected override started(): void {
+    this.#view = new CatalogView({ applied: this.#file.applied, nowMs: this.clock() });
+    this.#stocks = new StockBook(this.#file.stocks);
+    this.#entries = [];
+    this.#waiting = new Map();
+    this.every(TICK_MS, () => this.#carryOut(this.#live.tick(this.clock())));
+    this.every(LEASE_ASK_MS, () => this.#follow());
+    this.every(STORE_MS, () => {
+      this.#file = { applied: this.#live.applied, stocks: this.#stocks.sorted() };
+    });
+  }
+
+  protected override stopped(): void {
+    this.#view = null;
+  }
+
+  get #live(): CatalogView {
+    if (!this.#view) throw new Error(`${this.name} is down`);
+    return this.#view;
+  }
+
+  /** Tells every replica what it has, and asks whoever leads for a lease. */
+  #follow(): void {
+    const view = this.#live;
+    if (!view.mayFollow(this.clock())) return;
+    const ask = view.askLease(this.clock());
+    for (const id of this.world.replicaIds) {
+      this.send(`order-${id}`, { kind: "follow", epoch: view.epoch, received: view.received, ask });
+    }
+  }
+
+  protected override connectionChanged(peer: string, isOpen: boolean): void {
+    if (!peer.startsWith("frontend")) return;
+    if (isOpen) this.#live.connected(peer);
+    else this.#live.disconnected(peer);
+  }
+
+  protected override received(from: string, message: SimulatedMessage): void {
+    const view = this.#live;
+    const now = this.clock();
+    switch (message.kind) {
+      case "leads":
+        if (!view.mayFollow(now) || !view.follow(from, message.epoch)) return;
+        if (message.grant) view.granted(message.grant, now);
+        break;
+      case "entries":
+        if (!view.mayFollow(now) || !view.follow(from, message.epoch)) return;
+        this.#take(message);
+        break;
+      case "lease": {
+        this.#live.connected(from); // whoever asks can be told
+        if (message.held !== null) this.#carryOut(view.frontendHeld(from, message.held, now));
+        const grant = view.grant(from, message.ask, now);
+        if (grant) this.send(from, { kind: "leased", grant });
+        break;
+      }
+      case "holding":
+        this.#carryOut(view.frontendHeld(from, message.through, now));
+        break;
+      case "look":
+        this.#look({ from, call: message.call, question: message.question });
+        break;
+      default:
+        throw new Error(`${this.name} got a ${message.kind}`);
+    }
+  }
+
+  #take({ epoch, exposed, after, entries }: Extract<SimulatedMessage, { kind: "entries" }>): void {
+    const view = this.#live;
+    const before = view.received;
+    const batches = entries.map((entry, index) => ({
+      after: after + index,
+      through: entry.position,
+      names: namesIn(entry),
+    }));
+    const effects = view.hold(epoch, batches, this.clock());
+    this.#entries.push(
+      ...entries.filter(({ position }) => position > before && position <= view.received),
+    );
+    this.#carryOut(effects);
+    this.#carryOut(view.exposed(epoch, exposed, this.clock()));
+  }
+
+  #look(look: Look): void {
+    const { question } = look;
+    const readable = this.#live.ask(
+      question.kind === "list" ? null : [question.name],
+      this.clock(),
+    );
+    if (readable.kind === "later") this.#waiting.set(readable.token, look);
+    else this.#answer(look, readable.kind === "now");
+  }
+
+  #answer({ from, call, question }: Look, leased: boolean): void {
+    const position = this.#live.applied;
+    let answer: Answer | null = null;
+    if (leased && question.kind === "list") {
+      answer = { kind: "stocks", stocks: this.#stocks.sorted(), position };
+    } else if (leased && question.kind === "lookup") {
+      answer = { kind: "stock", stock: this.#stocks.get(question.name) ?? null, position };
+    }
+    this.world.counters.add(leased ? "looked up in a catalog" : "catalog without a lease");
+    this.send(from, { kind: "looked", call, answer });
+  }
+
+  #carryOut(effects: readonly CatalogEffect[]): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "hold": {
+          const { after, through, names } = effect;
+          this.send(effect.frontend, { kind: "hold", after, through, names });
+          break;
+        }
+        case "held": {
+          const { leader, received } = this.#live;
+          const { epoch, through: held } = effect;
+          if (leader !== null) this.send(leader, { kind: "held", epoch, received, held });
+          break;
+        }
+        case "apply":
+          this.#apply(effect.through);
+          break;
+        case "release":
+          for (const token of effect.tokens) {
+            const look = this.#waiting.get(token);
+            this.#waiting.delete(token);
+            if (look) this.#answer(look, effect.leased);
+          }
+          break;
+      }
+    }
+  }
+
+  #apply(through: number): void {
+    const count = this.#entries.findIndex((entry) => entry.position > through);
+    const due = this.#entries.splice(0, count === -1 ? this.#entries.length : count);
+    for (const { body } of due) {
+      if (body.kind !== "command") continue;
+      for (const command of decodeCommands(body.bytes)) this.#stocks.apply(command);
+    }
+  }
+}
+
+/** The stocks that an entry changes. */
+function namesIn({ body }: Entry): readonly string[] {
+  if (body.kind !== "command") return [];
+  return decodeCommands(body.bytes).flatMap((command) =>
+    command.kind === "refuse" ? [] : command.name,
+  );
+}

@@ -1,0 +1,86 @@
+// What a leader does for its catalogs during one reign: the real LeaderViews,
+// with entries sent from the journal.
+
+import { type LeaderEffect, LeaderViews } from "../src/core/coherence/leader-views.ts";
+import type { Replica } from "../src/core/replication/replica.ts";
+import type { SimulatedMessage } from "./messages.ts";
+
+const PIECE_BYTES = 600;
+
+export interface LeaderHostOptions {
+  readonly replica: Replica;
+  readonly epoch: number;
+  readonly catalogs: readonly string[];
+  readonly clock: () => number;
+  readonly send: (to: string, message: SimulatedMessage) => void;
+  readonly exposed: (position: number) => void;
+}
+
+export class LeaderHost {
+  readonly #options: LeaderHostOptions;
+  readonly #views: LeaderViews;
+
+  constructor(options: LeaderHostOptions) {
+    this.#options = options;
+    const { commitPosition, reign } = options.replica.status();
+    this.#views = new LeaderViews({
+      epoch: options.epoch,
+      reignPosition: commitPosition,
+      catalogs: options.catalogs,
+      wonMs: reign?.wonAt ?? options.clock(),
+    });
+    this.committed(commitPosition);
+  }
+
+  committed(position: number): void {
+    this.#carryOut(this.#views.committed(position, this.#options.clock()));
+  }
+
+  tick(): void {
+    this.#carryOut(this.#views.tick(this.#options.clock()));
+  }
+
+  received(from: string, message: Extract<SimulatedMessage, { kind: "follow" | "held" }>): void {
+    const { clock, epoch, replica, send } = this.#options;
+    if (message.kind === "held") {
+      if (message.epoch !== epoch) return;
+      this.#carryOut(this.#views.held(from, message.received, message.held, clock()));
+      return;
+    }
+    this.#carryOut(this.#views.follows(from, message.received, clock()));
+    const confirmedMs = replica.status().reign?.confirmedAt ?? Number.NEGATIVE_INFINITY;
+    const grant =
+      message.epoch === epoch ? this.#views.grant(from, message.ask, confirmedMs, clock()) : null;
+    send(from, { kind: "leads", epoch, grant });
+  }
+
+  left(catalog: string): void {
+    this.#views.left(catalog);
+  }
+
+  #carryOut(effects: readonly LeaderEffect[]): void {
+    const { replica, epoch, clock, send, exposed } = this.#options;
+    for (const effect of effects) {
+      if (effect.kind === "exposed") {
+        exposed(effect.position);
+      } else if (effect.kind === "expose") {
+        const { exposed: position } = this.#views;
+        send(effect.catalog, { kind: "entries", epoch, exposed: position, after: 0, entries: [] });
+      } else {
+        const { commit } = this.#views;
+        const entries = replica
+          .entriesAfter(effect.after, PIECE_BYTES)
+          .filter((entry) => entry.position <= commit);
+        const through = entries.at(-1)?.position ?? effect.after;
+        send(effect.catalog, {
+          kind: "entries",
+          epoch,
+          exposed: this.#views.exposed,
+          after: effect.after,
+          entries,
+        });
+        this.#carryOut(this.#views.sent(effect.catalog, through, clock()));
+      }
+    }
+  }
+}
