@@ -1,5 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { AwakeClock } from "./awake-clock.ts";
 import { BACK_OFF_MAX_MS, ENTRIES_BEHIND_MAX, NOMINATE_MS, START_WAIT_MS } from "./limits.ts";
+import { ReplicaView } from "./replica-view.ts";
+import { Search } from "./search.ts";
 import { follows, healthOf, leads, SelectionDriver, settled } from "./test-support.ts";
 import type { ReplicaHealth } from "./types.ts";
 
@@ -168,4 +171,28 @@ describe("nominating", () => {
     driver.nominated(9094, { kind: "leading", epoch: 3 });
     expect(driver.selection.leader).toBe(9092);
   });
+});
+
+test("a driver that wakes up when it is told to misses the end of a rest, or spins", () => {
+  const clock = new AwakeClock();
+  const view = new ReplicaView(9092);
+  const effects: string[] = [];
+  const search = new Search({
+    views: [view],
+    clock,
+    random: () => 0,
+    emit: (effect) => effects.push(effect.kind),
+    startUntilMs: 0,
+  });
+  clock.advance(0);
+  search.beginRound(); // nobody is connected
+  const restMs = search.wakeInMs;
+  expect(restMs).toBeGreaterThan(0);
+  view.connect(0);
+  clock.advance(restMs - 1);
+  search.tick();
+  expect(effects).toEqual([]);
+  clock.advance(restMs);
+  search.tick();
+  expect(effects).toEqual(["ask-health"]);
 });

@@ -3,7 +3,9 @@
 // down" reads "unreachable" here.
 
 import { expect, test } from "vitest";
+import { ReplicaView } from "./replica-view.ts";
 import { healthOf, SelectionDriver } from "./test-support.ts";
+import { notifyLines } from "./transcript.ts";
 
 const seedPart2Case1 = `
 Calling ping (health check) service for 9094 order
@@ -100,4 +102,13 @@ test("a search without end is silent, or floods the log", () => {
   expect(driver.log.length).toBeGreaterThanOrEqual(11);
   expect(driver.log.length).toBeLessThanOrEqual(12);
   expect(driver.log[0]).toBe("No order service leader found yet - 9094 down, 9092 up, 9090 down");
+});
+
+test("a replica that was never reached is said to have gone down", () => {
+  const view = new ReplicaView(9094);
+  expect(notifyLines(view)[1]).toBe("Cannot reach 9094 replica - unreachable");
+  view.connect(0);
+  expect(notifyLines(view)).toHaveLength(1);
+  view.disconnect();
+  expect(notifyLines(view)[1]).toBe("Cannot reach 9094 replica - service down");
 });

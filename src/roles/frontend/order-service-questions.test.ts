@@ -1,3 +1,4 @@
+import pino from "pino";
 import { describe, expect, test } from "vitest";
 import { QUESTIONS_PER_CALL_MAX } from "../contract.ts";
 import { Bench, type Made, SWEEP_MS, turn, watch } from "./order-service-bench.ts";
@@ -6,7 +7,17 @@ import {
   LETTERS_PER_CALL_MAX,
   QUESTION_DEADLINE_MS,
 } from "./order-service-limits.ts";
-import { accepted, refused, trade } from "./order-service-test-support.ts";
+import { Questions } from "./order-service-questions.ts";
+import { accepted, refused, trade, until } from "./order-service-test-support.ts";
+
+test("on the process's own clock, no question is ever given up", async () => {
+  const questions = new Questions({ route: () => null, log: pino({ level: "silent" }) });
+  const asked = watch(questions.ask(trade("a"), { deadlineMs: 5 }));
+  await until("it is given up", () => {
+    questions.sweep();
+    return asked.now() === "unavailable";
+  });
+});
 
 describe("a turn's questions", () => {
   test("travel one by one", async () => {
