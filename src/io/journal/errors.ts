@@ -43,6 +43,22 @@ export class DataFileMissing extends DataFileError {
   }
 }
 
+/** A file is where a new one is to be made. */
+export class DataFileExists extends DataFileError {
+  override readonly name = "DataFileExists";
+}
+
+/** Another process has this role's folder. */
+export class DirectoryLocked extends DataFileError {
+  override readonly name = "DirectoryLocked";
+
+  constructor(folder: string) {
+    super(
+      `${folder} is locked by another process: stop that one first, or choose another --data directory`,
+    );
+  }
+}
+
 /** The file belongs to another cluster, another replica, or another program. */
 export class DataFileForeign extends DataFileError {
   override readonly name = "DataFileForeign";

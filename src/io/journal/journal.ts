@@ -211,7 +211,7 @@ export class SqliteJournal implements Journal {
    */
   write(write: JournalWrite, also?: () => void): void {
     if (this.#failure !== null) throw this.#failure;
-    invariant(!this.isWriting, "one write at a time");
+    invariant(!this.database.isTransaction, "one transaction at a time");
     const { hardState, truncateFrom, entries = [] } = write;
     if (hardState !== undefined) this.#expectPromiseKept(hardState);
     if (truncateFrom !== undefined) this.#expectTruncatable(truncateFrom);
@@ -244,6 +244,18 @@ export class SqliteJournal implements Journal {
     this.#lastPosition = position;
     this.#lastDigest = digest;
     for (const callback of onCommit) callback();
+  }
+
+  /** Runs `read` in one read transaction. It must not write; inside a write there is nothing to begin. */
+  readTogether<T>(read: () => T): T {
+    const { beginReading, commit } = this.#statements;
+    if (this.database.isTransaction) return read();
+    beginReading.run();
+    try {
+      return read();
+    } finally {
+      commit.run();
+    }
   }
 
   /** Calls back once the write under way is committed. Only inside `also`. */
@@ -340,6 +352,7 @@ export class SqliteJournal implements Journal {
 
 interface Statements {
   readonly begin: StatementSync;
+  readonly beginReading: StatementSync;
   readonly commit: StatementSync;
   readonly truncate: StatementSync;
   readonly insert: ReturnType<typeof prepareInsert>;
@@ -349,6 +362,7 @@ interface Statements {
 function prepareStatements(database: DatabaseSync, identity: JournalIdentity): Statements {
   return {
     begin: database.prepare("BEGIN IMMEDIATE"),
+    beginReading: database.prepare("BEGIN DEFERRED"),
     commit: database.prepare("COMMIT"),
     truncate: database.prepare("DELETE FROM entries WHERE position >= ?"),
     insert: prepareInsert(database),

@@ -246,6 +246,29 @@ describe("a ledger", () => {
   });
 });
 
+describe("reads together", () => {
+  test("answer the same, in a write too, and leave nothing open after a failure", () => {
+    const { journal, ledger } = start();
+    queue(ledger);
+    ledger.flush();
+    const read = () => ledger.request(uuid(3));
+    expect(ledger.readTogether(() => ledger.readTogether(read))).toEqual(read());
+    journal.write({}, () => expect(ledger.readTogether(read)).toEqual(read()));
+    const broken = () => {
+      throw new Error("broken");
+    };
+    expect(() => ledger.readTogether(broken)).toThrow("broken");
+    journal.write({ entries: [marketEntry(LAST + 1, [])] });
+  });
+
+  test("that write would hold their snapshot while the journal moves on", () => {
+    const { ledger } = start();
+    queue(ledger);
+    expect(() => ledger.readTogether(() => ledger.flush())).toThrow(InvariantViolation);
+    ledger.flush();
+  });
+});
+
 describe("a damaged table", () => {
   /** A closed file with the whole history applied. */
   function applied(): string {

@@ -118,6 +118,14 @@ export class Ledger {
   }
 
   /**
+   * Runs `read`, and lets all it asks of the tables share one read transaction:
+   * a question alone spends more on locks than on looking. It must not write.
+   */
+  readTogether<T>(read: () => T): T {
+    return this.#journal.readTogether(read);
+  }
+
+  /**
    * Remembers the commands of the next committed entry, to be written by flush().
    * Every entry is told, the log's own with no commands, so that none is left out.
    */

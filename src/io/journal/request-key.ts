@@ -5,12 +5,36 @@
 // order. Any other id, which a client chose, stays text. SQLite never takes bytes
 // and text for equal, and only the one way of writing a UUID becomes bytes, so
 // two ids never share a key.
+//
+// Read digit by digit, because every trade comes through here twice: a regular
+// expression and Buffer.from(…, "hex") take ten times as long.
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const UUID_LENGTH = 36;
+const UUID_BYTES = 16;
+const HYPHEN = 0x2d;
 
 /** The key under which a request id is stored. */
 export function requestKey(requestId: string): string | Uint8Array {
-  if (requestId.length !== UUID_LENGTH || !UUID.test(requestId)) return requestId;
-  return Buffer.from(requestId.replaceAll("-", ""), "hex");
+  if (requestId.length !== UUID_LENGTH) return requestId;
+  const bytes = Buffer.allocUnsafe(UUID_BYTES);
+  let at = 0;
+  for (let index = 0; index < UUID_BYTES; index++) {
+    if (at === 8 || at === 13 || at === 18 || at === 23) {
+      if (requestId.charCodeAt(at) !== HYPHEN) return requestId;
+      at++;
+    }
+    const high = digitOf(requestId.charCodeAt(at));
+    const low = digitOf(requestId.charCodeAt(at + 1));
+    if (high < 0 || low < 0) return requestId;
+    bytes[index] = high * 16 + low;
+    at += 2;
+  }
+  return bytes;
+}
+
+/** The value of a lower-case hex digit; -1 for any other character. */
+function digitOf(code: number): number {
+  if (code >= 0x30 && code <= 0x39) return code - 0x30;
+  if (code >= 0x61 && code <= 0x66) return code - 0x61 + 10;
+  return -1;
 }

@@ -38,6 +38,7 @@ const BUSY_TIMEOUT_MS = 1_000;
 
 /** SQLite's primary result codes, https://www.sqlite.org/rescode.html */
 const SQLITE_ERROR = 1;
+const SQLITE_BUSY = 5;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_CONSTRAINT = 19;
@@ -115,6 +116,12 @@ export function explain(path: string, error: unknown): unknown {
         { cause: error },
       );
   }
+}
+
+/** Whether an error of SQLite says that another connection holds a lock. */
+export function isBusy(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code !== null && (code & EXTENDED_CODE_BITS) === SQLITE_BUSY;
 }
 
 /**
