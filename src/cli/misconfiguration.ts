@@ -2,7 +2,23 @@
 // its port or its folder is someone else's, or there is nothing to start from.
 // A damaged file is not among them: it stops one replica, and the others go on.
 
+import {
+  DataFileForeign,
+  DataFileMissing,
+  DataFileTooNew,
+  DirectoryLocked,
+} from "../io/journal/errors.ts";
+import { SecretError } from "../io/rpc/secret.ts";
 import { UserError } from "./user-error.ts";
+
+const KINDS = [
+  UserError,
+  SecretError,
+  DirectoryLocked,
+  DataFileMissing,
+  DataFileForeign,
+  DataFileTooNew,
+] as const;
 
 const SYSTEM_CODES: ReadonlySet<unknown> = new Set([
   "EADDRINUSE",
@@ -13,6 +29,6 @@ const SYSTEM_CODES: ReadonlySet<unknown> = new Set([
 ]);
 
 export function isMisconfiguration(error: unknown): boolean {
-  if (error instanceof UserError) return true;
+  if (KINDS.some((kind) => error instanceof kind)) return true;
   return error instanceof Error && SYSTEM_CODES.has((error as NodeJS.ErrnoException).code);
 }

@@ -29,7 +29,7 @@ export interface StatusReport {
 }
 
 /** How a process answered; null when it didn't. */
-export type Told = Partial<RoleStatus> & { readonly pid: number | null };
+export type Told = Omit<Partial<RoleStatus>, "pid"> & { readonly pid: number | null };
 
 export function statusReport(
   processes: readonly ConfiguredProcess[],

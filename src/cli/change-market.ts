@@ -1,0 +1,70 @@
+// `list` and `adjust`: a change of the market from the command line, made once.
+//
+// The request id is made once and sent with every attempt, so a leader that
+// dies on the way can't make the change count twice. A refusal is recorded for
+// the same reason: an attempt that was delayed mustn't succeed after a "no".
+
+import { randomUUID } from "node:crypto";
+import { isStockName } from "../core/market/content.ts";
+import type { Content, Refusal } from "../core/market/types.ts";
+import type { Answer, Question } from "../roles/contract.ts";
+import { numberIn } from "./numbers.ts";
+import { shown, UserError } from "./user-error.ts";
+
+/** Asks the leader to make the change; throws UserError with the reason when it won't. */
+export async function changeMarket(
+  leader: { ask(question: Question): Promise<Answer> },
+  content: Content,
+): Promise<void> {
+  const answer = await leader.ask({
+    kind: "request",
+    requestId: randomUUID(),
+    content,
+    recordRefusal: true,
+  });
+  if (answer.kind !== "outcome") throw new UserError(`the leader answered with ${answer.kind}`);
+  const { outcome } = answer;
+  if (outcome.kind === "refused") throw new UserError(refusalText(outcome.refusal));
+  if (outcome.kind === "reused") throw new UserError("its request id was in use: try again");
+}
+
+function refusalText(refusal: Refusal): string {
+  switch (refusal.kind) {
+    case "stock-exists":
+      return `${refusal.name} is listed already: change its quantity with "npx bazaar adjust"`;
+    case "unknown-stock":
+      return `${refusal.name} is not listed: "npx bazaar list" adds it`;
+    case "insufficient-volume":
+      return `Insufficient volume for ${refusal.name} stock`;
+    case "invalid-quantity":
+      return `Invalid quantity ${refusal.quantity}`;
+    case "unknown-type":
+      return `Unknow trade type - ${refusal.type}`;
+  }
+}
+
+/** What `bazaar list NAME PRICE QUANTITY` asks for. Throws UserError. */
+export function listContent(name: string, price: string, quantity: string): Content {
+  // Others could be listed but never looked up: the url takes letters only.
+  if (!isStockName(name)) {
+    throw new UserError(`a stock's name has letters only, A to Z and a to z, not ${shown(name)}`);
+  }
+  const priceNumber = numberIn(price);
+  if (priceNumber === null || priceNumber <= 0) {
+    throw new UserError(`PRICE must be a number above 0, not ${shown(price)}`);
+  }
+  const quantityNumber = numberIn(quantity);
+  if (quantityNumber === null || !Number.isSafeInteger(quantityNumber) || quantityNumber < 0) {
+    throw new UserError(`QUANTITY must be a whole number, 0 or more, not ${shown(quantity)}`);
+  }
+  return { kind: "list", name, price: priceNumber, quantity: quantityNumber };
+}
+
+/** What `bazaar adjust NAME BY` asks for. Throws UserError. */
+export function adjustContent(name: string, by: string): Content {
+  const number = numberIn(by);
+  if (number === null || !Number.isSafeInteger(number) || number === 0) {
+    throw new UserError(`BY must be a whole number other than 0, like 10 or -5, not ${shown(by)}`);
+  }
+  return { kind: "adjust", name, by: number };
+}

@@ -1,0 +1,58 @@
+// What all commands share: the options, and how they become a configuration.
+
+import { readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Command } from "commander";
+import { readSecret } from "../io/rpc/secret.ts";
+import type { ClusterConfig } from "../roles/config.ts";
+import { AskLeader, askOver } from "./ask-leader.ts";
+import { addClusterOptions, environmentName, givenFlags } from "./options.ts";
+import { Peers } from "./peers.ts";
+import { resolveConfig } from "./resolve-config.ts";
+import { fileLabel, UserError } from "./user-error.ts";
+
+/** The stocks that come with the package. */
+export const STOCKS_SHIPPED = join(import.meta.dirname, "../../stocks.csv");
+
+/** A command that takes the options every command takes. */
+export function clusterCommand(name: string, description: string): Command {
+  return addClusterOptions(new Command(name).description(description).helpOption("-h, --help"));
+}
+
+/** The configuration as the command was given it. Throws UserError. */
+export function configOf(command: Command): ClusterConfig {
+  const flags = givenFlags(command);
+  const cwd = process.cwd();
+  const path = flags.config || process.env[environmentName("config")] || null;
+  return resolveConfig({
+    flags,
+    environment: process.env,
+    file: path === null ? null : readConfigFile(resolve(cwd, path)),
+    cwd,
+    stocksShipped: STOCKS_SHIPPED,
+  });
+}
+
+/** Reads the JSON. Throws UserError when it isn't there or isn't JSON. */
+export function readConfigFile(path: string): { readonly path: string; readonly content: unknown } {
+  const text = readFileSync(path, "utf8");
+  try {
+    return { path, content: JSON.parse(text) };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UserError(`${fileLabel(path)} is not JSON: ${why}`);
+  }
+}
+
+/** Does `work` with the order leader of the configuration at hand, then closes what that opened. */
+export async function withLeader<T>(
+  config: ClusterConfig,
+  work: (leader: AskLeader) => Promise<T>,
+): Promise<T> {
+  const peers = new Peers(readSecret(config.data));
+  try {
+    return await work(new AskLeader({ replicas: config.replicas, ask: askOver(peers) }));
+  } finally {
+    peers.close();
+  }
+}

@@ -1,0 +1,66 @@
+// `bazaar status`: who runs, who leads, and how far each has come.
+
+import type { Command } from "commander";
+import { readSecret } from "../../io/rpc/secret.ts";
+import { catalogContract, orderContract, type RoleStatus } from "../../roles/contract.ts";
+import { clusterCommand, configOf } from "../command.ts";
+import { Peers } from "../peers.ts";
+import { runningPid } from "../pid-file.ts";
+import { type ConfiguredProcess, processesOf, urlOf } from "../processes.ts";
+import { statusReport, statusText, type Told } from "../status-report.ts";
+
+/** A process that hasn't answered by then is down, milliseconds. */
+const ANSWER_LIMIT_MS = 1_500;
+
+export function statusCommand(): Command {
+  return clusterCommand("status", "who runs, who leads, how far each has come")
+    .option("--json", "as JSON")
+    .action(async (options: { readonly json?: true }, command: Command) => {
+      const config = configOf(command);
+      const processes = processesOf(config);
+      const peers = new Peers(readSecret(config.data));
+      try {
+        const told = await Promise.all(
+          processes.map((process) =>
+            process.kind === "frontend"
+              ? askFrontend(process, config.data)
+              : askInternal(process, peers),
+          ),
+        );
+        const report = statusReport(processes, told);
+        process.stdout.write(
+          options.json ? `${JSON.stringify(report)}\n` : statusText(report, processes),
+        );
+      } finally {
+        peers.close();
+      }
+    });
+}
+
+async function askInternal(process: ConfiguredProcess, peers: Peers): Promise<Told | null> {
+  const reached = await peers.reach(process, ANSWER_LIMIT_MS);
+  if (reached.kind === "unreachable") return null;
+  const options = { timeoutMs: ANSWER_LIMIT_MS };
+  const calls: { status(argument: object): Promise<RoleStatus> } =
+    process.kind === "order"
+      ? reached.peer.calls(orderContract, options)
+      : reached.peer.calls(catalogContract, options);
+  try {
+    return await calls.status({});
+  } catch {
+    return null;
+  }
+}
+
+/** A front end has no internal port: that it answers says that it is up, its file who it is. */
+async function askFrontend(process: ConfiguredProcess, data: string): Promise<Told | null> {
+  try {
+    const response = await fetch(`${urlOf(process)}/healthz`, {
+      signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+    });
+    await response.body?.cancel();
+    return response.status === 200 ? { pid: runningPid(data, process.name) } : null;
+  } catch {
+    return null;
+  }
+}

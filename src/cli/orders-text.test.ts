@@ -1,0 +1,27 @@
+// Orders in the seed's columns.
+
+import { expect, test } from "vitest";
+import { ordersAsColumns, ordersAsCsv } from "./orders-text.ts";
+
+const ORDERS = [
+  { number: 1, name: "FishCo", type: "buy", quantity: 18 },
+  { number: 20, name: 'The "Co", Ltd', type: "sell", quantity: 1 },
+] as const;
+
+test("the document's columns are kept, and a comma in a name makes no column", () => {
+  expect(ordersAsCsv.header).toBe("transaction_number,stock_name,order_type,trade_quantity\n");
+  expect(ordersAsCsv.lines(ORDERS)).toBe('1,FishCo,buy,18\n20,"The ""Co"", Ltd",sell,1\n');
+  expect(ordersAsCsv.lines([])).toBe("");
+});
+
+test("pages line up under the header", () => {
+  const text = ordersAsColumns.header + ordersAsColumns.lines(ORDERS);
+  expect(text).toBe(
+    [
+      "transaction_number  stock_name            order_type  trade_quantity",
+      "1                   FishCo                buy         18",
+      '20                  The "Co", Ltd         sell        1',
+      "",
+    ].join("\n"),
+  );
+});

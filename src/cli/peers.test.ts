@@ -1,0 +1,77 @@
+// Connections to real listeners, to silence, and to nothing.
+
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { pino } from "pino";
+import { afterEach, expect, test } from "vitest";
+import { listen } from "../io/rpc/listen.ts";
+import { orderContract } from "../roles/contract.ts";
+import { askOver } from "./ask-leader.ts";
+import { Peers } from "./peers.ts";
+
+const SECRET = "0123456789abcdef0123456789abcdef";
+const toClose: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of toClose.splice(0).reverse()) await close();
+});
+
+async function replica(secret = SECRET) {
+  const contract = { ask: orderContract.ask };
+  const listener = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    secret,
+    identity: { role: "order", name: "order-9094" },
+    contract,
+    handlers: { ask: () => ({ kind: "not-leader" as const, leader: 9092 }) },
+    log: pino({ level: "silent" }),
+  });
+  toClose.push(() => listener.close());
+  return { listener, host: "127.0.0.1", port: listener.port };
+}
+
+function peers(): Peers {
+  const made = new Peers(SECRET);
+  toClose.push(() => made.close());
+  return made;
+}
+
+test("a connection is opened once and used again", async () => {
+  const place = await replica();
+  const some = peers();
+  const first = await some.reach(place, 5_000);
+  const second = await some.reach(place, 5_000);
+  expect(first.kind === "reached" && second.kind === "reached" && second.peer === first.peer).toBe(
+    true,
+  );
+  expect(place.listener.peers.size).toBe(1);
+  const ask = askOver(some);
+  const target = { ...place, id: 9094, name: "order-9094" };
+  expect(await ask(target, { kind: "stocks" })).toEqual({ kind: "not-leader", leader: 9092 });
+});
+
+test("a process that isn't there is known at once, and is not final", async () => {
+  const place = await replica();
+  await place.listener.close();
+  expect(await peers().reach(place, 60_000)).toMatchObject({ kind: "unreachable", isFinal: false });
+});
+
+test("another cluster's process is final", async () => {
+  const place = await replica("another-secret-of-another-cluster");
+  const reached = await peers().reach(place, 60_000);
+  expect(reached).toMatchObject({ kind: "unreachable", isFinal: true });
+  expect(reached.kind === "unreachable" && reached.why).toContain("another cluster");
+});
+
+test("a process that says nothing is not waited for longer than allowed", async () => {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  toClose.push(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const reached = await peers().reach({ host: "127.0.0.1", port }, 100);
+  expect(reached).toEqual({
+    kind: "unreachable",
+    why: `127.0.0.1:${port} doesn't answer within 100 ms`,
+    isFinal: false,
+  });
+});

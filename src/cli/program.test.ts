@@ -1,0 +1,101 @@
+// The command line as a program: what it lists, and how it fails.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { readConfigFile, STOCKS_SHIPPED } from "./command.ts";
+import { buildProgram, commanderLine } from "./program.ts";
+
+const MAIN = join(import.meta.dirname, "main.ts");
+const folder = mkdtempSync(join(tmpdir(), "bazaar-program-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Runs `bazaar ARGS` to its end in an empty folder. */
+function bazaar(...args: readonly string[]) {
+  return new Promise<{ status: number | null; out: string; err: string }>((resolve) => {
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: folder });
+    let [out, err] = ["", ""];
+    child.stdout.on("data", (text) => {
+      out += String(text);
+    });
+    child.stderr.on("data", (text) => {
+      err += String(text);
+    });
+    child.once("close", (status) => resolve({ status, out, err }));
+  });
+}
+
+test("every command takes the options every command takes", async () => {
+  const program = await buildProgram(undefined);
+  expect(program.commands.map((command) => command.name())).toEqual([
+    "up",
+    "order",
+    "catalog",
+    "frontend",
+    "format",
+    "status",
+    "verify",
+    "orders",
+    "list",
+    "adjust",
+    "client",
+  ]);
+  for (const command of program.commands) {
+    const help = command.helpInformation();
+    expect(help).toContain("--data <DIR>");
+    expect(help).toContain("--config <FILE>");
+    expect(help).toContain("--no-cache");
+  }
+});
+
+test("a replica doesn't carry the commands it doesn't run", async () => {
+  const { commands } = await buildProgram("order");
+  expect(commands.map((command) => command.name())).toEqual(["order"]);
+  expect((await buildProgram("constructor")).commands.length).toBeGreaterThan(1);
+});
+
+test("the program can be run as a file", () => {
+  expect(statSync(MAIN).mode & 0o111).toBe(0o111);
+});
+
+test("the first stocks are in the package", () => {
+  expect(statSync(STOCKS_SHIPPED).isFile()).toBe(true);
+});
+
+test("help is no error", async () => {
+  const { status, out, err } = await bazaar("--help");
+  expect([status, err]).toEqual([0, ""]);
+  expect(out).toMatch(/^ {2}up .*everything on this machine/m);
+});
+
+test.each([
+  [["up", "--prot=1"], "unknown option '--prot=1' (Did you mean --port?)"],
+  [["upp"], "unknown command 'upp' (Did you mean up?)"],
+  [["order"], "missing required argument 'ID'; see \"npx bazaar --help\""],
+  [["list", "FishCo", "1", "2", "3"], "too many arguments"],
+  [["up", "--port=none"], '--port must be a port, a whole number from 1 to 65535, not "none"'],
+  [["order", "no-id"], 'a port is a whole number from 1 to 65535, not "no-id"'],
+  [["status", "--config=missing.json"], "missing.json does not exist"],
+  [["status"], "secret is missing"],
+])("%j is answered with one line and exit status 1", async (args, line) => {
+  const { status, out, err } = await bazaar(...args);
+  expect(err).toContain(line);
+  expect(err).toMatch(/^bazaar: [^\n]+\n$/);
+  expect([status, out]).toEqual([1, ""]);
+});
+
+test("a configuration file that is no JSON is named", () => {
+  const path = join(folder, "bazaar.json");
+  writeFileSync(path, '{"port": }');
+  expect(() => readConfigFile(path)).toThrow(/^bazaar\.json is not JSON: /);
+  writeFileSync(path, '{"port": 1}');
+  expect(readConfigFile(path)).toEqual({ path, content: { port: 1 } });
+});
+
+test("commander's two lines become one", () => {
+  expect(commanderLine("error: unknown option '--x'\n(Did you mean --y?)\n")).toBe(
+    "bazaar: unknown option '--x' (Did you mean --y?)\n",
+  );
+});

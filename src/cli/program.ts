@@ -1,0 +1,74 @@
+// The command line as a whole: its commands, and how each ends.
+//
+// Whatever goes wrong ends in one line on stderr and exit status 1.
+
+import { Command, CommanderError } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
+import { errorLine } from "./user-error.ts";
+
+/** The commands, in the order of the help. Each is loaded when it is run: a replica has no use for the others. */
+const COMMANDS = {
+  up: async () => (await import("./commands/up.ts")).upCommand(),
+  order: async () => (await import("./commands/order.ts")).orderCommand(),
+  catalog: async () => (await import("./commands/catalog.ts")).catalogCommand(),
+  frontend: async () => (await import("./commands/frontend.ts")).frontendCommand(),
+  format: async () => (await import("./commands/format.ts")).formatCommand(),
+  status: async () => (await import("./commands/status.ts")).statusCommand(),
+  verify: async () => (await import("./commands/verify.ts")).verifyCommand(),
+  orders: async () => (await import("./commands/orders.ts")).ordersCommand(),
+  list: async () => (await import("./commands/list.ts")).listCommand(),
+  adjust: async () => (await import("./commands/adjust.ts")).adjustCommand(),
+  client: async () => (await import("./commands/client.ts")).clientCommand(),
+} as const satisfies Readonly<Record<string, () => Promise<Command>>>;
+
+/** The program with the command that `name` names; with all of them when it names none, for the help and for hints. */
+export async function buildProgram(name: string | undefined): Promise<Command> {
+  const program = new Command("bazaar")
+    .description(packageJson.description)
+    .version(packageJson.version)
+    .helpCommand(false)
+    .enablePositionalOptions();
+  const named = Object.entries(COMMANDS).filter(([known]) => known === name);
+  const loaders = named.length > 0 ? named : Object.entries(COMMANDS);
+  const commands = await Promise.all(loaders.map(([, load]) => load()));
+  for (const command of [program, ...commands]) {
+    command.exitOverride();
+    command.configureOutput({ outputError: (text, write) => write(commanderLine(text)) });
+  }
+  for (const command of commands) program.addCommand(command);
+  return program;
+}
+
+/** Runs the command in `args` to its end, and ends the process with its exit status. */
+export async function runProgram(args: readonly string[]): Promise<void> {
+  process.stdout.on("error", endQuietly);
+  process.stderr.on("error", endQuietly);
+  try {
+    const program = await buildProgram(args[0]);
+    await program.parseAsync([...args], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode;
+    } else {
+      process.stderr.write(`bazaar: ${errorLine(error)}\n`);
+      process.exitCode = 1;
+    }
+  }
+  // Nothing may keep a finished command: what is written is written first.
+  process.stdout.write("", () => process.exit());
+}
+
+/** Commander's errors, which may come in two lines, in one, and with what to do. */
+export function commanderLine(text: string): string {
+  const line = text
+    .trim()
+    .replace(/^error: /, "")
+    .replace(/\s*\n\s*/g, " ");
+  const hint = line.includes("Did you mean") ? "" : '; see "npx bazaar --help"';
+  return `bazaar: ${line}${hint}\n`;
+}
+
+/** The reader has seen enough (`| head`): no more is wanted, and nothing is wrong. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit(0);
+}

@@ -1,0 +1,41 @@
+// `order`, `catalog` and `frontend`: one role in the foreground, logged to its
+// file, and on a terminal to people too.
+
+import { flushCompileCache } from "node:module";
+import { join } from "node:path";
+import { createLogger } from "../io/logging/logger.ts";
+import { readSecret } from "../io/rpc/secret.ts";
+import type { ClusterConfig } from "../roles/config.ts";
+import { type RoleRun, runRole } from "./role-process.ts";
+
+export function logFilePath(data: string, role: string): string {
+  return join(data, "logs", `${role}.log`);
+}
+
+/** Runs the role to its end; returns the exit status. Rejects when it has no secret to start with. */
+export async function runRoleCommand(
+  config: ClusterConfig,
+  name: string,
+  start: RoleRun["start"],
+): Promise<number> {
+  const secret = readSecret(config.data);
+  const log = await createLogger({
+    name,
+    level: config.logLevel,
+    file: logFilePath(config.data, name),
+    // Under `up` there is nobody to read it.
+    pretty: process.stdout.isTTY === true && !process.connected,
+  });
+  return runRole({
+    config,
+    name,
+    secret,
+    log,
+    start: async (options) => {
+      const running = await start(options);
+      // Kept now, not at the exit: a role that is killed would load slowly for ever.
+      flushCompileCache();
+      return running;
+    },
+  });
+}

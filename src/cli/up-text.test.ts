@@ -1,0 +1,41 @@
+// The lines of `up`, as a person reads them.
+
+import { expect, test } from "vitest";
+import type { ChildExit, SupervisorEvent } from "./supervisor.ts";
+import { upLine } from "./up-text.ts";
+
+const order = { name: "order-9094", kind: "order" } as const;
+const KILLED: ChildExit = { code: null, signal: "SIGKILL", lastWords: "", misconfigured: false };
+const ended = (
+  next: Extract<SupervisorEvent, { kind: "ended" }>["next"],
+  exit: Partial<ChildExit> = {},
+) => upLine({ kind: "ended", role: order, exit: { ...KILLED, ...exit }, next }, "logs/x.log");
+
+test("a crash says what follows", () => {
+  expect(ended("restart")).toBe(
+    "order-9094 was ended by SIGKILL; starting it again in 1 s (log: logs/x.log)",
+  );
+  expect(ended("stays-down", { code: 1, signal: null, lastWords: "the disk is full" })).toBe(
+    "order-9094 ended with status 1: the disk is full; it stays down (log: logs/x.log)",
+  );
+  expect(ended("stays-down", { code: 0, signal: null })).toContain("order-9094 stopped; it stays");
+  expect(upLine({ kind: "serves-again", role: order, pid: 7 }, "")).toBe(
+    "order-9094 runs again (pid 7)",
+  );
+});
+
+test("a role that is given up says why, where its log is, and how to start it", () => {
+  const line = ended("given-up", { code: 1, signal: null, lastWords: "a bad checksum" });
+  expect(line).toBe(
+    'order-9094 is given up after 5 crashes in a minute, the last: it ended with status 1: a bad checksum (log: logs/x.log); the others go on, start it with "npx bazaar order 9094"',
+  );
+  const catalog = { name: "catalog", kind: "catalog" } as const;
+  const event = { kind: "ended", role: catalog, exit: KILLED, next: "given-up" } as const;
+  expect(upLine(event, "x")).toContain('"npx bazaar catalog"');
+});
+
+test("a start that failed says the role's own reason", () => {
+  expect(ended("start-failed", { lastWords: "port 9094 is in use" })).toBe(
+    "order-9094 can't start: port 9094 is in use",
+  );
+});

@@ -1,0 +1,42 @@
+// What `up` says when something happens to a role: one line, with what follows
+// and where to read more.
+
+import { CRASHES_MAX, RESTART_AFTER_MS } from "./restart-policy.ts";
+import type { ChildExit, SupervisorEvent } from "./supervisor.ts";
+
+/** `log` is the path of the role's log. */
+export function upLine(
+  event: Exclude<SupervisorEvent, { kind: "all-launched" }>,
+  log: string,
+): string {
+  const { name } = event.role;
+  if (event.kind === "serves-again") return `${name} runs again (pid ${event.pid})`;
+  const how = exitText(event.exit);
+  switch (event.next) {
+    case "restart":
+      return `${name} ${how}; starting it again in ${RESTART_AFTER_MS / 1_000} s (log: ${log})`;
+    case "given-up":
+      return `${name} is given up after ${CRASHES_MAX} crashes in a minute, the last: it ${how} (log: ${log}); the others go on, start it with "npx bazaar ${commandText(name, event.role.kind)}"`;
+    case "stays-down":
+      return `${name} ${how}; it stays down (log: ${log})`;
+    case "start-failed":
+      return `${name} can't start: ${event.exit.lastWords || how}`;
+  }
+}
+
+function exitText(exit: ChildExit): string {
+  const how =
+    exit.signal !== null
+      ? `was ended by ${exit.signal}`
+      : exit.code === 0
+        ? "stopped"
+        : exit.code === null
+          ? "could not be started"
+          : `ended with status ${exit.code}`;
+  return exit.lastWords === "" ? how : `${how}: ${exit.lastWords}`;
+}
+
+/** `order-9094` is started by `order 9094`, `catalog` by `catalog`. */
+function commandText(name: string, kind: string): string {
+  return name === kind ? kind : `${kind} ${name.slice(kind.length + 1)}`;
+}

@@ -1,0 +1,140 @@
+// Everything on this machine: the files if there are none, a process a role,
+// and to the person who started it what runs where, and what happened to it.
+//
+// `up` holds no state and no port of its own, so its end, however it comes, is
+// only that: the roles notice and stop.
+
+import { join, relative } from "node:path";
+import type { ClusterConfig } from "../roles/config.ts";
+import { spawnChild } from "./child.ts";
+import { columns } from "./columns.ts";
+import { formatIfNew } from "./data-files.ts";
+import { type Flags, flagArguments } from "./options.ts";
+import { commandOf, processesOf, urlOf } from "./processes.ts";
+import { logFilePath } from "./role-command.ts";
+import { signalStatus, stopSignals } from "./stop-signals.ts";
+import { type Clock, Supervisor } from "./supervisor.ts";
+import { upLine } from "./up-text.ts";
+
+/** What the roles run: this program. */
+const SCRIPT = join(import.meta.dirname, "main.ts");
+/** Between two questions to a front end whether it is open, milliseconds. */
+const OPEN_POLL_MS = 50;
+/** A bazaar that isn't open by then has a reason that its user should look for, milliseconds. */
+const OPEN_PATIENCE_MS = 10_000;
+
+export interface UpOptions {
+  /** Start again what crashes. */
+  readonly restart: boolean;
+}
+
+/** Runs everything until a signal. Returns the exit status. Throws UserError when there is nothing to run. */
+export async function runUp(
+  config: ClusterConfig,
+  flags: Flags,
+  options: UpOptions,
+): Promise<number> {
+  const { asked, insisted } = stopSignals();
+  const made = await formatIfNew(config);
+  if (made !== null) print(made);
+
+  const processes = processesOf(config);
+  const startFailed = Promise.withResolvers<string>();
+  const isOver = new AbortController();
+  const logOf = (role: string) => relative(process.cwd(), logFilePath(config.data, role));
+  const supervisor = new Supervisor({
+    roles: processes,
+    clock: processClock,
+    restart: options.restart,
+    spawn: ({ name }) => {
+      const role = processes.find((each) => each.name === name);
+      const command = role ? commandOf(role) : [];
+      return spawnChild({
+        execPath: process.execPath,
+        script: SCRIPT,
+        args: [...command, ...flagArguments(flags)],
+      });
+    },
+    report: (event) => {
+      if (event.kind === "all-launched") {
+        print(whatRunsWhere());
+        void sayWhenOpen(config.frontends.map(urlOf), isOver.signal);
+      } else if (event.kind === "ended" && event.next === "start-failed") {
+        startFailed.resolve(upLine(event, logOf(event.role.name)));
+      } else {
+        complain(upLine(event, logOf(event.role.name)));
+      }
+    },
+  });
+  const whatRunsWhere = () => {
+    const pids = supervisor.pids();
+    const rows = processes.map(({ name, host, port }) => [
+      name,
+      `${host}:${port}`,
+      String(pids.get(name) ?? "-"),
+      logOf(name),
+    ]);
+    return columns([["role", "address", "pid", "log"], ...rows]).trimEnd();
+  };
+
+  supervisor.start();
+  const end = await Promise.race([
+    asked.then((signal) => ({ kind: "asked", signal }) as const),
+    startFailed.promise.then((line) => ({ kind: "start-failed", line }) as const),
+  ]);
+  isOver.abort();
+  if (end.kind === "asked" && process.stdout.isTTY) print("stopping");
+  let status = end.kind === "asked" ? 0 : 1;
+  void insisted.then((signal) => {
+    status = signalStatus(signal);
+    void supervisor.kill();
+  });
+  await supervisor.stop();
+  if (end.kind === "start-failed") complain(end.line);
+  return status;
+}
+
+/** Says where to go once a trade could be answered there; and once, when that takes long, where to look. */
+async function sayWhenOpen(urls: readonly string[], signal: AbortSignal): Promise<void> {
+  const started = performance.now();
+  let isPatient = true;
+  while (!signal.aborted) {
+    const areOpen = await Promise.all(urls.map((url) => isReady(url, signal)));
+    if (signal.aborted) return;
+    if (areOpen.every(Boolean)) {
+      print(`open ${urls.join(" ")}`);
+      return;
+    }
+    if (isPatient && performance.now() - started > OPEN_PATIENCE_MS) {
+      isPatient = false;
+      complain('not open yet: "npx bazaar status" tells who is missing, the logs tell why');
+    }
+    await new Promise((resolve) => setTimeout(resolve, OPEN_POLL_MS));
+  }
+}
+
+async function isReady(url: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    const response = await fetch(`${url}/readyz`, { signal });
+    await response.body?.cancel();
+    return response.status === 200;
+  } catch {
+    return false;
+  }
+}
+
+const processClock: Clock = {
+  now: () => performance.now(),
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function complain(line: string): void {
+  process.stderr.write(`bazaar: ${line}\n`);
+}
