@@ -84,8 +84,9 @@ function logFiles(folder: string, role: string): string[] {
   } catch {
     return [];
   }
-  const part = (name: string) => Number(/\.(\d+)/.exec(name)?.[1] ?? Number.POSITIVE_INFINITY);
+  // ROLE.log is the newest, ROLE.log.1 the one before, and so on.
+  const age = (name: string) => Number(/\.log\.(\d+)$/.exec(name)?.[1] ?? 0);
   return names
-    .filter((name) => name === `${role}.log` || new RegExp(`^${role}\\.(log\\.)?\\d+`).test(name))
-    .sort((a, b) => part(a) - part(b));
+    .filter((name) => name === `${role}.log` || name.startsWith(`${role}.log.`))
+    .sort((a, b) => age(b) - age(a));
 }
