@@ -8,6 +8,7 @@ import { type RedisServer, redisServer } from "./redis-server.ts";
 import type { StockCopies, StockCopy } from "./types.ts";
 import { noCopies } from "./types.ts";
 
+vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waited for
 const WAIT = { timeout: 10_000, interval: 10 };
 
 interface Line {

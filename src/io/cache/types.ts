@@ -3,7 +3,7 @@
 // it promises only that what was dropped or cleared doesn't come back:
 //
 //   K1. After drop(names) or clear(), a get() that is called later finds no
-//       copy that was put before.
+//       copy that was put before; after clear(), one under way doesn't either.
 //   K2. Nothing here rejects or throws, and nothing takes longer than the
 //       store's own short limit: a store that fails is a store without copies.
 

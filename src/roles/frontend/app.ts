@@ -5,7 +5,7 @@
 // http-answer.ts, everything that goes wrong in http-errors.ts.
 
 import Fastify, { type FastifyInstance } from "fastify";
-import { serializerCompiler, validatorCompiler } from "fastify-type-provider-zod";
+import { validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { InvariantViolation } from "../../core/invariant.ts";
 import { badConnection, badUrl, handleErrors } from "./http-errors.ts";
@@ -37,11 +37,10 @@ export function build(options: AppOptions): FastifyInstance {
     routerOptions: { maxParamLength: HEADER_BYTES_MAX },
     // A request that comes while the server closes is still answered.
     return503OnClosing: false,
-    frameworkErrors: badUrl,
+    frameworkErrors: badUrl(log),
     clientErrorHandler: badConnection,
   });
   app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(serializerCompiler);
   app.removeAllContentTypeParsers(); // only POST /orders has a body worth reading
   logRequests(app, log);
   handleErrors(app, log, options.broken ?? (() => {}));

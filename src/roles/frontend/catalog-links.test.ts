@@ -8,6 +8,7 @@ import { CatalogLinks } from "./catalog-links.ts";
 import { TestCatalog } from "./test-bazaar.ts";
 import { TestMarket } from "./test-market.ts";
 
+vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waited for
 const WAIT = { timeout: 10_000, interval: 5 };
 let log: TestLog;
 let lost: number;

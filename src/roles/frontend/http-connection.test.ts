@@ -9,6 +9,7 @@ import { build } from "./app.ts";
 import { StockCache } from "./stock-cache.ts";
 import { TestMarket } from "./test-market.ts";
 
+vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waited for
 const WAIT = { timeout: 10_000, interval: 5 };
 
 let app: ReturnType<typeof build>;

@@ -18,6 +18,7 @@ import {
   unreadableTrade,
 } from "./http-answer.ts";
 import { BODY_BYTES_MAX, HEADER_BYTES_MAX, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
+import { logUnreadable } from "./request-log.ts";
 import { TradeFormatError } from "./trade-body.ts";
 
 const BODY_TOO_LARGE = failure(413, `The body is larger than ${BODY_BYTES_MAX} bytes`);
@@ -54,8 +55,11 @@ export function handleErrors(
 }
 
 /** For fastify's `frameworkErrors`: what is wrong with a URL is found before there is a route. */
-export function badUrl(_error: FastifyError, _request: FastifyRequest, reply: FastifyReply): void {
-  send(reply, INVALID_URL);
+export function badUrl(log: Logger) {
+  return (_error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
+    logUnreadable(request, INVALID_URL.status, log);
+    send(reply, INVALID_URL);
+  };
 }
 
 /** For fastify's `clientErrorHandler`: what isn't HTTP, too large or too slow. Closes the connection. */

@@ -12,6 +12,7 @@ import { startFrontend } from "./main.ts";
 import { TestCatalog, TestReplica } from "./test-bazaar.ts";
 import { TestMarket } from "./test-market.ts";
 
+vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waited for
 const WAIT = { timeout: 10_000, interval: 10 };
 
 let market: TestMarket;
@@ -249,10 +250,8 @@ describe("closing", () => {
       }).once("error", reject);
     });
     await vi.waitFor(() => expect(catalog.lookups).toHaveLength(1), WAIT);
-    const startedMs = performance.now();
     await role.close();
-    expect(await answer).toBe(200);
-    expect(performance.now() - startedMs).toBeLessThan(1_900);
+    expect(await answer).toBe(200); // not 503: it was answered before the patience ended
     await expect(fetch(url)).rejects.toThrow();
   });
 

@@ -11,15 +11,30 @@ const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 export function logRequests(app: FastifyInstance, log: Logger): void {
   if (!log.isLevelEnabled("debug")) return;
   app.addHook("onRequest", (request, _reply, done) => {
-    log.debug(`Received ${request.method} request on url ${request.url}`);
+    logReceived(request, log);
     done();
   });
   // Before the answer leaves, so that the lines of what the client does next come after.
   app.addHook("onSend", (request, reply, _body, done) => {
-    log.debug(accessLine(request, reply.statusCode, new Date()));
-    log.debug(`Finished ${request.method} request`);
+    logFinished(request, reply.statusCode, log);
     done();
   });
+}
+
+/** The same lines for a request that no hook sees, because its URL can't be read. */
+export function logUnreadable(request: FastifyRequest, status: number, log: Logger): void {
+  if (!log.isLevelEnabled("debug")) return;
+  logReceived(request, log);
+  logFinished(request, status, log);
+}
+
+function logReceived(request: FastifyRequest, log: Logger): void {
+  log.debug(`Received ${request.method} request on url ${request.url}`);
+}
+
+function logFinished(request: FastifyRequest, status: number, log: Logger): void {
+  log.debug(accessLine(request, status, new Date()));
+  log.debug(`Finished ${request.method} request`);
 }
 
 /** Common Log Format, as the seed's server writes it: local time, no zone, no length. */

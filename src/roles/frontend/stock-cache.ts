@@ -173,6 +173,7 @@ export class StockCache {
   }
 
   async #askLeader(name: string): Promise<Lookup> {
+    this.#debug("Calling lookup service");
     if (name.length > NAME_LENGTH_MAX) return { kind: "unknown" };
     const asked = await askFor(this.#orders, "stock", { kind: "lookup", name });
     if (asked.kind !== "stock") return asked;
