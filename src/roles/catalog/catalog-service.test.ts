@@ -25,7 +25,6 @@ function serviceAt(position: number) {
     invalidations,
     replicas,
     log: silent,
-    onApplied: () => {},
     onBroken: (reason) => broken.push(reason),
   });
   const frontend = (name: string): FakePeer => {

@@ -22,8 +22,6 @@ export interface CatalogServiceOptions {
   readonly invalidations: Invalidations;
   readonly replicas: Replicas;
   readonly log: Logger;
-  /** Told when the view has moved. */
-  readonly onApplied: (position: number) => void;
   /** Something broke that must stop the process. */
   readonly onBroken: (reason: unknown) => void;
 }
@@ -80,14 +78,13 @@ export class CatalogService {
   async committed({ leader, epoch, entries }: CommittedBatch): Promise<{ applied: number }> {
     if (epoch < this.#epoch) throw new Error(`epoch ${epoch} is over, ${this.#epoch} has begun`);
     this.#hear(leader, epoch);
-    const { view, store, invalidations, onApplied } = this.#options;
+    const { view, store, invalidations } = this.#options;
     const before = view.position;
     const changed = this.#apply(entries);
     const applied = view.position;
     if (applied > before) {
       store.add(applied, changed);
       if (changed.size > 0) invalidations.add(changed.keys(), applied);
-      onApplied(applied);
     }
     await invalidations.dropped();
     return { applied };

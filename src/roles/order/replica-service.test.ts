@@ -35,6 +35,10 @@ class FakeTables implements ServiceTables {
     return this.#orders.slice(after, after + limit);
   }
 
+  readTogether<T>(read: () => T): T {
+    return read();
+  }
+
   queue(position: number, commands: readonly Command[]): void {
     this.#queue.push({ position, commands });
   }

@@ -29,6 +29,7 @@ export const noTables: ReignTables = {
   appliedPosition: 0,
   order: () => undefined,
   orders: () => [],
+  readTogether: (read) => read(),
 };
 
 export function trade(

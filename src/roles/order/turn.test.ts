@@ -99,6 +99,7 @@ test("an order query finds orders of the tables, of the tail and of this very tu
     price: 28.59,
   };
   const tables: OrderTables = {
+    ...noTables,
     order: (number) => (number === 1 ? older : undefined),
     orders: (after, limit) => (after < 1 && limit > 0 ? [older] : []),
   };

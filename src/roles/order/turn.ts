@@ -23,6 +23,8 @@ export interface OrderTables {
   order(number: number): OrderView | undefined;
   /** Orders with a number above `after`, ascending, at most `limit`. */
   orders(after: number, limit: number): readonly OrderView[];
+  /** Runs `read` with one read transaction for all that it asks of the tables. */
+  readTogether<T>(read: () => T): T;
 }
 
 /** The answers to one `ask`, not to be told yet. */
@@ -53,6 +55,10 @@ export interface TurnInput {
 
 /** Decides all asks of a turn and applies what was decided to `market`. */
 export function decideTurn(input: TurnInput): DecidedTurn {
+  return input.tables.readTogether(() => decideTogether(input));
+}
+
+function decideTogether(input: TurnInput): DecidedTurn {
   const batch = new EntryBatch();
   const asks = input.asks.map((questions) => decideChanges(input, questions, batch));
   const entries = batch.finish();

@@ -1,0 +1,140 @@
+// A catalog as a process: its view and the file behind it, its connections to
+// the replicas, its port, its clock. Wiring only.
+//
+// The file is read once, at the start; from then on the view is ahead of it.
+
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { openCatalogStore } from "../../io/journal/catalog-store.ts";
+import { stocksDigest } from "../../io/journal/digests.ts";
+import { lockRole } from "../../io/journal/lock.ts";
+import { connect } from "../../io/rpc/connect.ts";
+import { listen } from "../../io/rpc/listen.ts";
+import type { Identity } from "../../io/rpc/types.ts";
+import { type CatalogAudit, catalogContract, type RoleStatus } from "../contract.ts";
+import type { RoleOptions, RunningRole } from "../role.ts";
+import { CatalogService } from "./catalog-service.ts";
+import { Following } from "./following.ts";
+import { Invalidations } from "./invalidations.ts";
+import { AUDIT_WAIT_MS, STORE_DELAY_MS, TICK_MS } from "./limits.ts";
+import { Replicas } from "./replicas.ts";
+import { StockView } from "./stock-view.ts";
+import { StoreWriter } from "./store-writer.ts";
+import { Updates } from "./updates.ts";
+
+/** What anybody may call; committed entries come only over the connections that the catalog itself opens. */
+const { committed: committedCall, ...servedContract } = catalogContract;
+
+/** Starts the catalog of this name. Rejects when its lock, its file or its port can't be had. */
+export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
+  const { config, name, secret, log } = options;
+  const place = config.catalogs.find((catalog) => catalog.name === name);
+  if (!place) throw new Error(`the configuration has no catalog named ${name}`);
+  const identity: Identity = { role: "catalog", name };
+  const nowMs = (): number => performance.now();
+  const failed = Promise.withResolvers<Error>();
+  const broken = (reason: unknown): void =>
+    failed.resolve(reason instanceof Error ? reason : new Error(String(reason)));
+
+  await using parts = new AsyncDisposableStack(); // closed last to first
+  const lock = lockRole(config.data, name);
+  parts.defer(() => lock.release());
+  const file = openCatalogStore(join(config.data, name, "catalog.db"), name);
+  parts.defer(() => file.close());
+
+  const view = new StockView({ position: file.position, stocks: file.stocks() });
+  const store = new StoreWriter(file, file.position);
+  const invalidations = new Invalidations({ log, nowMs });
+  const replicas = new Replicas();
+  const updates = new Updates({
+    replicas,
+    knows: (stock) => view.stock(stock) !== undefined,
+    nowMs,
+  });
+  const service = new CatalogService({
+    view,
+    store,
+    invalidations,
+    replicas,
+    log,
+    onBroken: broken,
+  });
+  const following = new Following({
+    replicas,
+    position: () => view.position,
+    onLeader: (commitPosition) => service.heardOfCommit(commitPosition),
+    log,
+  });
+
+  const status = (): RoleStatus => {
+    const { leader, epoch } = service.feeder;
+    return { role: name, pid: process.pid, up: true, leader, epoch, applied: view.position };
+  };
+
+  const listener = await listen({
+    host: place.host,
+    port: place.port,
+    secret,
+    identity,
+    contract: servedContract,
+    handlers: {
+      lookup: ({ names }) => service.lookup(names),
+      stocks: () => service.stocks(),
+      update: (update) => updates.update(update),
+      status,
+      audit: ({ position }) => audit(view, position),
+    },
+    log,
+    onOpen(peer) {
+      if (peer.identity.role === "frontend") invalidations.join(peer);
+    },
+    onClose: (peer) => invalidations.leave(peer),
+    onInvariantViolation: broken,
+  });
+  parts.defer(() => listener.close());
+
+  for (const { id, host, port } of config.replicas) {
+    const link = connect({
+      host,
+      port,
+      secret,
+      identity,
+      contract: { committed: committedCall },
+      handlers: { committed: (batch) => service.committed(batch) },
+      log,
+      onOpen: (peer) => void following.opened(id, peer),
+      onClose: (peer) => following.closed(id, peer),
+      onInvariantViolation: broken,
+    });
+    parts.defer(() => link.close());
+  }
+
+  // Behind the poll phase: after a pause, what arrived meanwhile is read before anybody is called late.
+  const ticks = setInterval(() => setImmediate(() => invalidations.tick()), TICK_MS);
+  const saves = setInterval(() => save(store, broken), STORE_DELAY_MS);
+  parts.defer(() => {
+    clearInterval(ticks);
+    clearInterval(saves);
+    save(store, broken);
+  });
+
+  log.info({ position: view.position, stocks: view.size }, "Catalog service ready");
+  const running = parts.move();
+  return { failed: failed.promise, close: () => running.disposeAsync() };
+}
+
+function save(store: StoreWriter, broken: (reason: unknown) => void): void {
+  try {
+    store.flush();
+  } catch (error) {
+    broken(error);
+  }
+}
+
+/** What the view holds once it is at `position`, or where it got to in AUDIT_WAIT_MS. */
+async function audit(view: StockView, position: number): Promise<CatalogAudit> {
+  const deadlineMs = performance.now() + AUDIT_WAIT_MS;
+  while (view.position < position && performance.now() < deadlineMs) await pause(TICK_MS);
+  const stocks = view.stocks();
+  return { position: view.position, stocks: stocks.length, stocksDigest: stocksDigest(stocks) };
+}

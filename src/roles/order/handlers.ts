@@ -1,0 +1,65 @@
+// The calls that an order replica serves, each handed to the part that does it.
+
+import type { Logger } from "pino";
+import { replicationContract } from "../../io/log/envelope-schema.ts";
+import type { QuorumLog } from "../../io/log/quorum-log.ts";
+import type { Handlers } from "../../io/rpc/types.ts";
+import { type OrderAudit, orderContract, type RoleStatus } from "../contract.ts";
+import type { ReplicaService } from "./replica-service.ts";
+
+/** The order contract, with replication's own schema for its messages. */
+export const servedContract = { ...orderContract, ...replicationContract } as const;
+
+export interface OrderHandlersOptions {
+  readonly name: string;
+  readonly replica: number;
+  readonly service: ReplicaService;
+  readonly source: QuorumLog;
+  /** The tables durably hold the effects of the entries up to here. */
+  readonly appliedPosition: () => number;
+  readonly audit: (position: number, stocksAt: readonly number[]) => Promise<OrderAudit>;
+  readonly log: Logger;
+}
+
+export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof servedContract> {
+  const { service, source, replica, log } = options;
+  return {
+    message: (envelope) => source.receive(envelope),
+    ask: ({ relayed, questions }) => service.ask(relayed, questions),
+    health: () => service.health(),
+    nominate: async (_, peer) => {
+      log.info({ by: peer.identity.name }, "Nominated as leader");
+      const outcome = await source.lead();
+      log.info({ outcome }, `Nomination ended: ${outcome.kind}`);
+      return outcome;
+    },
+    notifyLeader: ({ leader }) => {
+      if (leader === replica) {
+        log.info("This process is the leader of the replicated order pool - Flag is True");
+      } else {
+        log.info("This process is a replica - Flag is False");
+      }
+      return {};
+    },
+    follow: ({ position }, peer) => service.follow(peer, position),
+    status: () => statusOf(options),
+    audit: ({ position, stocksAt }) => options.audit(position, stocksAt),
+  };
+}
+
+function statusOf({ name, service, appliedPosition }: OrderHandlersOptions): RoleStatus {
+  const { leads, leader, epoch, lastPosition, commitPosition } = service.health();
+  const { exposed } = service;
+  return {
+    role: name,
+    pid: process.pid,
+    up: true,
+    leads,
+    leader,
+    epoch,
+    last: lastPosition,
+    commit: commitPosition,
+    ...(exposed !== undefined && { exposed }),
+    applied: appliedPosition(),
+  };
+}

@@ -1,0 +1,179 @@
+// An order replica as a process: its file, its log, its port, its clock.
+//
+// Wiring only. It serves as soon as it listens: its log follows, its front ends
+// hear its beats, its catalogs follow it. The start is over once it knows
+// whether there is a leader to sync with.
+//
+// A disk that fails, a damaged file or a broken invariant ends it at once: it
+// falls silent, since nothing may be told that might not be durable, and
+// `failed` says why.
+
+import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { decodeCommands } from "../../core/market/codec.ts";
+import { openJournal, type SqliteJournal } from "../../io/journal/journal.ts";
+import { Ledger } from "../../io/journal/ledger.ts";
+import { lockRole } from "../../io/journal/lock.ts";
+import { QuorumLog } from "../../io/log/quorum-log.ts";
+import { listen } from "../../io/rpc/listen.ts";
+import type { Identity } from "../../io/rpc/types.ts";
+import type { RoleOptions, RunningRole } from "../role.ts";
+import { type AuditOptions, auditAt } from "./audit.ts";
+import { Beats } from "./beats.ts";
+import { orderHandlers, servedContract } from "./handlers.ts";
+import { IdleWork } from "./idle-work.ts";
+import { searchLeader } from "./leader-search.ts";
+import { BEAT_MS, COUNT_BYTES } from "./limits.ts";
+import { ReplicaService } from "./replica-service.ts";
+import { StartupSync } from "./startup-sync.ts";
+import { TradeLines } from "./trade-lines.ts";
+
+/** Starts the replica of this name. Rejects when its lock, its file or its port can't be had. */
+export async function startOrder(options: RoleOptions): Promise<RunningRole> {
+  const { config, name, secret, log } = options;
+  const place = config.replicas.find((replica) => replica.name === name);
+  if (!place) throw new Error(`the configuration has no replica named ${name}`);
+  const others = config.replicas.filter((replica) => replica !== place);
+  const identity: Identity = { role: "order", name };
+  const failed = Promise.withResolvers<Error>();
+
+  await using parts = new AsyncDisposableStack(); // closed last to first
+  const lock = lockRole(config.data, name);
+  parts.defer(() => lock.release());
+  const journal = openJournal(join(config.data, name, "order.db"), { replica: place.id });
+  parts.defer(() => journal.close());
+  const ledger = new Ledger(journal);
+  const lines = log.isLevelEnabled("debug") ? new TradeLines(log) : null;
+
+  const broken = (reason: unknown): void => {
+    source.close();
+    service.close();
+    failed.resolve(reason instanceof Error ? reason : new Error(String(reason)));
+  };
+  const source: QuorumLog = new QuorumLog({
+    journal,
+    applied: ledger.appliedPosition,
+    tables: ledger,
+    listener: {
+      committed: (entries) => service.committed(entries),
+      leading: (epoch) => service.leading(epoch),
+      deposed: () => service.deposed(),
+    },
+    observer: {
+      following(leader, epoch, behind) {
+        log.info({ leader, epoch, behind }, "Following the order leader");
+        beats.send();
+      },
+      replicated: (replica, position) => service.written(replica, position),
+      ...(lines && {
+        stored: (entries) => lines.stored(entries),
+        alreadyHeld: (entries) => lines.alreadyHeld(entries),
+      }),
+    },
+    replicas: config.replicas,
+    identity,
+    secret,
+    log,
+    failed: broken,
+  });
+  const service: ReplicaService = new ReplicaService({
+    replica: place.id,
+    others: others.map(({ id }) => id),
+    source,
+    tables: ledger,
+    peerOf: (replica) => source.peer(replica),
+    log,
+    nowMs: () => performance.now(),
+    onChange: () => beats.send(),
+    onBroken: broken,
+  });
+  const beats: Beats = new Beats(() => service.health());
+  parts.defer(() => source.close());
+
+  const startup = new StartupSync({
+    log,
+    newestNumber: () => Math.max(service.lastNumber, newestNumberIn(journal, ledger)),
+    deliveredPosition: () => service.deliveredPosition,
+    onReady(synced) {
+      if (!synced || lines === null) return lines?.synced(null);
+      ledger.flush();
+      lines.synced(ledger.order(ledger.lastNumber) ?? null);
+    },
+  });
+  const idle = new IdleWork({
+    tables: ledger,
+    journal,
+    deliveredPosition: () => service.deliveredPosition,
+    nowMs: () => performance.now(),
+  });
+
+  const audit: AuditOptions = {
+    deliveredPosition: () => service.deliveredPosition,
+    tables: ledger,
+    read: () => Promise.reject(new Error("not yet")),
+    nowMs: () => performance.now(),
+  };
+
+  const listener = await listen({
+    host: place.host,
+    port: place.port,
+    secret,
+    identity,
+    contract: servedContract,
+    handlers: orderHandlers({
+      name,
+      replica: place.id,
+      service,
+      source,
+      appliedPosition: () => ledger.appliedPosition,
+      audit: (position, stocksAt) => auditAt(audit, position, stocksAt),
+      log,
+    }),
+    log,
+    onOpen: (peer) => beats.join(peer),
+    onClose(peer) {
+      beats.leave(peer);
+      service.unfollow(peer);
+    },
+    onInvariantViolation: broken,
+  });
+  parts.defer(() => listener.close());
+
+  const beat = (): void => {
+    try {
+      service.tick();
+      startup.tick();
+      idle.tick();
+      beats.send();
+    } catch (error) {
+      broken(error);
+    }
+  };
+  // Behind the poll phase: after a pause, what arrived meanwhile is read before anybody is called late.
+  const timer = setInterval(() => setImmediate(beat), BEAT_MS);
+  parts.defer(async () => {
+    clearInterval(timer);
+    service.close();
+    await nextTurn(); // what was just answered is sent
+  });
+
+  startup.searched(await searchLeader({ others, identity, secret, log }));
+  const running = parts.move();
+  return { failed: failed.promise, close: () => running.disposeAsync() };
+}
+
+/** Number of the newest order in the journal, of which the tables may not hold the last few; 0 before the first. */
+function newestNumberIn(journal: SqliteJournal, ledger: Ledger): number {
+  let newest = ledger.lastNumber;
+  let position = ledger.appliedPosition;
+  while (position < journal.lastPosition) {
+    for (const { position: read, body } of journal.entries(position, COUNT_BYTES)) {
+      position = read;
+      if (body.kind !== "command") continue;
+      for (const command of decodeCommands(body.bytes)) {
+        if (command.kind === "order") newest = command.number;
+      }
+    }
+  }
+  return newest;
+}
