@@ -1,0 +1,78 @@
+// The data directory in every state that `up` and `format` may find it in.
+
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { formatIfNew, formatNew, replaceRole } from "./data-files.ts";
+import { processNamed } from "./processes.ts";
+import { resolveConfig } from "./resolve-config.ts";
+import { errorLine, UserError } from "./user-error.ts";
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "bazaar-files-"));
+  writeFileSync(join(folder, "stocks.csv"), "name,price,quantity\nFishCo,17.99,600\n");
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const config = () =>
+  resolveConfig({
+    flags: {},
+    environment: {},
+    file: null,
+    cwd: folder,
+    stocksShipped: join(folder, "stocks.csv"),
+  });
+const line = (work: () => unknown) => {
+  try {
+    work();
+  } catch (error) {
+    return errorLine(error);
+  }
+  return "no error";
+};
+
+test("a first start makes the files, a second one leaves them", () => {
+  expect(formatIfNew(config())).toBe(`made a new cluster with 1 stocks in ${folder}/data`);
+  expect(formatIfNew(config())).toBeNull();
+});
+
+test("a cluster is not made over another", () => {
+  formatNew(config());
+  expect(line(() => formatNew(config()))).toContain("holds a cluster already");
+});
+
+test("a lost disk is not taken for a new cluster, and what to do is named", () => {
+  formatNew(config());
+  rmSync(join(folder, "data/order-9092"), { recursive: true });
+  const refused = () => formatIfNew(config());
+  expect(refused).toThrow(UserError);
+  expect(line(refused)).toBe(
+    `order-9092: its file is missing in ${folder}/data; if a disk was lost, make a replacement with "npx bazaar format --replace order-9092"`,
+  );
+  expect(replaceRole(config(), processNamed(config(), "order-9092"))).toContain("order-9092");
+  expect(readdirSync(join(folder, "data/order-9092"))).toContain("order.db");
+  expect(formatIfNew(config())).toBeNull();
+});
+
+test("a catalog can be replaced, a front end has nothing to replace", () => {
+  formatNew(config());
+  rmSync(join(folder, "data/catalog"), { recursive: true });
+  replaceRole(config(), processNamed(config(), "catalog"));
+  expect(existsSync(join(folder, "data/catalog/catalog.db"))).toBe(true);
+  const frontend = processNamed(config(), "frontend");
+  expect(line(() => replaceRole(config(), frontend))).toContain("a front end keeps no files");
+});
+
+test("a file that is there is not replaced", () => {
+  formatNew(config());
+  const replica = processNamed(config(), "order-9094");
+  expect(line(() => replaceRole(config(), replica))).toContain("is only for a lost disk");
+});
+
+test("stocks that can't be read leave no half of a cluster", () => {
+  writeFileSync(join(folder, "stocks.csv"), "name,price,quantity\nFishCo,free,600\n");
+  expect(line(() => formatIfNew(config()))).toContain("line 2: the price must be");
+  expect(existsSync(join(folder, "data"))).toBe(false);
+});

@@ -1,0 +1,47 @@
+// The data directory before anything runs in it: a new cluster's files, made
+// once, and a replacement for those that a lost disk took.
+
+import { formatCluster, inspectData } from "../io/journal/format.ts";
+import { replaceCatalog, replaceReplica } from "../io/journal/replace.ts";
+import { readStocksCsv } from "../io/journal/stocks-csv.ts";
+import type { ClusterConfig } from "../roles/config.ts";
+import type { ConfiguredProcess } from "./processes.ts";
+import { UserError } from "./user-error.ts";
+
+/** Makes a new cluster; says so in one line. Throws when there is one already. */
+export function formatNew(config: ClusterConfig): string {
+  const stocks = readStocksCsv(config.stocks);
+  formatCluster({ config, stocks, nowMs: Date.now() });
+  return `made a new cluster with ${stocks.length} stocks in ${config.data}`;
+}
+
+/**
+ * Makes a new cluster where there is nothing yet; null where there is one.
+ * Throws UserError when only some files are there: which are right then, the
+ * ones that are there or the ones that are missing, only their owner knows.
+ */
+export function formatIfNew(config: ClusterConfig): string | null {
+  const state = inspectData(config);
+  if (state.kind === "complete") return null;
+  if (state.kind === "absent") return formatNew(config);
+  const [first = ""] = state.missing;
+  const files = state.missing.length === 1 ? "its file is" : "their files are";
+  throw new UserError(
+    `${state.missing.join(", ")}: ${files} missing in ${config.data}; if a disk was lost, make a replacement with "npx bazaar format --replace ${first}"`,
+  );
+}
+
+/** Makes the file of one role that lost it; says so in one line. Throws when it has one, or keeps none. */
+export function replaceRole(config: ClusterConfig, role: ConfiguredProcess): string {
+  switch (role.kind) {
+    case "order":
+      // The time is greater than any incarnation before it, which is all that it must be.
+      replaceReplica({ config, role: role.name, incarnation: Date.now() });
+      return `made an empty replacement for ${role.name}; once it runs, it catches up, and votes when the others have admitted it`;
+    case "catalog":
+      replaceCatalog({ config, role: role.name });
+      return `made an empty replacement for ${role.name}; once it runs, it catches up`;
+    case "frontend":
+      throw new UserError("a front end keeps no files: there is nothing to replace");
+  }
+}
