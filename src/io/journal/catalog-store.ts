@@ -20,6 +20,7 @@ import {
   type FileKind,
   numberOf,
   openDatabase,
+  openReadOnly,
   reading,
   textOf,
 } from "./sqlite.ts";
@@ -76,6 +77,16 @@ export function openCatalogStore(path: string, role: string, cluster?: string): 
   } catch (error) {
     database.close();
     throw explain(path, error);
+  }
+}
+
+/** The cluster that a catalog's file belongs to. Throws a DataFileError for one that can't be read. */
+export function clusterOfCatalogFile(path: string): string {
+  const database = openReadOnly(path, CATALOG_FILE);
+  try {
+    return readView(path, database).cluster;
+  } finally {
+    database.close();
   }
 }
 

@@ -48,6 +48,11 @@ export class DataFileExists extends DataFileError {
   override readonly name = "DataFileExists";
 }
 
+/** Nothing tells which cluster a replacement is for. */
+export class ClusterUnknown extends DataFileError {
+  override readonly name = "ClusterUnknown";
+}
+
 /** Another process has this role's folder. */
 export class DirectoryLocked extends DataFileError {
   override readonly name = "DirectoryLocked";

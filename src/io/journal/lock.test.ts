@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { DirectoryLocked } from "./errors.ts";
@@ -19,7 +19,7 @@ test("two processes of one role would undo each other's promises", () => {
   lock.release();
   lock.release();
   lockRole(data, ROLE).release();
-  expect(existsSync(join(data, ROLE, "lock.db"))).toBe(true);
+  expect(readdirSync(join(data, ROLE))).toEqual(["lock.db"]);
 });
 
 test("a lock that outlives a kill -9 keeps the role from coming back", async () => {
@@ -41,5 +41,6 @@ test("a lock that outlives a kill -9 keeps the role from coming back", async () 
   expect(thrown(() => lockRole(data, ROLE))).toBeInstanceOf(DirectoryLocked);
   child.kill("SIGKILL");
   await once(child, "exit");
+  expect(readdirSync(join(data, ROLE))).toEqual(["lock.db"]);
   lockRole(data, ROLE).release();
 });

@@ -26,7 +26,8 @@ export function lockRole(dataDir: string, role: string): RoleLock {
   let database: DatabaseSync | null = null;
   try {
     database = new DatabaseSync(path, { timeout: 0 });
-    database.exec("BEGIN EXCLUSIVE");
+    // In memory, or a transaction that never ends would leave a journal beside the file.
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {
     database?.close();
     throw isBusy(error) ? new DirectoryLocked(folder) : explain(path, error);

@@ -8,7 +8,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { HardState } from "../../core/replication/types.ts";
 import { JournalCorrupt } from "./errors.ts";
 import { ORDER_FILE } from "./order-file.ts";
-import { bytesOf, numberOf, reading, textOf } from "./sqlite.ts";
+import { bytesOf, numberOf, openReadOnly, reading, textOf } from "./sqlite.ts";
 import type { JournalIdentity } from "./types.ts";
 
 /** The content of the `meta` table. */
@@ -71,6 +71,16 @@ export function readMeta(database: DatabaseSync, path: string): Meta {
     }
     return meta;
   });
+}
+
+/** The cluster that a replica's file belongs to. Throws a DataFileError for one that can't be read. */
+export function clusterOfOrderFile(path: string): string {
+  const database = openReadOnly(path, ORDER_FILE);
+  try {
+    return readMeta(database, path).identity.cluster;
+  } finally {
+    database.close();
+  }
 }
 
 function checksumOf({ identity, hardState }: Meta): Buffer {

@@ -1,0 +1,213 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { decodeCommands } from "../../core/market/codec.ts";
+import { readSecret } from "../rpc/secret.ts";
+import { openCatalogStore } from "./catalog-store.ts";
+import { catalogFile, orderFile, roleFiles } from "./cluster-files.ts";
+import { DataFileExists, DataFileForeign, DirectoryLocked } from "./errors.ts";
+import { formatCluster, inspectData } from "./format.ts";
+import { openJournal } from "./journal.ts";
+import { lockRole } from "./lock.ts";
+import { temporaryFolder, thrown } from "./test-files.ts";
+
+const STOCKS = [
+  { name: "FishCo", price: 17.99, quantity: 600 },
+  { name: "BoarCo", price: 28.59, quantity: 1102 },
+];
+const NOW_MS = 1_800_000_000_000;
+
+function rolesIn(data: string) {
+  return {
+    data,
+    replicas: [9090, 9092, 9094].map((id) => ({ id, name: `order-${id}` })),
+    catalogs: [{ name: "catalog" }, { name: "catalog-9097" }],
+  };
+}
+type Roles = ReturnType<typeof rolesIn>;
+
+function newRoles(): Roles {
+  return rolesIn(join(temporaryFolder(), "data"));
+}
+
+function format(config: Roles): string {
+  return formatCluster({ config, stocks: STOCKS, nowMs: NOW_MS });
+}
+
+/** All that a start of every role would find; throws if one couldn't start. */
+function contentOf(config: Roles) {
+  const replicas = config.replicas.map(({ id, name }) => {
+    const journal = openJournal(orderFile(config.data, name), { replica: id });
+    const { identity, hardState, lastPosition, appliedPosition } = journal;
+    const entries = journal.entries(0, 1 << 30);
+    const digest = journal.digestAt(lastPosition);
+    journal.close();
+    return { identity, hardState, lastPosition, appliedPosition, entries, digest };
+  });
+  const catalogs = config.catalogs.map(({ name }) => {
+    const store = openCatalogStore(catalogFile(config.data, name), name);
+    const content = { cluster: store.cluster, position: store.position, stocks: store.stocks() };
+    store.close();
+    return content;
+  });
+  return { replicas, catalogs, secret: readSecret(config.data) };
+}
+
+test("replicas that begin with different journals never agree", () => {
+  const config = newRoles();
+  const cluster = format(config);
+  const { replicas, catalogs } = contentOf(config);
+  expect(replicas.map(({ identity }) => identity)).toEqual(
+    config.replicas.map(({ id }) => ({ cluster, replica: id, incarnation: 1 })),
+  );
+  expect(new Set(replicas.map(({ digest }) => digest)).size).toBe(1);
+  for (const { hardState, entries, lastPosition, appliedPosition } of replicas) {
+    expect(hardState).toMatchObject({ promise: { epoch: 0 }, voter: true });
+    expect([lastPosition, appliedPosition]).toEqual([2, 0]);
+    const commands = entries.map(({ position, epoch, at, body }) => {
+      expect([epoch, at]).toEqual([0, NOW_MS]);
+      const [command, ...rest] = body.kind === "command" ? decodeCommands(body.bytes) : [];
+      expect(rest).toEqual([]);
+      return { position, ...command, requestId: undefined };
+    });
+    expect(commands).toEqual(
+      STOCKS.map((stock, index) => ({
+        ...stock,
+        kind: "list",
+        position: index + 1,
+        requestId: undefined,
+      })),
+    );
+  }
+  expect(catalogs).toEqual([
+    { cluster, position: 0, stocks: [] },
+    { cluster, position: 0, stocks: [] },
+  ]);
+  expect(statSync(join(config.data, "secret")).mode & 0o777).toBe(0o600);
+  expect(readdirSync(config.data).sort()).toEqual([
+    "catalog",
+    "catalog-9097",
+    "lock.db",
+    "order-9090",
+    "order-9092",
+    "order-9094",
+    "secret",
+  ]);
+});
+
+describe("what is in a directory:", () => {
+  test("nothing, whatever roles leave there before there is a cluster", () => {
+    const config = newRoles();
+    expect(inspectData(config)).toEqual({ kind: "absent" });
+    mkdirSync(join(config.data, "logs"), { recursive: true });
+    mkdirSync(join(config.data, "run"));
+    mkdirSync(join(config.data, ".format", "order-9090"), { recursive: true });
+    writeFileSync(join(config.data, ".format", "order-9090", "order.db"), "half of it");
+    lockRole(config.data, "order-9094").release();
+    expect(inspectData(config)).toEqual({ kind: "absent" });
+    format(config);
+    expect(inspectData(config)).toEqual({ kind: "complete" });
+  });
+
+  test("a lost disk, which must not be formatted over", () => {
+    const config = newRoles();
+    format(config);
+    const lose = (path: string) => renameSync(path, `${path}.lost`);
+    lose(orderFile(config.data, "order-9092"));
+    lose(catalogFile(config.data, "catalog"));
+    expect(inspectData(config)).toEqual({ kind: "partial", missing: ["order-9092", "catalog"] });
+    expect(thrown(() => format(config))).toBeInstanceOf(DataFileExists);
+    for (const { path } of roleFiles(config)) if (existsSync(path)) lose(path);
+    expect(inspectData(config)).toMatchObject({ kind: "partial" });
+    expect(thrown(() => format(config))).toBeInstanceOf(DataFileExists);
+  });
+
+  test("a cluster, which must not be formatted over", () => {
+    const config = newRoles();
+    format(config);
+    const before = contentOf(config);
+    expect(thrown(() => format(config))).toBeInstanceOf(DataFileExists);
+    expect(contentOf(config)).toEqual(before);
+  });
+
+  test("somebody else's files, which we must not mix with", () => {
+    const config = newRoles();
+    mkdirSync(config.data);
+    writeFileSync(join(config.data, "thesis.txt"), "");
+    expect(thrown(() => inspectData(config))).toBeInstanceOf(DataFileForeign);
+    expect(thrown(() => format(config))).toBeInstanceOf(DataFileForeign);
+    expect(existsSync(join(config.data, "order-9090"))).toBe(false);
+  });
+
+  test("another format under way", () => {
+    const config = newRoles();
+    const lock = lockRole(config.data, ".");
+    expect(thrown(() => format(config))).toBeInstanceOf(DirectoryLocked);
+    lock.release();
+    format(config);
+  });
+});
+
+describe("a crash", () => {
+  test("after the cluster exists, wherever it comes, leaves all of it", () => {
+    const whole = newRoles();
+    format(whole);
+    const expected = contentOf(whole);
+    const files = [...roleFiles(whole).map(({ path }) => path), join(whole.data, "secret")];
+    for (let moved = 0; moved <= files.length; moved++) {
+      const config = newRoles();
+      for (const [index, file] of files.entries()) {
+        const folder = index < moved ? config.data : join(config.data, ".formatted");
+        const to = join(folder, file.slice(whole.data.length));
+        mkdirSync(dirname(to), { recursive: true });
+        cpSync(file, to);
+      }
+      expect(inspectData(config)).toEqual({ kind: "complete" });
+      expect(contentOf(config)).toEqual(expected);
+      expect(existsSync(join(config.data, ".formatted"))).toBe(false);
+    }
+  });
+
+  test.each([
+    ".format",
+    ".format/order-9092/order.db",
+    ".format/catalog-9097/catalog.db",
+    ".formatted",
+    "order-9092/order.db",
+    "secret",
+  ])(
+    "at any moment leaves all files or none that count: when %s is there",
+    async (moment) => {
+      const config = newRoles();
+      const child = spawn(
+        process.execPath,
+        [
+          "--input-type=module",
+          "-e",
+          `import { formatCluster } from ${JSON.stringify(new URL("./format.ts", import.meta.url).href)};
+         formatCluster(${JSON.stringify({ config, stocks: STOCKS, nowMs: NOW_MS })});`,
+        ],
+        { stdio: ["ignore", "ignore", "inherit"] },
+      );
+      const exited = once(child, "exit");
+      while (child.exitCode === null && !existsSync(join(config.data, moment))) await pause(1);
+      child.kill("SIGKILL");
+      await exited;
+      if (inspectData(config).kind === "absent") format(config);
+      expect(inspectData(config)).toEqual({ kind: "complete" });
+      expect(new Set(contentOf(config).replicas.map(({ digest }) => digest)).size).toBe(1);
+    },
+    20_000,
+  );
+});

@@ -1,0 +1,179 @@
+// The format step: all files of a new cluster, or none of them.
+//
+// Only here are first files made, for all replicas at once: a replica that made
+// its own would be one with a lost disk, and could vote for what it forgot.
+//
+//   1. Everything is built and made durable in DIR/.format.
+//   2. DIR/.format is renamed to DIR/.formatted. From here on the cluster exists.
+//   3. The files are moved to their places, and DIR/.formatted is removed.
+//
+// A crash before 2 leaves a directory that counts as empty. After 2 whoever looks
+// at the directory next does the rest of 3. Renaming a whole new directory to DIR
+// would be one step less, but DIR may be there already: a mounted disk, say.
+
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { encodeCommands } from "../../core/market/codec.ts";
+import type { Stock } from "../../core/market/types.ts";
+import { FIRST_INCARNATION } from "../../core/replication/admissions.ts";
+import type { Entry } from "../../core/replication/types.ts";
+import { makeSecret, secretPath } from "../rpc/secret.ts";
+import { createCatalogFile } from "./catalog-store.ts";
+import { type ClusterRoles, catalogFile, orderFile, roleFiles } from "./cluster-files.ts";
+import { syncPath } from "./durable-names.ts";
+import { DataFileExists, DataFileForeign } from "./errors.ts";
+import { createJournalFile } from "./journal.ts";
+import { LOCK_FILE, lockRole } from "./lock.ts";
+
+/** What is being built; worth nothing. */
+const BUILDING = ".format";
+/** What was built and not yet moved to its place; the cluster. */
+const BUILT = ".formatted";
+
+/** What roles leave in a data directory beside their own folders. */
+const BESIDE: ReadonlySet<string> = new Set(["run", "logs", LOCK_FILE, BUILDING]);
+
+/** What is in a data directory. */
+export type DataState =
+  /** Not there, or nothing in it: a new cluster may be made. */
+  | { readonly kind: "absent" }
+  | { readonly kind: "complete" }
+  /** These roles have no file, others have: they lost a disk. */
+  | { readonly kind: "partial"; readonly missing: readonly string[] };
+
+/** The new cluster. */
+export interface FormatOptions {
+  readonly config: ClusterRoles;
+  /** Become the first entries, one each, in this order. */
+  readonly stocks: readonly Stock[];
+  /** When the entries say they were made, milliseconds since 1970. */
+  readonly nowMs: number;
+}
+
+/**
+ * Makes the files of a new cluster and its secret, and returns the cluster's
+ * random name. Throws DataFileExists unless the directory is absent or empty.
+ */
+export function formatCluster({ config, stocks, nowMs }: FormatOptions): string {
+  const { data } = config;
+  mkdirSync(data, { recursive: true });
+  const lock = lockRole(data, ".");
+  try {
+    if (inspectData(config).kind !== "absent") {
+      throw new DataFileExists(
+        `${data} holds a cluster already: choose another --data directory for a new one`,
+      );
+    }
+    const building = join(data, BUILDING);
+    rmSync(building, { recursive: true, force: true });
+    const cluster = randomUUID();
+    build({ ...config, data: building }, cluster, firstEntries(stocks, nowMs));
+    syncPath(dirname(resolve(data)));
+    renameSync(building, join(data, BUILT));
+    syncPath(data);
+    finishFormat(data);
+    return cluster;
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Tells what is in the data directory, after finishing a format that was cut
+ * short once its cluster existed. Throws DataFileForeign for a directory of
+ * something else.
+ */
+export function inspectData(config: ClusterRoles): DataState {
+  const { data } = config;
+  if (!existsSync(data)) return { kind: "absent" };
+  finishFormat(data);
+  if (holdsNothing(data)) return { kind: "absent" };
+  const files = roleFiles(config);
+  const missing = files.filter(({ path }) => !existsSync(path)).map(({ role }) => role);
+  if (missing.length === 0) return { kind: "complete" };
+  if (missing.length === files.length && !existsSync(secretPath(data))) {
+    throw new DataFileForeign(
+      `${data} isn't empty and holds no bazaar: give an empty directory with --data`,
+    );
+  }
+  return { kind: "partial", missing };
+}
+
+function build(config: ClusterRoles, cluster: string, entries: readonly Entry[]): void {
+  const { data, replicas, catalogs } = config;
+  mkdirSync(data);
+  for (const { id, name } of replicas) {
+    mkdirSync(join(data, name));
+    const identity = { cluster, replica: id, incarnation: FIRST_INCARNATION };
+    const hardState = { promise: { epoch: 0, nominee: id }, voter: true };
+    createJournalFile(orderFile(data, name), identity, hardState, entries);
+  }
+  for (const { name } of catalogs) {
+    mkdirSync(join(data, name));
+    createCatalogFile(catalogFile(data, name), cluster);
+  }
+  for (const { path } of roleFiles(config)) {
+    syncPath(path);
+    syncPath(dirname(path));
+  }
+  makeSecret(data);
+  syncPath(data);
+}
+
+/** The same bytes for every replica. The request ids are random, so that no client's key can be one of them. */
+function firstEntries(stocks: readonly Stock[], at: number): Entry[] {
+  return stocks.map(({ name, price, quantity }, index) => {
+    const command = { kind: "list", requestId: randomUUID(), name, price, quantity } as const;
+    const body = { kind: "command", bytes: encodeCommands([command]) } as const;
+    return { position: index + 1, epoch: 0, at, body };
+  });
+}
+
+/** Step 3. Several processes may do it at once: each file is moved by one of them. */
+function finishFormat(data: string): void {
+  const built = join(data, BUILT);
+  if (!existsSync(built)) return;
+  const folders = new Set<string>();
+  for (const file of filesUnder(built)) {
+    const to = join(data, file);
+    mkdirSync(dirname(to), { recursive: true });
+    unlessGone(() => renameSync(join(built, file), to));
+    folders.add(dirname(to));
+  }
+  for (const folder of folders) syncPath(folder);
+  syncPath(data);
+  for (const folder of unlessGone(() => readdirSync(built)) ?? []) {
+    unlessGone(() => rmdirSync(join(built, folder)));
+  }
+  unlessGone(() => rmdirSync(built));
+  syncPath(data);
+}
+
+/** Nothing but what roles leave before there is a cluster: their locks, logs and process ids. */
+function holdsNothing(data: string): boolean {
+  return readdirSync(data, { withFileTypes: true }).every(
+    (entry) =>
+      BESIDE.has(entry.name) ||
+      (entry.isDirectory() &&
+        readdirSync(join(data, entry.name)).every((inside) => inside === LOCK_FILE)),
+  );
+}
+
+/** Relative paths of all files under a folder. */
+function filesUnder(folder: string): string[] {
+  const entries = unlessGone(() => readdirSync(folder, { recursive: true, withFileTypes: true }));
+  return (entries ?? [])
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+}
+
+/** What `run` gives; undefined if what it works on is gone, because another process was faster. */
+function unlessGone<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,81 @@
+import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { InvariantViolation } from "../../core/invariant.ts";
+import { openCatalogStore } from "./catalog-store.ts";
+import { catalogFile, orderFile } from "./cluster-files.ts";
+import { ClusterUnknown, DataFileExists, DirectoryLocked } from "./errors.ts";
+import { formatCluster } from "./format.ts";
+import { openJournal } from "./journal.ts";
+import { lockRole } from "./lock.ts";
+import { replaceCatalog, replaceReplica } from "./replace.ts";
+import { temporaryFolder, thrown } from "./test-files.ts";
+
+const INCARNATION = 1_800_000_000_000;
+
+function formatted() {
+  const config = {
+    data: join(temporaryFolder(), "data"),
+    replicas: [9090, 9092, 9094].map((id) => ({ id, name: `order-${id}` })),
+    catalogs: [{ name: "catalog" }],
+  };
+  const stocks = [{ name: "FishCo", price: 17.99, quantity: 600 }];
+  return { config, cluster: formatCluster({ config, stocks, nowMs: 0 }) };
+}
+
+test("a replacement that could vote, or held entries, would lead with what it forgot", () => {
+  const { config, cluster } = formatted();
+  const path = orderFile(config.data, "order-9092");
+  rmSync(path);
+  writeFileSync(`${path}.new`, "half of an earlier attempt");
+  replaceReplica({ config, role: "order-9092", incarnation: INCARNATION });
+  const journal = openJournal(path, { replica: 9092, cluster });
+  onTestFinished(() => journal.close());
+  expect(journal.identity).toEqual({ cluster, replica: 9092, incarnation: INCARNATION });
+  expect(journal.hardState).toEqual({ promise: { epoch: 0, nominee: 9092 }, voter: false });
+  expect([journal.lastPosition, journal.appliedPosition]).toEqual([0, 0]);
+  expect(existsSync(`${path}.new`)).toBe(false);
+});
+
+test("a replica that has its file, or runs, must not lose it to a replacement", () => {
+  const { config } = formatted();
+  const replace = () => replaceReplica({ config, role: "order-9092", incarnation: INCARNATION });
+  expect(thrown(replace)).toBeInstanceOf(DataFileExists);
+  const path = orderFile(config.data, "order-9092");
+  renameSync(path, `${path}.damaged`);
+  const lock = lockRole(config.data, "order-9092");
+  expect(thrown(replace)).toBeInstanceOf(DirectoryLocked);
+  lock.release();
+  replace();
+});
+
+test("an incarnation that isn't later than the lost one's would count as that one", () => {
+  const { config } = formatted();
+  rmSync(orderFile(config.data, "order-9092"));
+  const replace = () => replaceReplica({ config, role: "order-9092", incarnation: 1 });
+  expect(replace).toThrow(InvariantViolation);
+});
+
+test("a catalog without its file reads everything again", () => {
+  const { config, cluster } = formatted();
+  const path = catalogFile(config.data, "catalog");
+  expect(thrown(() => replaceCatalog({ config, role: "catalog" }))).toBeInstanceOf(DataFileExists);
+  rmSync(path);
+  replaceCatalog({ config, role: "catalog" });
+  const store = openCatalogStore(path, "catalog", cluster);
+  onTestFinished(() => store.close());
+  expect([store.position, store.stocks()]).toEqual([0, []]);
+});
+
+test("without any file left nothing tells which cluster it is for", () => {
+  const config = { ...formatted().config, data: temporaryFolder() };
+  const role = "order-9092";
+  const options = { config, role, incarnation: INCARNATION };
+  expect(thrown(() => replaceReplica(options))).toBeInstanceOf(ClusterUnknown);
+  writeFileSync(join(config.data, "secret"), "copied from another host\n");
+  expect(thrown(() => replaceReplica(options))).toBeInstanceOf(ClusterUnknown);
+  replaceReplica({ ...options, cluster: "given" });
+  const journal = openJournal(orderFile(config.data, role), { replica: 9092 });
+  onTestFinished(() => journal.close());
+  expect(journal.identity.cluster).toBe("given");
+});
