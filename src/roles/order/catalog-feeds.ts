@@ -82,7 +82,10 @@ export class CatalogFeeds {
 
   /** Sends what is committed and isn't sent yet, as far as each catalog's window allows. Once a turn. */
   flush(): void {
-    for (const feed of this.#feeds.values()) this.#pump(feed);
+    for (const feed of this.#feeds.values()) {
+      this.#pump(feed);
+      feed.peer.flush(); // this is the turn's end already
+    }
   }
 
   /** Every beat: forgets closed connections, resumes paused ones, gives up waiting for the late. */

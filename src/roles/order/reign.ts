@@ -60,7 +60,10 @@ export class Reign {
   #arrivedQuestions = 0;
   /** Position of the newest state decided on. */
   #statePosition: number;
-  #turnScheduled = false;
+  #sendingScheduled = false;
+  #decidingScheduled = false;
+  /** Answers were given that may not have left this process yet. */
+  #told = false;
   #over = false;
 
   constructor(options: ReignOptions) {
@@ -96,7 +99,7 @@ export class Reign {
     return new Promise((settle) => {
       this.#arrived.push({ questions, settle });
       this.#arrivedQuestions += questions.length;
-      this.#schedule();
+      this.#scheduleDeciding();
     });
   }
 
@@ -115,7 +118,7 @@ export class Reign {
     const last = entries.at(-1);
     if (last === undefined) return;
     this.#exposure.committed(last.position, this.#options.nowMs());
-    this.#schedule();
+    this.#scheduleSending();
   }
 
   /** Another replica has everything up to `position` on its disk. */
@@ -144,21 +147,52 @@ export class Reign {
     return this.#arrivedQuestions + this.#waiting.questions;
   }
 
-  /** Once for everything that arrives in this turn, commits and questions alike. */
-  #schedule(): void {
-    if (this.#turnScheduled) return;
-    this.#turnScheduled = true;
+  /** Sends out, once a turn, what was committed in it. */
+  #scheduleSending(): void {
+    if (this.#sendingScheduled) return;
+    this.#sendingScheduled = true;
+    this.#atTurnsEnd(() => {
+      this.#sendingScheduled = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    this.#feeds.flush();
+    this.#tell();
+  }
+
+  /** Decides, once a turn, what arrived in it. */
+  #scheduleDeciding(): void {
+    if (this.#decidingScheduled) return;
+    this.#decidingScheduled = true;
+    const decide = (): void => {
+      this.#decidingScheduled = false;
+      this.#told = false;
+      if (this.#mayDecide) this.#decide();
+    };
+    this.#atTurnsEnd(() => {
+      this.#send();
+      // Appending blocks this thread for an fsync. Answers given in this turn go
+      // first: they are queued behind its end, and sent at the end of the next.
+      if (this.#told) this.#atTurnsEnd(() => this.#atTurnsEnd(decide));
+      else decide();
+    });
+  }
+
+  #atTurnsEnd(work: () => void): void {
     setImmediate(() => {
-      this.#turnScheduled = false;
       if (this.#over) return;
       try {
-        this.#feeds.flush();
-        this.#tell();
-        if (this.#arrived.length > 0 && this.#waiting.turns < TURNS_IN_HAND_MAX) this.#decide();
+        work();
       } catch (reason) {
         this.#options.onBroken(reason);
       }
     });
+  }
+
+  get #mayDecide(): boolean {
+    return this.#arrived.length > 0 && this.#waiting.turns < TURNS_IN_HAND_MAX;
   }
 
   #decide(): void {
@@ -196,9 +230,9 @@ export class Reign {
   #tell(): void {
     if (this.#over) return;
     const { exposed } = this.#exposure;
-    this.#waiting.exposed(exposed);
+    if (this.#waiting.exposed(exposed) > 0) this.#told = true;
     this.#options.trace?.exposed(exposed);
-    if (this.#arrived.length > 0 && this.#waiting.turns < TURNS_IN_HAND_MAX) this.#schedule();
+    if (this.#mayDecide) this.#scheduleDeciding();
   }
 }
 

@@ -75,11 +75,13 @@ export class WaitingAnswers {
     }
   }
 
-  /** Everything up to `position` is exposed. */
-  exposed(position: number): void {
+  /** Everything up to `position` is exposed. Returns how many turns that exposed. */
+  exposed(position: number): number {
+    let turns = 0;
     for (let turn = this.#turns[this.#first]; turn; turn = this.#turns[this.#first]) {
       if (turn.position > position) break;
       this.#first++;
+      turns++;
       turn.exposed = true;
       this.#settleProven(turn, true);
       if (turn.confirmed === null) this.#unconfirmed.add(turn);
@@ -89,6 +91,7 @@ export class WaitingAnswers {
       this.#turns = this.#turns.slice(this.#first);
       this.#first = 0;
     }
+    return turns;
   }
 
   /** The reign is over: the fate of all that wait is unknown. */
