@@ -2,6 +2,7 @@
 // them, or when one goes wrong.
 
 import { describe, expect, test } from "vitest";
+import { QUESTIONS_PER_CALL_MAX } from "../contract.ts";
 import { Bench, SWEEP_MS, turn, watch } from "./order-service-bench.ts";
 import {
   ANSWER_WAIT_MS,
@@ -59,16 +60,37 @@ describe("Q3", () => {
     expect(asked.now()).toBe("pending");
   });
 
+  test("a question that waited for the last leader has no time left for the next", async () => {
+    const bench = new Bench();
+    await bench.lead(9094, 1);
+    for (let i = 0; i < CALLS_IN_FLIGHT_MAX; i += 1) {
+      void bench.questions.ask(trade(`${i}`));
+      await turn();
+    }
+    for (let i = 0; i < CALLS_IN_FLIGHT_MAX * QUESTIONS_PER_CALL_MAX; i += 1) {
+      void bench.questions.ask(trade(`more ${i}`));
+    }
+    const asked = watch(bench.questions.ask(trade("a")));
+    await bench.pass(START_LIMIT_MS - 100);
+    await bench.lead(9092, 2);
+    await bench.pass(200);
+    expect(asked.now()).toBe("pending");
+    expect(bench.made).toHaveLength(2 * CALLS_IN_FLIGHT_MAX);
+  });
+
   test("a front end that was paused turns away what it had no time to send", async () => {
     const bench = new Bench();
     await bench.lead(9094);
+    for (let i = 0; i < CALLS_IN_FLIGHT_MAX; i += 1) {
+      void bench.questions.ask(trade(`${i}`));
+      await turn();
+    }
     const asked = watch(bench.questions.ask(trade("a")));
     bench.nowMs += 3_000;
     bench.questions.sweep();
-    bench.questions.sweep();
-    await turn();
+    expect(bench.silent).toEqual([]); // the answers may lie unread
+    await bench.pass(SWEEP_MS);
     expect(asked.now()).toBe("pending");
-    expect(bench.made).toHaveLength(1);
   });
 });
 
@@ -81,6 +103,19 @@ describe("Q4", () => {
     expect(watch(asked[0] as Promise<Asked>).now()).toBe("pending");
     bench.questions.close();
     await Promise.all(asked);
+  });
+
+  test("questions whose clients were told take the place of others", async () => {
+    const bench = new Bench();
+    const asked: Promise<Asked>[] = [];
+    for (let i = 0; i < QUESTIONS_WAITING_MAX; i += 1) {
+      asked.push(bench.questions.ask(trade("x"), { deadlineMs: 50 }));
+    }
+    await bench.pass(100);
+    await Promise.all(asked);
+    const late = watch(bench.questions.ask(trade("y")));
+    await turn();
+    expect(late.now()).toBe("pending");
   });
 
   test("a call that is never answered holds its questions for good", async () => {
@@ -101,8 +136,9 @@ describe("Q4", () => {
     const asked = ["good", "bad", "fine"].map((id) => bench.questions.ask(trade(id)));
     await turn();
     await bench.call(0).fail("refused");
+    void bench.questions.ask(trade("later"));
     await bench.pass(SWEEP_MS);
-    expect(bench.made.slice(1).map((made) => made.questions.length)).toEqual([1, 1, 1]);
+    expect(bench.made.slice(1).map((made) => made.questions.length)).toEqual([1, 1, 1, 1]);
     await bench.call(1).answer([accepted(1)]);
     await bench.call(2).fail("refused");
     await bench.call(3).answer([accepted(2)]);

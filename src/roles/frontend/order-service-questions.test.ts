@@ -120,6 +120,28 @@ describe("a call given up", () => {
     expect(bench.made).toHaveLength(2);
   });
 
+  test("a leader that was given up and is busy has the question asked once more", async () => {
+    const bench = new Bench();
+    await bench.lead(9094, 1);
+    void bench.questions.ask(trade("a"));
+    await turn();
+    await bench.lead(9092, 2);
+    await bench.call(0).answer([{ kind: "busy" }]);
+    await bench.pass(100);
+    expect(bench.made).toHaveLength(2);
+  });
+
+  test("what was asked before goes after what came since", async () => {
+    const bench = new Bench();
+    await bench.lead(9094, 1);
+    void bench.questions.ask(trade("old"));
+    await turn();
+    await bench.lead(null);
+    void bench.questions.ask(trade("new"));
+    await bench.lead(9092, 2);
+    expect(bench.call(1).questions).toEqual([trade("old", true), trade("new")]);
+  });
+
   test("the same leader in a later epoch is trusted to answer what it was asked before", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);

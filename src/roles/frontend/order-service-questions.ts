@@ -169,7 +169,7 @@ export class Questions {
   }
 
   #send(): void {
-    if (this.#reign === null || this.#closed) return;
+    if (this.#reign === null) return;
     let route: Route | null = null;
     while (this.#waiting.length > 0 && this.#callsInFlight < CALLS_IN_FLIGHT_MAX) {
       route ??= this.#route();

@@ -227,11 +227,13 @@ describe("a leader that this front end can't reach", () => {
   });
 });
 
-test("a front end that closes leaves a client waiting", async () => {
+test("a front end that closes leaves a client waiting, or takes its own doing for a crash", async () => {
   await settle();
   high.paused = true;
   const asked = service.ask(trade("a"));
   await until("it is in flight", () => high.asked.length === 1);
   service.close();
   expect((await asked).kind).toBe("unavailable");
+  await until("the connections closed", () => service.replicas().every((each) => !each.health));
+  expect(lines.filter((line) => line.endsWith("service down"))).toEqual([]);
 });
