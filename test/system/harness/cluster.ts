@@ -14,8 +14,8 @@ import { freePorts } from "./ports.ts";
 import { type Finished, isAlive, type Running, runBazaar, startBazaar } from "./process.ts";
 import { until } from "./wait.ts";
 
-/** The bazaar's own promise: open within 5 s; twice that on a machine that builds something else besides. */
-const OPEN_LIMIT_MS = 10_000;
+/** Open within 5 s is promised on a machine of its own; the limit here is for one that is busy besides. */
+const OPEN_LIMIT_MS = 30_000;
 /** Limit for a stop by signal; after that what is left is killed and the test fails. */
 const STOP_LIMIT_MS = 10_000;
 const TAIL_LINES = 60;

@@ -3,9 +3,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** One line of a log, as much of it as tests look at. `level` is pino's: 20 debug, 30 info, 40 warn. */
+/** One line of a log, as much of it as tests look at. */
 export interface LogLine {
-  readonly level: number;
+  readonly level: string;
   readonly msg: string;
   readonly [field: string]: unknown;
 }

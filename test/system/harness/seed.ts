@@ -18,11 +18,6 @@ const WITHOUT_COUNTERPART: readonly (readonly [line: RegExp, why: string])[] = [
     /Starting new HTTP connection|NewConnectionError|\d+ .*"GET \/get_order_leader HTTP/,
     "urllib's",
   ],
-  [/Loading order log/, "pandas reads a CSV whole; our tables are on disk as they are"],
-  [
-    /Starting threaded httpd server/,
-    "there are no threads; that it listens is logged by the framework",
-  ],
   [
     /Thread-2 .* : (?:Received GET request on url \/cache_invalid|Finished GET request)|"GET \/cache_invalid\//,
     "the catalog pushes invalidations over its open connection, not as a request of its own",
@@ -40,7 +35,7 @@ const REWORDED: readonly (readonly [part: RegExp, ours: string, why: string])[] 
   [/ ?<class '\w+'>/g, "", "Python's type of a value"],
   [/\|$/, "", "the cursor on the screenshot"],
   [/health_check service/, "ping (health check) service", "the document has both wordings"],
-  [/ - (?:nameserver|service) down$/, " - unreachable", "there is no name server"],
+  [/ - nameserver down$/, " - unreachable", "there is no name server"],
   [
     /, 'order_type': '(?:BUY|SELL)'\}$/,
     "",
