@@ -1,5 +1,6 @@
 // What any store of copies promises, on each of them; then what only one does.
 
+import { type AddressInfo, createServer } from "node:net";
 import pino, { type Logger } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { memoryCopies } from "./memory.ts";
@@ -200,31 +201,56 @@ describe("copies in Redis", () => {
     }
   });
 
-  test("what was dropped while the server hung isn't served once it goes on", async () => {
+  test("a drop that a hanging server didn't confirm is as good as done", async () => {
     const own = await redisServer();
     try {
       await own.start();
       const copies = await openRedis(own.url);
-      copies.put("FishCo", copyAt(7));
-      copies.put("BoarCo", copyAt(7));
-      expect(await copies.get("BoarCo")).toEqual(copyAt(7));
+      await filled(copies, copyAt(7));
       own.pause();
       copies.drop(["FishCo"]);
-      const started = performance.now();
+      const startedMs = performance.now();
       expect(await copies.get("FishCo")).toBeUndefined();
-      expect(performance.now() - started).toBeLessThan(2_000);
-      copies.drop(["BoarCo"]); // never sent: nothing is queued for a server that hangs
+      expect(performance.now() - startedMs).toBeLessThan(2_000); // nobody waits for it long
       own.resume();
-      const seen: unknown[] = [];
-      await vi.waitFor(async () => {
-        seen.push(await copies.get("FishCo"), await copies.get("BoarCo"));
-        copies.put("AnyCo", copyAt(1));
-        expect(await copies.get("AnyCo")).toEqual(copyAt(1));
-      }, WAIT);
-      seen.push(await copies.get("FishCo"), await copies.get("BoarCo"));
-      expect(seen.filter((copy) => copy !== undefined)).toEqual([]);
+      expect(await seenUntilOpen(copies, "FishCo")).toEqual([]);
     } finally {
       await own.remove();
+    }
+  });
+
+  test("what is dropped while there is no connection isn't served over the next one", async () => {
+    const own = await redisServer();
+    try {
+      await own.start();
+      const copies = await openRedis(own.url);
+      await filled(copies, copyAt(7));
+      own.pause();
+      expect(await copies.get("FishCo")).toBeUndefined(); // late, so the connection is given up
+      copies.drop(["FishCo"]); // never sent: nothing is queued for a server that hangs
+      own.resume();
+      expect(await seenUntilOpen(copies, "FishCo")).toEqual([]);
+    } finally {
+      await own.remove();
+    }
+  });
+
+  test("a Redis that stays away is one warning, however often it is tried", async () => {
+    const { log, lines } = recorder();
+    let attempts = 0;
+    const refusing = createServer((socket) => {
+      attempts++;
+      socket.destroy();
+    });
+    await new Promise<void>((resolve) => refusing.listen(0, "127.0.0.1", resolve));
+    const { port } = refusing.address() as AddressInfo;
+    try {
+      await openRedis(`redis://:secret@127.0.0.1:${port}`, log);
+      await vi.waitFor(() => expect(attempts).toBeGreaterThan(3), WAIT);
+      expect(lines.filter((line) => line.level === 40)).toHaveLength(1);
+      expect(JSON.stringify(lines)).not.toContain("secret");
+    } finally {
+      refusing.close();
     }
   });
 
@@ -264,4 +290,16 @@ async function filled(copies: StockCopies, copy: StockCopy): Promise<void> {
     copies.put("FishCo", copy);
     expect(await copies.get("FishCo")).toEqual(copy);
   }, WAIT);
+}
+
+/** What is found under a name until the store has a connection again, and right after. */
+async function seenUntilOpen(copies: StockCopies, name: string): Promise<StockCopy[]> {
+  const seen: (StockCopy | undefined)[] = [];
+  await vi.waitFor(async () => {
+    seen.push(await copies.get(name));
+    copies.put("AnyCo", copyAt(1));
+    expect(await copies.get("AnyCo")).toEqual(copyAt(1));
+  }, WAIT);
+  seen.push(await copies.get(name));
+  return seen.filter((copy) => copy !== undefined);
 }

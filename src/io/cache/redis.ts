@@ -19,7 +19,7 @@ import { within } from "../within.ts";
 import { COPY_TTL_MS, type CopyStats, type StockCopies, type StockCopy } from "./types.ts";
 
 /** A lookup waits this long for Redis before it goes on without. */
-const COMMAND_LIMIT_MS = 100;
+const COMMAND_LIMIT_MS = 200;
 /** Connecting and greeting may take this long. */
 const CONNECT_LIMIT_MS = 1_000;
 /** Between attempts to connect: from, doubling, to. */

@@ -125,7 +125,7 @@ describe("URLs", () => {
   test("a wrong URL is told before its body is looked at", async () => {
     const bodies = [
       { payload: "{", headers: { "content-type": "application/json" } },
-      { payload: "{", headers: { "content-type": "no/such; ;;" } },
+      { payload: "{", headers: { "content-type": "no type at all;;" } },
       { payload: "x".repeat(70_000), headers: {} },
     ];
     for (const { payload, headers } of bodies) {

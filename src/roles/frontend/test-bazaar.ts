@@ -28,8 +28,15 @@ const servedByCatalog = {
 abstract class TestRole {
   readonly market: TestMarket;
   port = 0;
-  /** Answers nothing, though its connections stay open: a stopped process. */
-  hangs = false;
+  /** Answers nothing, though its connections stay open: a stopped process. What waits is answered when it goes on. */
+  get hangs(): boolean {
+    return this.#hangs !== null;
+  }
+  set hangs(hangs: boolean) {
+    this.#hangs?.resolve();
+    this.#hangs = hangs ? Promise.withResolvers<void>() : null;
+  }
+  #hangs: PromiseWithResolvers<void> | null = null;
   protected listener: Listener | null = null;
 
   constructor(market: TestMarket) {
@@ -44,7 +51,7 @@ abstract class TestRole {
   }
 
   protected unlessHanging<T>(answer: T): T | Promise<T> {
-    return this.hangs ? new Promise<T>(() => {}) : answer;
+    return this.#hangs ? this.#hangs.promise.then(() => answer) : answer;
   }
 }
 
