@@ -81,6 +81,7 @@ describe("Q3", () => {
   test("a front end that was paused turns away what it had no time to send", async () => {
     const bench = new Bench();
     await bench.lead(9094);
+    await bench.pass(SWEEP_MS);
     for (let i = 0; i < CALLS_IN_FLIGHT_MAX; i += 1) {
       void bench.questions.ask(trade(`${i}`));
       await turn();
