@@ -1,63 +1,243 @@
-// Deliberate bugs, to show that the simulation finds them. Each is a change of
-// one line of the core, made while the file is loaded; the core itself has no
-// switch for it. A change that doesn't apply exactly once is an error.
+// Deliberate bugs, one for every rule of docs/protocol.md, to show that the
+// simulation finds them. Each is a small change of the core, made while the file
+// is loaded; the core itself has no switch for it. A change that doesn't apply
+// exactly once is an error.
 
 import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
 
-export interface Bug {
-  readonly name: string;
-  /** Relative to src/core/. */
+interface Edit {
+  /** Relative to the repository. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
 }
 
+export interface Bug {
+  readonly name: string;
+  /** The simulation must find it within this many seeds from 1. */
+  readonly seeds: number;
+  readonly edits: readonly Edit[];
+}
+
+const REPLICATION = "src/core/replication";
+const COHERENCE = "src/core/coherence";
+
+function bug(
+  name: string,
+  seeds: number,
+  ...edits: readonly (readonly [string, string, string])[]
+): Bug {
+  return { name, seeds, edits: edits.map(([file, find, replace]) => ({ file, find, replace })) };
+}
+
 export const BUGS: readonly Bug[] = [
-  {
-    name: "ack-before-fsync",
-    file: "replication/context.ts",
-    find: "if (newest)",
-    replace: "if (newest && message.kind !== 'ack')",
-  },
-  {
-    name: "append-does-not-raise-promise",
-    file: "replication/replica.ts",
-    find: "context.promise(epoch, from);\n      this.#endOlderReign(from);",
-    replace: "this.#endOlderReign(from);",
-  },
-  {
-    name: "ack-of-own-last-position",
-    file: "replication/replica.ts",
-    find: 'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
-    replace:
-      'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
-  },
+  bug("ack-before-fsync", 20, [
+    `${REPLICATION}/context.ts`,
+    "if (newest)",
+    "if (newest && message.kind !== 'ack')",
+  ]),
+  bug("old-epoch-committed-by-counting", 3_000, [
+    `${REPLICATION}/leadership.ts`,
+    "if (position < this.#reignPosition || position <= context.commit) return; // L2",
+    "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
+  ]),
+  bug("two-promises-in-one-epoch", 1_000, [
+    `${REPLICATION}/replica.ts`,
+    "if (epoch < promise.epoch || (epoch === promise.epoch && promise.nominee !== from)) {",
+    "if (epoch < promise.epoch) {",
+  ]),
+  bug("promise-lost-on-restart", 300, [
+    `${REPLICATION}/context.ts`,
+    "this.hardState = options.hardState;",
+    "this.hardState = { ...options.hardState, promise: { epoch: 0, nominee: options.id } };",
+  ]),
+  bug("append-does-not-raise-promise", 100, [
+    `${REPLICATION}/replica.ts`,
+    "context.promise(epoch, from);\n      this.#endOlderReign(from);",
+    "this.#endOlderReign(from);",
+  ]),
+  bug("ack-of-own-last-position", 1_000, [
+    `${REPLICATION}/replica.ts`,
+    'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
+    'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
+  ]),
+  bug("commit-past-the-message", 1_000, [
+    `${REPLICATION}/replica.ts`,
+    "context.learnCommit(Math.min(append.commit, position));",
+    "context.learnCommit(Math.min(append.commit, context.log.last.position));",
+  ]),
+  bug("tail-dropped-by-a-late-short-append", 1_000, [
+    `${REPLICATION}/context.ts`,
+    "if (firstNew === -1) return reached;",
+    "if (firstNew === -1) {\n      if (entries.length > 0 && reached < this.log.last.position && reached >= this.commit) {\n        this.log.truncateFrom(reached + 1);\n        for (const write of this.#pendingWrites) write.position = Math.min(write.position, reached);\n        this.#persist({ truncateFrom: reached + 1 });\n      }\n      return reached;\n    }",
+  ]),
+  bug("fetch-not-fenced", 3_000, [
+    `${REPLICATION}/replica.ts`,
+    "if (promise.epoch !== fetch.epoch || promise.nominee !== from) {",
+    "if (promise.epoch < 0) {",
+  ]),
+  bug("fetched-entries-restamped", 1_000, [
+    `${REPLICATION}/candidacy.ts`,
+    "context.store(answer.prevPosition, answer.entries);",
+    "context.store(answer.prevPosition, answer.entries.map((entry) => ({ ...entry, epoch: this.#epoch })));",
+  ]),
+  bug(
+    "replacement-votes-early",
+    1_000,
+    [`${REPLICATION}/replica.ts`, "if (!voter) return;\n    if (epoch", "if (epoch"],
+    [`${REPLICATION}/replica.ts`, "willing: voter && !hears", "willing: !hears"],
+    [
+      `${REPLICATION}/candidacy.ts`,
+      "({ incarnation }]) => incarnation === admissions.of(peer).incarnation, // C5",
+      "({ incarnation }]) => incarnation > 0,",
+    ],
+  ),
+  bug("replacement-counts-before-its-admission-is-committed", 3_000, [
+    `${REPLICATION}/admissions.ts`,
+    "return admission.incarnation === incarnation && admission.position <= commit;",
+    "return commit >= 0 && admission.incarnation === incarnation;",
+  ]),
+  bug("ack-counted-for-a-later-round", 1_000, [
+    `${REPLICATION}/leadership.ts`,
+    "follower.acknowledge(ack);",
+    "follower.acknowledge({ ...ack, round: this.#round });",
+  ]),
+  bug("deciding-before-the-reign-is-committed", 300, [
+    `${REPLICATION}/leadership.ts`,
+    "this.#reignPosition = context.log.last.position;",
+    'this.#reignPosition = context.log.last.position;\n    this.opened = true;\n    context.emit({ kind: "leading", epoch });',
+  ]),
+  bug("promise-before-canvass", 300, [
+    `${REPLICATION}/candidacy.ts`,
+    "this.#stage.willing.size + 1 < context.quorum",
+    "context.quorum < 0",
+  ]),
+  bug("deaf-leader-keeps-its-heartbeats-going", 300, [
+    `${REPLICATION}/leadership.ts`,
+    "if (this.#unconfirmedHeartbeats >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
+    "if (UNCONFIRMED_HEARTBEATS_MAX < 0) return false;",
+  ]),
+  bug("regained-lease-keeps-its-copies", 300, [
+    `${COHERENCE}/lease-holder.ts`,
+    "this.#lease = offer;\n    this.#session += 1; // V3",
+    "this.#lease = offer;\n    return false;",
+  ]),
+  bug("fill-from-an-earlier-session", 3_000, [
+    `${COHERENCE}/copies.ts`,
+    "newSession(): void {\n    this.#fetches.clear();",
+    "newSession(): void {",
+  ]),
+  bug("lookup-joins-a-fetch-from-before-a-hold", 300, [
+    `${COHERENCE}/copies.ts`,
+    "this.#fetches.delete(name); // F2\n      const floor",
+    "const floor",
+  ]),
+  bug(
+    "fill-below-the-floor",
+    3_000,
+    [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
+    [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
+  ),
+  bug("lease-counted-from-the-grant", 1_000, [
+    `${COHERENCE}/lease-holder.ts`,
+    "const untilMs = asked.atMs + grant.ms;",
+    "const untilMs = nowMs + grant.ms;",
+  ]),
+  bug("grant-before-the-view-is-level", 1_000, [
+    `${COHERENCE}/lease-holder.ts`,
+    "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
+    "const level = view.applied >= 0;",
+  ]),
+  bug("restarted-catalog-follows-at-once", 1_000, [
+    `${COHERENCE}/catalog-view.ts`,
+    "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
+    "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
+  ]),
+  bug("new-leader-forgets-older-leases", 1_000, [
+    `${COHERENCE}/leader-views.ts`,
+    "this.#grantor.presume(catalog, options.wonMs + LEASE_MS + LEASE_MARGIN_MS); // W3",
+    "this.#grantor.presume(catalog, options.wonMs + 0 * (LEASE_MS + LEASE_MARGIN_MS));",
+  ]),
+  bug("catalog-grants-beyond-its-own-lease", 1_000, [
+    `${COHERENCE}/catalog-view.ts`,
+    "const atMostMs = this.#lease.remainingMs(nowMs);",
+    "const atMostMs = LEASE_MS;",
+  ]),
+  bug("leader-grants-beyond-its-confirmed-round", 3_000, [
+    `${COHERENCE}/leader-views.ts`,
+    "confirmedMs + LEASE_MS - nowMs, sent, nowMs",
+    "confirmedMs > 0 ? LEASE_MS : LEASE_MS, sent, nowMs",
+  ]),
+  bug("exposed-before-all-hold", 100, [
+    `${COHERENCE}/leader-views.ts`,
+    "Math.min(this.#commit, this.#grantor.heldByAll(nowMs)); // W1",
+    "this.#grantor.heldByAll(nowMs) >= 0 ? this.#commit : 0;",
+  ]),
+  bug("catalog-answers-held-before-its-front-ends", 300, [
+    `${COHERENCE}/catalog-view.ts`,
+    "Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3",
+    "this.#frontends.heldByAll(nowMs) >= 0 ? this.#received : 0;",
+  ]),
+  bug("held-stock-answered-at-once", 300, [
+    `${COHERENCE}/catalog-view.ts`,
+    "if (until <= this.#applied) return",
+    "if (until >= 0) return",
+  ]),
+  bug("entries-never-sent-again", 300, [
+    `${COHERENCE}/leader-views.ts`,
+    "following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
+    "following.unanswered.length >= 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
+  ]),
+  bug("retry-without-the-request-id", 300, [
+    "simulation/frontend-node.ts",
+    "const request: Request = { ...question.request, recordRefusal: true };",
+    "const request: Request = { ...question.request, requestId: String(this.#call()) + this.name, recordRefusal: true };",
+  ]),
+  bug("refusal-of-a-retried-call-not-recorded", 3_000, [
+    "simulation/frontend-node.ts",
+    "const request: Request = { ...question.request, recordRefusal: true };",
+    "const request: Request = { ...question.request };",
+  ]),
+  bug("answer-from-unexposed-state", 300, [
+    "simulation/desk.ts",
+    "return position <= this.#exposed && (token === null || this.#confirmed.has(token));",
+    "return (token !== null || position <= this.#exposed) && (token === null || this.#confirmed.has(token));",
+  ]),
+  bug("answer-without-a-confirmed-round", 300, [
+    "simulation/desk.ts",
+    "return position <= this.#exposed && (token === null || this.#confirmed.has(token));",
+    "return position <= this.#exposed;",
+  ]),
 ];
 
 /** The bug of this name; throws with all names if there is none. */
 export function bugNamed(name: string): Bug {
-  const bug = BUGS.find((candidate) => candidate.name === name);
-  if (!bug)
+  const found = BUGS.find((candidate) => candidate.name === name);
+  if (!found) {
     throw new Error(`no bug named ${name}; there are: ${BUGS.map((each) => each.name).join(", ")}`);
-  return bug;
+  }
+  return found;
 }
 
-/** Changes the file as it is loaded from now on. */
-export function plant(bug: Bug): void {
-  const url = new URL(`../src/core/${bug.file}`, import.meta.url);
-  const source = readFileSync(fileURLToPath(url), "utf8");
-  if (source.split(bug.find).length !== 2)
-    throw new Error(`${bug.name} doesn't apply to ${bug.file} exactly once`);
+/** Changes the files as they are loaded from now on. */
+export function plant({ name, edits }: Bug): void {
+  const sources = new Map<string, string>();
+  for (const { file, find, replace } of edits) {
+    const url = new URL(`../${file}`, import.meta.url);
+    const source = sources.get(url.href) ?? readFileSync(fileURLToPath(url), "utf8");
+    const parts = source.split(find);
+    if (parts.length !== 2) {
+      throw new Error(`${name} applies ${parts.length - 1} times to ${file}, not once: ${find}`);
+    }
+    sources.set(url.href, parts.join(replace));
+  }
   registerHooks({
-    load(loaded, context, next) {
-      if (loaded !== url.href) return next(loaded, context);
-      return {
-        format: "module-typescript",
-        source: source.replace(bug.find, () => bug.replace),
-        shortCircuit: true,
-      };
+    load(url, context, next) {
+      const source = sources.get(url);
+      if (source === undefined) return next(url, context);
+      return { format: "module-typescript", source, shortCircuit: true };
     },
   });
 }

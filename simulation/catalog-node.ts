@@ -49,6 +49,12 @@ export class CatalogNode extends Process {
     this.#view = null;
   }
 
+  /** Whether it shows everything up to `position`, and may. */
+  isLevel(position: number): boolean {
+    const view = this.#view;
+    return view !== null && view.applied === position && view.isLeased(this.clock());
+  }
+
   get #live(): CatalogView {
     if (!this.#view) throw new Error(`${this.name} is down`);
     return this.#view;

@@ -36,6 +36,10 @@ export class Clients {
     return this.#inFlight;
   }
 
+  get areWorking(): boolean {
+    return this.#working;
+  }
+
   /** No new calls from here on. */
   stop(): void {
     this.#working = false;

@@ -19,6 +19,13 @@ export interface FaultMix {
   readonly oneWayPerSecond: number;
   readonly wipePerSecond: number;
   readonly strayNominationPerSecond: number;
+  /** A direction becomes slow for a while, as through a full buffer: messages come, but late. */
+  readonly slowLinkPerSecond: number;
+  /** The leader, paused, alone with some of its catalogs and front ends. */
+  readonly isolationPerSecond: number;
+  /** A front end loses its catalog without a word, and the catalog restarts. */
+  readonly orphaningPerSecond: number;
+  readonly switchGrantorPerSecond: number;
   readonly writeMs: number;
   readonly slowWrite: number;
   /** A process's clock runs faster or slower by at most this share. */
@@ -41,6 +48,10 @@ export function drawFaults(random: Random): FaultMix {
     oneWayPerSecond: maybe(0.4, () => random.between(0.05, 0.5)),
     wipePerSecond: maybe(0.25, () => random.between(0.02, 0.15)),
     strayNominationPerSecond: maybe(0.4, () => random.between(0.1, 3)),
+    slowLinkPerSecond: maybe(0.4, () => random.between(0.1, 1)),
+    isolationPerSecond: maybe(0.4, () => random.between(0.1, 0.5)),
+    orphaningPerSecond: maybe(0.3, () => random.between(0.1, 0.5)),
+    switchGrantorPerSecond: maybe(0.5, () => random.between(0.1, 4)),
     writeMs: random.pick([0.1, 0.5, 2]),
     slowWrite: maybe(0.4, () => random.between(0.001, 0.05)),
     clockDrift: maybe(0.5, () => random.between(0, 0.01)),
@@ -62,6 +73,10 @@ export function withoutFaults(mix: FaultMix): FaultMix {
     oneWayPerSecond: 0,
     wipePerSecond: 0,
     strayNominationPerSecond: 0,
+    slowLinkPerSecond: 0,
+    isolationPerSecond: 0,
+    orphaningPerSecond: 0,
+    switchGrantorPerSecond: 0,
     slowWrite: 0,
   };
 }

@@ -52,7 +52,6 @@ export class FrontendNode extends Process {
     });
     this.every(TICK_MS, () => this.#step({ kind: "tick" }));
     this.every(LEASE_ASK_MS, () => this.#stocks?.askLease());
-    this.every(this.world.random.between(1_000, 20_000), () => this.#stocks?.switchCatalog());
   }
 
   protected override stopped(): void {
@@ -60,6 +59,14 @@ export class FrontendNode extends Process {
     this.#stocks = null;
     // The clients' connections close: they don't know their calls' fate.
     for (const call of this.#pending) this.#settle(call, null);
+  }
+
+  switchCatalog(): void {
+    this.#stocks?.switchCatalog();
+  }
+
+  get holdsLease(): boolean {
+    return this.#stocks?.holdsLease ?? false;
   }
 
   /** Asks for a client; null when the fate is unknown at its deadline. */

@@ -10,6 +10,7 @@ const STEP_MS = 10;
 const LONGEST_DOWN_MS = 3_000;
 const LONGEST_PAUSE_MS = 2_500;
 const LONGEST_CUT_MS = 3_000;
+const SLOWEST_LINK_MS = 1_500;
 
 export class Nemesis {
   readonly #world: World;
@@ -21,8 +22,11 @@ export class Nemesis {
     this.#next();
   }
 
-  /** No more faults, everybody up and connected. */
-  rest(): void {
+  /**
+   * No more faults, everybody up and connected; but `deaf`, if given, hears
+   * nobody any more, though all hear it.
+   */
+  rest(deaf: Process | null): void {
     const world = this.#world;
     this.#resting = true;
     world.faults = withoutFaults(world.faults);
@@ -31,6 +35,16 @@ export class Nemesis {
     for (const process of world.processes) {
       if (!process.isUp) process.start();
     }
+    if (!deaf) return;
+    world.log(`${deaf.name} is deaf`);
+    world.counters.add("deaf to the end");
+    for (const { name } of world.processes)
+      if (name !== deaf.name) world.network.cut(name, deaf.name);
+  }
+
+  /** A nomination that nothing calls for: no working leader may be disturbed by it. */
+  disturb(): void {
+    this.#strayNomination();
   }
 
   #next(): void {
@@ -42,7 +56,7 @@ export class Nemesis {
   }
 
   #act(faults: FaultMix): void {
-    const { random, replicas } = this.#world;
+    const { random, replicas, frontends } = this.#world;
     const due = (perSecond: number): boolean => random.chance((perSecond * STEP_MS) / 1_000);
     if (due(faults.crashPerSecond)) this.#crash(this.#someProcess());
     if (due(faults.crashAllPerSecond)) for (const replica of replicas) this.#crash(replica);
@@ -51,6 +65,10 @@ export class Nemesis {
     if (due(faults.oneWayPerSecond)) this.#cutOneWay();
     if (due(faults.wipePerSecond)) this.#wipe();
     if (due(faults.strayNominationPerSecond)) this.#strayNomination();
+    if (due(faults.slowLinkPerSecond)) this.#slowLink();
+    if (due(faults.isolationPerSecond)) this.#isolateLeader();
+    if (due(faults.orphaningPerSecond)) this.#orphan();
+    if (due(faults.switchGrantorPerSecond)) random.pick(frontends).switchCatalog();
   }
 
   #someProcess(): Process {
@@ -112,6 +130,50 @@ export class Nemesis {
   #healLater(): void {
     const { random, scheduler, network } = this.#world;
     scheduler.after(random.between(10, LONGEST_CUT_MS), () => network.heal());
+  }
+
+  #slowLink(): void {
+    const { random, processes, network, counters, scheduler } = this.#world;
+    const from = random.pick(processes).name;
+    const to = random.pick(processes).name;
+    const ms = random.between(100, SLOWEST_LINK_MS);
+    counters.add("slow links");
+    this.#world.log(`slow: ${from} to ${to} by ${ms.toFixed(0)} ms`);
+    network.slow(from, to, ms);
+    scheduler.after(random.between(100, LONGEST_CUT_MS), () => network.slow(from, to, 0));
+  }
+
+  /**
+   * The leader sleeps through an election, in company: who is cut off with it
+   * can't know that it was replaced.
+   */
+  #isolateLeader(): void {
+    const { random, replicas, catalogs, frontends, processes, network, counters } = this.#world;
+    const leader = replicas.find((replica) => replica.replica?.status().leads);
+    if (!leader) return;
+    const company = [...catalogs, ...frontends].filter(() => random.chance(0.4));
+    const inside = new Set<Process>([leader, ...company]);
+    counters.add("leaders isolated");
+    this.#world.log(`cut: ${[...inside].map(({ name }) => name).join(", ")} | the others`);
+    for (const a of processes) {
+      for (const b of processes) if (inside.has(a) !== inside.has(b)) network.cut(a.name, b.name);
+    }
+    if (random.chance(0.8)) this.#pause(leader);
+    this.#healLater();
+  }
+
+  #orphan(): void {
+    const { random, catalogs, frontends, network, counters } = this.#world;
+    const catalog = random.pick(catalogs);
+    const frontend = random.pick(frontends);
+    if (!catalog.isUp) return;
+    counters.add("front ends orphaned");
+    this.#world.log(`cut: ${catalog.name} | ${frontend.name}; ${catalog.name} restarts`);
+    network.cut(catalog.name, frontend.name);
+    network.cut(frontend.name, catalog.name);
+    catalog.crash();
+    this.#world.scheduler.after(random.between(1, 30), () => catalog.start());
+    this.#healLater();
   }
 
   /** One disk at a time, and only while all others are admitted: more than that no majority survives. */

@@ -30,6 +30,8 @@ export class Network {
   readonly #endpoints = new Map<string, Endpoint>();
   /** Directions that carry nothing, `from>to`. */
   readonly #cuts = new Set<string>();
+  /** Extra delay of a direction, milliseconds. */
+  readonly #slow = new Map<string, number>();
   readonly #lastArrival = new Map<string, number>();
 
   constructor(scheduler: Scheduler, random: Random, faults: FaultMix, counters: Counters) {
@@ -47,8 +49,15 @@ export class Network {
     this.#cuts.add(`${from}>${to}`);
   }
 
+  /** What this direction carries comes later by `ms`; 0 ends it. */
+  slow(from: string, to: string, ms: number): void {
+    if (ms > 0) this.#slow.set(`${from}>${to}`, ms);
+    else this.#slow.delete(`${from}>${to}`);
+  }
+
   heal(): void {
     this.#cuts.clear();
+    this.#slow.clear();
   }
 
   isCut(from: string, to: string): boolean {
@@ -77,7 +86,7 @@ export class Network {
   #arrive(from: string, to: string, message: unknown): void {
     const { delayMs, spikePerMessage, reorder } = this.faults;
     const key = `${from}>${to}`;
-    let delay = this.#random.heavy(delayMs);
+    let delay = this.#random.heavy(delayMs) + (this.#slow.get(key) ?? 0);
     if (this.#random.chance(spikePerMessage)) delay += this.#random.between(0, SPIKE_MS);
     let arrival = this.#scheduler.now + delay;
     if (!reorder) {

@@ -54,6 +54,7 @@ export class ReplicaNode extends Process implements Endpoint {
       hardState: disk.hardState,
       stored: disk,
       applied: disk.applied,
+      messageBytesMax: this.world.messageBytesMax,
     });
     this.#leading = null;
     this.#turn = [];

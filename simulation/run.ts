@@ -3,6 +3,7 @@
 import { Clients } from "./clients.ts";
 import type { Counters } from "./counters.ts";
 import { Nemesis } from "./nemesis.ts";
+import type { ReplicaNode } from "./replica-node.ts";
 import { Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
@@ -32,14 +33,17 @@ export function run(seed: number, ticks: number): RunResult {
     const clients = new Clients(world, 1 + world.random.below(8));
     const nemesis = new Nemesis(world);
     world.scheduler.runUntil(ticks);
-    nemesis.rest();
+    // A replacement that isn't admitted yet leaves no quorum without the deaf one.
+    const spare = world.disksToCount() !== null && world.random.chance(0.2);
+    const deaf = spare ? world.random.pick(world.replicas) : null;
+    nemesis.rest(deaf);
     world.scheduler.runUntil(world.scheduler.now + CALM_MS);
-    clients.stop();
     const deadline = world.scheduler.now + SETTLE_MS;
-    while (unsettled(world, clients) !== null && world.scheduler.now < deadline) {
-      world.scheduler.runUntil(world.scheduler.now + LOOK_MS);
-    }
-    checkSettled(world, clients);
+    settle(world, clients, deaf, deadline);
+    if (deaf === null) undisturbed(world, nemesis);
+    clients.stop();
+    settle(world, clients, deaf, deadline);
+    checkSettled(world, clients, deaf);
   } catch (error) {
     violation = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     if (!(error instanceof Violation))
@@ -49,27 +53,56 @@ export function run(seed: number, ticks: number): RunResult {
   return { seed, simulatedMs: world.scheduler.now, counters, violation, timeline };
 }
 
-/** L1 and convergence: nothing is left waiting, and all replicas have the same journal. */
-function checkSettled(world: World, clients: Clients): void {
-  const problem = unsettled(world, clients);
+function settle(world: World, clients: Clients, deaf: ReplicaNode | null, deadline: number): void {
+  while (unsettled(world, clients, deaf) !== null && world.scheduler.now < deadline) {
+    world.scheduler.runUntil(world.scheduler.now + LOOK_MS);
+  }
+}
+
+/** A leader that works, and is heard, is not replaced, whoever is nominated. */
+function undisturbed(world: World, nemesis: Nemesis): void {
+  const leader = world.replicas.find((replica) => replica.replica?.status().leads);
+  const epoch = leader?.replica?.status().epoch;
+  if (!leader) return;
+  for (let time = 0; time < 10; time += 1) {
+    nemesis.disturb();
+    world.scheduler.runUntil(world.scheduler.now + LOOK_MS);
+  }
+  const status = leader.replica?.status();
+  if (!status?.leads || status.epoch !== epoch) {
+    throw new Violation(`${leader.name}, leading epoch ${epoch} in calm, was disturbed`);
+  }
+}
+
+/** L1 and convergence: nothing is left waiting, all replicas have the same journal, all views are fresh. */
+function checkSettled(world: World, clients: Clients, deaf: ReplicaNode | null): void {
+  const problem = unsettled(world, clients, deaf);
   if (problem !== null) throw new Violation(`L1: ${problem}`);
+  if (clients.inFlight > 0)
+    throw new Violation(`L1: ${clients.inFlight} calls are still unanswered`);
   clients.checkAll();
   world.counters.add("entries committed", world.oracle.committed.length);
   world.counters.add("orders", world.oracle.lastNumber);
 }
 
 /** What isn't as it should be once all is calm; null if nothing. */
-function unsettled(world: World, clients: Clients): string | null {
-  const committed = world.oracle.committed.length;
-  if (clients.inFlight > 0) return `${clients.inFlight} calls are still unanswered`;
+function unsettled(world: World, clients: Clients, deaf: ReplicaNode | null): string | null {
+  if (!clients.areWorking && clients.inFlight > 0)
+    return `${clients.inFlight} calls are still unanswered`;
   const leaders = world.replicas.filter((replica) => replica.replica?.status().leads);
   if (leaders.length !== 1) return `${leaders.length} replicas lead`;
-  for (const { name, replica } of world.replicas) {
-    const status = replica?.status();
+  if (clients.areWorking) return null;
+  const committed = world.oracle.committed.length;
+  for (const replica of world.replicas) {
+    if (replica === deaf) continue;
+    const status = replica.replica?.status();
     if (status?.commitPosition !== committed || status.lastPosition !== committed) {
-      return `${name} has committed ${status?.commitPosition} of ${committed}`;
+      return `${replica.name} has committed ${status?.commitPosition} of ${committed}`;
     }
-    if (!status.voter) return `${name} was never admitted`;
+    if (!status.voter) return `${replica.name} was never admitted`;
   }
-  return null;
+  const stale = world.catalogs.find((catalog) => !catalog.isLevel(committed));
+  if (stale) return `${stale.name} isn't level, or has no lease`;
+  const unleased = world.frontends.find((frontend) => !frontend.holdsLease);
+  return unleased ? `${unleased.name} has no lease` : null;
 }

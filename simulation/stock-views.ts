@@ -41,6 +41,10 @@ export class StockViews {
       this.#options.world.counters.add("caches dropped");
   }
 
+  get holdsLease(): boolean {
+    return this.#view.mayServe(this.#options.clock());
+  }
+
   /** Every LEASE_ASK_MS. */
   askLease(): void {
     const catalog = this.#connected[0];

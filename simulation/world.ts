@@ -23,6 +23,8 @@ export class World {
   readonly counters = new Counters();
   readonly oracle = new Oracle();
   readonly network: Network;
+  /** Small in most runs, so that journals travel in many pieces. */
+  readonly messageBytesMax: number;
   readonly replicaIds: readonly number[];
   readonly replicas: readonly ReplicaNode[];
   readonly catalogs: readonly CatalogNode[];
@@ -37,6 +39,7 @@ export class World {
     this.#faults = drawFaults(this.random);
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
     this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
+    this.messageBytesMax = this.random.pick([60, 250, 1_000, 1 << 20]);
     const first = this.#firstEntries();
     this.oracle.commits(0, first, null);
     this.replicas = this.replicaIds.map((id) => {

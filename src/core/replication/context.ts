@@ -11,6 +11,7 @@ import type { Admission } from "./admissions.ts";
 import { Admissions } from "./admissions.ts";
 import { EntryLog, type StoredEntries } from "./entry-log.ts";
 import type { ReplicaEffect, Write } from "./events.ts";
+import { MESSAGE_BYTES_MAX } from "./limits.ts";
 import type { Entry, HardState, Incarnation, Message, ReplicaId } from "./types.ts";
 
 export interface ReplicaOptions {
@@ -23,6 +24,8 @@ export interface ReplicaOptions {
   readonly stored: StoredEntries & { admissions(): readonly Admission[] };
   /** Through where the tables on disk are applied; committed for sure. */
   readonly applied: number;
+  /** Entries in one append or fetch, about; default MESSAGE_BYTES_MAX. */
+  readonly messageBytesMax?: number;
 }
 
 interface DeferredMessage {
@@ -47,6 +50,7 @@ export class ReplicaContext {
   readonly quorum: number;
   readonly log: EntryLog;
   readonly admissions: Admissions;
+  readonly messageBytesMax: number;
   readonly connected = new Set<ReplicaId>();
   /** Monotonic milliseconds of the present step. */
   now = 0;
@@ -77,6 +81,7 @@ export class ReplicaContext {
     this.incarnation = options.incarnation;
     this.peers = options.replicas.filter((replica) => replica !== options.id);
     this.quorum = Math.floor(options.replicas.length / 2) + 1;
+    this.messageBytesMax = options.messageBytesMax ?? MESSAGE_BYTES_MAX;
     this.log = new EntryLog(options.stored);
     this.admissions = new Admissions(options.stored.admissions());
     this.hardState = options.hardState;

@@ -10,7 +10,7 @@
 import { FIRST_INCARNATION } from "./admissions.ts";
 import type { ReplicaContext } from "./context.ts";
 import { entryBytes } from "./entry-log.ts";
-import { IN_FLIGHT_BYTES_MAX, MESSAGE_BYTES_MAX, PROBE_AGAIN_MS } from "./limits.ts";
+import { IN_FLIGHT_BYTES_MAX, PROBE_AGAIN_MS } from "./limits.ts";
 import type { Entry, Incarnation, Message, ReplicaId } from "./types.ts";
 
 interface InFlight {
@@ -100,7 +100,8 @@ export class FollowerProgress {
   }
 
   #nextEntries(): readonly Entry[] {
-    return this.#context.log.entriesAfter(this.#next - 1, MESSAGE_BYTES_MAX);
+    const { log, messageBytesMax } = this.#context;
+    return log.entriesAfter(this.#next - 1, messageBytesMax);
   }
 
   #send(epoch: number, round: number, entries: readonly Entry[]): void {

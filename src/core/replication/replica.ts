@@ -19,12 +19,7 @@ import { Candidacy, type CandidacyStep } from "./candidacy.ts";
 import { ReplicaContext, type ReplicaOptions } from "./context.ts";
 import type { LeadResult, ReplicaEffect, ReplicaEvent, StepTime } from "./events.ts";
 import { Leadership } from "./leadership.ts";
-import {
-  GO_BACK_ENTRIES_MAX,
-  LEADER_SILENCE_MS,
-  MESSAGE_BYTES_MAX,
-  PROMISE_REST_MS,
-} from "./limits.ts";
+import { GO_BACK_ENTRIES_MAX, LEADER_SILENCE_MS, PROMISE_REST_MS } from "./limits.ts";
 import type { Entry, Envelope, Message, ReplicaId } from "./types.ts";
 
 interface Following {
@@ -337,7 +332,7 @@ export class Replica {
     const { epoch, prevPosition, prevEpoch } = fetch;
     const goBackTo = this.#goBack(prevPosition, prevEpoch, 0);
     const entries =
-      goBackTo === null ? context.log.entriesAfter(prevPosition, MESSAGE_BYTES_MAX) : [];
+      goBackTo === null ? context.log.entriesAfter(prevPosition, context.messageBytesMax) : [];
     context.sendDurably(from, {
       kind: "fetched",
       epoch,
