@@ -14,6 +14,7 @@ import {
   openJournal,
   type SqliteJournal,
 } from "./journal.ts";
+import { Ledger } from "./ledger.ts";
 import type { JournalIdentity } from "./types.ts";
 
 export const IDENTITY: JournalIdentity = {
@@ -54,6 +55,26 @@ export function entry(position: number, text = `command ${position}`, epoch = 1)
 export function marketEntry(position: number, commands: readonly Command[]): Entry {
   const body = { kind: "command", bytes: encodeCommands(commands) } as const;
   return { position, epoch: 1, at: 1_700_000_000_000 + position, body };
+}
+
+/**
+ * The path of a closed file with an entry for each array of commands, applied
+ * through `applied` (default all), with a flush for each if so told.
+ */
+export function appliedFile(
+  history: readonly (readonly Command[])[],
+  { applied = history.length, flushEach = false } = {},
+): string {
+  const path = journalFile(history.map((commands, index) => marketEntry(index + 1, commands)));
+  const journal = opened(path);
+  const ledger = new Ledger(journal);
+  history.slice(0, applied).forEach((commands, index) => {
+    ledger.queue(index + 1, commands);
+    if (flushEach) ledger.flush();
+  });
+  ledger.flush();
+  journal.close();
+  return path;
 }
 
 /** Entries 1 to `last`. */
