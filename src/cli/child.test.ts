@@ -7,6 +7,9 @@ import { afterAll, expect, test, vi } from "vitest";
 import { lastLine, spawnChild } from "./child.ts";
 import type { Child } from "./supervisor.ts";
 
+// Processes and disks take longer when the machine does other things besides.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
 const folder = mkdtempSync(join(tmpdir(), "bazaar-child-"));
 const started: Child[] = [];
 afterAll(async () => {
@@ -97,7 +100,7 @@ test("a role doesn't outlive an up that was killed with -9", async () => {
   await up.ready;
   expect(existsSync(gone)).toBe(false);
   up.kill();
-  await vi.waitUntil(() => existsSync(gone), { timeout: 5_000 });
+  await vi.waitUntil(() => existsSync(gone), { timeout: 30_000 });
 });
 
 test("the last line is the last that says something", () => {

@@ -3,11 +3,8 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
-import { readSecret } from "../io/rpc/secret.ts";
 import type { ClusterConfig } from "../roles/config.ts";
-import { AskLeader, askOver } from "./ask-leader.ts";
 import { addClusterOptions, environmentName, givenFlags } from "./options.ts";
-import { Peers } from "./peers.ts";
 import { resolveConfig } from "./resolve-config.ts";
 import { fileLabel, UserError } from "./user-error.ts";
 
@@ -41,18 +38,5 @@ export function readConfigFile(path: string): { readonly path: string; readonly 
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new UserError(`${fileLabel(path)} is not JSON: ${why}`);
-  }
-}
-
-/** Does `work` with the order leader of the configuration at hand, then closes what that opened. */
-export async function withLeader<T>(
-  config: ClusterConfig,
-  work: (leader: AskLeader) => Promise<T>,
-): Promise<T> {
-  const peers = new Peers(readSecret(config.data));
-  try {
-    return await work(new AskLeader({ replicas: config.replicas, ask: askOver(peers) }));
-  } finally {
-    peers.close();
   }
 }

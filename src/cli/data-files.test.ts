@@ -3,11 +3,14 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { formatIfNew, formatNew, replaceRole } from "./data-files.ts";
 import { processNamed } from "./processes.ts";
 import { resolveConfig } from "./resolve-config.ts";
 import { errorLine, UserError } from "./user-error.ts";
+
+// Processes and disks take longer when the machine does other things besides.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let folder = "";
 beforeEach(() => {

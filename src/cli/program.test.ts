@@ -4,9 +4,12 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 import { readConfigFile, STOCKS_SHIPPED } from "./command.ts";
 import { buildProgram, commanderLine } from "./program.ts";
+
+// Processes and disks take longer when the machine does other things besides.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const MAIN = join(import.meta.dirname, "main.ts");
 const folder = mkdtempSync(join(tmpdir(), "bazaar-program-"));

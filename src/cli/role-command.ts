@@ -2,7 +2,7 @@
 // file, and on a terminal to people too.
 
 import { flushCompileCache } from "node:module";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { createLogger } from "../io/logging/logger.ts";
 import { readSecret } from "../io/rpc/secret.ts";
 import type { ClusterConfig } from "../roles/config.ts";
@@ -10,6 +10,12 @@ import { type RoleRun, runRole } from "./role-process.ts";
 
 export function logFilePath(data: string, role: string): string {
   return join(data, "logs", `${role}.log`);
+}
+
+/** A path as short as `cwd` allows: not through the folders above it. */
+export function shortPath(path: string, cwd: string): string {
+  const short = relative(cwd, path);
+  return short === "" || short.startsWith("..") ? path : short;
 }
 
 /** Runs the role to its end; returns the exit status. Rejects when it has no secret to start with. */

@@ -8,6 +8,9 @@ import { afterAll, expect, test, vi } from "vitest";
 import { readPidFile } from "./pid-file.ts";
 import { CLOSE_LIMIT_MS } from "./role-process.ts";
 
+// Processes and disks take longer when the machine does other things besides.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
 const folder = mkdtempSync(join(tmpdir(), "bazaar-role-"));
 const started: ChildProcess[] = [];
 afterAll(() => {
@@ -15,7 +18,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-const LIMIT = { timeout: 10_000 };
+const LIMIT = { timeout: 30_000 };
 let count = 0;
 
 /** Runs a role whose start() is `start`, as code; its folder, its process, and what it says. */

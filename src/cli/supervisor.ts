@@ -76,9 +76,9 @@ export type SupervisorEvent =
       readonly next: "restart" | "given-up" | "stays-down" | "start-failed";
     };
 
-export interface SupervisorOptions {
-  readonly roles: readonly SupervisedRole[];
-  readonly spawn: (role: SupervisedRole) => Child;
+export interface SupervisorOptions<R extends SupervisedRole> {
+  readonly roles: readonly R[];
+  readonly spawn: (role: R) => Child;
   readonly clock: Clock;
   /** Start again what crashed. */
   readonly restart: boolean;
@@ -87,8 +87,8 @@ export interface SupervisorOptions {
 }
 
 /** One role across its restarts. */
-interface Kept {
-  readonly role: SupervisedRole;
+interface Kept<R> {
+  readonly role: R;
   readonly policy: RestartPolicy;
   /** Its newest process, running or not. */
   child: Child | null;
@@ -98,15 +98,15 @@ interface Kept {
   cancelRestart: () => void;
 }
 
-export class Supervisor {
-  readonly #options: SupervisorOptions;
-  readonly #kept: readonly Kept[];
+export class Supervisor<R extends SupervisedRole = SupervisedRole> {
+  readonly #options: SupervisorOptions<R>;
+  readonly #kept: readonly Kept<R>[];
   #frontendsLaunched = false;
   #cancelWait: () => void = () => {};
   /** Set once stop() was called. */
   #stopping: Promise<void> | null = null;
 
-  constructor(options: SupervisorOptions) {
+  constructor(options: SupervisorOptions<R>) {
     this.#options = options;
     this.#kept = options.roles.map((role) => ({
       role,
@@ -154,7 +154,7 @@ export class Supervisor {
     const cancelKill = this.#options.clock.after(STOP_LIMIT_MS, () => {
       for (const { child } of this.#kept) child?.kill();
     });
-    const stopped = (some: readonly Kept[]) =>
+    const stopped = (some: readonly Kept<R>[]) =>
       Promise.all(
         some.map(({ child }) => {
           child?.stop();
@@ -167,11 +167,11 @@ export class Supervisor {
     cancelKill();
   }
 
-  #frontends(): readonly Kept[] {
+  #frontends(): readonly Kept<R>[] {
     return this.#kept.filter(({ role }) => role.kind === "frontend");
   }
 
-  #backends(): readonly Kept[] {
+  #backends(): readonly Kept<R>[] {
     return this.#kept.filter(({ role }) => role.kind !== "frontend");
   }
 
@@ -188,7 +188,7 @@ export class Supervisor {
     this.#options.report({ kind: "all-launched" });
   }
 
-  #launch(kept: Kept): void {
+  #launch(kept: Kept<R>): void {
     const isFirst = kept.child === null;
     const child = this.#options.spawn(kept.role);
     kept.child = child;
@@ -207,7 +207,7 @@ export class Supervisor {
     });
   }
 
-  #ended(kept: Kept, exit: ChildExit): void {
+  #ended(kept: Kept<R>, exit: ChildExit): void {
     const { clock, report, restart } = this.#options;
     const next =
       exit.misconfigured && !kept.hasServed

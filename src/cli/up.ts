@@ -4,16 +4,16 @@
 // `up` holds no state and no port of its own, so its end, however it comes, is
 // only that: the roles notice and stop.
 
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import type { ClusterConfig } from "../roles/config.ts";
 import { spawnChild } from "./child.ts";
 import { columns } from "./columns.ts";
 import { formatIfNew } from "./data-files.ts";
 import { type Flags, flagArguments } from "./options.ts";
-import { commandOf, processesOf, urlOf } from "./processes.ts";
-import { logFilePath } from "./role-command.ts";
-import { signalStatus, stopSignals } from "./stop-signals.ts";
-import { type Clock, Supervisor } from "./supervisor.ts";
+import { type ConfiguredProcess, commandOf, processesOf, urlOf } from "./processes.ts";
+import { logFilePath, shortPath } from "./role-command.ts";
+import { type StopSignals, signalStatus, stopSignals } from "./stop-signals.ts";
+import { type Child, type Clock, Supervisor } from "./supervisor.ts";
 import { upLine } from "./up-text.ts";
 
 /** What the roles run: this program. */
@@ -26,6 +26,10 @@ const OPEN_PATIENCE_MS = 10_000;
 export interface UpOptions {
   /** Start again what crashes. */
   readonly restart: boolean;
+  /** Default: a process of this program. */
+  readonly spawn?: (role: ConfiguredProcess) => Child;
+  /** Default: this process's. */
+  readonly signals?: StopSignals;
 }
 
 /** Runs everything until a signal. Returns the exit status. Throws UserError when there is nothing to run. */
@@ -34,27 +38,19 @@ export async function runUp(
   flags: Flags,
   options: UpOptions,
 ): Promise<number> {
-  const { asked, insisted } = stopSignals();
-  const made = await formatIfNew(config);
+  const made = formatIfNew(config);
   if (made !== null) print(made);
+  const { asked, insisted } = options.signals ?? stopSignals();
 
   const processes = processesOf(config);
   const startFailed = Promise.withResolvers<string>();
   const isOver = new AbortController();
-  const logOf = (role: string) => relative(process.cwd(), logFilePath(config.data, role));
+  const logOf = (role: string) => shortPath(logFilePath(config.data, role), process.cwd());
   const supervisor = new Supervisor({
     roles: processes,
     clock: processClock,
     restart: options.restart,
-    spawn: ({ name }) => {
-      const role = processes.find((each) => each.name === name);
-      const command = role ? commandOf(role) : [];
-      return spawnChild({
-        execPath: process.execPath,
-        script: SCRIPT,
-        args: [...command, ...flagArguments(flags)],
-      });
-    },
+    spawn: options.spawn ?? ((role) => spawnRole(role, flags)),
     report: (event) => {
       if (event.kind === "all-launched") {
         print(whatRunsWhere());
@@ -92,6 +88,12 @@ export async function runUp(
   await supervisor.stop();
   if (end.kind === "start-failed") complain(end.line);
   return status;
+}
+
+/** The role as a process of this program, with the options that this one was given. */
+function spawnRole(role: ConfiguredProcess, flags: Flags): Child {
+  const args = [...commandOf(role), ...flagArguments(flags)];
+  return spawnChild({ execPath: process.execPath, script: SCRIPT, args });
 }
 
 /** Says where to go once a trade could be answered there; and once, when that takes long, where to look. */

@@ -2,10 +2,13 @@
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { UserError } from "../user-error.ts";
 import { clientCommand } from "./client.ts";
 import { Bench } from "./testing.ts";
+
+// Processes and disks take longer when the machine does other things besides.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let bench: Bench;
 let server: Server;

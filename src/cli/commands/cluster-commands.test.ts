@@ -2,12 +2,15 @@
 
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { catalogContract, orderContract } from "../../roles/contract.ts";
 import { writePidFile } from "../pid-file.ts";
 import { statusCommand } from "./status.ts";
 import { Bench } from "./testing.ts";
 import { verifyCommand } from "./verify.ts";
+
+// Processes and disks take longer when the machine does other things besides.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let bench: Bench;
 beforeEach(() => {

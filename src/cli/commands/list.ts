@@ -2,7 +2,8 @@
 
 import type { Command } from "commander";
 import { changeMarket, listContent } from "../change-market.ts";
-import { clusterCommand, configOf, withLeader } from "../command.ts";
+import { clusterCommand, configOf } from "../command.ts";
+import { withLeader } from "../with-leader.ts";
 
 export function listCommand(): Command {
   return clusterCommand("list", "lists a new stock")

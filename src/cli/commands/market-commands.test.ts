@@ -1,12 +1,15 @@
 // `list`, `adjust` and `orders` against a made-up leader on a real port.
 
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type Answer, orderContract, type Question } from "../../roles/contract.ts";
 import { UserError } from "../user-error.ts";
 import { adjustCommand } from "./adjust.ts";
 import { listCommand } from "./list.ts";
 import { ordersCommand } from "./orders.ts";
 import { Bench } from "./testing.ts";
+
+// Processes and disks take longer when the machine does other things besides.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let bench: Bench;
 let asked: Question[];

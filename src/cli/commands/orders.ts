@@ -3,9 +3,10 @@
 import { once } from "node:events";
 import type { Command } from "commander";
 import { ORDERS_PER_PAGE_MAX } from "../../roles/contract.ts";
-import { clusterCommand, configOf, withLeader } from "../command.ts";
+import { clusterCommand, configOf } from "../command.ts";
 import { ordersAsColumns, ordersAsCsv } from "../orders-text.ts";
 import { UserError } from "../user-error.ts";
+import { withLeader } from "../with-leader.ts";
 
 export function ordersCommand(): Command {
   return clusterCommand("orders", "all orders")
