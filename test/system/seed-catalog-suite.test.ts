@@ -8,7 +8,7 @@ import type { Cluster } from "./harness/cluster.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
 import { RpcClient, secretFile } from "./harness/rpc.ts";
-import { seedLines } from "./harness/seed.ts";
+import { jsonAsOurs, seedLines } from "./harness/seed.ts";
 
 const clusters = useClusters("file");
 let cluster: Cluster;
@@ -36,9 +36,7 @@ async function update(name: string, by: unknown, requestId?: string): Promise<st
 }
 
 describe("the catalog's suite", () => {
-  const shown = seedLines("suite-catalog").map((line) =>
-    line.replaceAll("'", '"').replaceAll(/(?<=[:,]) (?=["\d])(?=.*\})/g, ""),
-  );
+  const shown = seedLines("suite-catalog").map(jsonAsOurs);
 
   test("lookup requests are answered as shown", async () => {
     const expected = shown.filter((line) => line.startsWith("Lookup - "));

@@ -50,7 +50,7 @@ async function audits(position: number): Promise<readonly object[]> {
         const { applied = 0 } = await calls.status({});
         return applied >= position;
       });
-      return calls.audit({ position, stocksAt: [position] });
+      return await calls.audit({ position, stocksAt: [position] });
     }),
   );
 }

@@ -131,7 +131,7 @@ export function seedLines(block: string): readonly string[] {
 }
 
 /** JSON, or Python's repr of a dict or of bytes, at the end of a line: as JSON without blanks. */
-function jsonAsOurs(line: string): string {
+export function jsonAsOurs(line: string): string {
   const match = /^(.*?)(b')?(\{.*?)(?:(?<=\})')?$/.exec(line);
   if (!match) return line;
   const [, before = "", bytes, value = ""] = match;
