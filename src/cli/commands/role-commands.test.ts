@@ -20,12 +20,12 @@ beforeEach(() => {
 });
 afterEach(() => bench.close());
 
-test.each<[string, () => Command, string, string]>([
-  ["order", orderCommand, "9099", "no order replica 9099 is configured, only 9090, 9092, 9094"],
-  ["catalog", catalogCommand, "9097", "no catalog 9097 is configured, only 9096: see --catalogs"],
-  ["frontend", frontendCommand, "9096", "port 9096 is catalog's: choose another"],
-  ["frontend", frontendCommand, "web", 'a port is a whole number from 1 to 65535, not "web"'],
-])("%s at a port that isn't its own doesn't start: %s", async (_, command, port, line) => {
+test.each<[string, string, () => Command, string]>([
+  ["order", "9099", orderCommand, "no order replica 9099 is configured, only 9090, 9092, 9094"],
+  ["catalog", "9097", catalogCommand, "no catalog 9097 is configured, only 9096: see --catalogs"],
+  ["frontend", "9096", frontendCommand, "port 9096 is catalog's: choose another"],
+  ["frontend", "web", frontendCommand, 'a port is a whole number from 1 to 65535, not "web"'],
+])("%s %s, at a port that isn't its own, doesn't start", async (_, port, command, line) => {
   await expect(bench.run(command(), port)).rejects.toThrow(line);
 });
 
