@@ -1,38 +1,55 @@
 // Answers an audit: what `bazaar verify` compares, at one position.
 //
-// The reading is done in a worker, which has its own connection to the file:
-// verifying a million orders mustn't stop the market.
+// The file is read in a thread of its own, since verifying a million orders
+// mustn't stop the market; here it is only made to hold what was asked about.
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { OrderAudit } from "../contract.ts";
-import { AUDIT_WAIT_MS, BEAT_MS } from "./limits.ts";
+import { AUDIT_WAIT_MS, AUDITS_MAX, BEAT_MS } from "./limits.ts";
 
-export interface AuditOptions {
+export interface AuditsOptions {
   /** Everything up to here is committed and was delivered. */
   readonly deliveredPosition: () => number;
   readonly tables: { flush(): void };
-  /** Reads the file, as far as it is durable, at `position`. */
+  /** Reads the file, as far as the tables are, at `position` and earlier ones. */
   readonly read: (position: number, stocksAt: readonly number[]) => Promise<OrderAudit>;
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number;
 }
 
-/**
- * What this replica holds at `position`. Waits until it is there, AUDIT_WAIT_MS
- * at most; then rejects.
- */
-export async function auditAt(
-  { deliveredPosition, tables, read, nowMs }: AuditOptions,
-  position: number,
-  stocksAt: readonly number[],
-): Promise<OrderAudit> {
-  const deadlineMs = nowMs() + AUDIT_WAIT_MS;
-  while (deliveredPosition() < position) {
-    if (nowMs() >= deadlineMs) {
-      throw new Error(`position ${position} isn't committed here yet: ${deliveredPosition()} is`);
-    }
-    await pause(BEAT_MS);
+export class Audits {
+  readonly #options: AuditsOptions;
+  #inHand = 0;
+
+  constructor(options: AuditsOptions) {
+    this.#options = options;
   }
-  tables.flush();
-  return read(position, stocksAt);
+
+  /**
+   * What this replica holds at `position`, and the stocks at `stocksAt`, none
+   * later. Waits until it is there; rejects after AUDIT_WAIT_MS, when too many
+   * are under way, and when the file can't be read.
+   */
+  async at(position: number, stocksAt: readonly number[]): Promise<OrderAudit> {
+    if (this.#inHand >= AUDITS_MAX) throw new Error("too many audits at once");
+    this.#inHand++;
+    try {
+      await this.#reached(position);
+      this.#options.tables.flush();
+      return await this.#options.read(position, stocksAt);
+    } finally {
+      this.#inHand--;
+    }
+  }
+
+  async #reached(position: number): Promise<void> {
+    const { deliveredPosition, nowMs } = this.#options;
+    const deadlineMs = nowMs() + AUDIT_WAIT_MS;
+    while (deliveredPosition() < position) {
+      if (nowMs() >= deadlineMs) {
+        throw new Error(`still at position ${deliveredPosition()}, not yet at ${position}`);
+      }
+      await pause(BEAT_MS);
+    }
+  }
 }

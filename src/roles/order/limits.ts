@@ -27,6 +27,9 @@ export const STARTUP_LEADER_WAIT_MS = 2_000;
 /** How long an audit waits for the position it was asked about. */
 export const AUDIT_WAIT_MS = 10_000;
 
+/** Audits under way at once; each reads the whole file. */
+export const AUDITS_MAX = 2;
+
 /** Committed effects reach the tables after this time at the latest, where no append took them along. */
 export const FLUSH_DELAY_MS = 200;
 

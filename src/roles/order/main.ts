@@ -11,6 +11,7 @@
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { decodeCommands } from "../../core/market/codec.ts";
+import { auditInWorker } from "../../io/journal/audit-worker.ts";
 import { openJournal, type SqliteJournal } from "../../io/journal/journal.ts";
 import { Ledger } from "../../io/journal/ledger.ts";
 import { lockRole } from "../../io/journal/lock.ts";
@@ -18,7 +19,7 @@ import { QuorumLog } from "../../io/log/quorum-log.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import type { Identity } from "../../io/rpc/types.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
-import { type AuditOptions, auditAt } from "./audit.ts";
+import { Audits } from "./audit.ts";
 import { Beats } from "./beats.ts";
 import { orderHandlers, servedContract } from "./handlers.ts";
 import { IdleWork } from "./idle-work.ts";
@@ -107,12 +108,12 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     nowMs: () => performance.now(),
   });
 
-  const audit: AuditOptions = {
+  const audits = new Audits({
     deliveredPosition: () => service.deliveredPosition,
     tables: ledger,
-    read: () => Promise.reject(new Error("not yet")),
+    read: (position, stocksAt) => auditInWorker({ path: journal.path, position, stocksAt }),
     nowMs: () => performance.now(),
-  };
+  });
 
   const listener = await listen({
     host: place.host,
@@ -126,7 +127,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
       service,
       source,
       appliedPosition: () => ledger.appliedPosition,
-      audit: (position, stocksAt) => auditAt(audit, position, stocksAt),
+      audit: (position, stocksAt) => audits.at(position, stocksAt),
       log,
     }),
     log,
