@@ -1,0 +1,225 @@
+import { describe, expect, test } from "vitest";
+import { ReplicaContext } from "./context.ts";
+import type { ReplicaEffect } from "./events.ts";
+import { admission, command, journal, TestDisk, textOf } from "./test-disk.ts";
+import type { Message } from "./types.ts";
+
+const ALL = Number.MAX_SAFE_INTEGER;
+const ack = (epoch: number): Message => ({
+  kind: "ack",
+  epoch,
+  round: 1,
+  position: 1,
+  goBackTo: null,
+});
+
+function contextOf(
+  disk: TestDisk,
+  options: { incarnation?: number; replicas?: readonly number[]; applied?: number } = {},
+): ReplicaContext {
+  const { incarnation = 1, replicas = [9090, 9092, 9094], applied = 0 } = options;
+  const { hardState } = disk;
+  return new ReplicaContext({
+    id: 9092,
+    incarnation,
+    replicas,
+    hardState,
+    stored: disk,
+    applied,
+  });
+}
+
+function of<K extends ReplicaEffect["kind"]>(
+  context: ReplicaContext,
+  kind: K,
+): Extract<ReplicaEffect, { kind: K }>[] {
+  const isMeant = (effect: ReplicaEffect): effect is Extract<ReplicaEffect, { kind: K }> =>
+    effect.kind === kind;
+  return context.takeEffects().filter(isMeant);
+}
+
+/** The whole journal: what is on disk and what is in memory come in pieces. */
+function texts({ log }: ReplicaContext): string[] {
+  const found: string[] = [];
+  while (found.length < log.last.position) {
+    found.push(...log.entriesAfter(found.length, ALL).map(textOf));
+  }
+  return found;
+}
+
+describe("what is sent durably", () => {
+  test("leaves before a write that was issued first (X1)", () => {
+    const context = contextOf(new TestDisk());
+    context.append(journal(1));
+    context.promise(1, 9094);
+    context.sendDurably(9094, ack(1));
+    expect(of(context, "send")).toEqual([]);
+    context.persisted(1);
+    expect(of(context, "send")).toEqual([]);
+    context.persisted(2);
+    expect(of(context, "send")).toEqual([{ kind: "send", to: 9094, message: ack(1) }]);
+  });
+
+  test("waits for a write that was issued later", () => {
+    const context = contextOf(new TestDisk());
+    context.append(journal(1));
+    context.sendDurably(9094, ack(1));
+    context.append([command(2, 1)]);
+    context.persisted(1);
+    expect(of(context, "send")).toHaveLength(1);
+  });
+
+  test("waits for ever when nothing is being written", () => {
+    const context = contextOf(new TestDisk());
+    context.sendDurably(9094, ack(1));
+    expect(of(context, "send")).toHaveLength(1);
+  });
+
+  test("says under an older promise what a newer one has made void (X1)", () => {
+    const context = contextOf(new TestDisk());
+    context.promise(1, 9094);
+    context.sendDurably(9094, ack(1));
+    context.promise(2, 9090);
+    context.sendDurably(9090, ack(2));
+    context.persisted(2);
+    expect(of(context, "send").map(({ to }) => to)).toEqual([9090]);
+  });
+});
+
+describe("a promise", () => {
+  test("goes back (X2)", () => {
+    const context = contextOf(new TestDisk([], { promise: { epoch: 5, nominee: 9094 } }));
+    expect(() => context.promise(4, 9094)).toThrow("a promise never goes back");
+  });
+
+  test("that is known already costs another fsync", () => {
+    const context = contextOf(new TestDisk([], { promise: { epoch: 5, nominee: 9094 } }));
+    context.promise(5, 9094);
+    expect(of(context, "persist")).toEqual([]);
+  });
+
+  test("forgets that it is a replacement that made it", () => {
+    const context = contextOf(new TestDisk([], { voter: false }));
+    context.promise(5, 9094);
+    expect(context.hardState).toEqual({ promise: { epoch: 5, nominee: 9094 }, voter: false });
+  });
+});
+
+describe("storing entries", () => {
+  test("that are late and few cuts off the tail that they don't reach", () => {
+    const context = contextOf(new TestDisk(journal(1, 1, 2, 2)));
+    expect(context.store(1, [command(2, 1)])).toBe(2);
+    expect(context.store(1, [])).toBe(1);
+    expect(texts(context)).toEqual(["1@1", "2@1", "3@2", "4@2"]);
+    expect(of(context, "persist")).toEqual([]);
+  });
+
+  test("drops those before the first that differs, or keeps one after it (Raft §5.3)", () => {
+    const context = contextOf(new TestDisk(journal(1, 1, 1, 1)));
+    expect(context.store(1, [command(2, 1), command(3, 2)])).toBe(3);
+    expect(texts(context)).toEqual(["1@1", "2@1", "3@2"]);
+    const effects = context.takeEffects();
+    expect(effects).toContainEqual({ kind: "truncated", from: 3, through: 4 });
+    expect(effects).toContainEqual({
+      kind: "persist",
+      id: 1,
+      write: { truncateFrom: 3, entries: [command(3, 2)] },
+    });
+    expect(effects).toContainEqual({ kind: "already-held", entries: [command(2, 1)] });
+    expect(effects).toContainEqual({ kind: "stored", entries: [command(3, 2)] });
+  });
+
+  test("drops a committed entry (R4)", () => {
+    const context = contextOf(new TestDisk(journal(1, 1, 1)), { applied: 2 });
+    expect(() => context.store(1, [command(2, 2)])).toThrow("a committed entry is never dropped");
+    context.store(2, [command(3, 2)]);
+    expect(texts(context)).toEqual(["1@1", "2@1", "3@2"]);
+  });
+
+  test("counts a write that a truncation overtook as holding its new entries (E1)", () => {
+    const context = contextOf(new TestDisk());
+    context.append(journal(1, 1, 1));
+    context.store(1, [command(2, 2), command(3, 2)]);
+    context.persisted(1);
+    expect(context.log.durable).toBe(1);
+    context.persisted(2);
+    expect(context.log.durable).toBe(3);
+  });
+});
+
+describe("the commit position", () => {
+  test("runs ahead of this replica's own disk", () => {
+    const context = contextOf(new TestDisk());
+    context.append(journal(1, 1));
+    context.learnCommit(1);
+    expect(context.commit).toBe(0);
+    context.persisted(1);
+    expect(context.commit).toBe(1);
+    context.learnCommit(2);
+    expect(of(context, "committed").map(({ position }) => position)).toEqual([1, 2]);
+  });
+
+  test("names an entry that this journal doesn't have (R1)", () => {
+    const context = contextOf(new TestDisk(journal(1)));
+    expect(() => context.learnCommit(2)).toThrow("commit <= last");
+  });
+
+  test("goes back when an older one is learned late (R1)", () => {
+    const context = contextOf(new TestDisk(journal(1, 1)));
+    context.learnCommit(2);
+    context.learnCommit(1);
+    expect(context.commit).toBe(2);
+  });
+});
+
+describe("a replacement", () => {
+  test("votes before its admission is committed", () => {
+    const context = contextOf(new TestDisk([], { voter: false }), { incarnation: 2 });
+    context.append([command(1, 1), admission(2, 1, 9092, 2)]);
+    context.persisted(1);
+    context.learnCommit(1);
+    expect(context.hardState.voter).toBe(false);
+    context.learnCommit(2);
+    expect(context.hardState.voter).toBe(true);
+    expect(of(context, "persist").at(-1)?.write.hardState?.voter).toBe(true);
+  });
+
+  test("votes by an admission of what it replaced, or of another replica", () => {
+    const context = contextOf(new TestDisk([], { voter: false }), { incarnation: 3 });
+    context.append([admission(1, 1, 9092, 2), admission(2, 1, 9090, 3)]);
+    context.persisted(1);
+    context.learnCommit(2);
+    expect(context.hardState.voter).toBe(false);
+  });
+
+  test("counts by an admission that was dropped again", () => {
+    const context = contextOf(new TestDisk(journal(1)));
+    context.append([admission(2, 1, 9090, 2)]);
+    expect(context.admissions.of(9090).incarnation).toBe(2);
+    context.store(1, [command(2, 2)]);
+    expect(context.admissions.of(9090).incarnation).toBe(1);
+  });
+});
+
+describe("a replica", () => {
+  test("that is none of the cluster starts", () => {
+    expect(() => contextOf(new TestDisk(), { replicas: [9090, 9094] })).toThrow(
+      "a replica is one of the configured ones",
+    );
+  });
+
+  test("whose tables are ahead of its journal starts (R1)", () => {
+    expect(() => contextOf(new TestDisk(journal(1)), { applied: 2 })).toThrow("applied <= last");
+  });
+
+  test.each([
+    [1, 1],
+    [2, 2],
+    [3, 2],
+    [4, 3],
+    [5, 3],
+  ])("of %i takes another number than %i for a quorum", (count, quorum) => {
+    const replicas = [9092, 1, 2, 3, 4].slice(0, count);
+    expect(contextOf(new TestDisk(), { replicas }).quorum).toBe(quorum);
+  });
+});
