@@ -32,6 +32,9 @@ export const START_WAIT_MS = 1_500;
 /** Right after a leader is lost its followers may not have noticed yet, and would refuse any nominee. */
 export const NOTICE_MS = 30;
 
+/** How often they are asked meanwhile whether they have noticed: an election is worth five milliseconds, not thirty. */
+export const NOTICE_ASK_MS = 5;
+
 /** A leader that only this front end can't reach is adopted through its followers after this long: by then they would have noticed its death. */
 export const RELAY_AFTER_MS = 250;
 

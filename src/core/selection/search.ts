@@ -13,6 +13,7 @@ import {
   ENTRIES_BEHIND_MAX,
   LEADER_SILENCE_MS,
   NOMINATE_MS,
+  NOTICE_ASK_MS,
   NOTICE_MS,
   RELAY_AFTER_MS,
   REPLICA_SILENCE_MS,
@@ -44,7 +45,7 @@ type Stage =
       readonly untilMs: number;
       readonly rest: readonly ReplicaView[];
     }
-  /** Followers still hear the leader that was lost; given a moment to notice. */
+  /** Followers still hear the leader that was lost; given a moment to notice before they are asked again. */
   | { readonly kind: "noticing"; readonly untilMs: number }
   /** Back-off before the next round. */
   | { readonly kind: "resting"; readonly untilMs: number };
@@ -145,8 +146,7 @@ export class Search {
       const silenceMs = stage.nominee.silenceMs(this.#now);
       if (this.#now >= stage.untilMs || silenceMs >= LEADER_SILENCE_MS) this.#passOver(stage.rest);
     } else if (this.#now >= stage.untilMs) {
-      if (stage.kind === "noticing") this.#choose();
-      else this.beginRound();
+      this.beginRound();
     }
   }
 
@@ -174,9 +174,8 @@ export class Search {
   }
 
   #choose(): void {
-    const noticedAtMs = this.#sinceMs + NOTICE_MS;
-    if (this.#hearsLeader() && this.#now < noticedAtMs) {
-      this.#stage = { kind: "noticing", untilMs: noticedAtMs };
+    if (this.#hearsLeader() && this.#now < this.#sinceMs + NOTICE_MS) {
+      this.#stage = { kind: "noticing", untilMs: this.#now + NOTICE_ASK_MS };
       return;
     }
     const positions = this.#views.map((view) => view.answer?.lastPosition ?? 0);

@@ -43,8 +43,8 @@ function transcript(from: string): string[] {
       .replaceAll(`${middle.id}`, "9092")
       .replaceAll(`${low.id}`, "9090"),
   );
-  const isOfLink = (line: string) => line.startsWith("Connection") || line === "Can't connect";
-  return seed.slice(seed.indexOf(from)).filter((line) => !isOfLink(line));
+  const ours = /^(?:Connection |Can't connect|Nominati)/;
+  return seed.slice(seed.indexOf(from)).filter((line) => !ours.test(line));
 }
 
 beforeEach(async () => {

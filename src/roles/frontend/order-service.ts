@@ -172,10 +172,15 @@ export class OrderService implements Orders {
       }
       case "nominate": {
         const { replica } = effect;
+        const { log } = this.#options;
+        log.debug({ replica }, "Nominating");
         void this.#linkTo(replica)
           ?.nominate()
           .catch(() => null)
-          .then((result) => this.#step({ kind: "nominate-answer", replica, result }));
+          .then((result) => {
+            log.debug({ replica, result }, "Nomination ended");
+            this.#step({ kind: "nominate-answer", replica, result });
+          });
         break;
       }
       case "notify": {
