@@ -1,6 +1,7 @@
 // What a disk may do to a journal's file, and what the journal must not do then.
 
-import { readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { JournalCorrupt } from "./errors.ts";
@@ -12,6 +13,7 @@ import {
   journalFile,
   offsetOf,
   opened,
+  temporaryFolder,
   thrown,
 } from "./test-files.ts";
 
@@ -82,6 +84,20 @@ describe("a damaged file", () => {
     other.exec("DELETE FROM entries WHERE position > 2");
     other.close();
     expect(thrown(() => opened(path))).toMatchObject({ name: "JournalCorrupt", position: 5 });
+  });
+
+  test("in its write-ahead log must not start without what SQLite would drop", () => {
+    const path = journalFile(entriesThrough(3));
+    const journal = opened(path);
+    for (const position of [4, 5, 6]) journal.write({ entries: [entry(position)] });
+    const crashed = join(temporaryFolder(), "order.db");
+    copyFileSync(path, crashed);
+    copyFileSync(`${path}-wal`, `${crashed}-wal`);
+    flipBit(`${crashed}-wal`, 100);
+    const error = thrown(() => opened(crashed));
+    expect(error).toBeInstanceOf(JournalCorrupt);
+    flipBit(`${crashed}-wal`, 100);
+    expect(opened(crashed).lastPosition).toBe(6);
   });
 
   test("cut short, emptied or overwritten must not start as a new one", () => {
