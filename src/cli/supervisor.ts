@@ -57,8 +57,8 @@ export interface Clock {
 
 /** What a person may want to know. */
 export type SupervisorEvent =
-  /** Every role has a process; front ends came last (S1). */
-  | { readonly kind: "all-launched" }
+  /** All front ends serve, for the first time. */
+  | { readonly kind: "frontends-serve" }
   | {
       readonly kind: "serves-again";
       readonly role: SupervisedRole;
@@ -185,21 +185,24 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
     this.#frontendsLaunched = true;
     this.#cancelWait();
     for (const kept of this.#frontends()) this.#launch(kept);
-    this.#options.report({ kind: "all-launched" });
   }
 
   #launch(kept: Kept<R>): void {
+    const { report, spawn } = this.#options;
     const isFirst = kept.child === null;
-    const child = this.#options.spawn(kept.role);
+    const child = spawn(kept.role);
     kept.child = child;
     kept.isRunning = true;
     void child.ready.then(() => {
+      const servesFirst = !kept.hasServed;
       kept.hasServed = true;
       if (this.#stopping !== null) return;
-      if (!isFirst) {
-        this.#options.report({ kind: "serves-again", role: kept.role, pid: child.pid });
-      }
+      if (!isFirst) report({ kind: "serves-again", role: kept.role, pid: child.pid });
       this.#launchFrontendsIfReplicasServe();
+      const isFrontend = kept.role.kind === "frontend";
+      if (isFrontend && servesFirst && this.#frontends().every(({ hasServed }) => hasServed)) {
+        report({ kind: "frontends-serve" });
+      }
     });
     void child.exited.then((exit) => {
       kept.isRunning = false;

@@ -6,7 +6,7 @@ import type { ChildExit, SupervisorEvent } from "./supervisor.ts";
 
 /** `log` is the path of the role's log. */
 export function upLine(
-  event: Exclude<SupervisorEvent, { kind: "all-launched" }>,
+  event: Exclude<SupervisorEvent, { kind: "frontends-serve" }>,
   log: string,
 ): string {
   const { name } = event.role;

@@ -43,6 +43,7 @@ export async function runUp(
   const { asked, insisted } = options.signals ?? stopSignals();
 
   const processes = processesOf(config);
+  const urls = config.frontends.map(urlOf);
   const startFailed = Promise.withResolvers<string>();
   const isOver = new AbortController();
   const logOf = (role: string) => shortPath(logFilePath(config.data, role), process.cwd());
@@ -52,9 +53,13 @@ export async function runUp(
     restart: options.restart,
     spawn: options.spawn ?? ((role) => spawnRole(role, flags)),
     report: (event) => {
-      if (event.kind === "all-launched") {
+      if (event.kind === "frontends-serve") {
+        // Not sooner: the port may be another bazaar's, which would answer for ours.
         print(whatRunsWhere());
-        void sayWhenOpen(config.frontends.map(urlOf), isOver.signal);
+        void whenOpen(urls, isOver.signal).then((isOpen) => {
+          clearTimeout(impatience);
+          if (isOpen) print(`open ${urls.join(" ")}`);
+        });
       } else if (event.kind === "ended" && event.next === "start-failed") {
         startFailed.resolve(upLine(event, logOf(event.role.name)));
       } else {
@@ -74,11 +79,15 @@ export async function runUp(
   };
 
   supervisor.start();
+  const impatience = setTimeout(() => {
+    complain('not open yet: "npx bazaar status" tells who is missing, the logs tell why');
+  }, OPEN_PATIENCE_MS);
   const end = await Promise.race([
     asked.then((signal) => ({ kind: "asked", signal }) as const),
     startFailed.promise.then((line) => ({ kind: "start-failed", line }) as const),
   ]);
   isOver.abort();
+  clearTimeout(impatience);
   if (end.kind === "asked" && process.stdout.isTTY) print("stopping");
   let status = end.kind === "asked" ? 0 : 1;
   void insisted.then((signal) => {
@@ -96,23 +105,14 @@ function spawnRole(role: ConfiguredProcess, flags: Flags): Child {
   return spawnChild({ execPath: process.execPath, script: SCRIPT, args });
 }
 
-/** Says where to go once a trade could be answered there; and once, when that takes long, where to look. */
-async function sayWhenOpen(urls: readonly string[], signal: AbortSignal): Promise<void> {
-  const started = performance.now();
-  let isPatient = true;
+/** True once a trade could be answered at all of them; false when `signal` ends the wait. */
+async function whenOpen(urls: readonly string[], signal: AbortSignal): Promise<boolean> {
   while (!signal.aborted) {
-    const areOpen = await Promise.all(urls.map((url) => isReady(url, signal)));
-    if (signal.aborted) return;
-    if (areOpen.every(Boolean)) {
-      print(`open ${urls.join(" ")}`);
-      return;
-    }
-    if (isPatient && performance.now() - started > OPEN_PATIENCE_MS) {
-      isPatient = false;
-      complain('not open yet: "npx bazaar status" tells who is missing, the logs tell why');
-    }
+    const areReady = await Promise.all(urls.map((url) => isReady(url, signal)));
+    if (!signal.aborted && areReady.every(Boolean)) return true;
     await new Promise((resolve) => setTimeout(resolve, OPEN_POLL_MS));
   }
+  return false;
 }
 
 async function isReady(url: string, signal: AbortSignal): Promise<boolean> {
