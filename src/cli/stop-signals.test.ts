@@ -1,11 +1,11 @@
 // Signals, from an emitter in place of the process.
 
 import { EventEmitter } from "node:events";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { SAME_WISH_MS, signalStatus, stopSignals } from "./stop-signals.ts";
 
 async function after(...signals: readonly (readonly [atMs: number, signal: string])[]) {
-  const source = new EventEmitter();
+  const source = Object.assign(new EventEmitter(), { ppid: 7, env: {} });
   let now = 0;
   const { asked, insisted } = stopSignals(source, () => now);
   const seen: string[] = [];
@@ -19,6 +19,10 @@ async function after(...signals: readonly (readonly [atMs: number, signal: strin
   return seen;
 }
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 test("one Ctrl-C that comes twice, from the terminal and through npm, doesn't cut the stop short", async () => {
   expect(await after([0, "SIGINT"], [SAME_WISH_MS - 1, "SIGINT"])).toEqual(["asked SIGINT"]);
 });
@@ -27,6 +31,25 @@ test("a person who insists is not made to wait", async () => {
   const seen = await after([0, "SIGTERM"], [SAME_WISH_MS, "SIGINT"], [SAME_WISH_MS + 1, "SIGINT"]);
   expect(seen).toEqual(["asked SIGTERM", "insisted SIGINT"]);
 });
+
+test.each([
+  ["npx", { npm_command: "exec" }, ["SIGTERM"]],
+  ["npm start", { npm_command: "run-script" }, []],
+  ["a shell", {}, []],
+])(
+  "when the parent is gone, under %s, it stops only if a signal was swallowed",
+  async (_, env, seen) => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+    const source = Object.assign(new EventEmitter(), { ppid: 7, env });
+    const asked: string[] = [];
+    void stopSignals(source).asked.then((signal) => asked.push(signal));
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(asked).toEqual([]);
+    source.ppid = 1;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(asked).toEqual(seen);
+  },
+);
 
 test("a shell reads which signal ended the program", () => {
   expect(["SIGHUP", "SIGINT", "SIGTERM"].map((name) => signalStatus(name as "SIGHUP"))).toEqual([
