@@ -54,7 +54,7 @@ test("a trade's lines come in the seed's order, whichever replica writes first",
   decided("a", "FishCo", "sell", 43);
   trace.written(9090, 2);
   trace.exposed(2);
-  expect(messages).toEqual([]);
+  expect(messages).toEqual(FIRST.slice(0, 4));
   trace.written(9092, 2);
   expect(messages).toEqual(FIRST);
 });
@@ -65,7 +65,7 @@ test("the lines of trades under way at once don't mix", () => {
   decided("b", "Hey", "buy", 1);
   decided("c", "FishCo", "hold", 1);
   trace.exposed(1);
-  expect(messages).toEqual([]);
+  expect(messages).toEqual(FIRST.slice(0, 4));
   trace.written(9090, 2);
   trace.written(9092, 2);
   trace.exposed(2);
@@ -84,7 +84,7 @@ test("a replica that is away doesn't keep a trade out of the log, nor is it said
   trace.written(9092, 2);
   trace.exposed(2);
   trace.tick();
-  expect(messages).toEqual([]);
+  expect(messages).toEqual(FIRST.slice(0, 4));
   trace.tick();
   expect(messages).toEqual(FIRST.toSpliced(7, 1));
 });

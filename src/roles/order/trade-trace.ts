@@ -1,9 +1,9 @@
 // The leader's log lines of each trade, at debug, worded as in the seed's logs.
 //
-// A trade's lines are logged together, in the order of the trades, once it is
-// over: exposed, and written by the other replicas, which a replica that is
-// away holds up for a beat or two. The seed's leader does one trade after
-// another; ours has many under way, whose lines would mix otherwise.
+// The seed's leader does one trade after another; ours has many under way, whose
+// lines would mix. So they are logged trade by trade: of the oldest what was
+// decided at once, the rest when it is over (exposed, and written by the other
+// replicas, which one that is away holds up for a beat or two); then the next.
 //
 // The trade is recorded before the catalog is updated: that step is not where
 // the seed has it, on purpose.
@@ -22,8 +22,8 @@ const WRITTEN_WAIT_BEATS = 2;
 type OrderCommand = Extract<Command, { kind: "order" }>;
 
 interface TracedTrade {
-  /** What was logged when it was decided. */
-  readonly lines: readonly string[];
+  /** What to log of its decision; empty once that is done. */
+  lines: readonly string[];
   /** Null for one that made no order: its lines are all it has. */
   readonly order: OrderCommand | null;
   /** Where its order is; null until it is appended. */
@@ -49,6 +49,7 @@ export class TradeTrace {
     const order = decision.command?.kind === "order" ? decision.command : null;
     const lines = linesOfDecision(request.content, found, decision);
     this.#trades.push({ lines, order, position: null, exposedBeats: null });
+    if (this.#trades.length === 1) this.#beginOldest();
   }
 
   /** What was decided since the last call is in entries up to `position`. */
@@ -100,10 +101,22 @@ export class TradeTrace {
     }
   }
 
+  #beginOldest(): void {
+    const trade = this.#trades[0];
+    if (trade === undefined) return;
+    for (const line of trade.lines) this.#log.debug(line);
+    trade.lines = [];
+  }
+
+  /** Logs the rest of the oldest trade, and the beginning of the next. */
   #finishOldest(): void {
     const trade = this.#trades.shift();
     if (trade === undefined) return;
-    for (const line of trade.lines) this.#log.debug(line);
+    this.#logEnd(trade);
+    this.#beginOldest();
+  }
+
+  #logEnd(trade: TracedTrade): void {
     if (trade.order === null || trade.position === null) return;
     const { number, name, type, quantity } = trade.order;
     for (const [replica, written] of this.#written) {
