@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import { readConfigFile, STOCKS_SHIPPED } from "./command.ts";
-import { buildProgram, commanderLine } from "./program.ts";
+import { buildProgram, commanderLine, statusWithoutReader } from "./program.ts";
 
 // Processes and disks take longer when the machine does other things besides.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -87,6 +87,24 @@ test.each([
   expect(err).toContain(line);
   expect(err).toMatch(/^bazaar: [^\n]+\n$/);
   expect([status, out]).toEqual([1, ""]);
+});
+
+test("a reader that has seen enough is no error", async () => {
+  const child = spawn(process.execPath, [MAIN, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  let err = "";
+  child.stderr.on("data", (text) => {
+    err += String(text);
+  });
+  const status = await new Promise((resolve) => child.once("exit", resolve));
+  expect([status, err]).toEqual([0, ""]);
+});
+
+test("a closed terminal doesn't take a replica with it", () => {
+  expect(statusWithoutReader("order", "EPIPE")).toBeNull();
+  expect(statusWithoutReader("up", "EIO")).toBeNull();
+  expect(statusWithoutReader("orders", "EPIPE")).toBe(0);
+  expect(statusWithoutReader("orders", "ENOSPC")).toBe(1);
 });
 
 test("a configuration file that is no JSON is named", () => {

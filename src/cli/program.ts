@@ -48,10 +48,15 @@ function packageJson(): { readonly description: string; readonly version: string
 
 /** Runs the command in `args` to its end, and ends the process with its exit status. */
 export async function runProgram(args: readonly string[]): Promise<void> {
-  process.stdout.on("error", endQuietly);
-  process.stderr.on("error", endQuietly);
+  const [name] = args;
+  for (const output of [process.stdout, process.stderr]) {
+    output.on("error", (error: NodeJS.ErrnoException) => {
+      const status = statusWithoutReader(name, error.code);
+      if (status !== null) process.exit(status);
+    });
+  }
   try {
-    const program = await buildProgram(args[0]);
+    const program = await buildProgram(name);
     await program.parseAsync([...args], { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -75,7 +80,17 @@ export function commanderLine(text: string): string {
   return `bazaar: ${line}${hint}\n`;
 }
 
-/** The reader has seen enough (`| head`): no more is wanted, and nothing is wrong. */
-function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code === "EPIPE") process.exit(0);
+/** Commands that do their work whoever listens. */
+const SERVING: ReadonlySet<unknown> = new Set(["up", "order", "catalog", "frontend"]);
+
+/**
+ * What a command ends with when its output can't be written: the reader is gone
+ * (`| head`), and whoever worked for it is done. Null: it goes on.
+ */
+export function statusWithoutReader(
+  command: string | undefined,
+  code: string | undefined,
+): number | null {
+  if (SERVING.has(command)) return null;
+  return code === "EPIPE" ? 0 : 1;
 }

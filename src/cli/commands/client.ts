@@ -87,7 +87,6 @@ function progressBar(): SingleBar | null {
     format: "{bar} {percentage} % | {value}/{total} | {duration_formatted}",
     barCompleteChar: "█",
     barIncompleteChar: "░",
-    hideCursor: true,
     clearOnComplete: true,
     stopOnComplete: false,
   });
