@@ -44,8 +44,9 @@ export function typeScript(files: readonly SourceFile[]): readonly SourceFile[] 
   return files.filter(({ path }) => /\.tsx?$/.test(path));
 }
 
+/** A test, or what only tests use: `test-support.ts` and the like. */
 export function isTest(path: string): boolean {
-  return /\.test\.tsx?$/.test(path);
+  return /\.test\.tsx?$|\/test(?:ing|-[\w-]+)\.ts$/.test(path);
 }
 
 /** Every import of a file: static, re-exported, dynamic with a literal, and `import(…)` types. */

@@ -50,7 +50,7 @@ describe("a source file", () => {
   test("without a header leaves its reader to guess what it is for", () => {
     // A test beside its source is for what that one's header says.
     const bare = sources
-      .filter(({ path }) => !isTest(path) || path.startsWith("test/"))
+      .filter(({ path }) => !path.endsWith(".test.ts") || path.startsWith("test/"))
       .filter((file) => !/^\/\/ \S.{20,}/.test(headerOf(file)));
     expect(paths(bare)).toEqual([]);
   });

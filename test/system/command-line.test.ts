@@ -2,12 +2,12 @@
 // one line what is wrong, and its client checks every order.
 
 import { createServer, type Server } from "node:net";
-import { expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { Cluster } from "./harness/cluster.ts";
-import { dataOf, jsonOf } from "./harness/http.ts";
+import { dataOf, type HttpClient } from "./harness/http.ts";
 import { useClusters } from "./harness/lifetime.ts";
-import { quantityOf, times, tradeInTurn } from "./harness/load.ts";
-import { Running } from "./harness/process.ts";
+import { quantityOf, tradeInTurn } from "./harness/load.ts";
+import { type Finished, Running, runBazaar } from "./harness/process.ts";
 import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
@@ -19,30 +19,90 @@ async function nothingLeft(cluster: Cluster): Promise<void> {
   expect(cluster.runFiles()).toEqual([]);
 }
 
-test("up opens with the highest replica leading and says what runs where", async () => {
-  const cluster = await clusters.prepare({ frontends: 2, catalogs: 2 });
-  const up = await cluster.up();
-  const [low, middle, high] = cluster.replicas;
-  expect(await cluster.leader()).toBe(high);
-  const ports = [...cluster.frontendPorts, ...cluster.catalogPorts, low, middle, high];
-  for (const port of ports) expect(up.stdout).toContain(String(port));
-  const roles = [
-    "catalog",
-    `catalog-${cluster.catalogPorts[1]}`,
-    "frontend",
-    `frontend-${cluster.frontendPorts[1]}`,
-    `order-${low}`,
-    `order-${middle}`,
-    `order-${high}`,
-  ];
-  expect(cluster.runFiles()).toEqual(roles.map((role) => `${role}.pid`).sort());
+describe("a running bazaar", () => {
+  const shared = useClusters("file");
+  let cluster: Cluster;
+  let up: Running;
+  let client: HttpClient;
 
-  const status = await cluster.status();
-  expect(status.leader).toBe(high);
-  expect(status.processes.map(({ role }) => role).sort()).toEqual([...roles].sort());
-  for (const one of status.processes) {
-    expect(one).toMatchObject({ up: true, pid: cluster.pid(one.role) });
-  }
+  beforeAll(async () => {
+    cluster = await shared.prepare({ frontends: 2, catalogs: 2, logLevel: "info" });
+    up = await cluster.up();
+    client = cluster.client();
+  });
+
+  test("has its highest replica leading, and says what runs where", async () => {
+    const [low, middle, high] = cluster.replicas;
+    expect(await cluster.leader()).toBe(high);
+    const ports = [...cluster.frontendPorts, ...cluster.catalogPorts, low, middle, high];
+    for (const port of ports) expect(up.stdout).toContain(String(port));
+    const roles = [
+      "catalog",
+      `catalog-${cluster.catalogPorts[1]}`,
+      "frontend",
+      `frontend-${cluster.frontendPorts[1]}`,
+      `order-${low}`,
+      `order-${middle}`,
+      `order-${high}`,
+    ];
+    expect(cluster.runFiles()).toEqual(roles.map((role) => `${role}.pid`).sort());
+    const status = await cluster.status();
+    expect(status.leader).toBe(high);
+    expect(status.processes.map(({ role }) => role).sort()).toEqual([...roles].sort());
+    for (const one of status.processes) {
+      expect(one).toMatchObject({ up: true, pid: cluster.pid(one.role) });
+    }
+  });
+
+  test("isn't disturbed by a second up in its folder, which is refused in one line", async () => {
+    const second = await cluster.run("up");
+    expect(second.status).toBe(1);
+    expect(lines(second.stderr)).toHaveLength(1);
+    expect(await tradeInTurn(client, [BUY])).toEqual([1]);
+  });
+
+  test("lists its orders in the document's columns", async () => {
+    await tradeInTurn(client, [{ name: "BoarCo", type: "sell", quantity: 7 }]);
+    expect(lines((await cluster.run("orders", "--csv")).stdout)).toEqual([
+      "transaction_number,stock_name,order_type,trade_quantity",
+      "1,FishCo,buy,1",
+      "2,BoarCo,sell,7",
+    ]);
+  });
+
+  test("lists a stock once, and adjusts it", async () => {
+    expect((await client.get("/stocks/Menhirs")).status).toBe(400);
+    expect(await cluster.run("list", "Menhirs", "7.5", "20")).toMatchObject({ status: 0 });
+    expect(dataOf(await client.get("/stocks/Menhirs"))).toEqual({
+      name: "Menhirs",
+      price: 7.5,
+      quantity: 20,
+    });
+    expect(await cluster.run("list", "Menhirs", "8", "10")).toMatchObject({ status: 1 });
+    expect(await cluster.run("adjust", "Menhirs", "--", "-5")).toMatchObject({ status: 0 });
+    expect(await quantityOf(client, "Menhirs")).toBe(15);
+    expect(await cluster.run("adjust", "Menhirs", "--", "-16")).toMatchObject({ status: 1 });
+    expect(await quantityOf(client, "Menhirs")).toBe(15);
+    expect(await cluster.run("adjust", "Menhir", "1")).toMatchObject({ status: 1 });
+  });
+
+  test("has every order the lab's client made, with the leader killed on its way", async () => {
+    const made = cluster.start(
+      "client",
+      "--clients=8",
+      "--iterations=150",
+      "--probability=0.8",
+      `--url=${cluster.url}`,
+    );
+    await until("orders", async () => (await client.get("/orders/50")).status === 200);
+    await cluster.kill(`order-${await cluster.leader()}`);
+    const { status, stdout, stderr } = await made.end();
+    expect(`${status} ${stderr}`).toMatch(/^0 /);
+    // Two orders were there before, and the line of columns.
+    const total = lines((await cluster.run("orders", "--csv")).stdout).length - 3;
+    expect(stdout).toContain(`${total}/${total}`);
+    expect(await cluster.verify()).toMatchObject({ ok: true, orders: total + 2 });
+  });
 });
 
 test.each(["SIGINT", "SIGTERM"] as const)("%s stops everything, exit status 0", async (signal) => {
@@ -74,15 +134,6 @@ test("up killed with -9 leaves nothing running", async () => {
   expect(await tradeInTurn(cluster.client(), [BUY])).toEqual([1]);
 });
 
-test("a second up in the same folder is refused in one line, and the first goes on", async () => {
-  const cluster = await clusters.prepare();
-  await cluster.up();
-  const second = await cluster.run("up");
-  expect(second.status).toBe(1);
-  expect(second.stderr.trim().split("\n")).toHaveLength(1);
-  expect(await tradeInTurn(cluster.client(), [BUY])).toEqual([1]);
-});
-
 test.each(["front end", "catalog", "replica"])(
   "a %s's port in use: one line that names it, and nothing is left",
   async (kind) => {
@@ -97,7 +148,7 @@ test.each(["front end", "catalog", "replica"])(
     try {
       const { status, stderr } = await cluster.run("up");
       expect(status).toBe(1);
-      expect(stderr.trim().split("\n")).toHaveLength(1);
+      expect(lines(stderr)).toHaveLength(1);
       expect(stderr).toContain(String(port));
       await nothingLeft(cluster);
     } finally {
@@ -107,14 +158,18 @@ test.each(["front end", "catalog", "replica"])(
 );
 
 test("a wrong option: one line, exit status 1", async () => {
-  const cluster = await clusters.prepare();
-  for (const args of [["up", "--port=none"], ["up", "--colour"], ["open"], ["order", "no-id"]]) {
-    const [command = "", ...rest] = args;
-    const { status, stderr } = await cluster.run(command, ...rest);
-    expect(`${args.join(" ")}: ${status}`).toBe(`${args.join(" ")}: 1`);
-    expect(stderr.trim().split("\n")).toHaveLength(1);
-  }
+  const wrong = [["up", "--port=none"], ["up", "--colour"], ["open"], ["order", "no-id"]];
+  const finished = await Promise.all(wrong.map((args) => runBazaar(args)));
+  expect(finished.map(statusAndLines)).toEqual(wrong.map(() => "status 1, 1 line"));
 });
+
+function statusAndLines({ status, stderr }: Finished): string {
+  return `status ${status}, ${lines(stderr).length} line`;
+}
+
+function lines(text: string): readonly string[] {
+  return text.trimEnd().split("\n");
+}
 
 test("--no-restart leaves the dead dead, and each can be started alone beside it", async () => {
   const cluster = await clusters.prepare();
@@ -161,62 +216,6 @@ test("roles start in any order, and say what they wait for", async () => {
   cluster.start("catalog");
   await cluster.open();
   expect(await tradeInTurn(client, [BUY])).toEqual([1]);
-});
-
-test("the client's final check matches every order, with the leader killed on its way", async () => {
-  const cluster = await clusters.prepare({ logLevel: "info" });
-  await cluster.up();
-  const client = cluster.start(
-    "client",
-    "--clients=8",
-    "--iterations=400",
-    "--probability=0.8",
-    `--url=${cluster.url}`,
-  );
-  const http = cluster.client();
-  await until("orders", async () => (await http.get("/orders/50")).status === 200);
-  await cluster.kill(`order-${await cluster.leader()}`);
-  const { status, stdout, stderr } = await client.end();
-  expect(`${status} ${stderr}`).toMatch(/^0 /);
-  const total = (await ordersCsv(cluster)).length - 1;
-  expect(stdout).toContain(`${total}/${total}`);
-  expect(await cluster.verify()).toMatchObject({ ok: true, orders: total });
-});
-
-async function ordersCsv(cluster: Cluster): Promise<readonly string[]> {
-  const { stdout } = await cluster.run("orders", "--csv");
-  return stdout.trimEnd().split("\n");
-}
-
-test("orders --csv has the document's columns", async () => {
-  const cluster = await clusters.up();
-  await tradeInTurn(cluster.client(), times(2, BUY));
-  expect(await ordersCsv(cluster)).toEqual([
-    "transaction_number,stock_name,order_type,trade_quantity",
-    "1,FishCo,buy,1",
-    "2,FishCo,buy,1",
-  ]);
-});
-
-test("a stock is listed once, and adjusted", async () => {
-  const cluster = await clusters.up();
-  const client = cluster.client();
-  expect((await client.get("/stocks/Menhirs")).status).toBe(400);
-  expect(await cluster.run("list", "Menhirs", "7.5", "20")).toMatchObject({ status: 0 });
-  expect(dataOf(await client.get("/stocks/Menhirs"))).toEqual({
-    name: "Menhirs",
-    price: 7.5,
-    quantity: 20,
-  });
-  expect(await cluster.run("list", "Menhirs", "8", "10")).toMatchObject({ status: 1 });
-  expect(await cluster.run("adjust", "Menhirs", "--", "-5")).toMatchObject({ status: 0 });
-  expect(await quantityOf(client, "Menhirs")).toBe(15);
-  expect(await cluster.run("adjust", "Menhirs", "--", "-16")).toMatchObject({ status: 1 });
-  expect(await quantityOf(client, "Menhirs")).toBe(15);
-  expect(jsonOf(await client.get("/orders?after=0&limit=1"))).toMatchObject({
-    data: [],
-    next: null,
-  });
 });
 
 function listening(port: number): Promise<Server> {

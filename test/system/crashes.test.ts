@@ -179,6 +179,8 @@ test("without a quorum a trade waits for one, and is made once", async () => {
   await cluster.kill(`order-${high}`);
   await cluster.signalAll(followers, "SIGCONT");
   expect(numberOf(await answer)).toBe(1);
+  // The dead one's journal may hold the trade too; it is compared with the others.
+  cluster.start("order", String(high));
   await addsUp(cluster, [
     { trade: { name: "FishCo", type: "buy", quantity: 1 }, call: await answer },
   ]);
