@@ -1,4 +1,4 @@
-// Messages and answers of replicas, short to write in tests. Rounds are 7.
+// Messages, answers and the way to an epoch, short to write in tests. Rounds are 7.
 
 import type { Cluster } from "./test-support.ts";
 import type { Entry, Message, ReplicaId } from "./types.ts";
@@ -30,4 +30,15 @@ export function answers(cluster: Cluster, id: ReplicaId): Message[] {
   const answered = cluster.sent({ from: id }).map(({ message }) => message);
   cluster.wire = [];
   return answered;
+}
+
+/** 9094 has canvassed and prepared; the promises of the others are on the wire. */
+export function prepared(cluster: Cluster): Cluster {
+  cluster.step(9094, { kind: "lead" });
+  cluster.deliver({ kind: "canvass" });
+  cluster.deliver({ kind: "canvass-answer" });
+  cluster.persist(9094);
+  cluster.deliver({ kind: "prepare" });
+  cluster.persist(9090, 9092);
+  return cluster;
 }

@@ -5,6 +5,7 @@
 
 import { FIRST_INCARNATION } from "./admissions.ts";
 import type { ReplicaEffect, ReplicaEvent } from "./events.ts";
+import { MESSAGE_BYTES_MAX } from "./limits.ts";
 import { Replica, type ReplicaStatus } from "./replica.ts";
 import { bytesOf, TestDisk, textOf } from "./test-disk.ts";
 import type { Entry, EpochPromise, Incarnation, Message, ReplicaId } from "./types.ts";
@@ -53,7 +54,10 @@ export interface ClusterOptions {
   readonly replicas?: readonly ReplicaId[];
   /** What each has on disk at first; nothing if not given. */
   readonly journals?: Readonly<Record<ReplicaId, readonly Entry[]>>;
+  /** What each has promised; the newest epoch of all journals if not given. */
   readonly promises?: Readonly<Record<ReplicaId, EpochPromise>>;
+  /** Default: the core's own. */
+  readonly messageBytesMax?: number;
 }
 
 export class Cluster {
@@ -62,18 +66,18 @@ export class Cluster {
   nowMs = 1_000;
   wire: OnWire[] = [];
   readonly #members: ReadonlyMap<ReplicaId, Member>;
+  readonly #messageBytesMax: number;
 
   /** All start at once, connected. */
-  constructor({
-    replicas = [9090, 9092, 9094],
-    journals = {},
-    promises = {},
-  }: ClusterOptions = {}) {
+  constructor(options: ClusterOptions = {}) {
+    const { replicas = [9090, 9092, 9094], journals = {}, promises = {} } = options;
     this.ids = replicas;
+    this.#messageBytesMax = options.messageBytesMax ?? MESSAGE_BYTES_MAX;
+    const newest = Math.max(0, ...Object.values(journals).map((held) => held.at(-1)?.epoch ?? 0));
     this.#members = new Map(
       replicas.map((id): [ReplicaId, Member] => {
-        const promise = promises[id];
-        const disk = new TestDisk(journals[id], promise ? { promise } : {});
+        const promise = promises[id] ?? { epoch: newest, nominee: 0 };
+        const disk = new TestDisk(journals[id], { promise });
         return [id, { id, incarnation: FIRST_INCARNATION, disk, core: null, effects: [] }];
       }),
     );
@@ -284,6 +288,7 @@ export class Cluster {
       hardState: disk.hardState,
       stored: disk,
       applied: disk.applied,
+      messageBytesMax: this.#messageBytesMax,
     });
     this.steps.push({ nowMs: this.nowMs, id, event: "start", effects: [] });
     for (const other of this.ids) {

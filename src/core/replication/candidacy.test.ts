@@ -1,0 +1,255 @@
+import { describe, expect, test } from "vitest";
+import { Candidacy } from "./candidacy.ts";
+import { ReplicaContext } from "./context.ts";
+import { CANVASS_MS, PREPARE_MS, PROMISE_REST_MS } from "./limits.ts";
+import { command, TestDisk } from "./test-disk.ts";
+import { append, prepared } from "./test-messages.ts";
+import { Cluster } from "./test-support.ts";
+import type { ReplicaId } from "./types.ts";
+
+const lead = (cluster: Cluster, id: ReplicaId) => cluster.step(id, { kind: "lead" });
+const outcomes = (cluster: Cluster, id: ReplicaId) =>
+  cluster.take(id, "lead-outcome").map(({ outcome }) => outcome);
+const promiseOf = (cluster: Cluster, id: ReplicaId) => cluster.disk(id).hardState.promise;
+
+describe("canvass (Raft, PreVote)", () => {
+  test("disturbs who wouldn't vote for the nominee (C1)", () => {
+    const cluster = new Cluster({ promises: { 9090: { epoch: 4, nominee: 9090 } } });
+    lead(cluster, 9094);
+    cluster.deliver({ kind: "canvass" });
+    for (const id of cluster.ids) {
+      expect(cluster.disk(id).underWay).toEqual([]);
+      expect(cluster.status(id).epoch).toBe(id === 9090 ? 4 : 0);
+    }
+    expect(cluster.sent({ kind: "prepare" })).toEqual([]);
+  });
+
+  test("is followed by a prepare before a quorum is willing (C1)", () => {
+    const cluster = new Cluster({ replicas: [1, 2, 3, 4, 5] });
+    lead(cluster, 5);
+    cluster.deliver({ kind: "canvass", to: 1 });
+    cluster.deliver({ kind: "canvass-answer" });
+    expect(cluster.disk(5).underWay).toEqual([]);
+    cluster.deliver({ kind: "canvass", to: 2 });
+    cluster.deliver({ kind: "canvass-answer" });
+    expect(cluster.disk(5).underWay).toHaveLength(1);
+  });
+
+  test("counts a willing answer twice", () => {
+    const cluster = new Cluster({ replicas: [1, 2, 3, 4, 5] });
+    lead(cluster, 5);
+    cluster.deliver({ kind: "canvass", to: 1 });
+    const [answer] = cluster.drop({ kind: "canvass-answer" });
+    for (let again = 0; answer && again < 3; again += 1) cluster.arrive(answer);
+    expect(cluster.disk(5).underWay).toEqual([]);
+  });
+
+  test("counts the answer to an earlier one", () => {
+    const cluster = new Cluster();
+    lead(cluster, 9094);
+    cluster.drop({ to: 9090 });
+    cluster.deliver({ kind: "canvass" });
+    const [late] = cluster.drop({ kind: "canvass-answer" });
+    cluster.nowMs += CANVASS_MS + 1;
+    cluster.tick(9094);
+    lead(cluster, 9094);
+    if (late) cluster.arrive(late);
+    expect(cluster.disk(9094).underWay).toEqual([]);
+  });
+
+  test("goes on for ever when nobody answers", () => {
+    const cluster = new Cluster();
+    lead(cluster, 9094);
+    cluster.nowMs += CANVASS_MS;
+    cluster.tick(9094);
+    expect(outcomes(cluster, 9094)).toEqual([]);
+    cluster.nowMs += 1;
+    cluster.tick(9094);
+    expect(outcomes(cluster, 9094)).toEqual([
+      { kind: "lost", reason: "no quorum answered while canvassing" },
+    ]);
+    expect(cluster.status(9094).phase).toBe("following");
+  });
+
+  test("waits for its time limit though no quorum can become willing", () => {
+    const cluster = new Cluster();
+    for (const id of [9090, 9092])
+      cluster.receive(id, 9090 + 9092 - id, { kind: "prepare", epoch: 1 });
+    lead(cluster, 9094);
+    cluster.deliver({ kind: "canvass" });
+    cluster.deliver({ kind: "canvass-answer" });
+    expect(outcomes(cluster, 9094)).toEqual([{ kind: "lost", reason: "no quorum is willing" }]);
+  });
+
+  test("doesn't learn whom the unwilling follow", () => {
+    const cluster = new Cluster();
+    cluster.elect(9090, [9090, 9092]);
+    cluster.wire = [];
+    lead(cluster, 9094);
+    cluster.deliver({ kind: "canvass" });
+    cluster.deliver({ kind: "canvass-answer" });
+    expect(outcomes(cluster, 9094)).toEqual([{ kind: "follows", leader: 9090, epoch: 1 }]);
+  });
+
+  test("leaves the highest epoch seen unused, so that the next prepare is refused", () => {
+    const cluster = new Cluster({ promises: { 9090: { epoch: 7, nominee: 9090 } } });
+    cluster.elect(9094);
+    expect(cluster.status(9094).epoch).toBe(8);
+  });
+});
+
+describe("prepare (Paxos, phase 1)", () => {
+  test("goes out before the nominee's own promise is durable (C2)", () => {
+    const cluster = new Cluster();
+    lead(cluster, 9094);
+    cluster.deliver({ kind: "canvass" });
+    cluster.deliver({ kind: "canvass-answer" });
+    expect(cluster.wire).toEqual([]);
+    expect(promiseOf(cluster, 9094).epoch).toBe(0);
+    cluster.persist(9094);
+    expect(promiseOf(cluster, 9094)).toEqual({ epoch: 1, nominee: 9094 });
+    expect(cluster.sent({ kind: "prepare" })).toHaveLength(2);
+  });
+
+  test("is sent twice for one epoch over a crash of the nominee (C2)", () => {
+    const cluster = new Cluster();
+    lead(cluster, 9094);
+    cluster.deliver({ kind: "canvass" });
+    cluster.deliver({ kind: "canvass-answer" });
+    cluster.persist(9094);
+    cluster.crash(9094);
+    cluster.wire = [];
+    cluster.start(9094);
+    cluster.elect(9094);
+    expect(cluster.status(9094).epoch).toBe(2);
+  });
+
+  test("wins with promises of an earlier candidacy", () => {
+    const cluster = prepared(new Cluster());
+    const late = cluster.drop({ kind: "promise" });
+    cluster.nowMs += PREPARE_MS + 1;
+    cluster.tick(9094);
+    expect(outcomes(cluster, 9094)).toEqual([
+      { kind: "lost", reason: "no quorum answered while preparing" },
+    ]);
+    lead(cluster, 9094);
+    cluster.deliver({ kind: "canvass" });
+    cluster.deliver({ kind: "canvass-answer" });
+    for (const item of late) cluster.arrive(item);
+    expect(cluster.status(9094).phase).toBe("standing");
+  });
+
+  test("goes on after another was promised a higher epoch", () => {
+    const cluster = prepared(new Cluster());
+    cluster.wire = [];
+    cluster.receive(9094, 9090, { kind: "refuse", epoch: 5 });
+    expect(outcomes(cluster, 9094)).toEqual([
+      { kind: "lost", reason: "epoch 5 was promised to another" },
+    ]);
+    cluster.nowMs += PROMISE_REST_MS;
+    cluster.elect(9094);
+    expect(cluster.status(9094).epoch).toBe(6);
+  });
+
+  test("is ended by a refusal of an older one", () => {
+    const cluster = prepared(new Cluster());
+    cluster.receive(9094, 9090, { kind: "refuse", epoch: 0 });
+    expect(cluster.status(9094).phase).toBe("standing");
+  });
+
+  test("goes on after this very replica promised another", () => {
+    const cluster = prepared(new Cluster());
+    cluster.receive(9094, 9092, { kind: "prepare", epoch: 2 });
+    expect(outcomes(cluster, 9094)).toEqual([
+      { kind: "lost", reason: "a higher epoch was promised" },
+    ]);
+    cluster.deliver({ kind: "promise", to: 9094 });
+    expect(cluster.status(9094)).toMatchObject({ phase: "following", epoch: 2 });
+  });
+
+  test("goes on after another won, and its asker waits in vain", () => {
+    const cluster = prepared(new Cluster());
+    cluster.receive(9094, 9092, append(2, [0, 0], [command(1, 2)]));
+    expect(outcomes(cluster, 9094)).toEqual([{ kind: "follows", leader: 9092, epoch: 2 }]);
+  });
+
+  test("wins with a minority of five", () => {
+    const cluster = new Cluster({ replicas: [1, 2, 3, 4, 5] });
+    lead(cluster, 5);
+    cluster.settle([5, 1, 2, 3]);
+    expect(cluster.leaders).toEqual([5]);
+    const other = new Cluster({ replicas: [1, 2, 3, 4, 5] });
+    lead(other, 5);
+    other.deliver({ kind: "canvass" });
+    other.settle([5, 1]);
+    expect(other.status(5).phase).toBe("standing");
+  });
+});
+
+describe("to ask a replica to lead", () => {
+  test("while it stands starts another candidacy, or leaves an asker waiting", () => {
+    const cluster = new Cluster();
+    lead(cluster, 9094);
+    lead(cluster, 9094);
+    expect(cluster.sent({ kind: "canvass" })).toHaveLength(2);
+    cluster.settle();
+    expect(outcomes(cluster, 9094)).toEqual([{ kind: "leading", epoch: 1 }]);
+  });
+
+  test("while it leads starts an election", () => {
+    const cluster = new Cluster();
+    cluster.elect(9094);
+    outcomes(cluster, 9094);
+    lead(cluster, 9094);
+    expect(cluster.wire).toEqual([]);
+    expect(outcomes(cluster, 9094)).toEqual([{ kind: "leading", epoch: 1 }]);
+  });
+
+  test("is answered before its reign is committed", () => {
+    const cluster = prepared(new Cluster());
+    cluster.deliver({ kind: "promise" });
+    expect(cluster.status(9094)).toMatchObject({ phase: "leading", leads: false });
+    expect(outcomes(cluster, 9094)).toEqual([]);
+    lead(cluster, 9094);
+    expect(outcomes(cluster, 9094)).toEqual([]);
+    cluster.settle();
+    expect(outcomes(cluster, 9094)).toEqual([{ kind: "leading", epoch: 1 }]);
+  });
+
+  test("makes a replica stand that has not been admitted", () => {
+    const cluster = new Cluster();
+    cluster.replace(9094, 2);
+    cluster.start(9094);
+    lead(cluster, 9094);
+    expect(cluster.wire).toEqual([]);
+    expect(outcomes(cluster, 9094)).toEqual([{ kind: "lost", reason: "not admitted yet" }]);
+  });
+
+  test("is never answered when it won and its reign isn't committed", () => {
+    const cluster = prepared(new Cluster());
+    cluster.deliver({ kind: "promise" });
+    cluster.receive(9094, 9092, { kind: "prepare", epoch: 2 });
+    expect(outcomes(cluster, 9094)).toEqual([{ kind: "lost", reason: "stepped down" }]);
+  });
+
+  test("is answered to who didn't ask", () => {
+    const cluster = new Cluster();
+    cluster.elect(9090);
+    expect(outcomes(cluster, 9092)).toEqual([]);
+    expect(outcomes(cluster, 9090)).toHaveLength(1);
+  });
+});
+
+test("a candidacy without peers waits for promises", () => {
+  const disk = new TestDisk();
+  const { hardState } = disk;
+  const context = new ReplicaContext({
+    id: 9094,
+    incarnation: 1,
+    replicas: [9094],
+    hardState,
+    stored: disk,
+    applied: 0,
+  });
+  expect(new Candidacy(context, 1).begin()).toEqual({ kind: "won", epoch: 1 });
+});
