@@ -19,14 +19,17 @@ export function writePidFile(data: string, role: string, pid: number): () => voi
   const draft = join(data, `.${role}.pid`);
   writeFileSync(draft, `${pid}\n`);
   renameSync(draft, path);
-  return () => {
-    if (readPidFile(data, role) !== pid) return;
-    try {
-      unlinkSync(path);
-    } catch {
-      // Someone else took it away: as wanted.
-    }
-  };
+  return () => removePidFile(data, role, pid);
+}
+
+/** Takes the file away if it names the process `pid`. */
+export function removePidFile(data: string, role: string, pid: number): void {
+  if (readPidFile(data, role) !== pid) return;
+  try {
+    unlinkSync(pidFilePath(data, role));
+  } catch {
+    // Someone else took it away: as wanted.
+  }
 }
 
 /** The pid in the file; null when there is none, or it is no pid. The process may be long gone. */

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { spawnChild } from "./child.ts";
+import { readPidFile, writePidFile } from "./pid-file.ts";
 import { resolveConfig } from "./resolve-config.ts";
 import type { StopSignals } from "./stop-signals.ts";
 import { runUp } from "./up.ts";
@@ -133,8 +134,10 @@ test("a second signal doesn't wait for a role that hangs", async () => {
   const hangs = SERVES.replace("process.exit(0)", "{}");
   const { status, pids, ask, insist } = up(() => hangs);
   await vi.waitUntil(() => said.out.includes("open http"), LIMIT);
+  writePidFile(join(folder, "data"), "catalog", pids[0] ?? 0);
   ask("SIGINT");
   insist("SIGINT");
   expect(await status).toBe(130);
   expect(pids.filter(isAlive)).toEqual([]);
+  expect(readPidFile(join(folder, "data"), "catalog")).toBeNull();
 });

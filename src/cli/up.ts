@@ -10,6 +10,7 @@ import { spawnChild } from "./child.ts";
 import { columns } from "./columns.ts";
 import { formatIfNew } from "./data-files.ts";
 import { type Flags, flagArguments } from "./options.ts";
+import { removePidFile } from "./pid-file.ts";
 import { type ConfiguredProcess, commandOf, processesOf, urlOf } from "./processes.ts";
 import { logFilePath, shortPath } from "./role-command.ts";
 import { type StopSignals, signalStatus, stopSignals } from "./stop-signals.ts";
@@ -51,7 +52,15 @@ export async function runUp(
     roles: processes,
     clock: processClock,
     restart: options.restart,
-    spawn: options.spawn ?? ((role) => spawnRole(role, flags)),
+    spawn: (role) => {
+      const child = options.spawn?.(role) ?? spawnRole(role, flags);
+      // One that was killed leaves its file, which would name whoever gets its number next.
+      const { pid } = child;
+      if (pid !== undefined) {
+        void child.exited.then(() => removePidFile(config.data, role.name, pid));
+      }
+      return child;
+    },
     report: (event) => {
       if (event.kind === "frontends-serve") {
         // Not sooner: the port may be another bazaar's, which would answer for ours.
