@@ -23,6 +23,9 @@ const LINES_MAX = 400;
 /** Sources with logic and no test beside them, each with what tests it instead. */
 const TESTED_ELSEWHERE: ReadonlyMap<string, string> = new Map([]);
 
+/** For `bazaar --help` to print; longer than it ever takes. */
+const HELP_LIMIT_MS = 30_000;
+
 const files = textFiles();
 const sources = typeScript(files);
 const pages = files.filter(({ path }) => path.endsWith(".md"));
@@ -188,6 +191,7 @@ function namedBy(expression: RegExp): { path: string; name: string }[] {
 function bazaarCommands(): string[] {
   const { stdout } = spawnSync(process.execPath, [join(ROOT, "src/cli/main.ts"), "--help"], {
     encoding: "utf8",
+    timeout: HELP_LIMIT_MS,
   });
   const listed = stdout.slice(stdout.indexOf("Commands:"));
   return [...listed.matchAll(/^ {2}([a-z]+)/gm)].map((match) => match[1] ?? "");
