@@ -177,9 +177,11 @@ test("the view's file is written behind it, each stock once", async () => {
 });
 
 test("an entry that can't be read stops the catalog instead of being left out", async () => {
-  const { committed, broken, answers } = serviceAt(10);
+  const { committed, broken, answers, service } = serviceAt(10);
+  service.heardOfCommit(10);
   committed(1, { position: 11, epoch: 1, at: 0, command: new Uint8Array([255]) });
   await turns();
+  expect(() => service.lookup(["FishCo"])).toThrow(RpcError);
   expect(broken).toHaveLength(1);
   expect(answers).toEqual([expect.stringContaining("not the bytes of market commands")]);
 });

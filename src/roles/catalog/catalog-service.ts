@@ -40,6 +40,8 @@ export class CatalogService {
   #leader: number | null = null;
   /** Where a leader stood; lookups are answered from there on. Null before one was heard. */
   #levelAt: number | null = null;
+  /** An entry was applied in part: nothing of the view may be shown any more. */
+  #isBroken = false;
 
   constructor(options: CatalogServiceOptions) {
     this.#options = options;
@@ -57,7 +59,9 @@ export class CatalogService {
 
   /** Whether it answers lookups. */
   get isLevel(): boolean {
-    return this.#levelAt !== null && this.#options.view.position >= this.#levelAt;
+    return (
+      !this.#isBroken && this.#levelAt !== null && this.#options.view.position >= this.#levelAt
+    );
   }
 
   /** Stocks by name, null for an unknown one, all true at `position`. Throws while it isn't level. */
@@ -76,7 +80,10 @@ export class CatalogService {
 
   /** Applies a batch; settles when everything up to `applied` shows everywhere. Rejects for a leader that is over. */
   async committed({ leader, epoch, entries }: CommittedBatch): Promise<{ applied: number }> {
-    if (epoch < this.#epoch) throw new Error(`epoch ${epoch} is over, ${this.#epoch} has begun`);
+    if (this.#isBroken) throw new RpcError("failed", "stopping");
+    if (epoch < this.#epoch) {
+      throw new RpcError("failed", `epoch ${epoch} is over, ${this.#epoch} has begun`);
+    }
     this.#hear(leader, epoch);
     const { view, store, invalidations } = this.#options;
     const before = view.position;
@@ -95,6 +102,7 @@ export class CatalogService {
     try {
       return this.#options.view.apply(entries);
     } catch (error) {
+      this.#isBroken = true;
       this.#options.onBroken(error);
       throw error;
     }

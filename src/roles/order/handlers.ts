@@ -13,8 +13,8 @@ export const servedContract = { ...orderContract, ...replicationContract } as co
 export interface OrderHandlersOptions {
   readonly name: string;
   readonly replica: number;
-  readonly service: ReplicaService;
-  readonly source: QuorumLog;
+  readonly service: Pick<ReplicaService, "ask" | "health" | "follow" | "exposed">;
+  readonly source: Pick<QuorumLog, "receive" | "lead">;
   /** The tables durably hold the effects of the entries up to here. */
   readonly appliedPosition: () => number;
   readonly audit: (position: number, stocksAt: readonly number[]) => Promise<OrderAudit>;

@@ -1,0 +1,124 @@
+import pino from "pino";
+import { expect, onTestFinished, test } from "vitest";
+import type { Envelope } from "../../core/replication/types.ts";
+import { connect } from "../../io/rpc/connect.ts";
+import { listen } from "../../io/rpc/listen.ts";
+import type { Identity, Peer } from "../../io/rpc/types.ts";
+import { orderHandlers, servedContract } from "./handlers.ts";
+import { silent, trade } from "./test-support.ts";
+
+const SECRET = "only-this-test-knows-it";
+const HEALTH = {
+  replica: 9094,
+  leads: true,
+  leader: 9094,
+  epoch: 3,
+  lastPosition: 12,
+  commitPosition: 11,
+};
+
+/** The served calls over a real connection, and what reached the parts behind them. */
+async function served() {
+  const messages: string[] = [];
+  const log = pino(
+    { level: "info" },
+    { write: (line: string) => messages.push((JSON.parse(line) as { msg: string }).msg) },
+  );
+  const reached: unknown[] = [];
+  const handlers = orderHandlers({
+    name: "order-9094",
+    replica: 9094,
+    service: {
+      ask: (relayed, questions) => {
+        reached.push({ relayed, questions });
+        return Promise.resolve({ kind: "unknown" });
+      },
+      health: () => HEALTH,
+      follow: (peer, position) => {
+        reached.push({ follows: peer.identity.name, position });
+        return { commitPosition: 11, leads: true };
+      },
+      exposed: 10,
+    },
+    source: {
+      receive: (envelope) => reached.push(envelope),
+      lead: () => Promise.resolve({ kind: "lost", reason: "no quorum" }),
+    },
+    appliedPosition: () => 9,
+    audit: (position, stocksAt) => Promise.reject(new Error(`audit ${position} ${stocksAt}`)),
+    log,
+  });
+  const identity: Identity = { role: "order", name: "order-9094" };
+  const listener = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    secret: SECRET,
+    identity,
+    contract: servedContract,
+    handlers,
+    log: silent,
+  });
+  onTestFinished(() => listener.close());
+  const peer = await new Promise<Peer>((onOpen) => {
+    const link = connect({
+      host: "127.0.0.1",
+      port: listener.port,
+      secret: SECRET,
+      identity: { role: "catalog", name: "catalog" },
+      contract: {},
+      handlers: {},
+      log: silent,
+      onOpen,
+    });
+    onTestFinished(() => link.close());
+  });
+  return { calls: peer.calls(servedContract), reached, messages };
+}
+
+test("each call reaches the part that does it", async () => {
+  const { calls, reached } = await served();
+  const questions = [trade("a", "FishCo", "buy", 1)];
+  expect(await calls.ask({ relayed: true, questions })).toEqual({ kind: "unknown" });
+  expect(await calls.follow({ position: 7 })).toEqual({ commitPosition: 11, leads: true });
+  expect(await calls.health({})).toEqual(HEALTH);
+  expect(await calls.nominate({})).toEqual({ kind: "lost", reason: "no quorum" });
+  expect(reached).toEqual([
+    { relayed: true, questions },
+    { follows: "catalog", position: 7 },
+  ]);
+  await expect(calls.audit({ position: 5, stocksAt: [3, 4] })).rejects.toThrow("audit 5 3,4");
+});
+
+test("a replication message of the wrong shape never reaches the core", async () => {
+  const { calls, reached } = await served();
+  const good: Envelope = { from: 9092, incarnation: 1, message: { kind: "prepare", epoch: 4 } };
+  calls.message({ ...good, message: { kind: "prepare", epoch: -1 } });
+  calls.message(good);
+  await expect.poll(() => reached, { timeout: 2_000 }).toEqual([good]);
+});
+
+test("status says where the replica stands", async () => {
+  const { calls } = await served();
+  expect(await calls.status({})).toEqual({
+    role: "order-9094",
+    pid: process.pid,
+    up: true,
+    leads: true,
+    leader: 9094,
+    epoch: 3,
+    last: 12,
+    commit: 11,
+    exposed: 10,
+    applied: 9,
+  });
+});
+
+test("a replica says in its log what the front end made of it", async () => {
+  const { calls, messages } = await served();
+  await calls.notifyLeader({ leader: 9094 });
+  await calls.notifyLeader({ leader: 9092 });
+  expect(messages).toEqual([
+    "This process is the leader of the replicated order pool - Flag is True",
+    "This process is a replica - Flag is False",
+  ]);
+});

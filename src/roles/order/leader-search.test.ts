@@ -1,0 +1,62 @@
+import { expect, onTestFinished, test } from "vitest";
+import { listen } from "../../io/rpc/listen.ts";
+import { type Health, orderContract } from "../contract.ts";
+import { searchLeader } from "./leader-search.ts";
+import { silent } from "./test-support.ts";
+
+const SECRET = "only-this-test-knows-it";
+const HOST = "127.0.0.1";
+
+/** A replica that answers `health` so, or never. */
+async function replica(id: number, health: Partial<Health> | null) {
+  const answer = { replica: id, leads: false, leader: null, epoch: 1, lastPosition: 9 };
+  const listener = await listen({
+    host: HOST,
+    port: 0,
+    secret: SECRET,
+    identity: { role: "order", name: `order-${id}` },
+    contract: { health: orderContract.health },
+    handlers: {
+      health: () =>
+        health === null
+          ? new Promise<Health>(() => {})
+          : { ...answer, commitPosition: 8, ...health },
+    },
+    log: silent,
+  });
+  onTestFinished(() => listener.close());
+  return { host: HOST, port: listener.port, id, name: `order-${id}` };
+}
+
+const search = (others: { host: string; port: number; id: number; name: string }[]) =>
+  searchLeader({
+    others,
+    identity: { role: "order", name: "order-9090" },
+    secret: SECRET,
+    log: silent,
+  });
+
+test("a leader is found, and how far it has committed", async () => {
+  const others = [await replica(9092, {}), await replica(9094, { leads: true })];
+  expect(await search(others)).toEqual({ replica: 9094, commitPosition: 8 });
+});
+
+test("a replica that follows somebody is not taken for a leader", async () => {
+  const others = [await replica(9092, { leader: 9094 }), await replica(9094, {})];
+  expect(await search(others)).toBeNull();
+});
+
+test("a replica that isn't up doesn't hold up the start", async () => {
+  const up = await replica(9092, {});
+  const startedAt = performance.now();
+  expect(await search([up, { host: HOST, port: 1, id: 9094, name: "order-9094" }])).toBeNull();
+  expect(performance.now() - startedAt).toBeLessThan(1_500);
+});
+
+test("a replica that hangs doesn't hide the leader, and holds up the start for two seconds at most", async () => {
+  const hangs = await replica(9092, null);
+  expect(await search([hangs, await replica(9094, { leads: true })])).toMatchObject({
+    replica: 9094,
+  });
+  expect(await search([hangs])).toBeNull();
+});
