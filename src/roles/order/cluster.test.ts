@@ -1,5 +1,8 @@
 // Replicas and a catalog together, over real sockets and files.
 
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { catalogContract, frontendContract, type Health } from "../contract.ts";
 import { TestCluster } from "./test-cluster.ts";
@@ -141,11 +144,31 @@ test("two processes can't be the same replica", async () => {
 test("a start that fails frees what it had taken", async () => {
   const cluster = await TestCluster.make();
   const [id = 0, taken = 0] = cluster.ids;
-  const { createServer } = await import("node:net");
   const squatter = createServer();
   await new Promise<void>((listening) => squatter.listen(id, "127.0.0.1", () => listening()));
   await expect(cluster.startOrder(id)).rejects.toThrow("EADDRINUSE");
   await new Promise((closed) => squatter.close(closed));
   await cluster.startOrder(id);
   await cluster.startOrder(taken);
+});
+
+test("a replica whose disk fails stops with the reason, and the others go on", async () => {
+  const cluster = await TestCluster.make();
+  await Promise.all(cluster.ids.slice(1).map((id) => cluster.startOrder(id)));
+  const [failing = 0, , leader = 0] = cluster.ids;
+  const replica = await cluster.startOrder(failing);
+  await cluster.elect(leader);
+  const { ask } = await cluster.order(leader);
+  const { calls } = await cluster.order(failing);
+  await expect.poll(async () => (await calls.health({})).leader, WAIT).toBe(leader);
+  expect(await ask(trade("a", "FishCo", "buy", 10))).toEqual(accepted(1));
+
+  const path = join(cluster.config.data, `order-${failing}`, "order.db");
+  using intruder = new DatabaseSync(path);
+  intruder.exec("BEGIN IMMEDIATE"); // from now on the replica can't write
+  const second = ask(trade("b", "FishCo", "buy", 10));
+  expect((await replica.failed).message).toContain(path);
+  expect(await second).toEqual(accepted(2));
+  expect((await calls.health({})).leads).toBe(false);
+  expect(await ask(trade("c", "FishCo", "buy", 10))).toEqual(accepted(3));
 });
