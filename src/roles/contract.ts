@@ -5,12 +5,12 @@
 // coalesced: one `ask` carries all the questions of an event-loop turn.
 //
 //   front end → order replica   ask, health, nominate, notifyLeader
-//   front end → catalog         lookup, stocks, update
+//   front end → catalog         lookup, stocks, update, lease, holding
 //   order replica → front end   beat
-//   catalog   → front end       invalidate
+//   catalog   → front end       hold
 //   order replica ↔ replica     message
-//   catalog   → order replica   follow, ask (for update)
-//   order leader → catalog      committed
+//   catalog   → order replica   follow, held, ask (for update)
+//   order leader → catalog      entries
 //   command line → both         status, audit
 
 import { z } from "zod";
@@ -20,6 +20,8 @@ import type { Contract } from "../io/rpc/types.ts";
 /** Limits on what one call may carry; a bigger call is split by the sender, refused by the receiver. */
 export const QUESTIONS_PER_CALL_MAX = 1_024;
 export const NAMES_PER_CALL_MAX = 4_096;
+/** Stocks that one piece of the journal can change: each takes some bytes of it, and a frame has 16 MiB. */
+export const NAMES_PER_HOLD_MAX = 1 << 20;
 export const ORDERS_PER_PAGE_MAX = 1_000;
 export const REQUEST_ID_LENGTH_MAX = 128;
 /** A name in a trade can be as long as a request body (64 KiB). */
@@ -28,6 +30,7 @@ export const NAME_LENGTH_MAX = 65_536;
 const replicaId = z.int().min(1).max(65_535);
 const position = z.int().min(0);
 const epoch = z.int().min(0);
+const counter = z.int().min(0);
 const name = z.string().max(NAME_LENGTH_MAX);
 const requestId = z.string().min(1).max(REQUEST_ID_LENGTH_MAX);
 
@@ -179,6 +182,22 @@ export type CatalogAudit = z.infer<typeof catalogAuditSchema>;
 export const catalogResultSchema = z.object({ status: z.int(), message: z.string() });
 export type CatalogResult = z.infer<typeof catalogResultSchema>;
 
+/** A promise of freshness for a short time; see core/coherence/lease-holder.ts. */
+export const grantSchema = z.object({
+  epoch,
+  ask: counter,
+  ms: z.number().min(0),
+  exposed: position,
+  sent: position,
+});
+
+/** What a replica answers a catalog that follows it. */
+const followingSchema = z.object({ leads: z.boolean(), epoch, grant: grantSchema.nullable() });
+export type Following = z.infer<typeof followingSchema>;
+
+/** A catalog without a lease can't answer: ask the leader. */
+const unleased = z.object({ kind: z.literal("unleased") });
+
 /** Served by every order replica. */
 export const orderContract = {
   /** Replication traffic between replicas. */
@@ -193,11 +212,16 @@ export const orderContract = {
   health: { argument: z.object({}), result: healthSchema },
   nominate: { argument: z.object({}), result: nominateResultSchema },
   notifyLeader: { argument: z.object({ leader: replicaId }), result: z.object({}) },
-  /** A catalog wants every committed entry after `position`, starting now. Answered with where the log stands. */
+  /**
+   * A catalog says to every replica, every LEASE_ASK_MS, what it has received;
+   * whoever leads sends it the rest. With `epoch` the leader's, it asks for a lease.
+   */
   follow: {
-    argument: z.object({ position }),
-    result: z.object({ commitPosition: position, leads: z.boolean() }),
+    argument: z.object({ received: position, epoch, ask: counter }),
+    result: followingSchema,
   },
+  /** A catalog has received everything up to `received`, and its front ends hold up to `held`. */
+  held: { argument: z.object({ epoch, received: position, held: position }) },
   status: { argument: z.object({}), result: statusSchema },
   audit: {
     argument: z.object({ position, stocksAt: z.array(position).max(16) }),
@@ -210,9 +234,25 @@ export const catalogContract = {
   /** Names and stocks pair up; null for an unknown one. `position`: what all of them are true at. */
   lookup: {
     argument: z.object({ names: z.array(name).min(1).max(NAMES_PER_CALL_MAX) }),
-    result: z.object({ stocks: z.array(stockSchema.nullable()), position }),
+    result: z.discriminatedUnion("kind", [
+      z.object({ kind: z.literal("stocks"), stocks: z.array(stockSchema.nullable()), position }),
+      unleased,
+    ]),
   },
-  stocks: { argument: z.object({}), result: z.object({ stocks: z.array(stockSchema), position }) },
+  stocks: {
+    argument: z.object({}),
+    result: z.discriminatedUnion("kind", [
+      z.object({ kind: z.literal("stocks"), stocks: z.array(stockSchema), position }),
+      unleased,
+    ]),
+  },
+  /** A front end asks for a lease, saying what it holds of this catalog; null: nothing known. */
+  lease: {
+    argument: z.object({ ask: counter, held: position.nullable() }),
+    result: z.object({ grant: grantSchema.nullable() }),
+  },
+  /** A front end has dropped what it was told to, up to here. */
+  holding: { argument: z.object({ through: position }) },
   /** `by` is anything, as in the seed; `requestId` makes a retry count once. */
   update: {
     argument: z.object({
@@ -222,10 +262,15 @@ export const catalogContract = {
     }),
     result: catalogResultSchema,
   },
-  /** From the leader: consecutive committed entries. Answered once they are applied and the front ends have dropped the stocks. */
-  committed: {
-    argument: z.object({ leader: replicaId, epoch, entries: z.array(committedEntrySchema) }),
-    result: z.object({ applied: position }),
+  /** From the leader: the committed entries that follow `after`, to be held, and up to where all are exposed. */
+  entries: {
+    argument: z.object({
+      leader: replicaId,
+      epoch,
+      exposed: position,
+      after: position,
+      entries: z.array(committedEntrySchema),
+    }),
   },
   status: { argument: z.object({}), result: statusSchema },
   audit: { argument: z.object({ position }), result: catalogAuditSchema },
@@ -235,9 +280,12 @@ export const catalogContract = {
 export const frontendContract = {
   /** From a replica, every 50 ms and at each change. */
   beat: { argument: healthSchema },
-  /** From a catalog: drop these stocks, and take no copy older than `position` of them. */
-  invalidate: {
-    argument: z.object({ names: z.array(name).max(NAMES_PER_CALL_MAX), position }),
-    result: z.object({}),
+  /** From a catalog: these stocks changed in (after, through]; drop them, and take no copy older than `through`. */
+  hold: {
+    argument: z.object({
+      after: position,
+      through: position,
+      names: z.array(name).max(NAMES_PER_HOLD_MAX),
+    }),
   },
 } as const satisfies Contract;

@@ -9,6 +9,7 @@ import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
 import { RpcClient, secretFile } from "./harness/rpc.ts";
 import { jsonAsOurs, seedLines } from "./harness/seed.ts";
+import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("file");
 let cluster: Cluster;
@@ -21,8 +22,13 @@ beforeAll(async () => {
 async function lookup(name: string): Promise<string> {
   using client = RpcClient.toCatalog(cluster);
   const calls = await client.calls();
-  const { stocks } = await calls.lookup({ names: [name] });
-  const [stock] = stocks;
+  let answer = await calls.lookup({ names: [name] });
+  // Right after its start a catalog may have no lease yet: a front end would ask the leader.
+  await until("the catalog has a lease", async () => {
+    answer = await calls.lookup({ names: [name] });
+    return answer.kind === "stocks";
+  });
+  const stock = answer.kind === "stocks" ? answer.stocks[0] : undefined;
   return stock
     ? `Lookup - ${name} - 200 - ${JSON.stringify({ data: stock })}`
     : `Lookup - ${name} - 400 - Bad request. ${name} stock not found in db`;

@@ -43,6 +43,13 @@ export interface LogStatus {
   readonly epoch: number;
   readonly lastPosition: number;
   readonly commitPosition: number;
+  /** While leading: what leases are measured by, in milliseconds of performance.now(). */
+  readonly reign: {
+    /** When it won: nobody older can have been confirmed after that. */
+    readonly wonAt: number;
+    /** When the newest confirmation began; -Infinity before the first. */
+    readonly confirmedAt: number;
+  } | null;
 }
 
 export interface ReplicatedLog {

@@ -142,13 +142,15 @@ export class QuorumLog implements ReplicatedLog {
   }
 
   status(): LogStatus {
-    const { phase, leads, leader, epoch, lastPosition, commitPosition } = this.#replica.status();
+    const { phase, leads, leader, epoch, lastPosition, commitPosition, reign } =
+      this.#replica.status();
     return {
       phase: phase === "leading" && !leads ? "standing" : phase,
       leader: phase === "leading" && !leads ? null : leader,
       epoch,
       lastPosition,
       commitPosition,
+      reign,
     };
   }
 

@@ -1,187 +1,197 @@
 import { expect, test } from "vitest";
-import { RpcError } from "../../io/rpc/error.ts";
+import { CatalogView } from "../../core/coherence/catalog-view.ts";
+import { LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
 import { FakePeer, silent, turns } from "../order/test-support.ts";
 import { CatalogService } from "./catalog-service.ts";
-import { Invalidations } from "./invalidations.ts";
-import { INVALIDATION_WAIT_MS } from "./limits.ts";
 import { Replicas } from "./replicas.ts";
 import { StockView } from "./stock-view.ts";
 import { StoreWriter } from "./store-writer.ts";
 import { adjust, BOAR, entry, FISH } from "./test-support.ts";
 
+const FOLLOWS_FROM_MS = LEASE_MS + LEASE_MARGIN_MS;
+
+/** A catalog at `position`, old enough to follow, with a connection to replica 9094. */
 function serviceAt(position: number) {
   const clock = { nowMs: 0 };
   const saved: unknown[] = [];
   const broken: unknown[] = [];
-  const invalidations = new Invalidations({ log: silent, nowMs: () => clock.nowMs });
   const replicas = new Replicas();
   const store = new StoreWriter(
     { save: (at, stocks) => saved.push({ at, stocks: [...stocks] }) },
     position,
   );
+  const view = new CatalogView({ applied: position, nowMs: 0 });
+  clock.nowMs = FOLLOWS_FROM_MS;
   const service = new CatalogService({
-    view: new StockView({ position, stocks: [FISH, BOAR] }),
+    view,
+    stocks: new StockView({ position, stocks: [FISH, BOAR] }),
     store,
-    invalidations,
     replicas,
     log: silent,
+    nowMs: () => clock.nowMs,
+    onLeader: () => {},
     onBroken: (reason) => broken.push(reason),
   });
-  const frontend = (name: string): FakePeer => {
-    const peer = new FakePeer("frontend", name);
-    invalidations.join(peer);
-    return peer;
-  };
-  const answers: unknown[] = [];
-  const committed = (epoch: number, ...entries: ReturnType<typeof entry>[]): void => {
-    service.committed({ leader: 9094, epoch, entries }).then(
-      ({ applied }) => answers.push(applied),
-      (error: Error) => answers.push(error.message),
-    );
-  };
-  return {
-    service,
-    clock,
-    saved,
-    broken,
-    invalidations,
-    replicas,
-    store,
-    frontend,
-    committed,
-    answers,
-  };
-}
-
-test("the leader isn't answered before every front end has dropped what changed", async () => {
-  const { frontend, committed, answers, service } = serviceAt(10);
-  const [one, two] = [frontend("frontend"), frontend("frontend-8001")];
-  committed(1, entry(11, adjust("FishCo", 1)));
-  await turns();
-  const call = one.take();
-  expect(call.argument).toEqual({ names: ["FishCo"], position: 11 });
-  call.answer({});
-  await turns();
-  expect(answers).toEqual([]);
-  two.take().answer({});
-  await turns();
-  expect(answers).toEqual([11]);
-  service.heardOfCommit(11);
-  expect(service.lookup(["FishCo", "Ash"])).toEqual({
-    stocks: [{ ...FISH, quantity: 601 }, null],
-    position: 11,
-  });
-});
-
-test("all changes of a turn are one call to a front end", async () => {
-  const { frontend, committed, answers } = serviceAt(10);
-  const peer = frontend("frontend");
-  committed(1, entry(11, adjust("FishCo", 1)), entry(12, adjust("FishCo", 2)));
-  committed(1, entry(13, adjust("BoarCo", 1)), entry(14));
-  await turns();
-  const call = peer.take();
-  expect(call.argument).toEqual({ names: ["FishCo", "BoarCo"], position: 14 });
-  expect(peer.received).toEqual([]);
-  call.answer({});
-  await turns();
-  expect(answers).toEqual([12, 14]);
-});
-
-test("a batch isn't answered while a copy from before an earlier one may still be shown", async () => {
-  const { frontend, committed, answers } = serviceAt(10);
-  const peer = frontend("frontend");
-  committed(1, entry(11, adjust("FishCo", 1)));
-  await turns();
-  const first = peer.take();
-  committed(1, entry(12, adjust("BoarCo", 1)));
-  await turns();
-  peer.take().answer({});
-  committed(1); // a new leader asks where it stands
-  await turns();
-  expect(answers).toEqual([]);
-  first.answer({});
-  await turns();
-  expect(answers).toEqual([11, 12, 12]);
-});
-
-test("a slow front end is cut off before the leader stops waiting for the catalog", async () => {
-  const { frontend, committed, answers, clock, invalidations } = serviceAt(10);
-  const slow = frontend("frontend");
-  committed(1, entry(11, adjust("FishCo", 1)));
-  await turns();
-  const call = slow.take();
-  clock.nowMs = INVALIDATION_WAIT_MS - 1;
-  invalidations.tick();
-  expect(slow.isOpen).toBe(true);
-  clock.nowMs = INVALIDATION_WAIT_MS;
-  invalidations.tick();
-  expect(slow.isOpen).toBe(false);
-  call.fail(new RpcError("closed", "closed by this side"));
-  invalidations.leave(slow);
-  await turns();
-  expect(answers).toEqual([11]);
-  committed(1, entry(12, adjust("FishCo", 1)));
-  await turns();
-  expect(answers).toEqual([11, 12]);
-});
-
-test("a front end that can't drop a copy loses its connection, and with it all copies", async () => {
-  const { frontend, committed, answers } = serviceAt(10);
-  const peer = frontend("frontend");
-  committed(1, entry(11, adjust("FishCo", 1)));
-  await turns();
-  peer.take().fail(new RpcError("failed", "no memory"));
-  await turns();
-  expect(peer.isOpen).toBe(false);
-  expect(answers).toEqual([11]);
-});
-
-test("entries after a gap are refused by saying where the catalog stands", async () => {
-  const { committed, answers, service } = serviceAt(10);
-  committed(1, entry(12, adjust("FishCo", 1)));
-  await turns();
-  expect(answers).toEqual([10]);
-  service.heardOfCommit(10);
-  expect(service.lookup(["FishCo"]).stocks).toEqual([FISH]);
-});
-
-test("a leader that is over isn't answered, so that it exposes nothing more", async () => {
-  const { committed, answers } = serviceAt(10);
-  committed(2, entry(11));
-  committed(1, entry(12, adjust("FishCo", 1)));
-  await turns();
-  expect(answers).toEqual(["epoch 1 is over, 2 has begun", 11]);
-});
-
-test("a catalog that starts behind answers no lookup with the past", async () => {
-  const { service, committed, replicas } = serviceAt(10);
-  expect(() => service.lookup(["FishCo"])).toThrow("still catching up");
   const leader = new FakePeer("order", "order-9094");
   replicas.opened(9094, leader, 1_000);
-  committed(3, entry(11, adjust("FishCo", 1)));
-  leader.take().answer({ leads: true, commitPosition: 12 });
-  await turns();
-  expect(() => service.stocks()).toThrow("still catching up");
-  committed(3, entry(12));
-  await turns();
-  expect(service.lookup(["FishCo"]).position).toBe(12);
+  const frontend = (name: string): FakePeer => {
+    const peer = new FakePeer("frontend", name);
+    service.joined(peer);
+    return peer;
+  };
+  /** The leader sends entries that follow `after`, with everything up to `exposed` exposed. */
+  const send = (
+    epoch: number,
+    exposed: number,
+    after: number,
+    ...entries: ReturnType<typeof entry>[]
+  ): void => service.entries({ leader: 9094, epoch, exposed, after, entries });
+  /** The leader of `epoch` grants a lease from now on. */
+  const lease = (epoch: number, exposed: number, sent: number): void => {
+    service.follows(9094, epoch);
+    const ask = view.askLease(clock.nowMs);
+    service.granted({ epoch, ask, ms: LEASE_MS, exposed, sent });
+  };
+  /** The last of what the leader was told is held; undefined if it was told nothing since. */
+  const toldHeld = (): unknown => leader.received.splice(0).at(-1)?.argument;
+  return { service, view, clock, saved, broken, store, leader, frontend, send, lease, toldHeld };
+}
+
+test("the leader isn't told of a hold before every leased front end has dropped what changed", () => {
+  const { service, frontend, send, lease, toldHeld } = serviceAt(10);
+  const [one, two] = [frontend("frontend"), frontend("frontend-8001")];
+  lease(1, 10, 10);
+  expect(service.lease(one, 1, null).grant).toMatchObject({ epoch: 1, exposed: 10, sent: 10 });
+  expect(service.lease(two, 1, null).grant).not.toBeNull();
+  toldHeld();
+  send(1, 10, 10, entry(11, adjust("FishCo", 1)));
+  expect(one.take().argument).toEqual({ after: 10, through: 11, names: ["FishCo"] });
+  expect(toldHeld()).toEqual({ epoch: 1, received: 11, held: 10 });
+  service.holding(one, 11);
+  service.holding(two, 11);
+  expect(toldHeld()).toEqual({ epoch: 1, received: 11, held: 11 });
 });
 
-test("the view's file is written behind it, each stock once", async () => {
-  const { committed, store, saved } = serviceAt(10);
-  committed(1, entry(11, adjust("FishCo", 1)), entry(12, adjust("FishCo", 2)));
-  committed(1, entry(13));
+test("a front end that vanished is waited for no longer than its lease and a margin", () => {
+  const { service, frontend, send, lease, clock, toldHeld } = serviceAt(10);
+  const gone = frontend("frontend");
+  lease(1, 10, 10);
+  service.lease(gone, 1, null);
+  service.left(gone);
+  send(1, 10, 10, entry(11, adjust("FishCo", 1)));
+  toldHeld();
+  clock.nowMs += FOLLOWS_FROM_MS - 1;
+  service.tick();
+  expect(toldHeld()).toBeUndefined();
+  clock.nowMs += 1;
+  service.tick();
+  expect(toldHeld()).toEqual({ epoch: 1, received: 11, held: 11 });
+});
+
+test("all changes of a message are one hold, and a name is named once", () => {
+  const { frontend, send } = serviceAt(10);
+  const peer = frontend("frontend");
+  send(
+    1,
+    10,
+    10,
+    entry(11, adjust("FishCo", 1)),
+    entry(12, adjust("FishCo", 2), adjust("BoarCo", 1)),
+    entry(13),
+  );
+  expect(peer.take().argument).toEqual({ after: 10, through: 13, names: ["FishCo", "BoarCo"] });
+  expect(peer.received).toEqual([]);
+});
+
+test("a stock that is held is shown neither old nor new before it is exposed", async () => {
+  const { service, send, lease } = serviceAt(10);
+  lease(1, 10, 10);
+  send(1, 10, 10, entry(11, adjust("FishCo", 1)));
+  const answers: unknown[] = [];
+  void Promise.resolve(service.lookup(["FishCo"])).then((answer) => answers.push(answer));
+  void Promise.resolve(service.list()).then((answer) => answers.push(answer));
+  await turns();
+  expect(answers).toEqual([]);
+  expect(service.lookup(["BoarCo"])).toEqual({ kind: "stocks", stocks: [BOAR], position: 10 });
+  send(1, 11, 0);
+  await turns();
+  const fish = { ...FISH, quantity: 601 };
+  expect(answers).toEqual([
+    { kind: "stocks", stocks: [fish], position: 11 },
+    { kind: "stocks", stocks: [BOAR, fish], position: 11 },
+  ]);
+});
+
+test("without a lease nothing is answered, and who waited is sent on when it ends", async () => {
+  const { service, send, lease, clock } = serviceAt(10);
+  expect(service.lookup(["FishCo"])).toEqual({ kind: "unleased" });
+  lease(1, 10, 10);
+  expect(service.lookup(["Ash"])).toEqual({ kind: "stocks", stocks: [null], position: 10 });
+  send(1, 10, 10, entry(11, adjust("FishCo", 1)));
+  const waiting = service.list();
+  clock.nowMs += LEASE_MS;
+  service.tick();
+  expect(await waiting).toEqual({ kind: "unleased" });
+});
+
+test("a lease isn't used before what was exposed when it was given is shown", () => {
+  const { service, send, lease } = serviceAt(10);
+  lease(1, 11, 11);
+  expect(service.lookup(["FishCo"])).toEqual({ kind: "unleased" });
+  send(1, 11, 10, entry(11, adjust("FishCo", 1)));
+  expect(service.lookup(["FishCo"])).toMatchObject({ position: 11 });
+});
+
+test("a catalog that just started follows nobody: it has forgotten whom it granted leases to", () => {
+  const { service, view, clock, send, toldHeld } = serviceAt(10);
+  clock.nowMs = FOLLOWS_FROM_MS - 1;
+  send(1, 11, 10, entry(11, adjust("FishCo", 1)));
+  expect(toldHeld()).toBeUndefined();
+  expect(view.received).toBe(10);
+  expect(service.follows(9094, 1)).toBe(false);
+  clock.nowMs += 1;
+  expect(service.follows(9094, 1)).toBe(true);
+});
+
+test("entries after a gap are not taken, and the leader is told where the catalog stands", () => {
+  const { send, toldHeld, view } = serviceAt(10);
+  send(1, 12, 11, entry(12, adjust("FishCo", 1)));
+  expect(toldHeld()).toEqual({ epoch: 1, received: 10, held: 10 });
+  expect(view.applied).toBe(10);
+});
+
+test("entries that come again are shown once", () => {
+  const { send, lease, service } = serviceAt(10);
+  lease(1, 10, 10);
+  send(1, 10, 10, entry(11, adjust("FishCo", 1)));
+  send(1, 12, 10, entry(11, adjust("FishCo", 1)), entry(12, adjust("FishCo", 2)));
+  expect(service.lookup(["FishCo"])).toMatchObject({ stocks: [{ quantity: 603 }], position: 12 });
+});
+
+test("a leader that is over isn't heard, so that it exposes nothing more", () => {
+  const { send, view, toldHeld } = serviceAt(10);
+  send(2, 11, 10, entry(11));
+  toldHeld();
+  send(1, 12, 11, entry(12, adjust("FishCo", 1)));
+  expect(toldHeld()).toBeUndefined();
+  expect(view.received).toBe(11);
+});
+
+test("the view's file is written behind it, each stock once", () => {
+  const { send, store, saved } = serviceAt(10);
+  send(1, 12, 10, entry(11, adjust("FishCo", 1)), entry(12, adjust("FishCo", 2)));
+  send(1, 13, 12, entry(13));
   store.flush();
   store.flush();
   expect(saved).toEqual([{ at: 13, stocks: [{ ...FISH, quantity: 603 }] }]);
 });
 
-test("an entry that can't be read stops the catalog instead of being left out", async () => {
-  const { committed, broken, answers, service } = serviceAt(10);
-  service.heardOfCommit(10);
-  committed(1, { position: 11, epoch: 1, at: 0, command: new Uint8Array([255]) });
-  await turns();
-  expect(() => service.lookup(["FishCo"])).toThrow(RpcError);
+test("an entry that can't be read stops the catalog instead of being left out", () => {
+  const { send, broken, lease, service, view } = serviceAt(10);
+  lease(1, 10, 10);
+  send(1, 11, 10, { position: 11, epoch: 1, at: 0, command: new Uint8Array([255]) });
   expect(broken).toHaveLength(1);
-  expect(answers).toEqual([expect.stringContaining("not the bytes of market commands")]);
+  send(1, 12, 10, entry(11, adjust("FishCo", 1)));
+  expect(view.received).toBe(10);
+  expect(service.lookup(["FishCo"])).toEqual({ kind: "unleased" });
 });

@@ -1,46 +1,68 @@
-// What a catalog serves: lookups from its view, and the leader's committed
-// entries into it.
+// What a catalog serves: lookups from its view, holds to its front ends, the
+// leader's committed entries into it.
 //
-// An entry is answered only when the view shows it and no front end holds a
-// copy from before; the leader tells its client after that. The answer is a
-// position, never more than is true: of the entries in the call, only those
-// that followed without a gap count, and what a call beside it brought counts
-// only once the front ends have dropped that as well.
+// When it may answer, whom it waits for and when an entry is shown is decided by
+// core/coherence/catalog-view.ts. Here are the stocks themselves, the entries
+// that are held and not exposed yet, the questions that wait for them, and the
+// connections. Time is read after the message that it is used with.
 
 import type { Logger } from "pino";
+import type { CatalogEffect, CatalogView } from "../../core/coherence/catalog-view.ts";
+import type { Grant } from "../../core/coherence/lease-holder.ts";
+import { decodeCommands } from "../../core/market/codec.ts";
 import type { Stock } from "../../core/market/types.ts";
 import type { CommittedEntry } from "../../io/log/log.ts";
-import { RpcError } from "../../io/rpc/error.ts";
-import type { Invalidations } from "./invalidations.ts";
+import type { Calls, Peer } from "../../io/rpc/types.ts";
+import { frontendContract } from "../contract.ts";
+import { QUESTIONS_WAITING_MAX } from "./limits.ts";
 import type { Replicas } from "./replicas.ts";
-import type { ChangedStocks, StockView } from "./stock-view.ts";
+import type { DecodedEntry, StockView } from "./stock-view.ts";
 import type { StoreWriter } from "./store-writer.ts";
 
+const servedByFrontends = { hold: frontendContract.hold } as const;
+
 export interface CatalogServiceOptions {
-  readonly view: StockView;
+  readonly view: CatalogView;
+  readonly stocks: StockView;
   readonly store: StoreWriter;
-  readonly invalidations: Invalidations;
   readonly replicas: Replicas;
   readonly log: Logger;
+  /** Milliseconds of a clock that never goes back. */
+  readonly nowMs: () => number;
+  /** Another leader, or another reign, is followed from now on. */
+  readonly onLeader: () => void;
   /** Something broke that must stop the process. */
   readonly onBroken: (reason: unknown) => void;
 }
 
-/** A batch of a leader's committed entries. */
-export interface CommittedBatch {
+/** Committed entries from the leader, and up to where all are exposed. */
+export interface EntriesMessage {
   readonly leader: number;
   readonly epoch: number;
+  readonly exposed: number;
+  readonly after: number;
   readonly entries: readonly CommittedEntry[];
+}
+
+/** Without a lease: ask the leader. */
+export type Unleased = { kind: "unleased" };
+export type Found = { kind: "stocks"; stocks: (Stock | null)[]; position: number };
+export type Listed = { kind: "stocks"; stocks: Stock[]; position: number };
+
+interface Frontend {
+  readonly peer: Peer;
+  readonly calls: Calls<typeof servedByFrontends>;
 }
 
 export class CatalogService {
   readonly #options: CatalogServiceOptions;
-  /** Highest epoch seen; a lower one's leader is over and isn't answered. */
-  #epoch = 0;
+  readonly #frontends = new Map<string, Frontend>();
+  /** Received and not exposed, ascending. */
+  #held: DecodedEntry[] = [];
+  /** Questions that wait for a release, by token. */
+  readonly #waiting = new Map<number, (leased: boolean) => void>();
   #leader: number | null = null;
-  /** Where a leader stood; lookups are answered from there on. Null before one was heard. */
-  #levelAt: number | null = null;
-  /** An entry was applied in part: nothing of the view may be shown any more. */
+  /** An entry was applied in part: nothing of the stocks may be shown any more. */
   #isBroken = false;
 
   constructor(options: CatalogServiceOptions) {
@@ -49,84 +71,165 @@ export class CatalogService {
 
   /** The leader that feeds this catalog, and its epoch; null before the first. */
   get feeder(): { readonly leader: number | null; readonly epoch: number } {
-    return { leader: this.#leader, epoch: this.#epoch };
+    return { leader: this.#leader, epoch: this.#options.view.epoch };
   }
 
-  /** A leader has committed everything up to `commitPosition`. */
-  heardOfCommit(commitPosition: number): void {
-    this.#levelAt ??= commitPosition;
+  // ---- questions
+
+  /** Stocks by name, null for an unknown one, all true at `position`. */
+  lookup(names: readonly string[]): Promise<Found | Unleased> | Found | Unleased {
+    const { stocks } = this.#options;
+    return this.#answer(names, () => ({
+      kind: "stocks",
+      stocks: names.map((name) => stocks.stock(name) ?? null),
+      position: stocks.position,
+    }));
   }
 
-  /** Whether it answers lookups. */
-  get isLevel(): boolean {
-    return (
-      !this.#isBroken && this.#levelAt !== null && this.#options.view.position >= this.#levelAt
-    );
+  /** All stocks by name. */
+  list(): Promise<Listed | Unleased> | Listed | Unleased {
+    const { stocks } = this.#options;
+    return this.#answer(null, () => ({
+      kind: "stocks",
+      stocks: stocks.stocks(),
+      position: stocks.position,
+    }));
   }
 
-  /** Stocks by name, null for an unknown one, all true at `position`. Throws while it isn't level. */
-  lookup(names: readonly string[]): { stocks: (Stock | null)[]; position: number } {
-    const { view } = this.#options;
-    this.#expectLevel();
-    return { stocks: names.map((name) => view.stock(name) ?? null), position: view.position };
+  #answer<T>(names: readonly string[] | null, read: () => T): Promise<T | Unleased> | T | Unleased {
+    const { view, nowMs } = this.#options;
+    if (this.#isBroken || this.#waiting.size >= QUESTIONS_WAITING_MAX) return { kind: "unleased" };
+    const readable = view.ask(names, nowMs());
+    if (readable.kind === "now") return read();
+    if (readable.kind === "elsewhere") return { kind: "unleased" };
+    return new Promise((resolve) => {
+      this.#waiting.set(readable.token, (leased) =>
+        resolve(leased ? read() : { kind: "unleased" }),
+      );
+    });
   }
 
-  /** All stocks by name. Throws while it isn't level. */
-  stocks(): { stocks: Stock[]; position: number } {
-    const { view } = this.#options;
-    this.#expectLevel();
-    return { stocks: view.stocks(), position: view.position };
-  }
+  // ---- the leader
 
-  /** Applies a batch; settles when everything up to `applied` shows everywhere. Rejects for a leader that is over. */
-  async committed({ leader, epoch, entries }: CommittedBatch): Promise<{ applied: number }> {
-    if (this.#isBroken) throw new RpcError("failed", "stopping");
-    if (epoch < this.#epoch) {
-      throw new RpcError("failed", `epoch ${epoch} is over, ${this.#epoch} has begun`);
-    }
-    this.#hear(leader, epoch);
-    const { view, store, invalidations } = this.#options;
-    const before = view.position;
-    const changed = this.#apply(entries);
-    const applied = view.position;
-    if (applied > before) {
-      store.add(applied, changed);
-      if (changed.size > 0) invalidations.add(changed.keys(), applied);
-    }
-    await invalidations.dropped();
-    return { applied };
-  }
-
-  /** An entry that can't be applied would be left out of the view for ever. */
-  #apply(entries: readonly CommittedEntry[]): ChangedStocks {
+  /** A message from a replica that leads. One whose reign is over is ignored. */
+  entries({ leader, epoch, exposed, after, entries }: EntriesMessage): void {
+    const { view, nowMs, onBroken } = this.#options;
+    if (this.#isBroken || !this.follows(leader, epoch)) return;
     try {
-      return this.#options.view.apply(entries);
+      const before = view.received;
+      const decoded = entries.map(decode);
+      const through = entries.at(-1)?.position;
+      if (through !== undefined) {
+        const names = [...new Set(decoded.flatMap((entry) => namesIn(entry)))];
+        const effects = view.hold(epoch, [{ after, through, names }], nowMs());
+        if (view.received >= through) {
+          this.#held.push(...decoded.filter(({ position }) => position > before));
+        }
+        this.#carryOut(effects);
+      }
+      this.#carryOut(view.exposed(epoch, exposed, nowMs()));
     } catch (error) {
       this.#isBroken = true;
-      this.#options.onBroken(error);
-      throw error;
+      onBroken(error); // an entry that can't be applied would be missing for ever
     }
   }
 
-  #expectLevel(): void {
-    if (!this.isLevel) throw new RpcError("failed", "still catching up with the order leader");
+  /** Follows this leader from now on; false if it is over, or it is too early to follow anybody. */
+  follows(leader: number, epoch: number): boolean {
+    const { view, nowMs, replicas, log, onLeader } = this.#options;
+    if (!view.mayFollow(nowMs())) return false;
+    const before = view.epoch;
+    if (!view.follow(`order-${leader}`, epoch)) return false;
+    if (epoch !== before || leader !== this.#leader) {
+      this.#leader = leader;
+      replicas.heardOfLeader(leader);
+      log.info({ leader, epoch }, "Following the order leader");
+      onLeader();
+    }
+    return true;
   }
 
-  #hear(leader: number, epoch: number): void {
-    const { replicas, log } = this.#options;
-    if (epoch === this.#epoch && leader === this.#leader) return;
-    this.#epoch = epoch;
-    this.#leader = leader;
-    replicas.heardOfLeader(leader);
-    log.info({ leader, epoch }, "Following the order leader");
-    if (this.#levelAt !== null) return;
-    // What the leader sends doesn't say where it ends.
-    replicas
-      .of(leader)
-      ?.calls.health({})
-      .then(
-        ({ leads, commitPosition }) => leads && this.heardOfCommit(commitPosition),
-        () => {}, // the connection is gone; the next one asks again
-      );
+  /** The leader granted a lease. */
+  granted(grant: Grant): void {
+    this.#options.view.granted(grant, this.#options.nowMs());
   }
+
+  // ---- the front ends
+
+  joined(peer: Peer): void {
+    const { name } = peer.identity;
+    this.#frontends.set(name, { peer, calls: peer.calls(servedByFrontends) });
+    this.#options.view.connected(name);
+  }
+
+  left(peer: Peer): void {
+    const { name } = peer.identity;
+    if (this.#frontends.get(name)?.peer !== peer) return;
+    this.#frontends.delete(name);
+    this.#options.view.disconnected(name);
+  }
+
+  /** A front end asks for a lease, saying what it holds. */
+  lease(peer: Peer, ask: number, held: number | null): { grant: Grant | null } {
+    const { view, nowMs } = this.#options;
+    const { name } = peer.identity;
+    if (held !== null) this.#carryOut(view.frontendHeld(name, held, nowMs()));
+    return { grant: view.grant(name, ask, nowMs()) };
+  }
+
+  /** A front end has dropped what it was told to, up to `through`. */
+  holding(peer: Peer, through: number): void {
+    const { view, nowMs } = this.#options;
+    this.#carryOut(view.frontendHeld(peer.identity.name, through, nowMs()));
+  }
+
+  /** Every TICK_MS: leases end, and what was lost is sent again. */
+  tick(): void {
+    this.#carryOut(this.#options.view.tick(this.#options.nowMs()));
+  }
+
+  #carryOut(effects: readonly CatalogEffect[]): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "hold": {
+          const { frontend, after, through, names } = effect;
+          this.#frontends.get(frontend)?.calls.hold({ after, through, names: [...names] });
+          break;
+        }
+        case "held": {
+          const { replicas, view } = this.#options;
+          const { epoch, through: held } = effect;
+          const leader = this.#leader === null ? null : replicas.of(this.#leader);
+          leader?.calls.held({ epoch, received: view.received, held });
+          break;
+        }
+        case "apply":
+          this.#apply(effect.through);
+          break;
+        case "release":
+          for (const token of effect.tokens) {
+            const settle = this.#waiting.get(token);
+            this.#waiting.delete(token);
+            settle?.(effect.leased);
+          }
+          break;
+      }
+    }
+  }
+
+  #apply(through: number): void {
+    const { stocks, store } = this.#options;
+    const kept = this.#held.findIndex(({ position }) => position > through);
+    const due = this.#held.splice(0, kept === -1 ? this.#held.length : kept);
+    store.add(through, stocks.apply(due));
+  }
+}
+
+function decode({ position, command }: CommittedEntry): DecodedEntry {
+  return { position, commands: command === null ? [] : decodeCommands(command) };
+}
+
+/** The stocks that an entry changes. */
+function namesIn({ commands }: DecodedEntry): readonly string[] {
+  return commands.flatMap((command) => (command.kind === "refuse" ? [] : command.name));
 }

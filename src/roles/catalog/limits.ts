@@ -1,10 +1,10 @@
 // Every limit and time-out of the catalog, with its unit and its reason.
 
-/** A front end that doesn't answer an invalidation in this time is cut off, so that it drops its copies; less than the leader waits for us. */
-export const INVALIDATION_WAIT_MS = 400;
+/** How often leases are looked at, and lost holds sent again. */
+export const TICK_MS = 25;
 
-/** How often late front ends are looked for. */
-export const TICK_MS = 50;
+/** Questions that wait for an entry to be exposed; further ones are sent on to the leader. */
+export const QUESTIONS_WAITING_MAX = 16_384;
 
 /** The view's file may be this much behind the view: after a restart it reads on from there. */
 export const STORE_DELAY_MS = 100;
@@ -14,9 +14,6 @@ export const UPDATE_DEADLINE_MS = 10_000;
 
 /** How long a call to a replica waits for its answer; an update asks another replica after that. */
 export const REPLICA_CALL_MS = 2_000;
-
-/** Pause before a replica is told again that this catalog follows it. */
-export const FOLLOW_AGAIN_MS = 250;
 
 /** Pause between two attempts of an update while there is no leader. */
 export const UPDATE_PAUSE_MS = 25;

@@ -5,6 +5,8 @@
 
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { CatalogView } from "../../core/coherence/catalog-view.ts";
+import { LEASE_ASK_MS } from "../../core/coherence/limits.ts";
 import { openCatalogStore } from "../../io/journal/catalog-store.ts";
 import { stocksDigest } from "../../io/journal/digests.ts";
 import { lockRole } from "../../io/journal/lock.ts";
@@ -15,15 +17,14 @@ import { type CatalogAudit, catalogContract, type RoleStatus } from "../contract
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { CatalogService } from "./catalog-service.ts";
 import { Following } from "./following.ts";
-import { Invalidations } from "./invalidations.ts";
 import { AUDIT_WAIT_MS, STORE_DELAY_MS, TICK_MS } from "./limits.ts";
 import { Replicas } from "./replicas.ts";
 import { StockView } from "./stock-view.ts";
 import { StoreWriter } from "./store-writer.ts";
 import { Updates } from "./updates.ts";
 
-/** What anybody may call; committed entries come only over the connections that the catalog itself opens. */
-const { committed: committedCall, ...servedContract } = catalogContract;
+/** What anybody may call; entries come only over the connections that the catalog itself opens. */
+const { entries: entriesCall, ...servedContract } = catalogContract;
 
 /** Starts the catalog of this name. Rejects when its lock, its file or its port can't be had. */
 export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
@@ -42,33 +43,30 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   const file = openCatalogStore(join(config.data, name, "catalog.db"), name);
   parts.defer(() => file.close());
 
-  const view = new StockView({ position: file.position, stocks: file.stocks() });
+  const stocks = new StockView({ position: file.position, stocks: file.stocks() });
   const store = new StoreWriter(file, file.position);
-  const invalidations = new Invalidations({ log, nowMs });
+  const view = new CatalogView({ applied: file.position, nowMs: nowMs() });
   const replicas = new Replicas();
   const updates = new Updates({
     replicas,
-    knows: (stock) => view.stock(stock) !== undefined,
+    knows: (stock) => stocks.stock(stock) !== undefined,
     nowMs,
   });
-  const service = new CatalogService({
+  const service: CatalogService = new CatalogService({
     view,
+    stocks,
     store,
-    invalidations,
     replicas,
     log,
+    nowMs,
+    onLeader: () => following.askAll(),
     onBroken: broken,
   });
-  const following = new Following({
-    replicas,
-    position: () => view.position,
-    onLeader: (commitPosition) => service.heardOfCommit(commitPosition),
-    log,
-  });
+  const following: Following = new Following({ replicas, view, service, nowMs, log });
 
   const status = (): RoleStatus => {
     const { leader, epoch } = service.feeder;
-    return { role: name, pid: process.pid, up: true, leader, epoch, applied: view.position };
+    return { role: name, pid: process.pid, up: true, leader, epoch, applied: stocks.position };
   };
 
   const listener = await listen({
@@ -79,16 +77,18 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     contract: servedContract,
     handlers: {
       lookup: ({ names }) => service.lookup(names),
-      stocks: () => service.stocks(),
+      stocks: () => service.list(),
+      lease: ({ ask, held }, peer) => service.lease(peer, ask, held),
+      holding: ({ through }, peer) => service.holding(peer, through),
       update: (update) => updates.update(update),
       status,
-      audit: ({ position }) => audit(view, position),
+      audit: ({ position }) => audit(stocks, position),
     },
     log,
     onOpen(peer) {
-      if (peer.identity.role === "frontend") invalidations.join(peer);
+      if (peer.identity.role === "frontend") service.joined(peer);
     },
-    onClose: (peer) => invalidations.leave(peer),
+    onClose: (peer) => service.left(peer),
     onInvariantViolation: broken,
   });
   parts.defer(() => listener.close());
@@ -99,10 +99,10 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
       port,
       secret,
       identity,
-      contract: { committed: committedCall },
-      handlers: { committed: (batch) => service.committed(batch) },
+      contract: { entries: entriesCall },
+      handlers: { entries: (message) => service.entries(message) },
       log,
-      onOpen: (peer) => void following.opened(id, peer),
+      onOpen: (peer) => following.opened(id, peer),
       onClose: (peer) => following.closed(id, peer),
       onInvariantViolation: broken,
     });
@@ -110,15 +110,17 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   }
 
   // Behind the poll phase: after a pause, what arrived meanwhile is read before anybody is called late.
-  const ticks = setInterval(() => setImmediate(() => invalidations.tick()), TICK_MS);
+  const ticks = setInterval(() => setImmediate(() => service.tick()), TICK_MS);
+  const asks = setInterval(() => setImmediate(() => following.askAll()), LEASE_ASK_MS);
   const saves = setInterval(() => save(store, broken), STORE_DELAY_MS);
   parts.defer(() => {
     clearInterval(ticks);
+    clearInterval(asks);
     clearInterval(saves);
     save(store, broken);
   });
 
-  log.info({ position: view.position, stocks: view.size }, "Catalog service ready");
+  log.info({ position: stocks.position, stocks: stocks.size }, "Catalog service ready");
   const running = parts.move();
   return { failed: failed.promise, close: () => running.disposeAsync() };
 }

@@ -44,6 +44,11 @@ export class Replicas {
     return this.#open.get(id)?.replica ?? null;
   }
 
+  /** All that can be called now. */
+  open(): readonly ReplicaCalls[] {
+    return [...this.#open.values()].map(({ replica }) => replica);
+  }
+
   /** Whom to ask: the leader if it can be reached, else others in turn, highest id first; null when none can be. */
   toAsk(attempt: number): ReplicaCalls | null {
     const leader = this.#leader === null ? undefined : this.#open.get(this.#leader);

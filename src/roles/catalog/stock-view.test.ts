@@ -1,14 +1,17 @@
 import { expect, test } from "vitest";
 import { InvariantViolation } from "../../core/invariant.ts";
 import { StockView } from "./stock-view.ts";
-import { adjust, BOAR, entry, FISH } from "./test-support.ts";
+import { adjust, BOAR, decoded, FISH } from "./test-support.ts";
 
 const view = () => new StockView({ position: 10, stocks: [FISH, BOAR] });
 
 test("an entry sent twice counts once", () => {
   const stocks = view();
-  stocks.apply([entry(11, adjust("FishCo", 5))]);
-  const changed = stocks.apply([entry(11, adjust("FishCo", 5)), entry(12, adjust("BoarCo", 1))]);
+  stocks.apply([decoded(11, adjust("FishCo", 5))]);
+  const changed = stocks.apply([
+    decoded(11, adjust("FishCo", 5)),
+    decoded(12, adjust("BoarCo", 1)),
+  ]);
   expect([...changed.values()]).toEqual([{ ...BOAR, quantity: 1103 }]);
   expect(stocks.stock("FishCo")?.quantity).toBe(605);
   expect(stocks.position).toBe(12);
@@ -17,9 +20,9 @@ test("an entry sent twice counts once", () => {
 test("after a gap nothing is applied, so that no stock movement is left out", () => {
   const stocks = view();
   const changed = stocks.apply([
-    entry(11, adjust("FishCo", 5)),
-    entry(13, adjust("FishCo", 7)),
-    entry(14),
+    decoded(11, adjust("FishCo", 5)),
+    decoded(13, adjust("FishCo", 7)),
+    decoded(14),
   ]);
   expect([...changed.keys()]).toEqual(["FishCo"]);
   expect(stocks.stock("FishCo")?.quantity).toBe(605);
@@ -28,7 +31,7 @@ test("after a gap nothing is applied, so that no stock movement is left out", ()
 
 test("the log's own entries move the position, not a stock", () => {
   const stocks = view();
-  expect(stocks.apply([entry(11)]).size).toBe(0);
+  expect(stocks.apply([decoded(11)]).size).toBe(0);
   expect(stocks.position).toBe(11);
 });
 
@@ -36,7 +39,7 @@ test("a list asked for before a change doesn't hide the change from the next", (
   const stocks = view();
   expect(stocks.stocks()).toEqual([BOAR, FISH]);
   stocks.apply([
-    entry(11, adjust("BoarCo", -2), {
+    decoded(11, adjust("BoarCo", -2), {
       kind: "list",
       requestId: "new",
       name: "Aal",
@@ -52,5 +55,5 @@ test("a list asked for before a change doesn't hide the change from the next", (
 });
 
 test("an entry that no leader can have decided stops the catalog", () => {
-  expect(() => view().apply([entry(11, adjust("FishCo", -601))])).toThrow(InvariantViolation);
+  expect(() => view().apply([decoded(11, adjust("FishCo", -601))])).toThrow(InvariantViolation);
 });

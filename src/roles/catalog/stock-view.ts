@@ -4,10 +4,15 @@
 // since a new leader, or a call whose answer was lost, may send it again; after
 // a gap nothing is taken, so that the view is always true at its position.
 
-import { decodeCommands } from "../../core/market/codec.ts";
 import { StockBook } from "../../core/market/stock-book.ts";
-import type { Stock } from "../../core/market/types.ts";
-import type { CommittedEntry } from "../../io/log/log.ts";
+import type { Command, Stock } from "../../core/market/types.ts";
+
+/** A committed entry, as the market reads it. */
+export interface DecodedEntry {
+  readonly position: number;
+  /** Empty for the log's own entries. */
+  readonly commands: readonly Command[];
+}
 
 /** Stocks that some entries changed, as they are after all of them, by name. */
 export type ChangedStocks = ReadonlyMap<string, Stock>;
@@ -44,25 +49,21 @@ export class StockView {
 
   /**
    * Applies those of `entries` (consecutive, ascending) that come next, and
-   * returns the stocks they changed. Throws InvariantViolation or
-   * BadCommandBytes for an entry that can't have been decided by a leader.
+   * returns the stocks they changed. Throws InvariantViolation for an entry that
+   * can't have been decided by a leader.
    */
-  apply(entries: readonly CommittedEntry[]): ChangedStocks {
+  apply(entries: readonly DecodedEntry[]): ChangedStocks {
     const changed = new Map<string, Stock>();
-    for (const { position, command } of entries) {
+    for (const { position, commands } of entries) {
       if (position <= this.#position) continue;
       if (position > this.#position + 1) break;
-      if (command !== null) this.#applyCommands(command, changed);
+      for (const command of commands) {
+        const stock = this.#stocks.apply(command);
+        if (stock !== null) changed.set(stock.name, stock);
+      }
       this.#position = position;
     }
     if (changed.size > 0) this.#sorted = null;
     return changed;
-  }
-
-  #applyCommands(bytes: Uint8Array, changed: Map<string, Stock>): void {
-    for (const command of decodeCommands(bytes)) {
-      const stock = this.#stocks.apply(command);
-      if (stock !== null) changed.set(stock.name, stock);
-    }
   }
 }

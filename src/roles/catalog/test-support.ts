@@ -3,6 +3,7 @@
 import { encodeCommands } from "../../core/market/codec.ts";
 import type { Command, Stock } from "../../core/market/types.ts";
 import type { CommittedEntry } from "../../io/log/log.ts";
+import type { DecodedEntry } from "./stock-view.ts";
 
 export const FISH: Stock = { name: "FishCo", price: 17.99, quantity: 600 };
 export const BOAR: Stock = { name: "BoarCo", price: 28.59, quantity: 1102 };
@@ -15,4 +16,9 @@ export function adjust(name: string, by: number): Command {
 export function entry(position: number, ...commands: Command[]): CommittedEntry {
   const command = commands.length === 0 ? null : encodeCommands(commands);
   return { position, epoch: 1, at: 0, command };
+}
+
+/** The same, as the view takes it. */
+export function decoded(position: number, ...commands: Command[]): DecodedEntry {
+  return { position, commands };
 }

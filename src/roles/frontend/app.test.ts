@@ -17,7 +17,15 @@ let app: ReturnType<typeof build>;
 beforeEach(() => {
   market = new TestMarket();
   const copies = memoryCopies({ entriesMax: 100 });
-  const stocks = new StockCache({ copies, catalogs: market, orders: market, log });
+  const stocks = new StockCache({
+    copies,
+    catalogs: market,
+    orders: market,
+    log,
+    nowMs: () => 0,
+  });
+  const { ask } = stocks.askLease("catalog");
+  stocks.granted("catalog", { epoch: 1, ask, ms: 1, exposed: 0, sent: 0 });
   app = build({ orders: market, stocks, log });
 });
 

@@ -12,6 +12,7 @@ vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waite
 const WAIT = { timeout: 10_000, interval: 5 };
 let log: TestLog;
 let lost: number;
+let asks: number;
 let catalogs: CatalogLinks;
 const catalogNamed = (name = "catalog") => new TestCatalog(new TestMarket(), name);
 const toClose: (() => unknown)[] = [];
@@ -19,7 +20,8 @@ const toClose: (() => unknown)[] = [];
 beforeEach(() => {
   log = rememberingLog();
   lost = 0;
-  catalogs = new CatalogLinks({ log: log.log, lost: () => lost++ });
+  asks = 0;
+  catalogs = new CatalogLinks({ log: log.log, lost: () => lost++, asks: () => asks++ });
 });
 afterEach(async () => {
   catalogs.close();
@@ -59,12 +61,24 @@ test("of several catalogs the first is asked, and the next when it goes", async 
   const [first, second] = [catalogNamed(), catalogNamed("catalog-9097")];
   await connectTo(first);
   await connectTo(second);
-  expect(await catalogs.lookup(["Ash"])).toEqual({ stocks: [null], position: 3 });
+  expect(await catalogs.lookup(["Ash"])).toEqual({ kind: "stocks", stocks: [null], position: 3 });
   await first.close();
   await vi.waitFor(() => expect(lost).toBe(1), WAIT);
   expect(catalogs.usable).toBe(true);
   await catalogs.lookup(["FishCo"]);
   expect([first.lookups.length, second.lookups.length]).toEqual([1, 1]);
+  expect(asks).toBe(2);
+  expect(catalogs.asked?.peer.identity.name).toBe("catalog-9097");
+});
+
+test("a catalog without a lease answers nothing, and isn't left aside for it", async () => {
+  const catalog = catalogNamed();
+  await connectTo(catalog);
+  catalog.leased = false;
+  expect(await catalogs.lookup(["Ash"])).toBeNull();
+  expect(await catalogs.stocks()).toBeNull();
+  expect(catalogs.usable).toBe(true);
+  expect(lost).toBe(0);
 });
 
 test("a catalog that comes back doesn't take over from the one that served meanwhile", async () => {
@@ -102,7 +116,7 @@ test("a catalog that hangs is asked once, then left aside until it answers again
   expect(catalog.lookups).toHaveLength(2);
   catalog.hangs = false;
   await vi.waitFor(() => expect(catalogs.usable).toBe(true), WAIT);
-  expect(await catalogs.lookup(["D"])).toEqual({ stocks: [null], position: 3 });
+  expect(await catalogs.lookup(["D"])).toEqual({ kind: "stocks", stocks: [null], position: 3 });
 });
 
 test("a catalog that hangs and then closes is forgotten, probes and all", async () => {

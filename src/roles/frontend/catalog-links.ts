@@ -1,10 +1,10 @@
-// The front end's connections to its catalogs: all of them may push
-// invalidations, one of them is asked.
+// The front end's connections to its catalogs: all of them may say what
+// changed, one of them is asked: for stocks, and for the lease.
 //
 // Asked is the one that has been answering for longest, so that a catalog that
 // comes back doesn't take over while it still catches up. One that lets a call
-// time out is left aside until it answers a probe. Whenever a catalog goes,
-// either way, what it would have pushed may be missing: `lost` says so.
+// time out is left aside until it answers a probe. `lost` and `asks` say when
+// a catalog goes, and when another is the one that is asked.
 
 import type { Logger } from "pino";
 import { RpcError } from "../../io/rpc/error.ts";
@@ -13,36 +13,52 @@ import { catalogContract } from "../contract.ts";
 import { CATALOG_ANSWER_LIMIT_MS, CATALOG_PROBE_INTERVAL_MS } from "./limits.ts";
 
 type CatalogCalls = Calls<typeof catalogContract>;
-export type CatalogLookup = Awaited<ReturnType<CatalogCalls["lookup"]>>;
-export type CatalogStocks = Awaited<ReturnType<CatalogCalls["stocks"]>>;
+type Leased<T> = Exclude<T, { kind: "unleased" }>;
+export type CatalogLookup = Leased<Awaited<ReturnType<CatalogCalls["lookup"]>>>;
+export type CatalogStocks = Leased<Awaited<ReturnType<CatalogCalls["stocks"]>>>;
 
 /** What lookups need of the catalogs. */
 export interface Catalogs {
   /** Whether one is connected and answers. */
   readonly usable: boolean;
-  /** Names and stocks pair up. Null when no catalog answers: ask the leader. Never rejects. */
+  /** Names and stocks pair up. Null when no catalog can answer: ask the leader. Never rejects. */
   lookup(names: readonly string[]): Promise<CatalogLookup | null>;
-  /** All stocks. Null when no catalog answers: ask the leader. Never rejects. */
+  /** All stocks. Null when no catalog can answer: ask the leader. Never rejects. */
   stocks(): Promise<CatalogStocks | null>;
 }
 
-interface Connected {
+/** A catalog that is connected. */
+export interface Connected {
   readonly peer: Peer;
   readonly calls: CatalogCalls;
 }
 
 export class CatalogLinks implements Catalogs {
   readonly #log: Logger;
-  readonly #lost: () => void;
+  readonly #lost: (catalog: string) => void;
+  readonly #asks: () => void;
   /** Those that answer, the longest serving first. */
   #answering: readonly Connected[] = [];
   readonly #probes = new Map<Peer, NodeJS.Timeout>();
   #ended = false;
 
-  /** `lost` is called on the turn in which a catalog closed or was left aside. */
-  constructor(options: { readonly log: Logger; readonly lost: () => void }) {
+  /**
+   * `lost` is called on the turn in which a catalog closed or was left aside,
+   * `asks` when another than before is asked from now on.
+   */
+  constructor(options: {
+    readonly log: Logger;
+    readonly lost: (catalog: string) => void;
+    readonly asks: () => void;
+  }) {
     this.#log = options.log;
     this.#lost = options.lost;
+    this.#asks = options.asks;
+  }
+
+  /** Who is asked, for stocks and for the lease; null while nobody can be. */
+  get asked(): Connected | null {
+    return this.#answering[0] ?? null;
   }
 
   get usable(): boolean {
@@ -53,6 +69,7 @@ export class CatalogLinks implements Catalogs {
   opened(peer: Peer): void {
     const calls = peer.calls(catalogContract, { timeoutMs: CATALOG_ANSWER_LIMIT_MS });
     this.#answering = [...this.#answering, { peer, calls }];
+    if (this.#answering.length === 1) this.#asks();
     this.#log.info({ catalog: peer.identity.name }, "Catalog connected");
   }
 
@@ -62,7 +79,7 @@ export class CatalogLinks implements Catalogs {
     this.#stopProbing(peer);
     this.#without(peer);
     this.#log.warn({ catalog: peer.identity.name }, "Catalog connection closed");
-    this.#lost();
+    this.#lost(peer.identity.name);
   }
 
   /** Ends the probes; the connections are their opener's. */
@@ -80,13 +97,16 @@ export class CatalogLinks implements Catalogs {
     return this.#ask((calls) => calls.stocks({}));
   }
 
-  async #ask<T>(call: (calls: CatalogCalls) => Promise<T>): Promise<T | null> {
+  async #ask<T extends { kind: string }>(
+    call: (calls: CatalogCalls) => Promise<T>,
+  ): Promise<Leased<T> | null> {
     const asked = this.#answering[0];
     if (!asked) return null;
     try {
       const answer = call(asked.calls);
       asked.peer.flush(); // the batch is complete: it needn't wait for this turn's end
-      return await answer;
+      const answered = await answer;
+      return isLeased(answered) ? answered : null;
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       if (error.failure === "timeout") this.#leaveAside(asked);
@@ -101,7 +121,7 @@ export class CatalogLinks implements Catalogs {
       { catalog: late.peer.identity.name, limitMs: CATALOG_ANSWER_LIMIT_MS },
       "Catalog doesn't answer; left aside",
     );
-    this.#lost();
+    this.#lost(late.peer.identity.name);
     this.#probeLater(late);
   }
 
@@ -119,6 +139,7 @@ export class CatalogLinks implements Catalogs {
     if (!answers) return this.#probeLater(late);
     this.#stopProbing(late.peer);
     this.#answering = [...this.#answering, late];
+    if (this.#answering.length === 1) this.#asks();
     this.#log.info({ catalog: late.peer.identity.name }, "Catalog answers again");
   }
 
@@ -128,6 +149,13 @@ export class CatalogLinks implements Catalogs {
   }
 
   #without(peer: Peer): void {
+    const before = this.#answering[0];
     this.#answering = this.#answering.filter((connected) => connected.peer !== peer);
+    const now = this.#answering[0];
+    if (now && now !== before) this.#asks();
   }
+}
+
+function isLeased<T extends { kind: string }>(answer: T): answer is Leased<T> {
+  return answer.kind !== "unleased";
 }

@@ -23,7 +23,15 @@ beforeEach(async () => {
   lines = [];
   const log = pino({ level: "info" }, { write: (line: string) => lines.push(line) });
   const copies = memoryCopies({ entriesMax: 100 });
-  const stocks = new StockCache({ copies, catalogs: market, orders: market, log });
+  const stocks = new StockCache({
+    copies,
+    catalogs: market,
+    orders: market,
+    log,
+    nowMs: () => 0,
+  });
+  const { ask } = stocks.askLease("catalog");
+  stocks.granted("catalog", { epoch: 1, ask, ms: 1, exposed: 0, sent: 0 });
   app = build({ orders: market, stocks, log });
   await app.listen({ host: "127.0.0.1", port: 0 });
   port = (app.server.address() as AddressInfo).port;

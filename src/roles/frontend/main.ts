@@ -12,13 +12,17 @@ import { connect } from "../../io/rpc/connect.ts";
 import type { Identity, Link } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
 import type { ClusterConfig } from "../config.ts";
-import { frontendContract } from "../contract.ts";
+import { catalogContract, frontendContract } from "../contract.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { build } from "./app.ts";
 import { CatalogLinks } from "./catalog-links.ts";
+import { Leases } from "./leases.ts";
 import { CLOSE_GRACE_MS, CLOSE_SWEEP_MS, LEADER_WAIT_MS } from "./limits.ts";
 import { OrderService } from "./order-service.ts";
 import { StockCache } from "./stock-cache.ts";
+
+const holdContract = { hold: frontendContract.hold } as const;
+const holdingContract = { holding: catalogContract.holding } as const;
 
 /** Starts the front end of this name. Rejects with the system's error when its port can't be had. */
 export async function startFrontend(options: RoleOptions): Promise<RunningRole> {
@@ -30,19 +34,25 @@ export async function startFrontend(options: RoleOptions): Promise<RunningRole> 
 
   const copies = await openCopies(config.cache, log);
   const orders = new OrderService({ replicas: config.replicas, secret, identity, log });
-  const catalogs = new CatalogLinks({ log, lost: () => stocks.catalogLost() });
-  const stocks = new StockCache({ copies, catalogs, orders, log });
+  const catalogs: CatalogLinks = new CatalogLinks({
+    log,
+    lost: (catalog) => stocks.catalogLost(catalog),
+    asks: () => void leases.ask(),
+  });
+  const nowMs = (): number => performance.now();
+  const stocks: StockCache = new StockCache({ copies, catalogs, orders, log, nowMs });
+  const leases: Leases = new Leases({ catalogs, stocks, log });
   const links = config.catalogs.map(({ host, port }) =>
     connect({
       host,
       port,
       secret,
       identity,
-      contract: { invalidate: frontendContract.invalidate },
+      contract: holdContract,
       handlers: {
-        invalidate: ({ names, position }) => {
-          stocks.invalidate(names, position);
-          return {};
+        hold: ({ after, through, names }, peer) => {
+          const held = stocks.hold(peer.identity.name, after, through, names);
+          if (held !== null) peer.calls(holdingContract).holding({ through: held });
         },
       },
       log,
@@ -52,7 +62,7 @@ export async function startFrontend(options: RoleOptions): Promise<RunningRole> 
     }),
   );
   const app = build({ orders, stocks, log, broken: failed.resolve });
-  const parts = { app, orders, catalogs, links, copies };
+  const parts = { app, orders, catalogs, leases, links, copies };
   try {
     await within(orders.start(), LEADER_WAIT_MS);
     await app.listen({ host: place.host, port: place.port });
@@ -83,12 +93,13 @@ interface Parts {
   readonly app: FastifyInstance;
   readonly orders: OrderService;
   readonly catalogs: CatalogLinks;
+  readonly leases: Leases;
   readonly links: readonly Link[];
   readonly copies: StockCopies;
 }
 
 /** Requests under way are answered, then with 503, then cut off. */
-async function stop({ app, orders, catalogs, links, copies }: Parts): Promise<void> {
+async function stop({ app, orders, catalogs, leases, links, copies }: Parts): Promise<void> {
   const closed = app.close();
   // A connection whose last request was under way stays open for another one.
   const sweep = setInterval(() => app.server.closeIdleConnections(), CLOSE_SWEEP_MS);
@@ -97,6 +108,7 @@ async function stop({ app, orders, catalogs, links, copies }: Parts): Promise<vo
   await within(closed, CLOSE_SWEEP_MS * 4);
   clearInterval(sweep);
   app.server.closeAllConnections();
+  leases.close();
   catalogs.close();
   for (const link of links) link.close();
   copies.close();

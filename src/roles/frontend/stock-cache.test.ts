@@ -1,12 +1,13 @@
-// The interleavings of fetches, invalidations and lost catalogs, each driven
+// The interleavings of fetches, holds, leases and lost catalogs, each driven
 // step by step: the test is the catalog and the leader.
 
 import pino from "pino";
 import { beforeEach, describe, expect, test } from "vitest";
+import { LEASE_MS } from "../../core/coherence/limits.ts";
 import type { Stock } from "../../core/market/types.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import type { StockCopies, StockCopy } from "../../io/cache/types.ts";
-import type { CatalogLookup, Catalogs } from "./catalog-links.ts";
+import type { CatalogLookup, CatalogStocks, Catalogs } from "./catalog-links.ts";
 import type { Asked } from "./orders.ts";
 import { type Lookup, StockCache } from "./stock-cache.ts";
 
@@ -15,23 +16,26 @@ const log = pino({ level: "silent" });
 /** A call to the catalog that waits for the test to answer it. */
 interface Call {
   readonly names: readonly string[];
-  readonly answer: (result: CatalogLookup | null) => void;
+  readonly answer: (result: Omit<CatalogLookup, "kind"> | null) => void;
 }
 
 class Driven implements Catalogs {
   usable = true;
   readonly calls: Call[] = [];
-  readonly listCalls: ((result: Awaited<ReturnType<Catalogs["stocks"]>>) => void)[] = [];
+  readonly listCalls: ((result: Omit<CatalogStocks, "kind">) => void)[] = [];
 
   lookup(names: readonly string[]): Promise<CatalogLookup | null> {
     return new Promise((resolve) => {
-      this.calls.push({ names, answer: resolve });
+      this.calls.push({
+        names,
+        answer: (result) => resolve(result && { kind: "stocks", ...result }),
+      });
     });
   }
 
   stocks() {
-    return new Promise<Awaited<ReturnType<Catalogs["stocks"]>>>((resolve) => {
-      this.listCalls.push(resolve);
+    return new Promise<CatalogStocks>((resolve) => {
+      this.listCalls.push((result) => resolve({ kind: "stocks", ...result }));
     });
   }
 }
@@ -41,6 +45,7 @@ let leaderStock: Stock | null;
 let leaderAsked: number;
 let cache: StockCache;
 let copies: StockCopies;
+let nowMs: number;
 
 function open(store: StockCopies = memoryCopies({ entriesMax: 100 })): void {
   copies = store;
@@ -58,11 +63,25 @@ function open(store: StockCopies = memoryCopies({ entriesMax: 100 })): void {
       },
     },
     log,
+    nowMs: () => nowMs,
   });
+  lease();
+}
+
+/** The catalog grants a lease, renewing the one there is. */
+function lease(catalogName = "catalog", sent = 0): void {
+  const { ask } = cache.askLease(catalogName);
+  cache.granted(catalogName, { epoch: 1, ask, ms: LEASE_MS, exposed: 0, sent });
+}
+
+/** The catalog says that a stock changed at `position`. */
+function hold(name: string, position: number): number | null {
+  return cache.hold("catalog", 0, position, [name]);
 }
 
 beforeEach(() => {
   catalog = new Driven();
+  nowMs = 0;
   leaderStock = fish(-1);
   leaderAsked = 0;
   open();
@@ -159,11 +178,11 @@ describe("fetching", () => {
   });
 });
 
-describe("invalidations", () => {
+describe("holds", () => {
   test("a trade takes its own stock's copy and no other", async () => {
     await fill("FishCo", 600, 2);
     await fill("BoarCo", 1102, 2);
-    cache.invalidate(["FishCo"], 5);
+    hold("FishCo", 5);
     expect(await isCopied("FishCo")).toBe(false);
     expect(await quantity(cache.lookup("BoarCo"))).toBe(1102);
     await fill("FishCo", 590, 5);
@@ -173,7 +192,7 @@ describe("invalidations", () => {
   test("an answer from before the trade that comes after its invalidation isn't kept", async () => {
     const before = cache.lookup("FishCo");
     await turn();
-    cache.invalidate(["FishCo"], 5);
+    hold("FishCo", 5);
     catalog.calls[0]?.answer({ stocks: [fish(600)], position: 4 });
     expect(await quantity(before)).toBe(600); // it was asked before the trade was told
     expect(await isCopied("FishCo")).toBe(false);
@@ -182,7 +201,7 @@ describe("invalidations", () => {
   test("a lookup after the trade doesn't join a fetch from before it", async () => {
     const before = cache.lookup("FishCo");
     await turn();
-    cache.invalidate(["FishCo"], 5);
+    hold("FishCo", 5);
     const after = cache.lookup("FishCo");
     await turn();
     expect(catalog.calls).toHaveLength(2);
@@ -195,14 +214,14 @@ describe("invalidations", () => {
 
   test("a fetch that was queued but not sent isn't joined either", async () => {
     void cache.lookup("FishCo");
-    cache.invalidate(["FishCo"], 5);
+    hold("FishCo", 5);
     void cache.lookup("FishCo");
     await turn();
     expect(catalog.calls.flatMap((call) => call.names)).toEqual(["FishCo", "FishCo"]);
   });
 
   test("a catalog that lags behind the one that invalidated is overruled by the leader", async () => {
-    cache.invalidate(["FishCo"], 5);
+    hold("FishCo", 5);
     const lookup = cache.lookup("FishCo");
     await turn();
     leaderStock = fish(590);
@@ -212,7 +231,7 @@ describe("invalidations", () => {
   });
 
   test("a list from a catalog that lags behind is overruled too", async () => {
-    cache.invalidate(["FishCo"], 5);
+    hold("FishCo", 5);
     leaderStock = fish(590);
     const lists = [cache.list(), cache.list()];
     catalog.listCalls[0]?.({ stocks: [fish(600)], position: 4 });
@@ -240,13 +259,76 @@ describe("invalidations", () => {
       catalogs: catalog,
       orders: { ask: async () => ({ kind: "unavailable" }) },
       log,
+      nowMs: () => nowMs,
       floorsMax: 1,
     });
+    lease();
     await fill("AntCo", 1, 2);
-    cache.invalidate(["FishCo"], 5);
-    cache.invalidate(["BoarCo"], 6);
+    hold("FishCo", 5);
+    hold("BoarCo", 6);
     const lookup = cache.lookup("AntCo");
     expect(lookup).toBeInstanceOf(Promise);
+  });
+});
+
+describe("leases", () => {
+  test("a front end that slept past its lease serves no copy from before", async () => {
+    await fill("FishCo", 600, 2);
+    nowMs += LEASE_MS;
+    const lookup = cache.lookup("FishCo");
+    await turn();
+    catalog.calls.at(-1)?.answer({ stocks: [fish(590)], position: 7 });
+    expect(await quantity(lookup)).toBe(590);
+    expect(await isCopied("FishCo")).toBe(true); // from before, and void
+    lease();
+    expect(await isCopied("FishCo")).toBe(false);
+    await fill("FishCo", 590, 7);
+    expect(cache.lookup("FishCo")).not.toBeInstanceOf(Promise);
+  });
+
+  test("a lease that is renewed in time keeps the copies", async () => {
+    await fill("FishCo", 600, 2);
+    nowMs += LEASE_MS - 1;
+    lease();
+    nowMs += LEASE_MS - 1;
+    expect(cache.lookup("FishCo")).not.toBeInstanceOf(Promise);
+  });
+
+  test("a lease that was asked for long ago doesn't run from when it came", async () => {
+    const { ask } = cache.askLease("catalog");
+    nowMs += LEASE_MS;
+    cache.granted("catalog", { epoch: 1, ask, ms: LEASE_MS, exposed: 0, sent: 0 });
+    await fill("FishCo", 600, 2);
+    expect(cache.lookup("FishCo")).toBeInstanceOf(Promise);
+  });
+
+  test("a lease isn't renewed over a hold that never came", async () => {
+    hold("FishCo", 5);
+    await fill("FishCo", 600, 5);
+    nowMs += LEASE_MS - 1;
+    lease("catalog", 7);
+    nowMs += 1;
+    expect(cache.lookup("FishCo")).toBeInstanceOf(Promise);
+  });
+
+  test("without a lease nobody joins a fetch, since nobody would say that it is old", async () => {
+    nowMs += LEASE_MS;
+    void cache.lookup("FishCo");
+    void cache.lookup("FishCo");
+    await turn();
+    expect(catalog.calls.flatMap((call) => call.names)).toEqual(["FishCo", "FishCo"]);
+  });
+
+  test("holds are answered as far as they came without a gap", () => {
+    expect(hold("FishCo", 5)).toBe(5);
+    expect(cache.hold("catalog", 6, 7, ["FishCo"])).toBe(5);
+    expect(cache.hold("catalog", 5, 7, ["FishCo"])).toBe(7);
+  });
+
+  test("copies from one catalog don't outlive the change to another", async () => {
+    await fill("FishCo", 600, 2);
+    lease("catalog-9097");
+    expect(await isCopied("FishCo")).toBe(false);
   });
 });
 
@@ -268,12 +350,13 @@ describe("catalogs that go", () => {
   test("with a catalog's connection all copies go, and the leader is asked until there is one", async () => {
     await fill("FishCo", 600, 2);
     catalog.usable = false;
-    cache.catalogLost();
+    cache.catalogLost("catalog");
     leaderStock = fish(580);
     expect(await quantity(cache.lookup("FishCo"))).toBe(580);
     leaderStock = fish(570);
     expect(await quantity(cache.lookup("FishCo"))).toBe(570);
     catalog.usable = true;
+    lease();
     await fill("FishCo", 560, 9);
     expect(await quantity(cache.lookup("FishCo"))).toBe(560);
   });
@@ -287,7 +370,8 @@ describe("catalogs that go", () => {
   test("a fetch from before the connection was lost is neither joined nor kept", async () => {
     const before = cache.lookup("FishCo");
     await turn();
-    cache.catalogLost(); // and another catalog is there
+    cache.catalogLost("catalog");
+    lease("catalog-9097"); // another catalog is there
     const after = cache.lookup("FishCo");
     await turn();
     catalog.calls[0]?.answer({ stocks: [fish(600)], position: 4 });
@@ -328,7 +412,7 @@ describe("copies that are read later, as from Redis", () => {
 
   test("a copy that was invalidated while it was read isn't served", async () => {
     const lookup = cache.lookup("FishCo");
-    cache.invalidate(["FishCo"], 5);
+    hold("FishCo", 5);
     found(old);
     await turn();
     await turn();
@@ -339,7 +423,7 @@ describe("copies that are read later, as from Redis", () => {
   test("a copy isn't served when the last catalog went while it was read", async () => {
     const lookup = cache.lookup("FishCo");
     catalog.usable = false;
-    cache.catalogLost();
+    cache.catalogLost("catalog");
     leaderStock = fish(580);
     found(undefined);
     expect(await quantity(lookup)).toBe(580);

@@ -1,17 +1,19 @@
 // Lookups of stocks: by copy, else by catalog, else by the order leader.
 //
-//   V1. Once a trade's invalidation was taken, no lookup that comes after it
-//       is answered with what was true before the trade (core/coherence/copies).
-//   V2. Copies are used only while invalidations arrive: with the connection
-//       to a catalog all copies go, and without a catalog the leader is asked.
+//   V1. A copy is served only under a lease that is checked after the copy was
+//       read, and only in the session that it was filled in.
+//   V2. Once a change was held, no lookup that comes after it is answered with
+//       what was true before.
 //   V3. Unknown names never become copies, so that nobody fills the cache with them.
 //
-// Lookups of a stock that come while it is being fetched share the fetch, as
-// far as V1 lets them. Only fetches from a catalog are shared: nobody pushes
-// invalidations for what the leader answers.
+// The rules are in core/coherence/frontend-view.ts. Lookups of a stock that come
+// while it is being fetched share the fetch, as far as the rules let them. Only
+// fetches from a catalog are shared: nobody tells what changed since the leader
+// answered.
 
 import type { Logger } from "pino";
-import { CopyRules } from "../../core/coherence/copies.ts";
+import { FrontendView } from "../../core/coherence/frontend-view.ts";
+import type { Grant } from "../../core/coherence/lease-holder.ts";
 import type { Stock } from "../../core/market/types.ts";
 import type { CopyStats, StockCopies, StockCopy } from "../../io/cache/types.ts";
 import { NAME_LENGTH_MAX } from "../contract.ts";
@@ -33,6 +35,8 @@ export interface StockCacheOptions {
   readonly catalogs: Catalogs;
   readonly orders: Pick<Orders, "ask">;
   readonly log: Logger;
+  /** Milliseconds of a clock that never goes back. */
+  readonly nowMs: () => number;
   /** How many floors are kept at most; see CopyRules. */
   readonly floorsMax?: number;
 }
@@ -51,7 +55,8 @@ export class StockCache {
   readonly #catalogs: Catalogs;
   readonly #orders: Pick<Orders, "ask">;
   readonly #log: Logger;
-  readonly #rules: CopyRules<Fetch>;
+  readonly #nowMs: () => number;
+  readonly #view: FrontendView<Fetch>;
   readonly #batch = new LookupBatch<Fetch>((fetches) => void this.#send(fetches));
 
   constructor(options: StockCacheOptions) {
@@ -59,7 +64,8 @@ export class StockCache {
     this.#catalogs = options.catalogs;
     this.#orders = options.orders;
     this.#log = options.log;
-    this.#rules = new CopyRules(options.floorsMax);
+    this.#nowMs = options.nowMs;
+    this.#view = new FrontendView(options.floorsMax);
   }
 
   /**
@@ -67,7 +73,6 @@ export class StockCache {
    * in memory. The promise never rejects.
    */
   lookup(name: string): StockCopy | Promise<Lookup> {
-    if (!this.#catalogs.usable) return this.#askLeader(name); // V2
     this.#debug("Checking Cache");
     const copy = this.#copies.get(name);
     if (copy instanceof Promise) return this.#lookupLater(name, copy);
@@ -77,7 +82,7 @@ export class StockCache {
 
   /** All stocks, as one catalog or the leader has them at one position; never put together from copies. */
   async list(): Promise<StockList> {
-    const floor = this.#rules.newestFloor;
+    const floor = this.#view.floors.newestFloor;
     const answer = await this.#catalogs.stocks();
     if (answer && answer.position >= floor) {
       return { kind: "stocks", stocks: byName(answer.stocks) };
@@ -86,27 +91,40 @@ export class StockCache {
     return asked.kind === "stocks" ? { kind: "stocks", stocks: byName(asked.stocks) } : asked;
   }
 
-  /** Pushed by a catalog: these stocks changed at `position` or before. Done when it returns. V1 */
-  invalidate(names: readonly string[], position: number): void {
-    this.#rules.invalidate(names, position);
+  // ---- the catalogs
+
+  /** About to ask this catalog for a lease: the number of the question, and what to say is held. */
+  askLease(catalog: string): { ask: number; held: number | null } {
+    return { ask: this.#view.ask(catalog, this.#nowMs()), held: this.#view.heldOf(catalog) };
+  }
+
+  /** A catalog granted a lease. */
+  granted(catalog: string, grant: Grant): void {
+    if (this.#view.granted(catalog, grant, this.#nowMs())) this.#copies.clear(); // V1
+  }
+
+  /** A catalog says that these stocks changed in (after, through]. Returns what to tell it is held; null for nothing. V2 */
+  hold(catalog: string, after: number, through: number, names: readonly string[]): number | null {
+    const held = this.#view.hold(catalog, after, through, names, this.#nowMs());
     this.#copies.drop(names);
     if (this.#log.isLevelEnabled("debug")) {
-      for (const name of names) this.#logInvalidated(name, position);
+      for (const name of names) this.#logInvalidated(name, through);
     }
+    return held;
   }
 
   /** A client wants this copy gone. */
   drop(name: string): void {
-    this.#rules.forget(name);
+    this.#view.forget(name);
     this.#copies.drop([name]);
     if (this.#log.isLevelEnabled("debug")) this.#logInvalidated(name);
   }
 
-  /** A catalog closed or hangs: what it would have pushed may be missing. V2 */
-  catalogLost(): void {
-    this.#rules.newSession();
+  /** The connection to a catalog is gone, or it hangs. */
+  catalogLost(catalog: string): void {
+    if (!this.#view.lost(catalog, this.#nowMs())) return;
     this.#copies.clear();
-    this.#log.info("Cache dropped, since invalidations may be missing");
+    this.#log.info({ catalog }, "Cache dropped, since its catalog is gone");
   }
 
   stats(): CopyStats {
@@ -116,13 +134,13 @@ export class StockCache {
   /** The copy's way when the store is elsewhere: rules are checked after it was read. */
   async #lookupLater(name: string, reading: Promise<StockCopy | undefined>): Promise<Lookup> {
     const copy = await reading;
-    if (!this.#catalogs.usable) return this.#askLeader(name); // V2
     if (copy && this.#mayServe(name, copy)) return { kind: "known", body: copy.body };
     return this.#fetch(name);
   }
 
   #mayServe(name: string, copy: StockCopy): boolean {
-    if (!this.#rules.serves(name, copy.position)) return false; // V1
+    if (!this.#view.floors.serves(name, copy.position)) return false; // V2
+    if (!this.#view.mayServe(this.#nowMs())) return false; // V1
     if (this.#log.isLevelEnabled("debug")) {
       this.#log.debug(`Cache response - ${copy.body}`);
       this.#log.debug("Getting cache response");
@@ -135,11 +153,18 @@ export class StockCache {
     this.#debug("Cache response - None");
     this.#debug("Calling lookup service");
     if (name.length > NAME_LENGTH_MAX) return Promise.resolve({ kind: "unknown" }); // can't be listed
-    const shared = this.#rules.joinable(name);
+    const nowMs = this.#nowMs();
+    const shared = this.#view.joinable(name, nowMs);
     if (shared) return shared.answer;
+    if (!this.#catalogs.usable) return this.#askLeader(name);
     const { promise, resolve } = Promise.withResolvers<Lookup>();
-    const fetch = { name, floor: this.#rules.floorOf(name), answer: promise, settle: resolve };
-    this.#rules.began(name, fetch);
+    const fetch = {
+      name,
+      floor: this.#view.floors.floorOf(name),
+      answer: promise,
+      settle: resolve,
+    };
+    this.#view.began(name, fetch, nowMs);
     this.#batch.add(fetch);
     return promise;
   }
@@ -158,7 +183,7 @@ export class StockCache {
       this.#failed(fetch); // this catalog lags behind another
       return;
     }
-    const keep = this.#rules.answered(fetch.name, fetch, position);
+    const keep = this.#view.answered(fetch.name, fetch, position);
     const body = stock && stockBody(stock);
     if (keep && body) {
       this.#debug("Adding lookup response to cache"); // V3
@@ -168,7 +193,7 @@ export class StockCache {
   }
 
   #failed(fetch: Fetch): void {
-    this.#rules.failed(fetch.name, fetch);
+    this.#view.failed(fetch.name, fetch);
     fetch.settle(this.#askLeader(fetch.name));
   }
 

@@ -3,6 +3,7 @@
 // catalog's front ends have dropped the stock, as in the real one.
 
 import pino from "pino";
+import { LEASE_MS } from "../../core/coherence/limits.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import { SECRET } from "../../io/rpc/testing.ts";
 import type { Calls, Listener, Peer } from "../../io/rpc/types.ts";
@@ -21,6 +22,8 @@ const servedByReplica = {
 const servedByCatalog = {
   lookup: catalogContract.lookup,
   stocks: catalogContract.stocks,
+  lease: catalogContract.lease,
+  holding: catalogContract.holding,
   status: catalogContract.status,
 };
 
@@ -57,9 +60,15 @@ abstract class TestRole {
 
 export class TestCatalog extends TestRole {
   readonly name: string;
+  /** Whether the leader lets it answer. */
+  leased = true;
   /** The names of each lookup call, in order. */
   readonly lookups: (readonly string[])[] = [];
   readonly #frontends = new Map<Peer, Calls<typeof frontendContract>>();
+  /** Everything up to here was sent to be held. */
+  #sent = 0;
+  /** Settle once each front end that is connected holds what it was sent. */
+  readonly #holding = new Map<Peer, (through: number) => void>();
 
   constructor(market: TestMarket, name = "catalog") {
     super(market);
@@ -76,9 +85,15 @@ export class TestCatalog extends TestRole {
       handlers: {
         lookup: ({ names }) => {
           this.lookups.push(names);
-          return this.unlessHanging(this.market.lookupNow(names));
+          return this.unlessHanging(this.#ifLeased(this.market.lookupNow(names)));
         },
-        stocks: () => this.unlessHanging(this.market.stocksNow()),
+        stocks: () => this.unlessHanging(this.#ifLeased(this.market.stocksNow())),
+        lease: ({ ask }) => {
+          const { position } = this.market;
+          const grant = { epoch: 1, ask, ms: LEASE_MS, exposed: position, sent: this.#sent };
+          return this.unlessHanging({ grant: this.leased ? grant : null });
+        },
+        holding: ({ through }, peer) => this.#holding.get(peer)?.(through),
         status: () => this.unlessHanging({ role: this.name, pid: 1, up: true as const }),
       },
       log,
@@ -88,10 +103,21 @@ export class TestCatalog extends TestRole {
     this.port = this.listener.port;
   }
 
-  /** Settles once all its front ends have dropped these stocks. */
-  async invalidate(names: string[], position: number): Promise<void> {
-    const calls = [...this.#frontends.values()];
-    await Promise.all(calls.map((frontend) => frontend.invalidate({ names, position })));
+  #ifLeased<T>(answer: T): T | { kind: "unleased" } {
+    return this.leased ? answer : { kind: "unleased" };
+  }
+
+  /** Settles once all its front ends hold this. */
+  async hold(names: string[], through: number): Promise<void> {
+    const after = this.#sent;
+    this.#sent = through;
+    const held = [...this.#frontends].map(([peer, frontend]) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#holding.set(peer, (upTo) => upTo >= through && resolve());
+      frontend.hold({ after, through, names });
+      return promise;
+    });
+    await Promise.all(held);
   }
 }
 
@@ -117,7 +143,7 @@ export class TestReplica extends TestRole {
           for (const question of questions) {
             answers.push(this.market.answer(question));
             if (question.kind !== "request") continue;
-            await this.#catalog.invalidate([question.content.name], this.market.position);
+            await this.#catalog.hold([question.content.name], this.market.position);
           }
           return this.unlessHanging({ kind: "answers" as const, answers });
         },

@@ -60,11 +60,11 @@ export class TestMarket implements Orders, Catalogs {
 
   lookupNow(names: readonly string[]): CatalogLookup {
     const stocks = names.map((name) => this.#state.stock(name) ?? null);
-    return { stocks, position: this.position };
+    return { kind: "stocks", stocks, position: this.position };
   }
 
   stocksNow(): CatalogStocks {
-    return { stocks: this.#state.stocks(), position: this.position };
+    return { kind: "stocks", stocks: this.#state.stocks(), position: this.position };
   }
 
   /** What the leader says to a question, at its newest state. */

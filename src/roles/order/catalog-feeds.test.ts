@@ -1,35 +1,44 @@
 import { expect, test } from "vitest";
-import { Exposure } from "../../core/coherence/exposure.ts";
-import { RpcError } from "../../io/rpc/error.ts";
+import { LeaderViews } from "../../core/coherence/leader-views.ts";
+import {
+  HOLD_AGAIN_MS,
+  HOLD_WINDOW_MESSAGES_MAX,
+  LEASE_MARGIN_MS,
+  LEASE_MS,
+} from "../../core/coherence/limits.ts";
 import { CatalogFeeds } from "./catalog-feeds.ts";
-import { FEED_CALLS_MAX } from "./limits.ts";
-import { FakeLog, FakePeer, silent, turns } from "./test-support.ts";
+import { FakeLog, FakePeer, silent } from "./test-support.ts";
 
+/** A reign over `committed` entries that was won at 0; the catalogs' old leases are over. */
 function feedsOf(committed: number) {
   const log = new FakeLog(9094);
   log.append(Array.from({ length: committed }, () => new Uint8Array([1])));
   log.commitThrough(committed);
-  const exposure = new Exposure();
-  const clock = { nowMs: 0 };
-  exposure.committed(committed, 0);
-  const broken: unknown[] = [];
+  const clock = { nowMs: LEASE_MS + LEASE_MARGIN_MS };
+  log.reign = { wonAt: 0, confirmedAt: clock.nowMs };
+  const views = new LeaderViews({
+    epoch: 1,
+    reignPosition: committed,
+    catalogs: ["catalog"],
+    wonMs: 0,
+  });
+  let exposures = 0;
   const feeds = new CatalogFeeds({
     replica: 9094,
     epoch: 1,
-    exposure,
+    views,
     source: log,
     log: silent,
     nowMs: () => clock.nowMs,
-    onExposed: () => {},
-    onBroken: (reason) => broken.push(reason),
+    onExposed: () => exposures++,
   });
+  feeds.committed(committed);
   /** Commits one more entry, as a turn does. */
   const commitOne = (): void => {
     log.commitThrough(log.append([new Uint8Array([1])]));
-    exposure.committed(log.commit, clock.nowMs);
-    feeds.flush();
+    feeds.committed(log.commit);
   };
-  return { log, exposure, clock, feeds, broken, commitOne };
+  return { log, clock, views, feeds, commitOne, exposures: () => exposures };
 }
 
 function positions(call: { argument: unknown }): number[] {
@@ -37,107 +46,97 @@ function positions(call: { argument: unknown }): number[] {
   return entries.map((entry) => entry.position);
 }
 
-test("a catalog that was away reads on from where it stopped", async () => {
-  const { feeds, exposure } = feedsOf(5);
+/** The positions in each message not taken yet, but for those that only tell what is exposed. */
+function sentTo(catalog: FakePeer): number[][] {
+  return catalog.received
+    .splice(0)
+    .map(positions)
+    .filter((sent) => sent.length > 0);
+}
+
+test("a catalog that was away reads on from where it stopped", () => {
+  const { feeds } = feedsOf(5);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, 2);
-  expect(positions(catalog.take())).toEqual([3, 4, 5]);
-  expect(exposure.exposed).toBe(5); // it is behind: nobody waits for it
+  expect(feeds.follow(catalog, { received: 2, epoch: 1, ask: 1 })).not.toBeNull();
+  expect(sentTo(catalog).flat()).toEqual([3, 4, 5]);
 });
 
-test("several batches are on their way at once, but not without limit", async () => {
+test("a catalog that asks in another epoch than the leader's gets no lease", () => {
+  const { feeds } = feedsOf(5);
+  const catalog = new FakePeer("catalog", "catalog");
+  expect(feeds.follow(catalog, { received: 5, epoch: 0, ask: 1 })).toBeNull();
+});
+
+test("a leader that no quorum confirms any more grants nothing", () => {
+  const { feeds, log, clock } = feedsOf(5);
+  const catalog = new FakePeer("catalog", "catalog");
+  clock.nowMs += LEASE_MS;
+  expect(feeds.follow(catalog, { received: 5, epoch: 1, ask: 1 })).toBeNull();
+  log.reign = { wonAt: 0, confirmedAt: clock.nowMs };
+  expect(feeds.follow(catalog, { received: 5, epoch: 1, ask: 2 })?.ms).toBe(LEASE_MS);
+});
+
+test("several messages are on their way at once, but not without limit", () => {
   const { feeds, commitOne } = feedsOf(1);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, 1);
-  for (let index = 0; index < FEED_CALLS_MAX + 3; index++) commitOne();
-  expect(catalog.received).toHaveLength(FEED_CALLS_MAX);
-  const first = catalog.take();
-  first.answer({ applied: 2 });
-  await turns();
-  expect(catalog.received).toHaveLength(FEED_CALLS_MAX);
-  expect(positions(catalog.received.at(-1) ?? first)).toEqual([18, 19, 20]);
+  feeds.inherit(catalog, 1);
+  sentTo(catalog);
+  for (let index = 0; index < HOLD_WINDOW_MESSAGES_MAX + 3; index++) commitOne();
+  expect(sentTo(catalog)).toHaveLength(HOLD_WINDOW_MESSAGES_MAX);
+  feeds.held(catalog, { epoch: 1, received: 2, held: 2 });
+  expect(sentTo(catalog)).toEqual([[66, 67, 68]]);
 });
 
-test("a catalog that misses an entry gets it, and doesn't skip it for ever", async () => {
-  const { feeds, commitOne } = feedsOf(3);
+test("what a catalog doesn't answer is sent again, and not at once: that could be for ever", () => {
+  const { feeds, clock, commitOne } = feedsOf(3);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, 3);
+  feeds.inherit(catalog, 3);
   commitOne();
   commitOne();
-  const [fourth, fifth] = [catalog.take(), catalog.take()];
-  fourth.answer({ applied: 1 }); // it fell back: its file was an older one
-  await turns();
-  expect(catalog.received).toHaveLength(0); // not at once: that could be for ever
+  sentTo(catalog);
   feeds.tick();
-  expect(positions(catalog.take())).toEqual([2, 3, 4, 5]);
-  fifth.answer({ applied: 1 }); // of the earlier run
-  await turns();
-  expect(catalog.received).toHaveLength(0);
-});
-
-test("a new leader asks inherited catalogs where they stand instead of sending it all again", async () => {
-  const { feeds, exposure } = feedsOf(1_000);
-  const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, null);
-  const probe = catalog.take();
-  expect(positions(probe)).toEqual([]);
-  feeds.flush();
-  expect(catalog.received).toHaveLength(0);
-  probe.answer({ applied: 998 });
-  await turns();
-  const rest = catalog.take();
-  expect(positions(rest)).toEqual([999, 1_000]);
-  rest.answer({ applied: 1_000 });
-  await turns();
-  expect(exposure.exposed).toBe(1_000);
-});
-
-test("a catalog whose connection closed holds up nobody", async () => {
-  const { feeds, exposure, commitOne } = feedsOf(1);
-  const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, 1);
-  commitOne();
-  expect(exposure.exposed).toBe(1);
-  catalog.close();
-  catalog.take().fail(new RpcError("closed", "gone"));
-  await turns();
-  expect(exposure.exposed).toBe(2);
-});
-
-test("an idle catalog whose connection closed is noticed at the next beat", () => {
-  const { feeds, exposure, commitOne } = feedsOf(1);
-  const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, 1);
-  catalog.close();
+  expect(sentTo(catalog).flat()).toEqual([]);
+  clock.nowMs += HOLD_AGAIN_MS;
   feeds.tick();
-  commitOne();
-  expect(exposure.exposed).toBe(2);
-  expect(catalog.received).toHaveLength(0);
+  expect(sentTo(catalog).flat()).toEqual([4, 5]);
 });
 
-test("after a call of unknown fate a catalog is asked where it stands", async () => {
-  const { feeds, commitOne } = feedsOf(1);
-  const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, 1);
-  commitOne();
-  catalog.take().fail(new RpcError("timeout", "no answer"));
-  await turns();
+test("a catalog that restarted, and has less than it had, gets what it lacks", () => {
+  const { feeds } = feedsOf(5);
+  const before = new FakePeer("catalog", "catalog");
+  feeds.inherit(before, 5);
+  const after = new FakePeer("catalog", "catalog");
+  feeds.inherit(after, 3);
+  expect(sentTo(after).flat()).toEqual([4, 5]);
+  feeds.left(before); // closes late; the new connection stays
   feeds.tick();
-  const probe = catalog.take();
-  expect(positions(probe)).toEqual([]);
-  probe.answer({ applied: 2 });
-  await turns();
-  commitOne();
-  expect(positions(catalog.take())).toEqual([3]);
+  expect(after.received.length).toBeGreaterThan(0);
 });
 
-test("answers that come after the reign change nothing", async () => {
-  const { feeds, exposure, commitOne } = feedsOf(1);
+test("a leased catalog whose connection closed is waited for until its lease ends, once", () => {
+  const { feeds, views, clock, commitOne, exposures } = feedsOf(1);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, 1);
+  feeds.follow(catalog, { received: 1, epoch: 1, ask: 1 });
+  feeds.left(catalog);
+  const before = exposures();
   commitOne();
-  feeds.close();
-  catalog.take().answer({ applied: 2 });
-  await turns();
-  expect(exposure.exposed).toBe(1);
+  clock.nowMs += LEASE_MS + LEASE_MARGIN_MS - 1;
+  feeds.tick();
+  expect([views.exposed, exposures()]).toEqual([1, before]);
+  clock.nowMs += 1;
+  feeds.tick();
+  expect([views.exposed, exposures()]).toEqual([2, before + 1]);
+  commitOne();
+  expect(views.exposed).toBe(3);
+});
+
+test("answers of an earlier reign count for nothing", () => {
+  const { feeds, views, commitOne } = feedsOf(1);
+  const catalog = new FakePeer("catalog", "catalog");
+  feeds.follow(catalog, { received: 1, epoch: 1, ask: 1 });
+  commitOne();
+  feeds.held(catalog, { epoch: 0, received: 2, held: 2 });
+  expect(views.exposed).toBe(1);
+  feeds.held(catalog, { epoch: 1, received: 2, held: 2 });
+  expect(views.exposed).toBe(2);
 });

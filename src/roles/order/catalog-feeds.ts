@@ -1,184 +1,148 @@
-// Committed entries on their way from the leader to the catalogs that follow.
+// The leader's messages to its catalogs, and what they answer.
 //
-// Each catalog gets all entries in order, several calls at once on their way,
-// and answers a position once it shows it. What they answered decides, in
-// core/coherence, up to where clients may see. A catalog that is behind is
-// caught up in bounded pieces, one a turn, without holding up anybody. One that answers a lower position than it was sent (it refuses
-// gaps) is sent on from there at the next tick: at once could be for ever.
+// What is sent to whom, and up to where clients may see, is decided by
+// core/coherence/leader-views.ts; here entries are read from the log and sent.
+// Nothing waits for an answer: a catalog says what it has received and what its
+// front ends hold when it knows, and what got lost is sent again.
 //
-// One object for each reign. Catalogs that followed this replica before it led
-// are first asked where they stand, since the last leader may have fed them.
+// One object for each reign. A catalog is known by its name: its lease outlives
+// its connection.
 
 import type { Logger } from "pino";
-import type { Exposure } from "../../core/coherence/exposure.ts";
-import { invariant } from "../../core/invariant.ts";
-import type { CommittedEntry, ReplicatedLog } from "../../io/log/log.ts";
+import type { LeaderEffect, LeaderViews } from "../../core/coherence/leader-views.ts";
+import type { Grant } from "../../core/coherence/lease-holder.ts";
+import type { ReplicatedLog } from "../../io/log/log.ts";
 import type { Calls, Peer } from "../../io/rpc/types.ts";
 import { catalogContract } from "../contract.ts";
-import { FEED_BYTES_MAX, FEED_CALLS_MAX } from "./limits.ts";
+import { FEED_BYTES_MAX } from "./limits.ts";
+
+const servedByCatalogs = { entries: catalogContract.entries } as const;
+
+/** What a catalog says when it follows. */
+export interface FollowQuestion {
+  readonly received: number;
+  readonly epoch: number;
+  readonly ask: number;
+}
+
+/** What a catalog says of its progress. */
+export interface HeldAnswer {
+  readonly epoch: number;
+  readonly received: number;
+  readonly held: number;
+}
 
 export interface FeedsOptions {
   readonly replica: number;
   readonly epoch: number;
-  readonly exposure: Exposure;
-  readonly source: Pick<ReplicatedLog, "read">;
+  readonly views: LeaderViews;
+  readonly source: Pick<ReplicatedLog, "read" | "status">;
   readonly log: Logger;
-  /** Milliseconds of a clock that never goes back. */
+  /** Milliseconds of a clock that never goes back; the log's reign is measured by the same. */
   readonly nowMs: () => number;
-  /** Called when the exposed position may have risen. */
+  /** Called when the exposed position has risen. */
   readonly onExposed: () => void;
-  /** Something broke that must stop the process. */
-  readonly onBroken: (reason: unknown) => void;
 }
 
-interface Feed {
-  /** Names this connection of this catalog in the exposure. */
-  readonly view: string;
+interface Catalog {
   readonly peer: Peer;
-  readonly catalog: Calls<typeof catalogContract>;
-  /** Newest position sent; null until the catalog has said where it stands. */
-  sent: number | null;
-  /** Calls on their way in the present run. */
-  calls: number;
-  /** Counts the times that sending began anew; answers to calls of an earlier run don't count in this one. */
-  run: number;
-  /** Waits for the next tick to begin a new run. */
-  paused: boolean;
+  readonly calls: Calls<typeof servedByCatalogs>;
 }
 
 export class CatalogFeeds {
   readonly #options: FeedsOptions;
-  readonly #feeds = new Map<Peer, Feed>();
-  #connections = 0;
+  readonly #catalogs = new Map<string, Catalog>();
   #closed = false;
 
   constructor(options: FeedsOptions) {
     this.#options = options;
   }
 
-  /** A catalog follows after `position`; null when it said so to this replica before it led. */
-  follow(peer: Peer, position: number | null): void {
-    const { exposure, nowMs } = this.#options;
-    this.#drop(peer);
-    const feed: Feed = {
-      view: `${peer.identity.name}#${++this.#connections}`,
-      peer,
-      catalog: peer.calls(catalogContract),
-      sent: position,
-      calls: 0,
-      run: 0,
-      paused: false,
-    };
-    this.#feeds.set(peer, feed);
-    exposure.join(feed.view, position, nowMs());
-    this.#pump(feed);
+  /** A catalog followed this replica before it led, and had received everything up to `received`. */
+  inherit(peer: Peer, received: number): void {
+    this.#know(peer);
+    const { views, nowMs } = this.#options;
+    this.#carryOut(views.follows(peer.identity.name, received, nowMs()));
   }
 
-  /** The catalog's connection closed. */
-  unfollow(peer: Peer): void {
-    this.#drop(peer);
-    this.#options.onExposed();
+  /** A catalog says what it has received, and asks for a lease; null: not now. */
+  follow(peer: Peer, { received, epoch, ask }: FollowQuestion): Grant | null {
+    const { views, nowMs, source, epoch: ownEpoch } = this.#options;
+    const { name } = peer.identity;
+    this.inherit(peer, received);
+    if (epoch !== ownEpoch) return null; // it doesn't know yet whom it asks
+    const confirmedMs = source.status().reign?.confirmedAt ?? Number.NEGATIVE_INFINITY;
+    return views.grant(name, ask, confirmedMs, nowMs());
   }
 
-  /** Sends what is committed and isn't sent yet, as far as each catalog's window allows. Once a turn. */
-  flush(): void {
-    for (const feed of this.#feeds.values()) {
-      this.#pump(feed);
-      feed.peer.flush(); // this is the turn's end already
-    }
+  held(peer: Peer, { epoch, received, held }: HeldAnswer): void {
+    const { views, nowMs, epoch: ownEpoch } = this.#options;
+    if (epoch !== ownEpoch || this.#closed) return;
+    this.#carryOut(views.held(peer.identity.name, received, held, nowMs()));
   }
 
-  /** Every beat: forgets closed connections, resumes paused ones, gives up waiting for the late. */
+  /** Entries up to `position` are committed; once a turn. */
+  committed(position: number): void {
+    const { views, nowMs } = this.#options;
+    this.#carryOut(views.committed(position, nowMs()));
+  }
+
+  /** Every beat: leases end, and what was lost is sent again. */
   tick(): void {
-    const { exposure, nowMs, log, onExposed } = this.#options;
-    for (const feed of this.#feeds.values()) {
-      if (!feed.peer.isOpen) this.#drop(feed.peer);
-      else {
-        feed.paused = false;
-        this.#pump(feed);
-      }
-    }
-    for (const view of exposure.expire(nowMs())) {
-      log.warn({ view }, "A catalog doesn't answer in time; trades wait for it no longer");
-    }
-    onExposed();
+    const { views, nowMs } = this.#options;
+    this.#carryOut(views.tick(nowMs()));
+  }
+
+  /** A connection closed. The catalog's lease runs on. */
+  left(peer: Peer): void {
+    const { name } = peer.identity;
+    if (this.#catalogs.get(name)?.peer !== peer) return;
+    this.#catalogs.delete(name);
+    this.#options.views.left(name);
   }
 
   /** The reign is over: nothing more is sent, no answer counts. */
   close(): void {
     this.#closed = true;
-    this.#feeds.clear();
+    this.#catalogs.clear();
   }
 
-  #pump(feed: Feed): void {
-    const { exposure, source } = this.#options;
-    if (feed.paused) return;
-    if (feed.sent === null) {
-      if (feed.calls === 0) this.#send(feed, []);
-      return;
+  #know(peer: Peer): void {
+    const { name } = peer.identity;
+    const known = this.#catalogs.get(name);
+    if (known?.peer === peer) return;
+    // What was on its way over the old connection may be lost.
+    if (known) this.#options.views.left(name);
+    this.#catalogs.set(name, { peer, calls: peer.calls(servedByCatalogs) });
+  }
+
+  #carryOut(effects: readonly LeaderEffect[]): void {
+    const { views, onExposed } = this.#options;
+    if (this.#closed) return;
+    let exposed = false;
+    for (const effect of effects) {
+      if (effect.kind === "exposed") exposed = true;
+      else if (effect.kind === "expose") this.#send(effect.catalog, views.exposed, []);
+      else this.#feed(effect.catalog, effect.after);
     }
-    if (feed.sent >= exposure.commit || feed.calls >= FEED_CALLS_MAX) return;
-    const entries = source.read(feed.sent, FEED_BYTES_MAX);
-    const last = entries.at(-1);
-    invariant(last !== undefined, "what is committed can be read", {
-      sent: feed.sent,
-      commit: exposure.commit,
-    });
-    this.#send(feed, entries);
-    feed.sent = last.position;
+    if (exposed) onExposed();
   }
 
-  #send(feed: Feed, entries: readonly CommittedEntry[]): void {
-    const { replica: leader, epoch } = this.#options;
-    const run = feed.run;
-    const through = entries.at(-1)?.position ?? 0;
-    feed.calls++;
-    feed.catalog
-      .committed({ leader, epoch, entries: [...entries] })
-      .then(
-        ({ applied }) => this.#answered(feed, run, through, applied),
-        (error: unknown) => this.#failed(feed, run, error),
-      )
-      .catch(this.#options.onBroken);
+  #feed(catalog: string, after: number): void {
+    const { views, source, nowMs } = this.#options;
+    const entries = source
+      .read(after, FEED_BYTES_MAX)
+      .filter((entry) => entry.position <= views.commit);
+    const through = entries.at(-1)?.position;
+    if (through === undefined) return; // committed, and not delivered to us yet
+    this.#send(catalog, after, entries);
+    this.#carryOut(views.sent(catalog, through, nowMs()));
   }
 
-  #answered(feed: Feed, run: number, through: number, applied: number): void {
-    if (this.#closed || this.#feeds.get(feed.peer) !== feed) return;
-    const { exposure, nowMs, onExposed } = this.#options;
-    exposure.answered(feed.view, applied, nowMs());
-    if (run === feed.run) {
-      feed.calls--;
-      if (applied < through) this.#beginAgain(feed, applied);
-      else if (feed.sent === null || feed.sent < applied) feed.sent = applied;
-      this.#pump(feed);
-    }
-    onExposed();
-  }
-
-  #failed(feed: Feed, run: number, error: unknown): void {
-    if (this.#closed || this.#feeds.get(feed.peer) !== feed || run !== feed.run) return;
-    const { log, onExposed } = this.#options;
-    if (feed.peer.isOpen) {
-      const { name } = feed.peer.identity;
-      log.warn({ catalog: name, err: error }, "A catalog didn't take committed entries");
-      this.#beginAgain(feed, null);
-    } else {
-      this.#drop(feed.peer);
-      onExposed();
-    }
-  }
-
-  #beginAgain(feed: Feed, sent: number | null): void {
-    feed.run++;
-    feed.calls = 0;
-    feed.sent = sent;
-    feed.paused = true;
-  }
-
-  #drop(peer: Peer): void {
-    const feed = this.#feeds.get(peer);
-    if (feed === undefined) return;
-    this.#feeds.delete(peer);
-    this.#options.exposure.leave(feed.view);
+  #send(catalog: string, after: number, entries: ReturnType<FeedsOptions["source"]["read"]>): void {
+    const { replica: leader, epoch, views } = this.#options;
+    const known = this.#catalogs.get(catalog);
+    if (!known) return;
+    known.calls.entries({ leader, epoch, exposed: views.exposed, after, entries: [...entries] });
   }
 }

@@ -34,10 +34,11 @@ async function served() {
         return Promise.resolve({ kind: "unknown" });
       },
       health: () => HEALTH,
-      follow: (peer, position) => {
-        reached.push({ follows: peer.identity.name, position });
-        return { commitPosition: 11, leads: true };
+      follow: (peer, { received }) => {
+        reached.push({ follows: peer.identity.name, received });
+        return { leads: true, epoch: 3, grant: null };
       },
+      held: (peer, { held }) => reached.push({ holds: peer.identity.name, held }),
       exposed: 10,
     },
     source: {
@@ -79,12 +80,18 @@ test("each call reaches the part that does it", async () => {
   const { calls, reached } = await served();
   const questions = [trade("a", "FishCo", "buy", 1)];
   expect(await calls.ask({ relayed: true, questions })).toEqual({ kind: "unknown" });
-  expect(await calls.follow({ position: 7 })).toEqual({ commitPosition: 11, leads: true });
+  calls.held({ epoch: 3, received: 8, held: 6 });
+  expect(await calls.follow({ received: 7, epoch: 3, ask: 1 })).toEqual({
+    leads: true,
+    epoch: 3,
+    grant: null,
+  });
   expect(await calls.health({})).toEqual(HEALTH);
   expect(await calls.nominate({})).toEqual({ kind: "lost", reason: "no quorum" });
   expect(reached).toEqual([
     { relayed: true, questions },
-    { follows: "catalog", position: 7 },
+    { holds: "catalog", held: 6 },
+    { follows: "catalog", received: 7 },
   ]);
   await expect(calls.audit({ position: 5, stocksAt: [3, 4] })).rejects.toThrow("audit 5 3,4");
 });

@@ -13,7 +13,7 @@ export const servedContract = { ...orderContract, ...replicationContract } as co
 export interface OrderHandlersOptions {
   readonly name: string;
   readonly replica: number;
-  readonly service: Pick<ReplicaService, "ask" | "health" | "follow" | "exposed">;
+  readonly service: Pick<ReplicaService, "ask" | "health" | "follow" | "held" | "exposed">;
   readonly source: Pick<QuorumLog, "receive" | "lead">;
   /** The tables durably hold the effects of the entries up to here. */
   readonly appliedPosition: () => number;
@@ -41,7 +41,8 @@ export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof se
       }
       return {};
     },
-    follow: ({ position }, peer) => service.follow(peer, position),
+    follow: (question, peer) => service.follow(peer, question),
+    held: (answer, peer) => service.held(peer, answer),
     status: () => statusOf(options),
     audit: ({ position, stocksAt }) => options.audit(position, stocksAt),
   };

@@ -12,11 +12,8 @@ export const ORDERS_READ_PER_TURN_MAX = 20_000;
 /** A turn's commands are split into entries of about this size, so that no message grows without limit. */
 export const ENTRY_BYTES_MAX = 256 * 1024;
 
-/** Entries in one call to a catalog, about. */
+/** Entries in one message to a catalog, about. */
 export const FEED_BYTES_MAX = 256 * 1024;
-
-/** Calls on their way to one catalog. At one a millisecond they cover a catalog that is 16 ms late. */
-export const FEED_CALLS_MAX = 16;
 
 /** A front end misses a leader after ten of these. Also the beat of everything the role does by the clock. */
 export const BEAT_MS = 50;

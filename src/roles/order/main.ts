@@ -80,6 +80,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   const service: ReplicaService = new ReplicaService({
     replica: place.id,
     others: others.map(({ id }) => id),
+    catalogs: config.catalogs.map((catalog) => catalog.name),
     source,
     tables: ledger,
     peerOf: (replica) => source.peer(replica),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { EXPOSURE_WAIT_MS } from "../../core/coherence/exposure.ts";
+import { LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
 import { decodeCommands } from "../../core/market/codec.ts";
 import type { AskResult, Question } from "../contract.ts";
 import { QUESTIONS_IN_HAND_MAX, TURNS_IN_HAND_MAX } from "./limits.ts";
@@ -7,7 +7,7 @@ import { Reign } from "./reign.ts";
 import { FakeLog, FakePeer, market, noTables, silent, trade, turns } from "./test-support.ts";
 
 /** A reign on a log that commits and confirms when the test says so. */
-function reignOf({ followers = [] as FakePeer[] } = {}) {
+function reignOf({ catalogs = [] as string[] } = {}) {
   const log = new FakeLog(9094);
   log.beginReign();
   const clock = { nowMs: 0 };
@@ -19,7 +19,8 @@ function reignOf({ followers = [] as FakePeer[] } = {}) {
     market: market(),
     position: log.commit,
     tables: noTables,
-    followers,
+    catalogs,
+    followers: [],
     log: silent,
     trace: null,
     nowMs: () => clock.nowMs,
@@ -122,36 +123,45 @@ test("a deposed leader leaves nobody waiting and tells nobody yes or no", async 
   expect(results).toEqual(Array.from({ length: 4 }, () => ({ kind: "unknown" })));
 });
 
-test("a client isn't told of a trade that a catalog doesn't show yet", async () => {
+test("a client isn't told of a trade that a leased catalog's front ends may not have dropped", async () => {
   const catalog = new FakePeer("catalog", "catalog");
   const { log, reign, ask, results } = reignOf();
-  reign.follow(catalog, 1);
+  expect(reign.follow(catalog, { received: 1, epoch: 1, ask: 1 })).not.toBeNull();
+  catalog.received.splice(0);
   ask(trade("a", "FishCo", "buy", 1));
   await turns();
   log.commitThrough(2);
   await turns();
   expect(results).toEqual([]);
-  const call = catalog.take();
-  expect(call.argument).toEqual({ leader: 9094, epoch: 1, entries: [log.entries[1]] });
-  call.answer({ applied: 2 });
+  expect(catalog.take().argument).toEqual({
+    leader: 9094,
+    epoch: 1,
+    exposed: 1,
+    after: 1,
+    entries: [log.entries[1]],
+  });
+  reign.held(catalog, { epoch: 1, received: 2, held: 1 });
+  await turns();
+  expect(results).toEqual([]);
+  reign.held(catalog, { epoch: 1, received: 2, held: 2 });
   await turns();
   expect(results).toEqual([accepted(1)]);
+  expect(catalog.take().argument).toMatchObject({ exposed: 2, entries: [] });
 });
 
-test("a dead catalog delays a trade once, by half a second", async () => {
+test("a dead catalog delays a trade once, by a lease and its margin", async () => {
   const catalog = new FakePeer("catalog", "catalog");
   const { log, reign, clock, ask, results } = reignOf();
-  reign.follow(catalog, 1);
+  reign.follow(catalog, { received: 1, epoch: 1, ask: 1 });
   ask(trade("a", "FishCo", "buy", 1));
   await turns();
-  clock.nowMs = 100;
   log.commitThrough(2);
   await turns();
-  clock.nowMs = 100 + EXPOSURE_WAIT_MS - 1;
+  clock.nowMs = LEASE_MS + LEASE_MARGIN_MS - 1;
   reign.tick();
   await turns();
   expect(results).toEqual([]);
-  clock.nowMs = 100 + EXPOSURE_WAIT_MS;
+  clock.nowMs = LEASE_MS + LEASE_MARGIN_MS;
   reign.tick();
   await turns();
   expect(results).toEqual([accepted(1)]);
@@ -160,6 +170,19 @@ test("a dead catalog delays a trade once, by half a second", async () => {
   log.commitThrough(3);
   await turns();
   expect(results).toEqual([accepted(1), accepted(2)]);
+});
+
+test("a new leader waits for the catalogs that its predecessor may have granted leases to", async () => {
+  const { log, reign, clock, ask, results } = reignOf({ catalogs: ["catalog"] });
+  ask(trade("a", "FishCo", "buy", 1));
+  await turns();
+  log.commitThrough(2);
+  await turns();
+  expect(results).toEqual([]);
+  clock.nowMs = LEASE_MS + LEASE_MARGIN_MS;
+  reign.tick();
+  await turns();
+  expect(results).toEqual([accepted(1)]);
 });
 
 test("more questions than can be held are refused before anything is done", async () => {

@@ -10,13 +10,14 @@
 //   R2. No answer leaves before what it rests on is durable and exposed.
 
 import type { Logger } from "pino";
-import { Exposure } from "../../core/coherence/exposure.ts";
+import { LeaderViews } from "../../core/coherence/leader-views.ts";
+import type { Grant } from "../../core/coherence/lease-holder.ts";
 import { invariant } from "../../core/invariant.ts";
 import type { MarketState } from "../../core/market/state.ts";
 import type { CommittedEntry, ReplicatedLog } from "../../io/log/log.ts";
 import type { Peer } from "../../io/rpc/types.ts";
 import type { Answer, AskResult, Question } from "../contract.ts";
-import { CatalogFeeds } from "./catalog-feeds.ts";
+import { CatalogFeeds, type FollowQuestion, type HeldAnswer } from "./catalog-feeds.ts";
 import { QUESTIONS_IN_HAND_MAX, TURNS_IN_HAND_MAX } from "./limits.ts";
 import type { TradeTrace } from "./trade-trace.ts";
 import { decideTurn, type OrderTables } from "./turn.ts";
@@ -36,8 +37,10 @@ export interface ReignOptions {
   readonly market: MarketState;
   readonly position: number;
   readonly tables: ReignTables;
-  /** Catalogs that already follow this replica. */
-  readonly followers: Iterable<Peer>;
+  /** Names of all configured catalogs. */
+  readonly catalogs: readonly string[];
+  /** Catalogs that followed this replica before it led, and what they had received. */
+  readonly followers: Iterable<readonly [Peer, number]>;
   readonly log: Logger;
   readonly trace: TradeTrace | null;
   /** Milliseconds of a clock that never goes back. */
@@ -53,13 +56,15 @@ interface ArrivedAsk {
 
 export class Reign {
   readonly #options: ReignOptions;
-  readonly #exposure = new Exposure();
+  readonly #views: LeaderViews;
   readonly #feeds: CatalogFeeds;
   readonly #waiting = new WaitingAnswers();
   #arrived: ArrivedAsk[] = [];
   #arrivedQuestions = 0;
   /** Position of the newest state decided on. */
   #statePosition: number;
+  /** Position of the newest committed entry. */
+  #committed: number;
   #sendingScheduled = false;
   #decidingScheduled = false;
   /** Answers were given that may not have left this process yet. */
@@ -70,23 +75,28 @@ export class Reign {
     const { replica, epoch, source, log, nowMs, position } = options;
     this.#options = options;
     this.#statePosition = position;
+    this.#committed = position;
+    this.#views = new LeaderViews({
+      epoch,
+      reignPosition: position,
+      catalogs: options.catalogs,
+      wonMs: source.status().reign?.wonAt ?? nowMs(),
+    });
     this.#feeds = new CatalogFeeds({
       replica,
       epoch,
-      exposure: this.#exposure,
+      views: this.#views,
       source,
       log,
       nowMs,
       onExposed: () => this.#tell(),
-      onBroken: options.onBroken,
     });
-    for (const peer of options.followers) this.#feeds.follow(peer, null);
-    this.#exposure.committed(position, nowMs());
-    this.#feeds.flush();
+    for (const [peer, received] of options.followers) this.#feeds.inherit(peer, received);
+    this.#feeds.committed(position);
   }
 
   get exposed(): number {
-    return this.#exposure.exposed;
+    return this.#views.exposed;
   }
 
   /** Decides the questions at the end of this turn; settles when the answers may be told. Never rejects. */
@@ -103,21 +113,26 @@ export class Reign {
     });
   }
 
-  /** A catalog wants all entries after `position`. */
-  follow(peer: Peer, position: number): void {
-    this.#feeds.follow(peer, position);
+  /** A catalog says what it has received, and asks for a lease. */
+  follow(peer: Peer, question: FollowQuestion): Grant | null {
+    return this.#feeds.follow(peer, question);
   }
 
-  /** Its connection closed. */
+  /** A catalog's connection closed. */
   unfollow(peer: Peer): void {
-    this.#feeds.unfollow(peer);
+    this.#feeds.left(peer);
+  }
+
+  /** A catalog says what it has received, and what its front ends hold. */
+  held(peer: Peer, answer: HeldAnswer): void {
+    this.#feeds.held(peer, answer);
   }
 
   /** Entries of this reign were committed. */
   committed(entries: readonly CommittedEntry[]): void {
     const last = entries.at(-1);
     if (last === undefined) return;
-    this.#exposure.committed(last.position, this.#options.nowMs());
+    this.#committed = last.position;
     this.#scheduleSending();
   }
 
@@ -158,7 +173,7 @@ export class Reign {
   }
 
   #send(): void {
-    this.#feeds.flush();
+    this.#feeds.committed(this.#committed);
     this.#tell();
   }
 
@@ -229,7 +244,7 @@ export class Reign {
   /** Answers what is exposed now. */
   #tell(): void {
     if (this.#over) return;
-    const { exposed } = this.#exposure;
+    const { exposed } = this.#views;
     if (this.#waiting.exposed(exposed) > 0) this.#told = true;
     this.#options.trace?.exposed(exposed);
     if (this.#mayDecide) this.#scheduleDeciding();

@@ -62,7 +62,7 @@ class FakeTables implements ServiceTables {
   }
 }
 
-function replica(id = 9092) {
+function replica(id = 9092, catalogs: readonly string[] = []) {
   const log = new FakeLog(id);
   const tables = new FakeTables();
   const peers = new Map<number, FakePeer>();
@@ -71,6 +71,7 @@ function replica(id = 9092) {
   const service = new ReplicaService({
     replica: id,
     others: [9090, 9092, 9094].filter((other) => other !== id),
+    catalogs,
     source: log,
     tables,
     peerOf: (other) => peers.get(other) ?? null,
@@ -181,28 +182,27 @@ test("a question whose leader was lost on the way has an unknown fate, not a ref
   ]);
 });
 
-test("a catalog that followed before the reign is waited for from its first trade on", async () => {
-  const { log, service, ask, results } = replica();
+test("a catalog that followed before the reign is fed from its first turn on, and waited for", async () => {
+  const { log, service, ask, results } = replica(9092, ["catalog"]);
   const catalog = new FakePeer("catalog", "catalog");
-  expect(service.follow(catalog, 0)).toEqual({ commitPosition: 0, leads: false });
+  const question = { received: 0, epoch: 0, ask: 1 };
+  expect(service.follow(catalog, question)).toEqual({ leads: false, epoch: 0, grant: null });
   log.beginReign();
+  expect(catalog.take().argument).toMatchObject({ after: 0, entries: [{ position: 1 }] });
   ask(trade("a", "FishCo", "buy", 1));
   await turns();
   log.commitThrough(2);
   await turns();
   expect(results).toEqual([]);
-  catalog.take().answer({ applied: 0 });
-  await turns();
-  expect(results).toEqual([]);
-  catalog.take().answer({ applied: 2 });
+  service.held(catalog, { epoch: 1, received: 2, held: 2 });
   await turns();
   expect(results).toEqual([accepted(1)]);
 });
 
-test("a catalog whose connection closed is forgotten by the next reign too", async () => {
+test("a catalog whose connection closed is not fed by the next reign", async () => {
   const { log, service, ask, results } = replica();
   const catalog = new FakePeer("catalog", "catalog");
-  service.follow(catalog, 0);
+  service.follow(catalog, { received: 0, epoch: 0, ask: 1 });
   service.unfollow(catalog);
   log.beginReign();
   ask(trade("a", "FishCo", "buy", 1));

@@ -14,7 +14,8 @@ import { MarketState, type OlderRequests } from "../../core/market/state.ts";
 import type { Command, Stock } from "../../core/market/types.ts";
 import type { CommittedEntry, LogListener, ReplicatedLog } from "../../io/log/log.ts";
 import type { Peer } from "../../io/rpc/types.ts";
-import type { AskResult, Health, Question } from "../contract.ts";
+import type { AskResult, Following, Health, Question } from "../contract.ts";
+import type { FollowQuestion, HeldAnswer } from "./catalog-feeds.ts";
 import { Reign, type ReignTables } from "./reign.ts";
 import { type PeerOf, Relay } from "./relay.ts";
 import { TradeTrace } from "./trade-trace.ts";
@@ -34,6 +35,8 @@ export interface ReplicaServiceOptions {
   readonly replica: number;
   /** All other replicas. */
   readonly others: readonly number[];
+  /** Names of all configured catalogs. */
+  readonly catalogs: readonly string[];
   readonly source: ReplicatedLog;
   readonly tables: ServiceTables;
   readonly peerOf: PeerOf;
@@ -49,7 +52,8 @@ export interface ReplicaServiceOptions {
 export class ReplicaService implements LogListener {
   readonly #options: ReplicaServiceOptions;
   readonly #relay: Relay;
-  readonly #followers = new Set<Peer>();
+  /** Catalogs, and what each had received when it said so last. */
+  readonly #followers = new Map<Peer, number>();
   /** The reign of this replica; null while it doesn't lead. */
   #reign: Reign | null = null;
   #deliveredPosition: number;
@@ -92,7 +96,7 @@ export class ReplicaService implements LogListener {
   }
 
   leading(epoch: number): void {
-    const { replica, others, source, tables, log, nowMs, onBroken } = this.#options;
+    const { replica, others, catalogs, source, tables, log, nowMs, onBroken } = this.#options;
     invariant(this.#reign === null, "one reign at a time", { epoch });
     tables.flush();
     const market = new MarketState({
@@ -107,6 +111,7 @@ export class ReplicaService implements LogListener {
       market,
       position: this.#deliveredPosition,
       tables,
+      catalogs,
       followers: this.#followers,
       log,
       trace: log.isLevelEnabled("debug") ? new TradeTrace(log, others) : null,
@@ -138,11 +143,18 @@ export class ReplicaService implements LogListener {
     return this.#relay.ask(leader, questions);
   }
 
-  /** A catalog wants all committed entries after `position`, now and from every later reign. */
-  follow(peer: Peer, position: number): { commitPosition: number; leads: boolean } {
-    this.#followers.add(peer);
-    this.#reign?.follow(peer, position);
-    return { commitPosition: this.#deliveredPosition, leads: this.#reign !== null };
+  /** A catalog says what it has received; while this replica leads, it sends it the rest, and may grant it a lease. */
+  follow(peer: Peer, question: FollowQuestion): Following {
+    this.#followers.set(peer, question.received);
+    const { epoch } = this.#options.source.status();
+    if (this.#reign === null) return { leads: false, epoch, grant: null };
+    return { leads: true, epoch, grant: this.#reign.follow(peer, question) };
+  }
+
+  /** A catalog tells of its progress. */
+  held(peer: Peer, answer: HeldAnswer): void {
+    if (this.#followers.has(peer)) this.#followers.set(peer, answer.received);
+    this.#reign?.held(peer, answer);
   }
 
   /** A connection closed, a catalog's or another. */

@@ -56,6 +56,7 @@ export class FakeLog implements ReplicatedLog {
   phase: LogStatus["phase"] = "following";
   leader: number | null = null;
   epoch = 0;
+  reign: LogStatus["reign"] = null;
   confirmations: ((leads: boolean) => void)[] = [];
   /** Commits and confirms by itself, a turn later. */
   automatic = false;
@@ -70,8 +71,9 @@ export class FakeLog implements ReplicatedLog {
   }
 
   status(): LogStatus {
-    const { phase, leader, epoch, commit } = this;
-    return { phase, leader, epoch, lastPosition: this.entries.length, commitPosition: commit };
+    const { phase, leader, epoch, commit, reign } = this;
+    const lastPosition = this.entries.length;
+    return { phase, leader, epoch, lastPosition, commitPosition: commit, reign };
   }
 
   lead(): Promise<LeadOutcome> {
@@ -85,6 +87,7 @@ export class FakeLog implements ReplicatedLog {
     this.epoch++;
     this.phase = "leading";
     this.leader = this.#replica;
+    this.reign = { wonAt: 0, confirmedAt: 0 };
     this.#push(null);
     this.commitThrough(this.entries.length);
     this.listener?.leading(this.epoch);
@@ -95,6 +98,7 @@ export class FakeLog implements ReplicatedLog {
     this.epoch++;
     this.phase = "following";
     this.leader = leader;
+    this.reign = null;
     for (const settle of this.confirmations.splice(0)) settle(false);
     this.listener?.deposed();
   }
