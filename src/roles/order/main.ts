@@ -46,7 +46,9 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   const ledger = new Ledger(journal);
   const lines = log.isLevelEnabled("debug") ? new TradeLines(log) : null;
 
+  let isBroken = false;
   const broken = (reason: unknown): void => {
+    isBroken = true;
     source.close();
     service.close();
     failed.resolve(reason instanceof Error ? reason : new Error(String(reason)));
@@ -90,6 +92,9 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     onBroken: broken,
   });
   const beats: Beats = new Beats(() => service.health());
+  parts.defer(() => {
+    if (!isBroken) ledger.flush(); // the next start then has less to read
+  });
   parts.defer(() => source.close());
 
   const startup = new StartupSync({

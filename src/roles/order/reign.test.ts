@@ -236,6 +236,17 @@ test("the same request id asked twice in flight is one order", async () => {
   expect(log.entries).toHaveLength(2);
 });
 
+test("a reign that ends while it appends leaves nobody waiting", async () => {
+  const { log, reign, ask, results } = reignOf();
+  log.append = () => {
+    reign.close();
+    return 0;
+  };
+  ask(trade("a", "FishCo", "buy", 1));
+  await turns();
+  expect(results).toEqual([{ kind: "unknown" }]);
+});
+
 test("an append that fails stops the process, not only the turn", async () => {
   const { log, ask, broken } = reignOf();
   log.append = () => {

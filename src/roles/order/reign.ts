@@ -153,7 +153,7 @@ export class Reign {
     this.#feeds.close();
     this.#waiting.close();
     this.#options.trace?.close();
-    for (const { settle } of this.#arrived) settle({ kind: "unknown" });
+    settleUnknown(this.#arrived);
     this.#arrived = [];
     this.#arrivedQuestions = 0;
   }
@@ -228,6 +228,7 @@ export class Reign {
     });
     if (entries.length > 0) {
       const last = source.append(entries);
+      if (this.#over) return settleUnknown(arrived); // the disk failed
       invariant(last === nextPosition + entries.length - 1, "entries get the next positions", {
         nextPosition,
         entries: entries.length,
@@ -249,6 +250,10 @@ export class Reign {
     this.#options.trace?.exposed(exposed);
     if (this.#mayDecide) this.#scheduleDeciding();
   }
+}
+
+function settleUnknown(asks: readonly ArrivedAsk[]): void {
+  for (const { settle } of asks) settle({ kind: "unknown" });
 }
 
 function settleOf(ask: ArrivedAsk | undefined): Settle {
