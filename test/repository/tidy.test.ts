@@ -21,7 +21,15 @@ import {
 const LINES_MAX = 400;
 
 /** Sources with logic and no test beside them, each with what tests it instead. */
-const TESTED_ELSEWHERE: ReadonlyMap<string, string> = new Map([]);
+const TESTED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  [
+    "src/io/rpc/connection.ts",
+    "connection.test.ts, over real sockets through connect() and listen()",
+  ],
+  ["src/io/rpc/dispatcher.ts", "connection.test.ts, likewise"],
+  ["src/io/rpc/outbox.ts", "connection.test.ts, likewise"],
+  ["src/io/rpc/wire.ts", "connection.test.ts, likewise"],
+]);
 
 /** For `bazaar --help` to print; longer than it ever takes. */
 const HELP_LIMIT_MS = 30_000;

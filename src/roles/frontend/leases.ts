@@ -2,6 +2,7 @@
 // that a lost question ends none, and at once when another catalog is asked.
 
 import type { Logger } from "pino";
+import type { Grant } from "../../core/coherence/lease-holder.ts";
 import { LEASE_ASK_MS } from "../../core/coherence/limits.ts";
 import { errorText } from "../../io/rpc/error.ts";
 import type { CatalogLinks } from "./catalog-links.ts";
@@ -9,7 +10,9 @@ import type { StockCache } from "./stock-cache.ts";
 
 export interface LeasesOptions {
   readonly catalogs: Pick<CatalogLinks, "asked">;
-  readonly stocks: Pick<StockCache, "askLease" | "granted">;
+  readonly stocks: Pick<StockCache, "askLease"> & {
+    granted(catalog: string, grant: Grant): unknown;
+  };
   readonly log: Logger;
 }
 

@@ -1,5 +1,6 @@
 // The interleavings of fetches, holds, leases and lost catalogs, each driven
-// step by step: the test is the catalog and the leader.
+// step by step: the test is the catalog and the leader. Longer than 400 lines
+// because all interleavings are told with the same catalog and leader.
 
 import pino from "pino";
 import { beforeEach, describe, expect, test } from "vitest";

@@ -1,0 +1,176 @@
+// Three logs over real sockets and real files: what the core decides reaches
+// the disks and the listeners.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pino from "pino";
+import { expect, onTestFinished, test } from "vitest";
+import { createJournalFile, openJournal } from "../journal/journal.ts";
+import { listen } from "../rpc/listen.ts";
+import { SECRET } from "../rpc/testing.ts";
+import { replicationContract } from "./envelope-schema.ts";
+import type { CommittedEntry, LeadOutcome } from "./log.ts";
+import { QuorumLog } from "./quorum-log.ts";
+
+const WAIT = { timeout: 10_000, interval: 5 };
+const log = pino({ level: "silent" });
+
+class Member {
+  readonly id: number;
+  readonly committed: CommittedEntry[] = [];
+  readonly epochs: number[] = [];
+  readonly failures: Error[] = [];
+  deposed = 0;
+  readonly journal;
+  readonly quorumLog: QuorumLog;
+
+  constructor(directory: string, id: number, ids: readonly number[]) {
+    this.id = id;
+    const path = join(directory, `${id}.db`);
+    createJournalFile(
+      path,
+      { cluster: "test", replica: id, incarnation: 1 },
+      { promise: { epoch: 0, nominee: id }, voter: true },
+      [],
+    );
+    this.journal = openJournal(path, { replica: id });
+    this.quorumLog = new QuorumLog({
+      journal: this.journal,
+      applied: 0,
+      tables: { pendingCommands: 0, flush: () => {} },
+      listener: {
+        committed: (entries) => this.committed.push(...entries),
+        leading: (epoch) => this.epochs.push(epoch),
+        deposed: () => this.deposed++,
+      },
+      replicas: ids.map((each) => ({ id: each, host: "127.0.0.1", port: each })),
+      identity: { role: "order", name: `order-${id}` },
+      secret: SECRET,
+      log,
+      failed: (reason) => this.failures.push(reason),
+    });
+  }
+
+  get commands(): string[] {
+    return this.committed.flatMap(({ command }) =>
+      command === null ? [] : new TextDecoder().decode(command),
+    );
+  }
+}
+
+/** Free ports, ascending; the listeners that found them are closed again. */
+async function freePorts(count: number): Promise<number[]> {
+  const found = await Promise.all(
+    Array.from({ length: count }, () =>
+      listen({
+        host: "127.0.0.1",
+        port: 0,
+        secret: SECRET,
+        identity: { role: "order", name: "order-0" },
+        contract: {},
+        handlers: {},
+        log,
+      }),
+    ),
+  );
+  for (const listener of found) await listener.close();
+  return found.map(({ port }) => port).sort((a, b) => a - b);
+}
+
+async function three(): Promise<[Member, Member, Member]> {
+  const directory = mkdtempSync(join(tmpdir(), "quorum-log-"));
+  const ids = await freePorts(3);
+  const members = ids.map((id) => new Member(directory, id, ids));
+  for (const member of members) {
+    const listener = await listen({
+      host: "127.0.0.1",
+      port: member.id,
+      secret: SECRET,
+      identity: { role: "order", name: `order-${member.id}` },
+      contract: replicationContract,
+      handlers: { message: (envelope) => member.quorumLog.receive(envelope) },
+      log,
+    });
+    onTestFinished(() => listener.close());
+  }
+  onTestFinished(() => {
+    for (const member of members) {
+      member.quorumLog.close();
+      member.journal.close();
+    }
+    rmSync(directory, { recursive: true });
+  });
+  return members as [Member, Member, Member];
+}
+
+/** Asks until it leads: the others may not be connected at first, or rest after a promise. */
+async function lead(member: Member): Promise<void> {
+  let outcome: LeadOutcome | null = null;
+  await expect
+    .poll(async () => {
+      outcome = await member.quorumLog.lead();
+      return outcome.kind;
+    }, WAIT)
+    .toBe("leading");
+}
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+test("what is appended is committed on all, in order, and on their disks", async () => {
+  const [first, second, third] = await three();
+  await lead(third);
+  expect(third.quorumLog.append([bytes("a"), bytes("b")])).toBe(3);
+  expect(third.quorumLog.append([bytes("c")])).toBe(4);
+  await expect.poll(() => third.commands, WAIT).toEqual(["a", "b", "c"]);
+  for (const follower of [first, second]) {
+    await expect.poll(() => follower.commands, WAIT).toEqual(["a", "b", "c"]);
+    expect(follower.journal.lastPosition).toBe(4);
+    expect(follower.journal.digestAt(4)).toBe(third.journal.digestAt(4));
+  }
+  expect(third.committed.map(({ position }) => position)).toEqual([1, 2, 3, 4]);
+  expect(third.quorumLog.read(2, 1_000).map(({ position }) => position)).toEqual([3, 4]);
+});
+
+test("a confirmation asked for beside an append costs no round of its own, and a follower gets a no", async () => {
+  const [first, , third] = await three();
+  await lead(third);
+  third.quorumLog.append([bytes("a")]);
+  expect(await third.quorumLog.confirm()).toBe(true);
+  expect(await first.quorumLog.confirm()).toBe(false);
+});
+
+test("a leader that falls silent is followed by another with all that was committed", async () => {
+  const [first, second, third] = await three();
+  await lead(third);
+  third.quorumLog.append([bytes("a")]);
+  await expect.poll(() => second.commands, WAIT).toEqual(["a"]);
+  third.quorumLog.close();
+  await lead(second);
+  expect(second.commands).toEqual(["a"]);
+  second.quorumLog.append([bytes("b")]);
+  await expect.poll(() => first.commands, WAIT).toEqual(["a", "b"]);
+});
+
+test("a working leader isn't replaced because another is nominated", async () => {
+  const [first, second, third] = await three();
+  await lead(second);
+  await expect.poll(() => third.quorumLog.status().leader, WAIT).toBe(second.id);
+  expect(await third.quorumLog.lead()).toMatchObject({ kind: "follows", leader: second.id });
+  expect(await first.quorumLog.lead()).toMatchObject({ kind: "follows", leader: second.id });
+  expect(second.deposed).toBe(0);
+});
+
+test("after a write that failed nothing is confirmed or committed any more, and it is said once", async () => {
+  const [, , third] = await three();
+  await lead(third);
+  third.journal.close(); // every write fails from here on
+  third.quorumLog.append([bytes("lost?")]);
+  const confirmed = third.quorumLog.confirm();
+  await expect.poll(() => third.failures, WAIT).toHaveLength(1);
+  expect(await confirmed).toBe(false);
+  expect(third.commands).toEqual([]);
+  expect(await third.quorumLog.lead()).toEqual({ kind: "lost", reason: "stopped" });
+});
