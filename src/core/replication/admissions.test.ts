@@ -185,9 +185,7 @@ describe("a replica that lost its disk", () => {
     cluster.settle([9094, 9090]);
     expect(cluster.take(9094, "confirmed")).toEqual([]);
     cluster.run(100);
-    expect(cluster.take(9094, "confirmed")).toEqual([
-      { kind: "confirmed", token: 5, leads: true },
-    ]);
+    expect(cluster.take(9094, "confirmed")).toEqual([{ kind: "confirmed", token: 5, leads: true }]);
   });
 
   test("and another one after it: two of three disks are a majority that forgot", () => {
