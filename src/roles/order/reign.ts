@@ -228,7 +228,10 @@ export class Reign {
     });
     if (entries.length > 0) {
       const last = source.append(entries);
-      if (this.#over) return settleUnknown(arrived); // the disk failed
+      if (this.#over) {
+        settleUnknown(arrived); // the disk failed
+        return;
+      }
       invariant(last === nextPosition + entries.length - 1, "entries get the next positions", {
         nextPosition,
         entries: entries.length,
