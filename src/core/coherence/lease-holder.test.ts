@@ -1,0 +1,194 @@
+import { describe, expect, test } from "vitest";
+import { type Grant, LeaseHolder } from "./lease-holder.ts";
+import { LEASE_ASKS_MAX, LEASE_MS } from "./limits.ts";
+
+const level = { applied: 100, held: 100 };
+
+function grant(ask: number, but: Partial<Grant> = {}): Grant {
+  return { epoch: 1, ask, ms: LEASE_MS, exposed: 10, sent: 12, ...but };
+}
+
+/** A holder with a lease of 9094 asked for at 1,000. */
+function leased({ beginsEmpty = false } = {}): LeaseHolder {
+  const holder = new LeaseHolder({ beginsEmpty });
+  holder.granted(grant(holder.ask("9094", 1_000)), level, 1_050);
+  return holder;
+}
+
+describe("a lease", () => {
+  test("runs before it was ever granted", () => {
+    const holder = new LeaseHolder({ beginsEmpty: true });
+    holder.ask("9094", 0);
+    expect(holder.isValid(0)).toBe(false);
+    expect(holder.grantor(0)).toBe(null);
+    expect(holder.remainingMs(0)).toBe(0);
+  });
+
+  test("is counted from when its grant came, longer than its grantor counts (V1)", () => {
+    const holder = new LeaseHolder({ beginsEmpty: false });
+    const ask = holder.ask("9094", 1_000);
+    holder.granted(grant(ask), level, 1_400);
+    expect(holder.isValid(1_499)).toBe(true);
+    expect(holder.remainingMs(1_400)).toBe(100);
+    expect(holder.isValid(1_500)).toBe(false);
+    expect(holder.grantor(1_500)).toBe(null);
+    expect(holder.remainingMs(1_600)).toBe(0);
+  });
+
+  test("is as long as a full one though less was granted (V1)", () => {
+    const holder = new LeaseHolder({ beginsEmpty: false });
+    holder.granted(grant(holder.ask("9094", 1_000), { ms: 120 }), level, 1_001);
+    expect(holder.isValid(1_119)).toBe(true);
+    expect(holder.isValid(1_120)).toBe(false);
+  });
+
+  test("counts from a grant that came when it was over already", () => {
+    const holder = new LeaseHolder({ beginsEmpty: true });
+    const ask = holder.ask("9094", 1_000);
+    expect(holder.granted(grant(ask), level, 1_500)).toBe(false);
+    expect(holder.isValid(1_500)).toBe(false);
+    expect(holder.session).toBe(0);
+  });
+
+  test("comes from an answer to what wasn't asked, was answered, or is long forgotten (V1)", () => {
+    const holder = new LeaseHolder({ beginsEmpty: false });
+    holder.granted(grant(77), level, 1_000);
+    expect(holder.isValid(1_000)).toBe(false);
+    const first = holder.ask("9094", 1_000);
+    for (let more = 0; more < LEASE_ASKS_MAX; more += 1) holder.ask("9094", 1_000);
+    holder.granted(grant(first), level, 1_001);
+    expect(holder.isValid(1_001)).toBe(false);
+    holder.granted(grant(first + 1, { ms: 100 }), level, 1_001);
+    holder.granted(grant(first + 1, { ms: 400 }), level, 1_001);
+    expect(holder.isValid(1_100)).toBe(false);
+  });
+
+  test("is shortened by a grant that was overtaken", () => {
+    const holder = new LeaseHolder({ beginsEmpty: false });
+    const older = holder.ask("9094", 1_000);
+    const newer = holder.ask("9094", 1_100);
+    holder.granted(grant(newer), level, 1_150);
+    holder.granted(grant(older), level, 1_160);
+    expect(holder.isValid(1_599)).toBe(true);
+  });
+
+  test("is not renewed", () => {
+    const holder = leased();
+    holder.granted(grant(holder.ask("9094", 1_400)), level, 1_450);
+    expect(holder.isValid(1_899)).toBe(true);
+  });
+});
+
+describe("a grant", () => {
+  test.each([
+    ["applied what was exposed", { applied: 9, held: 12 }],
+    ["held what was sent", { applied: 10, held: 11 }],
+  ])("counts before the view has %s (V2)", (_what, behind) => {
+    const holder = new LeaseHolder({ beginsEmpty: false });
+    holder.granted(grant(holder.ask("9094", 1_000)), behind, 1_010);
+    expect(holder.isValid(1_010)).toBe(false);
+    expect(holder.progressed(behind, 1_020)).toBe(false);
+    expect(holder.progressed({ applied: 10, held: 12 }, 1_030)).toBe(true);
+    expect(holder.isValid(1_499)).toBe(true);
+    expect(holder.isValid(1_500)).toBe(false);
+  });
+
+  test("that can't count yet renews the lease all the same (V2)", () => {
+    const holder = leased();
+    holder.granted(grant(holder.ask("9094", 1_300), { sent: 101 }), level, 1_310);
+    expect(holder.isValid(1_499)).toBe(true);
+    expect(holder.isValid(1_500)).toBe(false);
+    holder.progressed({ applied: 100, held: 101 }, 1_499);
+    expect(holder.isValid(1_799)).toBe(true);
+    expect(holder.session).toBe(1);
+  });
+
+  test("waits so long to count that the lease it renews is over, and none is dropped (V3)", () => {
+    const holder = leased();
+    holder.granted(grant(holder.ask("9094", 1_300), { sent: 101 }), level, 1_310);
+    expect(holder.progressed({ applied: 100, held: 101 }, 1_500)).toBe(true);
+    expect(holder.session).toBe(2);
+  });
+
+  test("counts when the view is level too late", () => {
+    const holder = new LeaseHolder({ beginsEmpty: false });
+    holder.granted(grant(holder.ask("9094", 1_000), { sent: 101 }), level, 1_010);
+    expect(holder.progressed({ applied: 100, held: 101 }, 1_500)).toBe(false);
+    expect(holder.isValid(1_500)).toBe(false);
+  });
+
+  test("that waits gives way to one that ends earlier", () => {
+    const holder = new LeaseHolder({ beginsEmpty: false });
+    const older = holder.ask("9094", 1_000);
+    const newer = holder.ask("9094", 1_100);
+    holder.granted(grant(newer, { sent: 101 }), level, 1_150);
+    holder.granted(grant(older, { sent: 101 }), level, 1_160);
+    holder.progressed({ applied: 100, held: 101 }, 1_170);
+    expect(holder.isValid(1_599)).toBe(true);
+  });
+
+  test("makes an empty view wait for what it doesn't have", () => {
+    const holder = new LeaseHolder({ beginsEmpty: true });
+    const ask = holder.ask("9096", 1_000);
+    expect(holder.granted(grant(ask), { applied: 10, held: 0 }, 1_010)).toBe(true);
+    expect(holder.isValid(1_010)).toBe(true);
+  });
+
+  test("renews the lease of a view with copies that has missed a hold (V2)", () => {
+    const holder = leased({ beginsEmpty: true });
+    const ask = holder.ask("9094", 1_400);
+    expect(holder.granted(grant(ask, { sent: 101 }), level, 1_450)).toBe(false);
+    expect(holder.isValid(1_500)).toBe(false);
+  });
+});
+
+describe("copies from before are still served (V3)", () => {
+  test("under the first lease", () => {
+    const holder = new LeaseHolder({ beginsEmpty: true });
+    expect(holder.granted(grant(holder.ask("9094", 1_000)), level, 1_001)).toBe(true);
+    expect(holder.session).toBe(1);
+  });
+
+  test("though nothing was missed: a renewal drops them", () => {
+    const holder = leased();
+    expect(holder.granted(grant(holder.ask("9094", 1_400)), level, 1_499)).toBe(false);
+    expect(holder.session).toBe(1);
+  });
+
+  test("after the lease had ended", () => {
+    const holder = leased();
+    expect(holder.granted(grant(holder.ask("9094", 1_400)), level, 1_500)).toBe(true);
+    expect(holder.session).toBe(2);
+  });
+
+  test("under the lease of another grantor, who may have sent holds before", () => {
+    const holder = leased();
+    expect(holder.granted(grant(holder.ask("9092", 1_200)), level, 1_210)).toBe(true);
+    expect(holder.grantor(1_210)).toBe("9092");
+    expect(holder.session).toBe(2);
+  });
+
+  test("in a later epoch of the same grantor", () => {
+    const holder = leased();
+    const ask = holder.ask("9094", 1_200);
+    expect(holder.granted(grant(ask, { epoch: 2 }), level, 1_210)).toBe(true);
+  });
+
+  test("and an earlier epoch takes the lease back", () => {
+    const holder = leased();
+    const late = holder.ask("9090", 1_100);
+    holder.granted(grant(holder.ask("9092", 1_150), { epoch: 3 }), level, 1_160);
+    expect(holder.granted(grant(late, { epoch: 2 }), level, 1_200)).toBe(false);
+    expect(holder.grantor(1_200)).toBe("9092");
+  });
+
+  test("after the view said that it may have missed something", () => {
+    const holder = leased();
+    const before = holder.ask("9094", 1_100);
+    holder.drop();
+    expect(holder.isValid(1_101)).toBe(false);
+    expect(holder.session).toBe(2);
+    holder.granted(grant(before), level, 1_110);
+    expect(holder.isValid(1_110)).toBe(false);
+  });
+});
