@@ -1,0 +1,288 @@
+import { describe, expect, test } from "vitest";
+import { type Batch, type CatalogEffect, CatalogView } from "./catalog-view.ts";
+import { HELD_BATCHES_MAX, HOLD_AGAIN_MS, LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
+
+const UNTIL_MS = LEASE_MS + LEASE_MARGIN_MS;
+
+function batch(through: number, ...names: string[]): Batch {
+  return { after: through - 1, through, names };
+}
+
+const hold = (frontend: string, after: number, through: number, ...names: string[]) =>
+  ({ kind: "hold", frontend, after, through, names }) satisfies CatalogEffect;
+const held = (through: number, epoch = 1) =>
+  ({ kind: "held", epoch, through }) satisfies CatalogEffect;
+const release = (leased: boolean, ...tokens: number[]) =>
+  ({ kind: "release", tokens, leased }) satisfies CatalogEffect;
+
+/** Has applied 10, follows 9094 of epoch 1, and is leased from 1,000 to 1,500. */
+function leased(): CatalogView {
+  const view = new CatalogView({ applied: 10, nowMs: 0 });
+  view.follow("9094", 1);
+  renew(view, 1_000);
+  return view;
+}
+
+function renew(view: CatalogView, nowMs: number): void {
+  const { applied: exposed, received: sent, epoch } = view;
+  view.granted({ epoch, ask: view.askLease(nowMs), ms: LEASE_MS, exposed, sent }, nowMs);
+}
+
+/** As leased(), with front ends that hold leases of it. */
+function serving(...frontends: string[]): CatalogView {
+  const view = leased();
+  for (const frontend of frontends) {
+    view.connected(frontend);
+    view.grant(frontend, 1, 1_000);
+  }
+  return view;
+}
+
+describe("a question (K1)", () => {
+  test("is answered without ever having had a lease", () => {
+    const view = new CatalogView({ applied: 10, nowMs: 0 });
+    expect(view.ask(["FishCo"], 1_000)).toEqual({ kind: "elsewhere" });
+  });
+
+  test("is answered after the lease, because no timer ended it", () => {
+    const view = leased();
+    expect(view.ask(["FishCo"], 1_499)).toEqual({ kind: "now" });
+    expect(view.ask(["FishCo"], 1_500)).toEqual({ kind: "elsewhere" });
+    expect(view.isLeased(1_500)).toBe(false);
+  });
+
+  test("is answered before the view has what was exposed when its lease was granted (V2)", () => {
+    const view = new CatalogView({ applied: 10, nowMs: 0 });
+    view.follow("9094", 1);
+    const ask = view.askLease(1_000);
+    view.granted({ epoch: 1, ask, ms: LEASE_MS, exposed: 11, sent: 12 }, 1_001);
+    expect(view.isLeased(1_001)).toBe(false);
+    view.hold(1, [batch(11, "FishCo"), batch(12, "BoarCo")], 1_002);
+    expect(view.isLeased(1_002)).toBe(false);
+    view.exposed(1, 11, 1_003);
+    expect(view.isLeased(1_003)).toBe(true);
+  });
+
+  test("is answered under a lease of an epoch that it doesn't follow", () => {
+    const view = new CatalogView({ applied: 10, nowMs: 0 });
+    view.follow("9094", 1);
+    const ask = view.askLease(1_000);
+    view.follow("9092", 2);
+    view.granted({ epoch: 1, ask, ms: LEASE_MS, exposed: 10, sent: 10 }, 1_001);
+    expect(view.isLeased(1_001)).toBe(false);
+  });
+});
+
+describe("a question about a held stock (K2)", () => {
+  test("is answered before the batch is applied", () => {
+    const view = leased();
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    expect(view.ask(["FishCo"], 1_011)).toEqual({ kind: "later", token: 1 });
+    expect(view.ask(["BoarCo"], 1_011)).toEqual({ kind: "now" });
+    expect(view.exposed(1, 11, 1_020)).toEqual([{ kind: "apply", through: 11 }, release(true, 1)]);
+    expect(view.ask(["FishCo"], 1_021)).toEqual({ kind: "now" });
+  });
+
+  test("waits for batches that came after it: under steady trade, for ever", () => {
+    const view = leased();
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.ask(["FishCo"], 1_011);
+    view.hold(1, [batch(12, "FishCo")], 1_012);
+    expect(view.exposed(1, 11, 1_020)).toContainEqual(release(true, 1));
+  });
+
+  test("waits only for the first of the batches that change it", () => {
+    const view = leased();
+    view.hold(1, [batch(11, "FishCo"), batch(12, "BoarCo"), batch(13, "FishCo", "Ash")], 1_010);
+    view.ask(["FishCo"], 1_011);
+    view.ask(["BoarCo"], 1_011);
+    expect(view.exposed(1, 12, 1_020)).toEqual([{ kind: "apply", through: 12 }, release(true, 2)]);
+    expect(view.exposed(1, 13, 1_030)).toContainEqual(release(true, 1));
+  });
+
+  test("isn't known to be one: a list shows a held stock", () => {
+    const view = leased();
+    expect(view.ask(null, 1_005)).toEqual({ kind: "now" });
+    view.hold(1, [batch(11, "FishCo"), batch(12)], 1_010);
+    expect(view.ask(null, 1_011)).toEqual({ kind: "later", token: 1 });
+    expect(view.exposed(1, 11, 1_020)).toContainEqual(release(true, 1));
+    expect(view.ask(null, 1_021)).toEqual({ kind: "now" });
+  });
+
+  test("is answered from a view whose lease ended while it waited", () => {
+    const view = leased();
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.ask(["FishCo"], 1_011);
+    expect(view.exposed(1, 11, 1_500)).toContainEqual(release(false, 1));
+  });
+
+  test("is left waiting by a view without a lease", () => {
+    const view = leased();
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.ask(["FishCo"], 1_011);
+    expect(view.tick(1_499)).toEqual([]);
+    expect(view.tick(1_500)).toEqual([release(false, 1)]);
+    expect(view.tick(1_510)).toEqual([]);
+  });
+});
+
+describe("the leader is told that a batch is held (K3)", () => {
+  test("never, when there is no front end", () => {
+    expect(leased().hold(1, [batch(11, "FishCo")], 1_010)).toEqual([held(11)]);
+  });
+
+  test("before every leased front end has dropped these stocks", () => {
+    const view = serving("frontend-8000", "frontend-8001");
+    expect(view.hold(1, [batch(11, "FishCo")], 1_010)).toEqual([
+      hold("frontend-8000", 10, 11, "FishCo"),
+      hold("frontend-8001", 10, 11, "FishCo"),
+      held(10), // said again, since the leader may have missed it
+    ]);
+    expect(view.frontendHeld("frontend-8000", 11, 1_011)).toEqual([]);
+    expect(view.frontendHeld("frontend-8001", 11, 1_012)).toEqual([held(11)]);
+  });
+
+  test("only by answers to the newest hold, or by one to a later one than was sent", () => {
+    const view = serving("frontend-8000");
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.hold(1, [batch(12, "BoarCo")], 1_011);
+    expect(view.frontendHeld("frontend-8000", 11, 1_012)).toEqual([held(11)]);
+    expect(view.frontendHeld("frontend-8000", 99, 1_013)).toEqual([held(12)]);
+    view.hold(1, [batch(13, "FishCo")], 1_014);
+    expect(view.tick(1_015)).toEqual([]);
+  });
+
+  test("only once a front end without a lease has answered", () => {
+    const view = leased();
+    view.connected("frontend-8000");
+    expect(view.hold(1, [batch(11, "FishCo")], 1_010)).toEqual([
+      hold("frontend-8000", 10, 11, "FishCo"),
+      held(11),
+    ]);
+  });
+
+  test("though a front end whose connection closed still serves copies", () => {
+    const view = serving("frontend-8000");
+    view.disconnected("frontend-8000");
+    expect(view.hold(1, [batch(11, "FishCo")], 1_010)).toEqual([held(10)]);
+    expect(view.tick(1_000 + UNTIL_MS - 1)).not.toContainEqual(held(11));
+    expect(view.tick(1_000 + UNTIL_MS)).toContainEqual(held(11));
+  });
+
+  test("not again when the first telling was lost", () => {
+    const view = leased();
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    expect(view.hold(1, [batch(11, "FishCo")], 1_110)).toEqual([held(11)]);
+  });
+
+  test("not at all, when it has a new leader", () => {
+    const view = leased();
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.follow("9092", 2);
+    expect(view.hold(2, [batch(11, "FishCo")], 1_020)).toEqual([held(11, 2)]);
+    expect(view.leader).toBe("9092");
+  });
+
+  test("and the hold that a front end missed is never sent again", () => {
+    const view = serving("frontend-8000");
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.hold(1, [batch(12, "BoarCo")], 1_050);
+    expect(view.tick(1_050 + HOLD_AGAIN_MS - 1)).toEqual([]);
+    expect(view.tick(1_050 + HOLD_AGAIN_MS)).toEqual([
+      hold("frontend-8000", 10, 12, "FishCo", "BoarCo"),
+    ]);
+    expect(view.tick(1_050 + HOLD_AGAIN_MS + 1)).toEqual([]);
+    view.frontendHeld("frontend-8000", 11, 1_200);
+    expect(view.tick(1_050 + 2 * HOLD_AGAIN_MS)).toEqual([hold("frontend-8000", 11, 12, "BoarCo")]);
+  });
+
+  test("and a hold is forgotten when it is applied, though a front end still owes its answer", () => {
+    const view = serving("frontend-8000");
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.exposed(1, 11, 1_020);
+    expect(view.tick(1_010 + HOLD_AGAIN_MS)).toEqual([hold("frontend-8000", 10, 11, "FishCo")]);
+  });
+});
+
+describe("a front end's lease (K4)", () => {
+  test("is longer than the catalog's own", () => {
+    const view = leased();
+    expect(view.grant("frontend-8000", 5, 1_380)).toEqual({
+      epoch: 1,
+      ask: 5,
+      ms: 120,
+      exposed: 10,
+      sent: 10,
+    });
+    expect(view.grant("frontend-8001", 5, 1_500)).toBe(null);
+  });
+
+  test("counts without what it was sent to hold (V2)", () => {
+    const view = leased();
+    view.hold(1, [batch(11, "FishCo"), batch(12, "FishCo")], 1_010);
+    view.exposed(1, 11, 1_011);
+    expect(view.grant("frontend-8000", 5, 1_020)).toMatchObject({ exposed: 11, sent: 12 });
+  });
+});
+
+describe("a catalog that starts (K5)", () => {
+  test("follows a leader while front ends hold leases that it has forgotten", () => {
+    const view = new CatalogView({ applied: 10, nowMs: 1_000 });
+    expect(view.mayFollow(1_000 + UNTIL_MS - 1)).toBe(false);
+    expect(view.mayFollow(1_000 + UNTIL_MS)).toBe(true);
+  });
+});
+
+describe("what comes from leaders", () => {
+  test("of an earlier epoch is followed", () => {
+    const view = leased();
+    expect(view.follow("9092", 2)).toBe(true);
+    expect(view.follow("9094", 1)).toBe(false);
+    expect(view).toMatchObject({ leader: "9092", epoch: 2 });
+    expect(view.hold(1, [batch(11, "FishCo")], 1_010)).toEqual([]);
+    expect(view.exposed(1, 11, 1_010)).toEqual([]);
+    expect(view).toMatchObject({ received: 10, applied: 10 });
+  });
+
+  test("after a gap is taken, and before what is had already is taken twice", () => {
+    const view = leased();
+    view.hold(1, [batch(12, "FishCo")], 1_010);
+    expect(view.received).toBe(10);
+    view.hold(1, [batch(9), batch(10), batch(11, "FishCo"), batch(13, "BoarCo")], 1_011);
+    expect(view.received).toBe(11);
+  });
+
+  test("is applied beyond what was received, or a second time", () => {
+    const view = leased();
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    expect(view.exposed(1, 99, 1_020)).toEqual([{ kind: "apply", through: 11 }]);
+    expect(view.exposed(1, 11, 1_021)).toEqual([]);
+    expect(view.applied).toBe(11);
+  });
+
+  test("fills the memory of a catalog that isn't told what is exposed", () => {
+    const view = leased();
+    const count = HELD_BATCHES_MAX + 5;
+    const batches = Array.from({ length: count }, (_, index) => batch(11 + index, "FishCo"));
+    view.hold(1, batches, 1_010);
+    expect(view.received).toBe(10 + HELD_BATCHES_MAX);
+    view.exposed(1, 10 + HELD_BATCHES_MAX, 1_020);
+    view.hold(1, batches, 1_030);
+    expect(view.received).toBe(10 + count);
+  });
+
+  test("fills the memory of a catalog whose front ends are deaf", () => {
+    const view = serving("frontend-8000");
+    const batches = Array.from({ length: HELD_BATCHES_MAX }, (_, index) =>
+      batch(11 + index, "Ash"),
+    );
+    view.hold(1, batches, 1_010);
+    view.exposed(1, 10 + HELD_BATCHES_MAX, 1_020);
+    const next = [batch(11 + HELD_BATCHES_MAX, "Ash")];
+    view.hold(1, next, 1_030);
+    expect(view.received).toBe(10 + HELD_BATCHES_MAX);
+    view.tick(1_000 + UNTIL_MS);
+    view.hold(1, next, 1_000 + UNTIL_MS);
+    expect(view.received).toBe(11 + HELD_BATCHES_MAX);
+  });
+});

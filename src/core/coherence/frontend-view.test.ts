@@ -1,0 +1,193 @@
+import { describe, expect, test } from "vitest";
+import { FrontendView } from "./frontend-view.ts";
+import type { Grant } from "./lease-holder.ts";
+import { LEASE_MS } from "./limits.ts";
+
+type Fetch = { readonly number: number };
+
+const A = "catalog-9096";
+const B = "catalog-9097";
+
+function grant(ask: number, but: Partial<Grant> = {}): Grant {
+  return { epoch: 1, ask, ms: LEASE_MS, exposed: 10, sent: 10, ...but };
+}
+
+/** Leased by A from 1,000 to 1,500, holding everything up to 10. */
+function leased(): FrontendView<Fetch> {
+  const view = new FrontendView<Fetch>();
+  view.granted(A, grant(view.ask(A, 1_000)), 1_001);
+  return view;
+}
+
+describe("a copy is served (U1)", () => {
+  test("without a lease, or after it", () => {
+    expect(new FrontendView<Fetch>().mayServe(0)).toBe(false);
+    const view = leased();
+    expect(view.mayServe(1_499)).toBe(true);
+    expect(view.mayServe(1_500)).toBe(false);
+  });
+
+  test("that was filled in an earlier session", () => {
+    const view = leased();
+    const before = view.session;
+    expect(view.granted(A, grant(view.ask(A, 1_400)), 1_401)).toBe(false);
+    expect(view.session).toBe(before);
+    expect(view.granted(A, grant(view.ask(A, 2_000)), 2_001)).toBe(true);
+    expect(view.session).not.toBe(before);
+  });
+
+  test("that rests on another catalog's holds", () => {
+    const view = leased();
+    const before = view.session;
+    expect(view.granted(B, grant(view.ask(B, 1_100)), 1_101)).toBe(true);
+    expect(view.session).not.toBe(before);
+  });
+
+  test("from below its stock's floor (F1)", () => {
+    const view = leased();
+    expect(view.hold(A, 10, 12, ["FishCo"], 1_010)).toBe(12);
+    expect(view.floors.serves("FishCo", 11)).toBe(false);
+    expect(view.floors.serves("FishCo", 12)).toBe(true);
+    expect(view.floors.floorOf("FishCo")).toBe(12);
+    expect(view.floors.newestFloor).toBe(12);
+  });
+
+  test("from below a floor that was given up for another (F1)", () => {
+    const view = new FrontendView<Fetch>(1);
+    view.hold(A, 0, 1, ["FishCo"], 0);
+    view.hold(A, 1, 2, ["BoarCo"], 0);
+    expect(view.floors.serves("FishCo", 0)).toBe(false);
+    expect(view.floors.serves("Ash", 0)).toBe(false);
+  });
+});
+
+describe("a fetch is shared, or its answer kept (U2)", () => {
+  test("by nobody, under a lease", () => {
+    const view = leased();
+    const fetch = { number: 1 };
+    view.began("FishCo", fetch, 1_010);
+    expect(view.joinable("FishCo", 1_011)).toBe(fetch);
+    expect(view.joinable("BoarCo", 1_011)).toBeUndefined();
+    expect(view.answered("FishCo", fetch, 10)).toBe(true);
+    expect(view.joinable("FishCo", 1_012)).toBeUndefined();
+  });
+
+  test("that was sent without a lease", () => {
+    const view = new FrontendView<Fetch>();
+    const fetch = { number: 1 };
+    view.began("FishCo", fetch, 1_000);
+    view.granted(A, grant(view.ask(A, 1_001)), 1_002);
+    expect(view.joinable("FishCo", 1_003)).toBeUndefined();
+    expect(view.answered("FishCo", fetch, 10)).toBe(false);
+  });
+
+  test("after its lease ended: the market no longer waits for this front end", () => {
+    const view = leased();
+    view.began("FishCo", { number: 1 }, 1_010);
+    expect(view.joinable("FishCo", 1_500)).toBeUndefined();
+  });
+
+  test("that was sent in an earlier session (F3)", () => {
+    const view = leased();
+    const fetch = { number: 1 };
+    view.began("FishCo", fetch, 1_010);
+    view.granted(A, grant(view.ask(A, 1_600)), 1_601);
+    expect(view.joinable("FishCo", 1_602)).toBeUndefined();
+    expect(view.answered("FishCo", fetch, 10)).toBe(false);
+  });
+
+  test("that was sent before a hold of its stock (F2)", () => {
+    const view = leased();
+    const fetch = { number: 1 };
+    view.began("FishCo", fetch, 1_010);
+    view.hold(A, 10, 11, ["FishCo"], 1_011);
+    expect(view.joinable("FishCo", 1_012)).toBeUndefined();
+    expect(view.answered("FishCo", fetch, 11)).toBe(false);
+  });
+
+  test("that failed, or whose stock's copy is doubted", () => {
+    const view = leased();
+    const first = { number: 1 };
+    view.began("FishCo", first, 1_010);
+    view.failed("FishCo", first);
+    expect(view.joinable("FishCo", 1_011)).toBeUndefined();
+    const second = { number: 2 };
+    view.began("FishCo", second, 1_012);
+    view.forget("FishCo");
+    expect(view.joinable("FishCo", 1_013)).toBeUndefined();
+    expect(view.answered("FishCo", second, 10)).toBe(false);
+  });
+});
+
+describe("a hold (U3)", () => {
+  test("after a gap counts as held, and the copies that the missing one names are served", () => {
+    const view = leased();
+    expect(view.hold(A, 12, 13, ["FishCo"], 1_010)).toBe(10);
+    expect(view.hold(A, 10, 12, ["BoarCo"], 1_011)).toBe(12);
+    expect(view.hold(A, 12, 13, ["FishCo"], 1_012)).toBe(13);
+    expect(view.heldOf(A)).toBe(13);
+  });
+
+  test("after a gap isn't dropped for", () => {
+    const view = leased();
+    view.began("FishCo", { number: 1 }, 1_009);
+    view.hold(A, 12, 13, ["FishCo"], 1_010);
+    expect(view.floors.serves("FishCo", 12)).toBe(false);
+    expect(view.joinable("FishCo", 1_011)).toBeUndefined();
+  });
+
+  test("that comes again, or late, takes back what is held", () => {
+    const view = leased();
+    view.hold(A, 10, 13, ["FishCo"], 1_010);
+    expect(view.hold(A, 10, 11, ["FishCo"], 1_011)).toBe(13);
+    expect(view.floors.floorOf("FishCo")).toBe(13);
+  });
+
+  test("of a catalog whose lease it doesn't hold is never answered", () => {
+    const view = leased();
+    expect(view.hold(B, 40, 41, ["FishCo"], 1_010)).toBe(41);
+    expect(view.hold(B, 50, 51, ["FishCo"], 1_011)).toBe(51);
+    expect(view.heldOf(A)).toBe(10);
+    expect(view.hold(A, 60, 61, ["FishCo"], 1_500)).toBe(61); // its lease is over
+  });
+
+  test("that is missing doesn't keep the lease from being renewed (V2)", () => {
+    const view = leased();
+    view.hold(A, 12, 13, ["FishCo"], 1_300);
+    expect(view.granted(A, grant(view.ask(A, 1_310), { sent: 13 }), 1_311)).toBe(false);
+    expect(view.mayServe(1_500)).toBe(false);
+    expect(view.granted(A, grant(view.ask(A, 1_510), { sent: 13 }), 1_511)).toBe(true);
+    expect(view.heldOf(A)).toBe(13);
+    expect(view.mayServe(1_511)).toBe(true);
+  });
+
+  test("is said to be missing that was sent before the session began", () => {
+    const view = new FrontendView<Fetch>();
+    expect(view.heldOf(A)).toBe(null);
+    view.granted(A, grant(view.ask(A, 1_000), { sent: 40 }), 1_001);
+    expect(view.heldOf(A)).toBe(40);
+    expect(view.hold(A, 40, 41, ["FishCo"], 1_002)).toBe(41);
+  });
+});
+
+describe("when the connection to a catalog is gone", () => {
+  test("copies that rest on its holds are still served", () => {
+    const view = leased();
+    const before = view.session;
+    const fetch = { number: 1 };
+    view.began("FishCo", fetch, 1_010);
+    expect(view.lost(A, 1_020)).toBe(true);
+    expect(view.mayServe(1_021)).toBe(false);
+    expect(view.session).not.toBe(before);
+    expect(view.heldOf(A)).toBe(null);
+    expect(view.answered("FishCo", fetch, 10)).toBe(false);
+  });
+
+  test("copies that rest on another's are dropped", () => {
+    const view = leased();
+    view.hold(B, 10, 11, ["FishCo"], 1_010);
+    expect(view.lost(B, 1_020)).toBe(false);
+    expect(view.mayServe(1_021)).toBe(true);
+    expect(view.heldOf(B)).toBe(null);
+  });
+});

@@ -1,0 +1,250 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { LeaderViews } from "./leader-views.ts";
+import { HOLD_AGAIN_MS, HOLD_WINDOW_MESSAGES_MAX, LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
+
+const UNTIL_MS = LEASE_MS + LEASE_MARGIN_MS;
+const exposed = (position: number) => ({ kind: "exposed", position });
+const send = (after: number, catalog = "catalog-9096") => ({ kind: "send", catalog, after });
+const expose = (catalog = "catalog-9096") => ({ kind: "expose", catalog });
+
+/** Won epoch 3 at 1,000; its reign is entry 10. */
+function won(...catalogs: string[]): LeaderViews {
+  const views = new LeaderViews({ epoch: 3, reignPosition: 10, catalogs, wonMs: 1_000 });
+  views.committed(10, 1_000);
+  return views;
+}
+
+/** The reign is exposed; the catalogs have it, and leases from 1,010. */
+function leading(...catalogs: string[]): LeaderViews {
+  const views = won(...catalogs);
+  for (const catalog of catalogs) {
+    views.follows(catalog, 10, 1_005);
+    views.held(catalog, 10, 10, 1_006);
+  }
+  for (const catalog of catalogs) views.grant(catalog, 1, 1_005, 1_010);
+  return views;
+}
+
+describe("a batch is exposed (W1)", () => {
+  test("never, when there is no catalog", () => {
+    const views = new LeaderViews({ epoch: 3, reignPosition: 10, catalogs: [], wonMs: 1_000 });
+    expect(views.committed(10, 1_000)).toEqual([exposed(10)]);
+    expect(views).toMatchObject({ exposed: 10, commit: 10 });
+  });
+
+  test("before every catalog that may be answering holds it", () => {
+    const views = leading("catalog-9096", "catalog-9097");
+    expect(views.committed(11, 1_020)).toEqual([send(10), send(10, "catalog-9097")]);
+    for (const catalog of ["catalog-9096", "catalog-9097"]) views.sent(catalog, 11, 1_020);
+    expect(views.held("catalog-9096", 11, 11, 1_021)).toEqual([]);
+    expect(views.held("catalog-9097", 11, 10, 1_021)).toEqual([]);
+    expect(views.exposed).toBe(10);
+    expect(views.held("catalog-9097", 11, 11, 1_022)).toEqual([
+      exposed(11),
+      expose(),
+      expose("catalog-9097"),
+    ]);
+  });
+
+  test("before a catalog's lease has ended that left, or went deaf", () => {
+    const views = leading("catalog-9096");
+    views.left("catalog-9096");
+    expect(views.committed(11, 1_020)).toEqual([]);
+    expect(views.waitsFor("catalog-9096", 1_010 + UNTIL_MS - 6)).toBe(true);
+    expect(views.tick(1_010 + UNTIL_MS - 6)).toEqual([]);
+    expect(views.tick(1_010 + UNTIL_MS)).toEqual([exposed(11)]);
+    expect(views.waitsFor("catalog-9096", 1_010 + UNTIL_MS)).toBe(false);
+  });
+
+  test("late, time and again, because of one deaf catalog (G2)", () => {
+    const views = leading("catalog-9096");
+    views.committed(11, 1_020);
+    views.sent("catalog-9096", 11, 1_020);
+    // It asks for leases all the while, and answers no hold.
+    for (let nowMs = 1_100; nowMs < 1_020 + UNTIL_MS; nowMs += 100) {
+      views.grant("catalog-9096", 2, nowMs, nowMs);
+      views.tick(nowMs);
+      views.sent("catalog-9096", 11, nowMs);
+    }
+    expect(views.exposed).toBe(10);
+    expect(views.tick(1_020 + UNTIL_MS)).toContainEqual(exposed(11));
+    views.committed(12, 1_700);
+    expect(views.exposed).toBe(12);
+  });
+
+  test("beyond what is committed, or back (R1)", () => {
+    const views = leading("catalog-9096");
+    views.held("catalog-9096", 99, 99, 1_020);
+    expect(views.exposed).toBe(10);
+    expect(() => views.committed(9, 1_021)).toThrow("the commit position never goes back");
+  });
+
+  test("and the catalog that missed it is never told", () => {
+    const views = leading("catalog-9096");
+    expect(views.tick(1_030)).toEqual([expose()]);
+    expect(views.tick(1_055)).toEqual([expose()]);
+  });
+});
+
+describe("a lease is granted (W2)", () => {
+  test("before the reign is exposed: catalogs would show what a predecessor didn't", () => {
+    const views = won("catalog-9096");
+    views.follows("catalog-9096", 9, 1_005);
+    expect(views.grant("catalog-9096", 1, 1_005, 1_005)).toBe(null);
+    views.sent("catalog-9096", 10, 1_005);
+    expect(views.held("catalog-9096", 10, 10, 1_006)).toContainEqual(exposed(10));
+    expect(views.grant("catalog-9096", 1, 1_005, 1_007)).toEqual({
+      epoch: 3,
+      ask: 1,
+      ms: LEASE_MS - 2,
+      exposed: 10,
+      sent: 10,
+    });
+  });
+
+  test("beyond a lease after the newest confirmed round: a next leader may have begun", () => {
+    const views = leading("catalog-9096");
+    expect(views.grant("catalog-9096", 2, 1_100, 1_400)?.ms).toBe(200);
+    expect(views.grant("catalog-9096", 3, 1_100, 1_600)).toBe(null);
+    expect(views.grant("catalog-9096", 4, Number.NEGATIVE_INFINITY, 1_100)).toBe(null);
+  });
+
+  test("to a catalog that nothing is sent to", () => {
+    const views = leading("catalog-9096");
+    expect(views.grant("catalog-9097", 1, 1_100, 1_100)).toBe(null);
+    views.left("catalog-9096");
+    expect(views.grant("catalog-9096", 2, 1_100, 1_100)).toBe(null);
+  });
+
+  test("to count before the catalog has what was sent to it (V2)", () => {
+    const views = leading("catalog-9096");
+    views.committed(12, 1_020);
+    views.sent("catalog-9096", 12, 1_020);
+    expect(views.grant("catalog-9096", 2, 1_020, 1_030)).toMatchObject({ exposed: 10, sent: 12 });
+  });
+
+  test("to count before the catalog has what was exposed without it (V2)", () => {
+    const views = leading("catalog-9096");
+    views.left("catalog-9096");
+    views.committed(12, 1_600);
+    views.tick(1_600);
+    expect(views.exposed).toBe(12);
+    views.follows("catalog-9096", 10, 1_610);
+    expect(views.grant("catalog-9096", 2, 1_600, 1_610)).toMatchObject({ exposed: 12, sent: 12 });
+  });
+});
+
+describe("a new leader exposes (W3)", () => {
+  test("while a catalog may hold its predecessor's lease", () => {
+    const views = won("catalog-9096", "catalog-9097");
+    views.follows("catalog-9096", 10, 1_005);
+    views.held("catalog-9096", 10, 10, 1_006);
+    expect(views.tick(1_000 + UNTIL_MS - 1)).not.toContainEqual(exposed(10));
+    expect(views.tick(1_000 + UNTIL_MS)).toContainEqual(exposed(10));
+  });
+
+  test("only after a lease, though all catalogs are healthy", () => {
+    const views = won("catalog-9096");
+    views.follows("catalog-9096", 10, 1_005);
+    expect(views.held("catalog-9096", 10, 10, 1_006)).toEqual([exposed(10), expose()]);
+  });
+});
+
+describe("a catalog", () => {
+  test("that follows isn't sent what it lacks, or what it has", () => {
+    const views = won();
+    expect(views.follows("catalog-9096", 4, 1_005)).toEqual([send(4), expose()]);
+    expect(views.follows("catalog-9096", 4, 1_006)).toEqual([]);
+    expect(views.follows("catalog-9097", 10, 1_006)).toEqual([expose("catalog-9097")]);
+  });
+
+  test("that restarted further back is sent only what is new", () => {
+    const views = leading("catalog-9096");
+    expect(views.follows("catalog-9096", 6, 1_100)).toContainEqual(send(6));
+  });
+
+  test("that is far behind gets one piece, or all pieces at once", () => {
+    const views = new LeaderViews({ epoch: 3, reignPosition: 1_000, catalogs: [], wonMs: 0 });
+    views.committed(1_000, 0);
+    let effects = views.follows("catalog-9096", 0, 1);
+    let messages = 0;
+    for (let position = 1; effects.some(({ kind }) => kind === "send"); position += 1) {
+      effects = views.sent("catalog-9096", position, 1);
+      messages += 1;
+    }
+    expect(messages).toBe(HOLD_WINDOW_MESSAGES_MAX);
+    expect(views.held("catalog-9096", 10, 10, 2)).toEqual([send(HOLD_WINDOW_MESSAGES_MAX)]);
+  });
+
+  test("that missed a message waits for ever for the next, or is flooded", () => {
+    const views = leading("catalog-9096");
+    views.committed(11, 1_020);
+    views.sent("catalog-9096", 11, 1_020);
+    views.committed(12, 1_050);
+    views.sent("catalog-9096", 12, 1_050);
+    expect(views.tick(1_020 + HOLD_AGAIN_MS - 1)).not.toContainEqual(send(10));
+    expect(views.tick(1_020 + HOLD_AGAIN_MS)).toContainEqual(send(10));
+    views.sent("catalog-9096", 12, 1_020 + HOLD_AGAIN_MS);
+    expect(views.tick(1_020 + HOLD_AGAIN_MS + 1)).not.toContainEqual(send(10));
+  });
+
+  test("that gets on slowly is sent everything again", () => {
+    const views = leading("catalog-9096");
+    views.committed(12, 1_020);
+    views.sent("catalog-9096", 11, 1_020);
+    views.sent("catalog-9096", 12, 1_020);
+    views.held("catalog-9096", 11, 10, 1_100);
+    expect(views.tick(1_020 + HOLD_AGAIN_MS)).not.toContainEqual(send(11));
+    expect(views.tick(1_100 + HOLD_AGAIN_MS)).toContainEqual(send(11));
+  });
+
+  test("that left is sent more", () => {
+    const views = leading("catalog-9096");
+    views.left("catalog-9096");
+    expect(views.sent("catalog-9096", 11, 1_020)).toEqual([]);
+    expect(views.committed(11, 1_021)).toEqual([]);
+  });
+
+  test("that is quiet is asked again for nothing", () => {
+    const views = leading("catalog-9096");
+    expect(views.tick(1_400)).toEqual([expose()]);
+  });
+});
+
+test("R1: the exposed position never goes back nor past the commit, whatever catalogs do", () => {
+  const catalog = fc.constantFrom("catalog-9096", "catalog-9097");
+  const position = fc.integer({ min: 0, max: 60 });
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("commit" as const), by: fc.nat(5) }),
+    fc.record({ kind: fc.constant("follow" as const), catalog, position }),
+    fc.record({ kind: fc.constant("held" as const), catalog, position }),
+    fc.record({ kind: fc.constant("grant" as const), catalog }),
+    fc.record({ kind: fc.constant("leave" as const), catalog }),
+    fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(400) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const views = won("catalog-9096", "catalog-9097");
+      let nowMs = 1_000;
+      let before = 0;
+      for (const each of steps) {
+        if (each.kind === "commit") views.committed(views.commit + each.by, nowMs);
+        else if (each.kind === "follow") views.follows(each.catalog, each.position, nowMs);
+        else if (each.kind === "held") {
+          views.held(each.catalog, each.position, each.position, nowMs);
+        } else if (each.kind === "grant") views.grant(each.catalog, 1, nowMs, nowMs);
+        else if (each.kind === "leave") views.left(each.catalog);
+        else {
+          nowMs += each.ms;
+          views.tick(nowMs);
+        }
+        expect(views.exposed).toBeGreaterThanOrEqual(before);
+        expect(views.exposed).toBeLessThanOrEqual(views.commit);
+        before = views.exposed;
+      }
+      views.tick(nowMs + UNTIL_MS);
+      expect(views.exposed).toBe(views.commit);
+    }),
+  );
+});
