@@ -90,8 +90,8 @@ export const BUGS: readonly Bug[] = [
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears", "willing: !hears"],
     [
       `${REPLICATION}/candidacy.ts`,
-      "({ incarnation }]) => incarnation === admissions.of(peer).incarnation, // C5",
-      "({ incarnation }]) => incarnation > 0,",
+      "incarnation === admissions.of(peer).incarnation, // C5",
+      "incarnation >= admissions.of(peer).incarnation,",
     ],
   ),
   bug("replacement-counts-before-its-admission-is-committed", 3_000, [

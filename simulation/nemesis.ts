@@ -104,32 +104,42 @@ export class Nemesis {
     process.pause(ms);
   }
 
-  #partition(): void {
-    const { random, processes, network, counters } = this.#world;
-    const sides = new Map(processes.map(({ name }) => [name, random.chance(0.5)]));
-    counters.add("partitions");
-    this.#world.log(
-      `cut: ${[...sides].flatMap(([name, side]) => (side ? name : [])).join(", ")} | the others`,
+  /** Cuts these directions, and mends them after a while. */
+  #cut(directions: readonly (readonly [Process, Process])[]): void {
+    const { random, scheduler, network } = this.#world;
+    for (const [from, to] of directions) network.cut(from.name, to.name);
+    scheduler.after(random.between(10, LONGEST_CUT_MS), () => {
+      if (this.#resting) return;
+      for (const [from, to] of directions) network.mend(from.name, to.name);
+    });
+  }
+
+  /** Cuts `inside` off from all others, both ways. */
+  #separate(inside: ReadonlySet<Process>): void {
+    const { processes } = this.#world;
+    this.#world.log(`cut: ${[...inside].map(({ name }) => name).join(", ")} | the others`);
+    this.#cut(
+      processes.flatMap((from) =>
+        processes.flatMap((to) =>
+          inside.has(from) === inside.has(to) ? [] : [[from, to] as const],
+        ),
+      ),
     );
-    for (const [a, sideOfA] of sides) {
-      for (const [b, sideOfB] of sides) if (sideOfA !== sideOfB) network.cut(a, b);
-    }
-    this.#healLater();
+  }
+
+  #partition(): void {
+    const { random, processes, counters } = this.#world;
+    counters.add("partitions");
+    this.#separate(new Set(processes.filter(() => random.chance(0.5))));
   }
 
   #cutOneWay(): void {
-    const { random, processes, network, counters } = this.#world;
-    const from = random.pick(processes).name;
-    const to = random.pick(processes).name;
+    const { random, processes, counters } = this.#world;
+    const from = random.pick(processes);
+    const to = random.pick(processes);
     counters.add("one-way cuts");
-    this.#world.log(`cut: ${from} to ${to}`);
-    network.cut(from, to);
-    this.#healLater();
-  }
-
-  #healLater(): void {
-    const { random, scheduler, network } = this.#world;
-    scheduler.after(random.between(10, LONGEST_CUT_MS), () => network.heal());
+    this.#world.log(`cut: ${from.name} to ${to.name}`);
+    this.#cut([[from, to]]);
   }
 
   #slowLink(): void {
@@ -148,32 +158,28 @@ export class Nemesis {
    * can't know that it was replaced.
    */
   #isolateLeader(): void {
-    const { random, replicas, catalogs, frontends, processes, network, counters } = this.#world;
+    const { random, replicas, catalogs, frontends, counters } = this.#world;
     const leader = replicas.find((replica) => replica.replica?.status().leads);
     if (!leader) return;
     const company = [...catalogs, ...frontends].filter(() => random.chance(0.4));
-    const inside = new Set<Process>([leader, ...company]);
     counters.add("leaders isolated");
-    this.#world.log(`cut: ${[...inside].map(({ name }) => name).join(", ")} | the others`);
-    for (const a of processes) {
-      for (const b of processes) if (inside.has(a) !== inside.has(b)) network.cut(a.name, b.name);
-    }
+    this.#separate(new Set<Process>([leader, ...company]));
     if (random.chance(0.8)) this.#pause(leader);
-    this.#healLater();
   }
 
   #orphan(): void {
-    const { random, catalogs, frontends, network, counters } = this.#world;
+    const { random, catalogs, frontends, counters, scheduler } = this.#world;
     const catalog = random.pick(catalogs);
     const frontend = random.pick(frontends);
     if (!catalog.isUp) return;
     counters.add("front ends orphaned");
     this.#world.log(`cut: ${catalog.name} | ${frontend.name}; ${catalog.name} restarts`);
-    network.cut(catalog.name, frontend.name);
-    network.cut(frontend.name, catalog.name);
+    this.#cut([
+      [catalog, frontend],
+      [frontend, catalog],
+    ]);
     catalog.crash();
-    this.#world.scheduler.after(random.between(1, 30), () => catalog.start());
-    this.#healLater();
+    scheduler.after(random.between(1, 30), () => catalog.start());
   }
 
   /** One disk at a time, and only while all others are admitted: more than that no majority survives. */

@@ -28,8 +28,8 @@ export class Network {
   readonly #random: Random;
   readonly #counters: Counters;
   readonly #endpoints = new Map<string, Endpoint>();
-  /** Directions that carry nothing, `from>to`. */
-  readonly #cuts = new Set<string>();
+  /** Directions that carry nothing, `from>to`, and how many cuts say so. */
+  readonly #cuts = new Map<string, number>();
   /** Extra delay of a direction, milliseconds. */
   readonly #slow = new Map<string, number>();
   readonly #lastArrival = new Map<string, number>();
@@ -46,7 +46,16 @@ export class Network {
   }
 
   cut(from: string, to: string): void {
-    this.#cuts.add(`${from}>${to}`);
+    const key = `${from}>${to}`;
+    this.#cuts.set(key, (this.#cuts.get(key) ?? 0) + 1);
+  }
+
+  /** Takes one cut of this direction back. */
+  mend(from: string, to: string): void {
+    const key = `${from}>${to}`;
+    const left = (this.#cuts.get(key) ?? 0) - 1;
+    if (left > 0) this.#cuts.set(key, left);
+    else this.#cuts.delete(key);
   }
 
   /** What this direction carries comes later by `ms`; 0 ends it. */
@@ -55,6 +64,7 @@ export class Network {
     else this.#slow.delete(`${from}>${to}`);
   }
 
+  /** Takes back all cuts and slowness. */
   heal(): void {
     this.#cuts.clear();
     this.#slow.clear();

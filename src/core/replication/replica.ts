@@ -37,6 +37,7 @@ export interface ReplicaStatus {
   readonly phase: Phase["kind"];
   /** Leading, with its reign committed: it may decide. */
   readonly leads: boolean;
+  /** Whom it hears, or itself while leading; null when it hears nobody. */
   readonly leader: ReplicaId | null;
   readonly epoch: number;
   readonly lastPosition: number;
@@ -74,15 +75,11 @@ export class Replica {
   status(): ReplicaStatus {
     const { hardState, log, commit } = this.#context;
     const phase = this.#phase;
+    const heard = phase.kind === "following" && this.#hearsLeader() ? phase.leader : null;
     return {
       phase: phase.kind,
       leads: phase.kind === "leading" && phase.opened,
-      leader:
-        phase.kind === "leading"
-          ? this.#context.id
-          : phase.kind === "following"
-            ? phase.leader
-            : null,
+      leader: phase.kind === "leading" ? this.#context.id : heard,
       epoch: hardState.promise.epoch,
       lastPosition: log.last.position,
       durablePosition: log.durable,
