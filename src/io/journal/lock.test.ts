@@ -26,7 +26,7 @@ test("a lock that outlives a kill -9 keeps the role from coming back", async () 
   const data = temporaryFolder();
   const script = `
     import { lockRole } from ${JSON.stringify(new URL("./lock.ts", import.meta.url).href)};
-    lockRole(${JSON.stringify(data)}, ${JSON.stringify(ROLE)});
+    globalThis.lock = lockRole(${JSON.stringify(data)}, ${JSON.stringify(ROLE)}); // or it is collected, and released
     console.log("locked");
     setInterval(() => {}, 1000);
   `;
