@@ -1,0 +1,233 @@
+import { describe, expect, test } from "vitest";
+import { encodeCommands } from "../src/core/market/codec.ts";
+import type { Command } from "../src/core/market/types.ts";
+import type { Entry, EntryBody } from "../src/core/replication/types.ts";
+import { SimulatedDisk } from "./disk.ts";
+import { Oracle } from "./oracle.ts";
+import { Violation } from "./violation.ts";
+
+const list = (name: string, quantity: number): Command => ({
+  kind: "list",
+  requestId: `list-${name}`,
+  name,
+  price: 10,
+  quantity,
+});
+const order = (number: number, quantity: number, requestId = `order-${number}`): Command => ({
+  kind: "order",
+  number,
+  requestId,
+  name: "FishCo",
+  type: "buy",
+  quantity,
+  price: 10,
+});
+
+function entry(position: number, epoch: number, body: EntryBody | Command): Entry {
+  const isCommand = !("leader" in body || "incarnation" in body || body.kind === "command");
+  return {
+    position,
+    epoch,
+    at: 0,
+    body: isCommand
+      ? { kind: "command", bytes: encodeCommands([body as Command]) }
+      : (body as EntryBody),
+  };
+}
+
+/** Knows 1: FishCo × 20, 2: the reign of 9094, epoch 1. */
+function informed(): Oracle {
+  const oracle = new Oracle();
+  oracle.commits(9094, [entry(1, 0, list("FishCo", 20))], null);
+  oracle.commits(9094, [entry(2, 1, { kind: "reign", leader: 9094 })], null);
+  return oracle;
+}
+
+function expectViolation(run: () => void, message: string): void {
+  expect(run).toThrow(Violation);
+  expect(run).toThrow(message);
+}
+
+function diskOf(...entries: Entry[]): SimulatedDisk {
+  return new SimulatedDisk({ promise: { epoch: 1, nominee: 9094 }, voter: true }, entries);
+}
+
+describe("R3 is broken unseen by", () => {
+  test("two entries at one position of one epoch", () => {
+    const oracle = new Oracle();
+    oracle.appended(entry(3, 1, order(1, 5)), 1);
+    oracle.appended(entry(3, 1, order(1, 5)), 1);
+    oracle.appended(entry(3, 2, order(1, 6)), 1);
+    expectViolation(
+      () => oracle.appended(entry(3, 1, order(1, 6)), 1),
+      "R3: two different entries at position 3 of epoch 1",
+    );
+  });
+
+  test("one entry after two different ones", () => {
+    const oracle = new Oracle();
+    oracle.appended(entry(3, 2, order(1, 5)), 1);
+    expectViolation(
+      () => oracle.appended(entry(3, 2, order(1, 5)), 0),
+      "R3: two different entries at position 3 of epoch 2",
+    );
+  });
+
+  test("two leaders of one epoch, by their reigns", () => {
+    const oracle = new Oracle();
+    oracle.appended(entry(2, 4, { kind: "reign", leader: 9094 }), 0);
+    expectViolation(
+      () => oracle.appended(entry(3, 4, { kind: "reign", leader: 9092 }), 0),
+      "R3: epoch 4 has two leaders, 9094 and 9092",
+    );
+  });
+
+  test("two leaders of one epoch, by what they say", () => {
+    const oracle = new Oracle();
+    oracle.leads(9094, 4, () => 0, 0);
+    oracle.leads(9094, 4, () => 0, 0);
+    expectViolation(() => oracle.leads(9090, 4, () => 0, 0), "R3: epoch 4 has two leaders");
+  });
+});
+
+describe("R4 is broken unseen by", () => {
+  const epochs = [0, 0, 1];
+  const epochAt = (position: number) => epochs[position] ?? 0;
+
+  test("a leader whose journal is too short", () => {
+    informed().leads(9092, 2, epochAt, 2);
+    expectViolation(
+      () => informed().leads(9092, 2, epochAt, 1),
+      "R4: leader 9092 of epoch 2 lacks the committed entry 2",
+    );
+  });
+
+  test("a leader who has another entry there", () => {
+    expectViolation(
+      () => informed().leads(9092, 2, () => 0, 5),
+      "R4: leader 9092 of epoch 2 lacks the committed entry 2",
+    );
+  });
+
+  test("nobody: a leader that slept through a later reign", () => {
+    const oracle = informed();
+    oracle.commits(9092, [entry(3, 5, { kind: "reign", leader: 9092 })], null);
+    oracle.leads(9090, 4, epochAt, 2);
+  });
+
+  test("two replicas that see different entries committed", () => {
+    expectViolation(
+      () => informed().commits(9092, [entry(1, 0, list("FishCo", 21))], null),
+      "R4: 9092 commits another entry at 1 than was committed",
+    );
+    expectViolation(
+      () => informed().commits(9092, [entry(2, 2, { kind: "reign", leader: 9094 })], null),
+      "R4: 9092 commits another entry at 2 than was committed",
+    );
+    informed().commits(9092, [entry(2, 1, { kind: "reign", leader: 9094 })], null);
+  });
+
+  test("a replica that leaves one out", () => {
+    expectViolation(
+      () => informed().commits(9092, [entry(4, 1, order(1, 5))], null),
+      "9092 commits 4 after 2",
+    );
+  });
+});
+
+describe("R2 is broken unseen by", () => {
+  const first = entry(1, 0, list("FishCo", 20));
+  const reign = entry(2, 1, { kind: "reign", leader: 9094 });
+  const other = entry(2, 2, { kind: "reign", leader: 9090 });
+
+  test("an entry that is committed on fewer disks than a quorum", () => {
+    const held = [diskOf(first, reign), diskOf(first, reign), diskOf(first)];
+    const commits = (disks: readonly SimulatedDisk[]) => {
+      const oracle = new Oracle();
+      oracle.commits(9094, [first], null);
+      oracle.commits(9094, [reign], disks);
+      return oracle.committed.length;
+    };
+    expect(commits(held)).toBe(2);
+    expectViolation(
+      () => commits([diskOf(first, reign), diskOf(first), diskOf(first)]),
+      "R2: 9094 commits 2, which 1 disks hold",
+    );
+    expectViolation(
+      () => commits([diskOf(first, reign), diskOf(first, other), diskOf(first)]),
+      "R2: 9094 commits 2, which 1 disks hold",
+    );
+    expectViolation(
+      () => commits([...held, diskOf(first, other)]),
+      "R2: 9094 commits 2, which 2 disks hold",
+    );
+  });
+});
+
+describe("the market's own rules are broken unseen by", () => {
+  const committing = (command: Command) => () =>
+    informed().commits(9094, [entry(3, 1, command)], null);
+
+  test("a stock that is sold more often than it is there (M2)", () => {
+    committing(order(1, 20))();
+    expectViolation(committing(order(1, 21)), "M2: position 3 makes the quantity of FishCo -1");
+  });
+
+  test("a gap in the order numbers (M3)", () => {
+    expectViolation(committing(order(2, 1)), "M3: position 3 has order 2 after order 0");
+  });
+
+  test("a request id with two outcomes (M3)", () => {
+    expectViolation(
+      committing(order(1, 1, "list-FishCo")),
+      "M3: position 3 records request id list-FishCo a second time",
+    );
+  });
+});
+
+describe("what the journal says", () => {
+  /** FishCo: 20 at 1, 15 at 3, 10 at 5. Ash is listed at 4. */
+  function history(): Oracle {
+    const oracle = informed();
+    oracle.commits(9094, [entry(3, 1, order(1, 5)), entry(4, 1, list("Ash", 7))], null);
+    oracle.commits(9094, [entry(5, 1, order(2, 5))], null);
+    return oracle;
+  }
+
+  test("of a stock is as of another position", () => {
+    const oracle = history();
+    expect([0, 1, 2, 3, 4, 5, 9].map((at) => oracle.quantityAt("FishCo", at))).toEqual([
+      null,
+      20,
+      20,
+      15,
+      15,
+      10,
+      10,
+    ]);
+    expect(oracle.quantityAt("Nowhere", 5)).toBe(null);
+    expect([0, 1, 4].map((at) => oracle.listedAt(at))).toEqual([0, 1, 2]);
+  });
+
+  test("of a quantity is found before the floor, or not after it (C1)", () => {
+    const oracle = history();
+    expect(oracle.positionWith("FishCo", 20, 0)).toBe(1);
+    expect(oracle.positionWith("FishCo", 20, 2)).toBe(2);
+    expect(oracle.positionWith("FishCo", 20, 3)).toBe(null);
+    expect(oracle.positionWith("FishCo", 10, 2)).toBe(5);
+    expect(oracle.positionWith("FishCo", 11, 0)).toBe(null);
+    expect(oracle.positionWith("Ash", null, 3)).toBe(3);
+    expect(oracle.positionWith("Ash", null, 4)).toBe(null);
+    expect(oracle.positionWith("Nowhere", null, 5)).toBe(5);
+  });
+
+  test("of an order or a request is wrong", () => {
+    const oracle = history();
+    expect(oracle.lastNumber).toBe(2);
+    expect(oracle.orderAt(2, 4)).toBe(null);
+    expect(oracle.orderAt(2, 5)?.requestId).toBe("order-2");
+    expect(oracle.orderAt(3, 9)).toBe(null);
+    expect(oracle.command("order-1")).toMatchObject({ kind: "order", number: 1 });
+    expect(oracle.command("never")).toBeUndefined();
+  });
+});

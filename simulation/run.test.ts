@@ -1,0 +1,72 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { run } from "./run.ts";
+
+const TICKS = 600;
+
+describe("a run", () => {
+  test("is another the second time: what was found can't be replayed", () => {
+    const [first, second] = [run(3, TICKS), run(3, TICKS)];
+    expect(first.timeline).toEqual(second.timeline);
+    expect(first.counters.lines()).toEqual(second.counters.lines());
+    expect(first).toMatchObject({ violation: second.violation, simulatedMs: second.simulatedMs });
+  });
+
+  test("is the same for every seed, or too quiet to find anything", () => {
+    const [first, second] = [run(1, TICKS), run(2, TICKS)];
+    expect(first.counters.lines()).not.toEqual(second.counters.lines());
+    for (const { counters, violation, simulatedMs } of [first, second]) {
+      expect(violation).toBe(null);
+      expect(simulatedMs).toBeGreaterThan(TICKS);
+      for (const counted of ["calls", "leader changes", "messages", "orders", "turns"]) {
+        expect([counted, counters.get(counted) > 0]).toEqual([counted, true]);
+      }
+    }
+  });
+});
+
+describe("npm run simulate", () => {
+  function simulate(...flags: string[]) {
+    const main = fileURLToPath(new URL("./main.ts", import.meta.url));
+    const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...flags], {
+      encoding: "utf8",
+      timeout: 60_000,
+    });
+    return { status, stdout, stderr };
+  }
+
+  test.each([
+    ["an option that isn't there", ["--sed", "1"], "--sed"],
+    ["no seeds", ["--seeds", "0"], "whole numbers above 0"],
+    ["a seed that is no number", ["--seed", "first"], "whole numbers above 0"],
+    ["half a tick", ["--ticks", "0.5"], "whole numbers above 0"],
+    ["a bug that nobody planted", ["--bug", "gremlin"], "no bug named gremlin"],
+  ])("takes %s, and passes for nothing", (_what, flags, message) => {
+    const { status, stderr, stdout } = simulate(...flags);
+    expect(stderr).toContain(message);
+    expect(stdout).toBe("");
+    expect(status).toBe(1);
+  });
+
+  test("fails without a violation", { timeout: 60_000 }, () => {
+    const { status, stdout } = simulate("--seeds", "2", "--seed", "7", "--ticks", `${TICKS}`);
+    expect(stdout).toMatch(/^2 runs from seed 7, no violation: /m);
+    expect(stdout).toMatch(/^ +\d[\d,]* {2}calls$/m);
+    expect(status).toBe(0);
+  });
+
+  test("passes with a violation, or can't find it again", { timeout: 120_000 }, () => {
+    const found = simulate("--bug", "ack-before-fsync", "--seeds", "20", "--ticks", "2000");
+    expect(found.status).toBe(1);
+    const violation = /^seed (\d+): (Violation: .*)$/m.exec(found.stdout);
+    const replay = /^replay: npm run simulate -- (.*)$/m.exec(found.stdout);
+    expect(replay?.[1]).toBe(
+      `--seeds 1 --seed ${violation?.[1]} --ticks 2000 --bug ack-before-fsync --timeline`,
+    );
+    const again = simulate(...(replay?.[1] ?? "").split(" "));
+    expect(again.status).toBe(1);
+    expect(again.stdout).toContain(`seed ${violation?.[1]}: ${violation?.[2]}`);
+    expect(again.stdout).toContain(`replay: npm run simulate -- ${replay?.[1]}`);
+  });
+});
