@@ -1,7 +1,7 @@
 // The front end's cache, in memory and in Redis: what leaves it when, and that
 // it is never needed for a right answer.
 
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Cluster } from "./harness/cluster.ts";
 import type { HttpClient } from "./harness/http.ts";
 import { useClusters } from "./harness/lifetime.ts";
@@ -18,6 +18,8 @@ afterEach(async () => {
 });
 
 const STOCKS = ["Alpha", "Beta", "Gamma", "Delta"].map((name) => [name, 5, 100] as const);
+/** A machine so busy that this many sequences in a row are disturbed is no place to test. */
+const ATTEMPTS_MAX = 5;
 
 /** Looks a stock up and says, by the front end's log, whether it came from the cache. */
 async function lookup(cluster: Cluster, client: HttpClient, name: string): Promise<"hit" | "miss"> {
@@ -35,45 +37,88 @@ async function lookups(cluster: Cluster, client: HttpClient, names: string[]): P
   return outcomes;
 }
 
+/** Waits until the front end holds a lease: before, and whenever one lapsed, it keeps no copies. */
+async function leased(cluster: Cluster, client: HttpClient): Promise<void> {
+  await until("a hit", async () => (await lookup(cluster, client, "Alpha")) === "hit");
+}
+
+/**
+ * Runs a sequence of lookups from an empty cache. A lease that lapses in its
+ * middle, on a machine that lets a process wait for half a second, drops every
+ * copy: then, and only then, the sequence is run again.
+ */
+async function undisturbed(
+  cluster: Cluster,
+  client: HttpClient,
+  sequence: () => Promise<void>,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    await leased(cluster, client);
+    const before = cluster.log("frontend").length;
+    for (const [name] of STOCKS) await client.get(`/cache_invalid/${name}`);
+    try {
+      await sequence();
+      return;
+    } catch (error) {
+      await leased(cluster, client);
+      const lapsed = cluster
+        .log("frontend")
+        .slice(before)
+        .includes("Cache begun anew under a new lease");
+      if (!lapsed || attempt === ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
 describe("in memory", () => {
+  const shared = useClusters("file");
+  let cluster: Cluster;
+  let client: HttpClient;
+
+  beforeAll(async () => {
+    cluster = await shared.up({ stocks: STOCKS, options: ["--cache-size=3"] });
+    client = cluster.client();
+  });
+
   test("a cache smaller than the catalog lets go of what was used least recently", async () => {
-    const cluster = await clusters.up({ stocks: STOCKS, options: ["--cache-size=3"] });
-    const client = cluster.client();
-    const filled = await lookups(cluster, client, ["Alpha", "Beta", "Gamma", "Alpha"]);
-    expect(filled).toEqual(["Alpha miss", "Beta miss", "Gamma miss", "Alpha hit"]);
-    // Room is made for Delta by Beta, which was used before Gamma and Alpha.
-    const after = await lookups(cluster, client, ["Delta", "Alpha", "Gamma", "Delta", "Beta"]);
-    expect(after).toEqual(["Delta miss", "Alpha hit", "Gamma hit", "Delta hit", "Beta miss"]);
+    await undisturbed(cluster, client, async () => {
+      const filled = await lookups(cluster, client, ["Alpha", "Beta", "Gamma", "Alpha"]);
+      expect(filled).toEqual(["Alpha miss", "Beta miss", "Gamma miss", "Alpha hit"]);
+      // Room is made for Delta by Beta, which was used before Gamma and Alpha.
+      const after = await lookups(cluster, client, ["Delta", "Alpha", "Gamma", "Delta", "Beta"]);
+      expect(after).toEqual(["Delta miss", "Alpha hit", "Gamma hit", "Delta hit", "Beta miss"]);
+    });
   });
 
   test("a trade drops its stock and no other", async () => {
-    const cluster = await clusters.up({ stocks: STOCKS });
-    const client = cluster.client();
-    await lookups(cluster, client, ["Alpha", "Beta", "Gamma"]);
-    await tradeInTurn(client, [{ name: "Beta", type: "buy", quantity: 1 }]);
-    const after = await lookups(cluster, client, ["Alpha", "Beta", "Gamma", "Beta"]);
-    expect(after).toEqual(["Alpha hit", "Beta miss", "Gamma hit", "Beta hit"]);
-    expect(await quantityOf(client, "Beta")).toBe(99);
+    await undisturbed(cluster, client, async () => {
+      await lookups(cluster, client, ["Alpha", "Beta", "Gamma"]);
+      const before = await quantityOf(client, "Beta");
+      await tradeInTurn(client, [{ name: "Beta", type: "buy", quantity: 1 }]);
+      const after = await lookups(cluster, client, ["Alpha", "Beta", "Gamma", "Beta"]);
+      expect(after).toEqual(["Alpha hit", "Beta miss", "Gamma hit", "Beta hit"]);
+      expect(await quantityOf(client, "Beta")).toBe(before - 1);
+    });
   });
 
   test("asked to forget a stock, it does", async () => {
-    const cluster = await clusters.up({ stocks: STOCKS });
-    const client = cluster.client();
-    await lookups(cluster, client, ["Alpha", "Beta"]);
-    expect((await client.get("/cache_invalid/Alpha")).status).toBe(200);
-    const after = await lookups(cluster, client, ["Alpha", "Beta"]);
-    expect(after).toEqual(["Alpha miss", "Beta hit"]);
+    await undisturbed(cluster, client, async () => {
+      await lookups(cluster, client, ["Alpha", "Beta"]);
+      expect((await client.get("/cache_invalid/Alpha")).status).toBe(200);
+      const after = await lookups(cluster, client, ["Alpha", "Beta"]);
+      expect(after).toEqual(["Alpha miss", "Beta hit"]);
+    });
   });
+});
 
-  test("with several front ends, a trade through one leaves no old copy at another", async () => {
-    const cluster = await clusters.up({ stocks: STOCKS, frontends: 2, logLevel: "info" });
-    const [one, other] = [cluster.client(1, 0), cluster.client(1, 1)];
-    for (let left = 99; left >= 90; left--) {
-      await quantityOf(other, "Alpha");
-      await tradeInTurn(one, [{ name: "Alpha", type: "buy", quantity: 1 }]);
-      expect(await quantityOf(other, "Alpha")).toBe(left);
-    }
-  });
+test("with several front ends, a trade through one leaves no old copy at another", async () => {
+  const cluster = await clusters.up({ stocks: STOCKS, frontends: 2, logLevel: "info" });
+  const [one, other] = [cluster.client(1, 0), cluster.client(1, 1)];
+  for (let left = 99; left >= 70; left--) {
+    await quantityOf(other, "Alpha");
+    await tradeInTurn(one, [{ name: "Alpha", type: "buy", quantity: 1 }]);
+    expect(await quantityOf(other, "Alpha")).toBe(left);
+  }
 });
 
 test("without a cache every lookup is answered by the catalog", async () => {
@@ -89,8 +134,7 @@ test("Redis killed and back: no client sees an error, and it fills again", async
   redis = await RedisServer.start();
   const cluster = await clusters.up({ stocks: STOCKS, options: [`--cache=${redis.url}`] });
   const client = cluster.client();
-  const filled = await lookups(cluster, client, ["Alpha", "Alpha"]);
-  expect(filled).toEqual(["Alpha miss", "Alpha hit"]);
+  await leased(cluster, client);
 
   await redis.kill();
   await tradeInTurn(client, [{ name: "Alpha", type: "buy", quantity: 1 }]);
@@ -98,7 +142,7 @@ test("Redis killed and back: no client sees an error, and it fills again", async
   expect(await quantityOf(client, "Alpha")).toBe(99);
 
   await redis.restart();
-  await until("a hit again", async () => (await lookup(cluster, client, "Alpha")) === "hit");
+  await leased(cluster, client);
   await tradeInTurn(client, [{ name: "Alpha", type: "buy", quantity: 1 }]);
   expect(await quantityOf(client, "Alpha")).toBe(98);
   expect(client.calls.filter(({ status }) => status !== 200)).toEqual([]);

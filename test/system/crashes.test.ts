@@ -180,7 +180,9 @@ test("without a quorum a trade waits for one, and is made once", async () => {
   await cluster.signalAll(followers, "SIGCONT");
   expect(numberOf(await answer)).toBe(1);
   // The dead one's journal may hold the trade too; it is compared with the others.
+  const back = cluster.log(`order-${high}`).length;
   cluster.start("order", String(high));
+  await cluster.logged(`order-${high}`, "Order service ready", back);
   await addsUp(cluster, [
     { trade: { name: "FishCo", type: "buy", quantity: 1 }, call: await answer },
   ]);

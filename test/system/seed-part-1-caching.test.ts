@@ -6,6 +6,7 @@ import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf, times, tradeInTurn } from "./harness/load.ts";
 import { findInOrder } from "./harness/logs.ts";
 import { isSeedLine, seedLog } from "./harness/seed.ts";
+import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 
@@ -18,6 +19,11 @@ test("a lookup misses and fills, the next hits; a trade drops the stock before i
   });
   await cluster.startWithout(cluster.replicas[2]);
   const client = cluster.client();
+  // Copies are kept from the first lease on, a moment after the start; seen by another stock.
+  await until("a hit", async () => {
+    await quantityOf(client, "BoarCo");
+    return cluster.log("frontend").includes("Getting cache response");
+  });
 
   expect(await quantityOf(client, "FishCo")).toBe(518);
   expect(await quantityOf(client, "FishCo")).toBe(518);

@@ -100,7 +100,9 @@ export class StockCache {
 
   /** A catalog granted a lease. */
   granted(catalog: string, grant: Grant): void {
-    if (this.#view.granted(catalog, grant, this.#nowMs())) this.#copies.clear(); // V1
+    if (!this.#view.granted(catalog, grant, this.#nowMs())) return;
+    this.#copies.clear(); // V1
+    this.#debug("Cache begun anew under a new lease");
   }
 
   /** A catalog says that these stocks changed in (after, through]. Returns what to tell it is held; null for nothing. V2 */
