@@ -61,7 +61,8 @@ async function start(
   };
   const role = await startFrontend({ config, name: "frontend", secret: SECRET, log: log.log });
   toClose.push(() => role.close());
-  await vi.waitFor(() => expect(log.count("Catalog connected")).toBe(1), WAIT);
+  // Copies are kept from the first lease on.
+  await vi.waitFor(() => expect(log.count("Cache begun anew under a new lease")).toBe(1), WAIT);
   return role;
 }
 
