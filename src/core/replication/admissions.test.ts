@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Admissions, FIRST_INCARNATION } from "./admissions.ts";
-import { command, journal } from "./test-disk.ts";
+import { admission, command, journal } from "./test-disk.ts";
 import { ack } from "./test-messages.ts";
 import { Cluster } from "./test-support.ts";
 import type { Message } from "./types.ts";
@@ -161,6 +161,16 @@ describe("a replica that lost its disk", () => {
     admitting.persist(9094);
     admitting.receive(9094, 9090, { ...promise, epoch: admitting.status(9094).epoch }, 1);
     expect(admitting.status(9094).phase).toBe("standing");
+  });
+
+  test("is heard by the voice of its old incarnation", () => {
+    const cluster = new Cluster({ journals: { 9092: [command(1, 1), admission(2, 1, 9090, 2)] } });
+    cluster.receive(9092, 9090, { kind: "canvass", token: 1 }, 1);
+    cluster.receive(9092, 9090, { kind: "prepare", epoch: 5 }, 1);
+    expect(cluster.wire).toEqual([]);
+    expect(cluster.disk(9092).underWay).toEqual([]);
+    cluster.receive(9092, 9090, { kind: "prepare", epoch: 5 }, 2);
+    expect(cluster.disk(9092).underWay).toHaveLength(1);
   });
 
   test("is admitted by a leader whose reign isn't committed", () => {

@@ -153,7 +153,10 @@ export class Candidacy {
     const counted = candidates.filter(
       ([peer, { incarnation }]) => incarnation === admissions.of(peer).incarnation, // C5
     );
-    return counted.length + 1 >= quorum ? { kind: "won", epoch: this.#epoch } : WAIT; // C3
+    if (counted.length + 1 < quorum) return WAIT;
+    // Only voters promise: their admissions are committed, whether we had been told or not.
+    for (const [peer] of counted) this.#context.learnCommit(admissions.of(peer).position);
+    return { kind: "won", epoch: this.#epoch }; // C3
   }
 
   #fetchAfter(position: number): void {

@@ -92,6 +92,7 @@ export class ReplicaContext {
     });
     this.commit = options.applied;
     this.#commitKnown = options.applied;
+    this.#voteIfAdmitted();
   }
 
   takeEffects(): readonly ReplicaEffect[] {
@@ -231,9 +232,14 @@ export class ReplicaContext {
     if (commit <= this.commit) return;
     this.commit = commit;
     this.emit({ kind: "committed", position: commit });
-    if (!this.hardState.voter) {
-      const own = this.admissions.of(this.id);
-      if (own.position <= commit && own.incarnation === this.incarnation) this.becomeVoter();
-    }
+    this.#voteIfAdmitted();
+  }
+
+  /** A replacement votes once an entry that admits it is committed. */
+  #voteIfAdmitted(): void {
+    if (this.hardState.voter) return;
+    const own = this.admissions.of(this.id);
+    const isAdmitted = own.position > 0 && own.incarnation === this.incarnation;
+    if (isAdmitted && own.position <= this.commit) this.becomeVoter();
   }
 }

@@ -75,7 +75,6 @@ export class FollowerProgress {
       return;
     }
     this.#send(epoch, round, this.#roomForMore() ? this.#nextEntries() : []);
-    this.sendMore(epoch, round);
   }
 
   /** What is left to send and may be, beyond the append of the round. */
@@ -90,7 +89,9 @@ export class FollowerProgress {
       }
       return;
     }
-    while (this.#next <= this.#context.log.last.position && this.#roomForMore()) {
+    // One piece for each answer: reading all that fits into flight at once could
+    // keep the leader from its heartbeats.
+    if (this.#next <= this.#context.log.last.position && this.#roomForMore()) {
       this.#send(epoch, round, this.#nextEntries());
     }
   }

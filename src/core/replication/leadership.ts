@@ -40,8 +40,8 @@ export class Leadership {
   /** The newest round that a quorum confirmed. */
   #confirmedRound = 0;
   #heartbeatAt = Number.NEGATIVE_INFINITY;
-  #heartbeatRound = 0;
-  #unconfirmedHeartbeats = 0;
+  /** Rounds of heartbeats that no quorum has confirmed yet, ascending. */
+  #unconfirmedHeartbeats: number[] = [];
   #waiting: WaitingConfirmation[] = [];
   /** When the newest confirmed round began; -Infinity before the first. */
   confirmedAt = Number.NEGATIVE_INFINITY;
@@ -110,12 +110,13 @@ export class Leadership {
     if (!this.opened && now - this.wonAt > REIGN_MS) return false;
     if (now - this.#heartbeatAt < HEARTBEAT_MS) return true;
     // Judged by the previous heartbeat: the answers to it had a whole one to come.
-    if (this.#confirmedRound < this.#heartbeatRound) this.#unconfirmedHeartbeats += 1;
-    else this.#unconfirmedHeartbeats = 0;
-    if (this.#unconfirmedHeartbeats >= UNCONFIRMED_HEARTBEATS_MAX) return false;
+    this.#unconfirmedHeartbeats = this.#unconfirmedHeartbeats.filter(
+      (round) => round > this.#confirmedRound,
+    );
+    if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;
     this.#heartbeatAt = now;
     this.#beginRound();
-    this.#heartbeatRound = this.#round;
+    this.#unconfirmedHeartbeats.push(this.#round);
     this.#countRounds();
     return true;
   }
@@ -133,10 +134,8 @@ export class Leadership {
   acknowledged(envelope: Envelope, ack: Extract<Message, { kind: "ack" }>): void {
     const follower = this.#followers.get(envelope.from);
     if (!follower || ack.epoch !== this.epoch) return;
-    invariant(ack.round <= this.#round, "nobody acknowledges a round that wasn't begun", {
-      ack: ack.round,
-      round: this.#round,
-    });
+    const last = this.#context.log.last.position;
+    if (ack.round > this.#round || Math.max(ack.position, ack.goBackTo ?? 0) > last) return;
     if (!follower.hear(envelope.incarnation)) return;
     this.#admit(envelope);
     const advanced = follower.acknowledge(ack);

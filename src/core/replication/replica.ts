@@ -375,7 +375,7 @@ export class Replica {
     } else {
       // An append proves that its sender won: follow it, also where this epoch
       // had been promised to a nominee who, then, can't win any more.
-      context.promise(epoch, from);
+      if (epoch > promise.epoch) context.promise(epoch, from);
       this.#endOlderReign(from);
       const behind = Math.max(0, prevPosition + entries.length - context.log.last.position);
       context.emit({ kind: "following", leader: from, epoch, behind });

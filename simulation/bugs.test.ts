@@ -1,0 +1,46 @@
+// The checkers are checked: each deliberate bug that is known to be found is
+// found again, by real runs of the simulation in a process of their own.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { BUGS, bugNamed } from "./bugs.ts";
+
+const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
+/** A run of some hundred seeds on a busy machine. */
+const LIMIT_MS = 120_000;
+
+async function simulate(...args: string[]): Promise<{ code: number; output: string }> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  child.stdout.on("data", (data) => {
+    output += data;
+  });
+  child.stderr.on("data", (data) => {
+    output += data;
+  });
+  const [code] = await once(child, "close");
+  return { code, output };
+}
+
+describe("a simulation with a deliberate bug that finds nothing is too weak", () => {
+  for (const { name, seeds } of BUGS) {
+    if (seeds === null) continue;
+    test(
+      name,
+      async () => {
+        const { code, output } = await simulate("--seeds", String(seeds), "--bug", name);
+        expect(output).toMatch(/^seed \d+: \w*Violation: /m);
+        expect(output).toContain(`--bug ${name}`);
+        expect(code).toBe(1);
+      },
+      LIMIT_MS,
+    );
+  }
+});
+
+test("a bug that no longer applies to the code is an error, not a clean run", () => {
+  for (const { name } of BUGS) expect(bugNamed(name).edits.length).toBeGreaterThan(0);
+  expect(() => bugNamed("no-such-bug")).toThrow("there are: ack-before-fsync");
+});
