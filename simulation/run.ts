@@ -89,6 +89,8 @@ function checkSettled(world: World, clients: Clients, deaf: ReplicaNode | null):
 function unsettled(world: World, clients: Clients, deaf: ReplicaNode | null): string | null {
   if (!clients.areWorking && clients.inFlight > 0)
     return `${clients.inFlight} calls are still unanswered`;
+  const asleep = world.processes.find((process) => process.isPaused);
+  if (asleep) return `${asleep.name} is still paused`;
   const leaders = world.replicas.filter((replica) => replica.replica?.status().leads);
   if (leaders.length !== 1) return `${leaders.length} replicas lead`;
   if (clients.areWorking) return null;
