@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Admissions, FIRST_INCARNATION } from "./admissions.ts";
 import { admission, command, journal } from "./test-disk.ts";
-import { ack } from "./test-messages.ts";
+import { ack, prepared } from "./test-messages.ts";
 import { Cluster } from "./test-support.ts";
 import type { Message } from "./types.ts";
 
@@ -131,6 +131,18 @@ describe("a replica that lost its disk", () => {
     cluster.receive(9094, 9090, { ...(ack(1, 0) as Message & { kind: "ack" }), round: 1 }, 2);
     if (late) cluster.arrive(late);
     expect(cluster.status(9094).commitPosition).toBe(2);
+  });
+
+  test("is taken to hold what its old incarnation held, before it is admitted", () => {
+    const cluster = prepared(new Cluster());
+    cluster.deliver({ kind: "promise" });
+    cluster.deliver({ to: 9090, kind: "append" });
+    cluster.persist(9090);
+    const [late] = cluster.drop({ from: 9090, kind: "ack" });
+    cluster.receive(9094, 9090, { ...(ack(1, 0) as Message & { kind: "ack" }), round: 1 }, 2);
+    if (late) cluster.arrive(late);
+    expect(late?.message).toMatchObject({ position: 1 });
+    expect(cluster.take(9094, "replicated")).toEqual([]);
   });
 
   test("wins by a promise that its old incarnation gave", () => {
