@@ -5,7 +5,7 @@ import { decide } from "../../core/market/decide.ts";
 import type { Command } from "../../core/market/types.ts";
 import { market, trade } from "./test-support.ts";
 import { TradeLines } from "./trade-lines.ts";
-import { TradeTrace } from "./trade-trace.ts";
+import { TradeTrace, WRITTEN_WAIT_BEATS } from "./trade-trace.ts";
 
 /** A log that keeps its messages. */
 function recorded() {
@@ -83,7 +83,7 @@ test("a replica that is away doesn't keep a trade out of the log, nor is it said
   decided("a", "FishCo", "sell", 43);
   trace.written(9092, 2);
   trace.exposed(2);
-  trace.tick();
+  for (let beat = 1; beat < WRITTEN_WAIT_BEATS; beat++) trace.tick();
   expect(messages).toEqual(FIRST.slice(0, 4));
   trace.tick();
   expect(messages).toEqual(FIRST.toSpliced(7, 1));

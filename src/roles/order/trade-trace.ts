@@ -16,8 +16,8 @@ import type { Command, Request, Stock } from "../../core/market/types.ts";
 
 /** Trades that wait for their end; beyond it the oldest are logged as far as they have come. */
 const TRACED_TRADES_MAX = 10_000;
-/** Beats that an exposed trade waits for replicas that haven't written it. */
-const WRITTEN_WAIT_BEATS = 2;
+/** Beats that an exposed trade waits for replicas that haven't written it: half a second, for a disk that is busy. */
+export const WRITTEN_WAIT_BEATS = 10;
 
 type OrderCommand = Extract<Command, { kind: "order" }>;
 
