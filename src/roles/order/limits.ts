@@ -30,8 +30,8 @@ export const AUDITS_MAX = 2;
 /** Committed effects reach the tables after this time at the latest, where no append took them along. */
 export const FLUSH_DELAY_MS = 200;
 
-/** One slice of the journal's scrub, about a millisecond of work. */
-export const SCRUB_BYTES = 128 * 1024;
+/** One slice of the scrub, tables against journal: about three milliseconds of work. */
+export const SCRUB_BYTES = 16 * 1024;
 
 /** Pause between two slices while there is other work; else there is one each beat. */
 export const SCRUB_EVERY_MS = 1_000;

@@ -109,7 +109,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   });
   const idle = new IdleWork({
     tables: ledger,
-    journal,
+    journal: ledger,
     deliveredPosition: () => service.deliveredPosition,
     nowMs: () => performance.now(),
   });

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
 import type { Command, Stock } from "../../core/market/types.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import type { AskResult } from "../contract.ts";
@@ -67,6 +68,7 @@ function replica(id = 9092, catalogs: readonly string[] = []) {
   const tables = new FakeTables();
   const peers = new Map<number, FakePeer>();
   const broken: unknown[] = [];
+  const clock = { nowMs: 0 };
   let changes = 0;
   const service = new ReplicaService({
     replica: id,
@@ -76,7 +78,7 @@ function replica(id = 9092, catalogs: readonly string[] = []) {
     tables,
     peerOf: (other) => peers.get(other) ?? null,
     log: silent,
-    nowMs: () => 0,
+    nowMs: () => clock.nowMs,
     onChange: () => changes++,
     onBroken: (reason) => broken.push(reason),
   });
@@ -85,7 +87,7 @@ function replica(id = 9092, catalogs: readonly string[] = []) {
   const ask = (...questions: Parameters<typeof service.ask>[1][number][]): void => {
     service.ask(false, questions).then((result) => results.push(result));
   };
-  return { log, tables, peers, service, broken, ask, results, changes: () => changes };
+  return { log, tables, peers, service, broken, clock, ask, results, changes: () => changes };
 }
 
 const accepted = (number: number): AskResult => ({
@@ -200,7 +202,7 @@ test("a catalog that followed before the reign is fed from its first turn on, an
 });
 
 test("a catalog whose connection closed is not fed by the next reign", async () => {
-  const { log, service, ask, results } = replica();
+  const { log, service, clock, ask, results } = replica(9092, ["catalog"]);
   const catalog = new FakePeer("catalog", "catalog");
   service.follow(catalog, { received: 0, epoch: 0, ask: 1 });
   service.unfollow(catalog);
@@ -210,7 +212,20 @@ test("a catalog whose connection closed is not fed by the next reign", async () 
   log.commitThrough(2);
   await turns();
   expect(catalog.received).toEqual([]);
+  clock.nowMs = LEASE_MS + LEASE_MARGIN_MS; // what the last leader may have granted it is over
+  service.tick();
+  await turns();
   expect(results).toEqual([accepted(1)]);
+});
+
+test("a catalog that the configuration doesn't know gets no lease: a next leader wouldn't wait for it", () => {
+  const { log, service } = replica(9092, ["catalog"]);
+  log.beginReign();
+  const question = { received: 0, epoch: 1, ask: 1 };
+  for (const stranger of [new FakePeer("catalog", "other"), new FakePeer("cli", "catalog")]) {
+    expect(service.follow(stranger, question)).toEqual({ leads: false, epoch: 1, grant: null });
+    expect(stranger.received).toEqual([]);
+  }
 });
 
 test("front ends learn of each beginning and end of a reign at once", () => {

@@ -145,8 +145,12 @@ export class ReplicaService implements LogListener {
 
   /** A catalog says what it has received; while this replica leads, it sends it the rest, and may grant it a lease. */
   follow(peer: Peer, question: FollowQuestion): Following {
+    const { source, catalogs } = this.#options;
+    const { epoch } = source.status();
+    const { role, name } = peer.identity;
+    // A next leader presumes leases of the configured catalogs only: nobody else may have one.
+    if (role !== "catalog" || !catalogs.includes(name)) return { leads: false, epoch, grant: null };
     this.#followers.set(peer, question.received);
-    const { epoch } = this.#options.source.status();
     if (this.#reign === null) return { leads: false, epoch, grant: null };
     return { leads: true, epoch, grant: this.#reign.follow(peer, question) };
   }
