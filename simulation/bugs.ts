@@ -48,7 +48,7 @@ export const BUGS: readonly Bug[] = [
     "if (epoch < promise.epoch || (epoch === promise.epoch && promise.nominee !== from)) {",
     "if (epoch < promise.epoch) {",
   ]),
-  bug("promise-lost-on-restart", 126, [
+  bug("promise-lost-on-restart", 20, [
     `${REPLICATION}/context.ts`,
     "this.hardState = options.hardState;",
     "this.hardState = { ...options.hardState, promise: { epoch: 0, nominee: options.id } };",
@@ -58,7 +58,7 @@ export const BUGS: readonly Bug[] = [
     "if (epoch > promise.epoch) context.promise(epoch, from);",
     "",
   ]),
-  bug("ack-of-own-last-position", 64, [
+  bug("ack-of-own-last-position", null, [
     `${REPLICATION}/replica.ts`,
     'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
     'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
@@ -85,7 +85,7 @@ export const BUGS: readonly Bug[] = [
   ]),
   bug(
     "replacement-votes-early",
-    null,
+    69,
     [`${REPLICATION}/replica.ts`, "if (!voter) return;\n    if (epoch", "if (epoch"],
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears", "willing: !hears"],
     [
@@ -109,12 +109,12 @@ export const BUGS: readonly Bug[] = [
     "this.#reignPosition = context.log.last.position;",
     'this.#reignPosition = context.log.last.position;\n    this.opened = true;\n    context.emit({ kind: "leading", epoch });',
   ]),
-  bug("promise-before-canvass", 46, [
+  bug("promise-before-canvass", null, [
     `${REPLICATION}/candidacy.ts`,
     "this.#stage.willing.size + 1 < context.quorum",
     "context.quorum < 0",
   ]),
-  bug("deaf-leader-keeps-its-heartbeats-going", 29, [
+  bug("deaf-leader-keeps-its-heartbeats-going", 1, [
     `${REPLICATION}/leadership.ts`,
     "if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
     "if (UNCONFIRMED_HEARTBEATS_MAX < 0) return false;",
@@ -129,7 +129,7 @@ export const BUGS: readonly Bug[] = [
     "newSession(): void {\n    this.#fetches.clear();",
     "newSession(): void {",
   ]),
-  bug("lookup-joins-a-fetch-from-before-a-hold", null, [
+  bug("lookup-joins-a-fetch-from-before-a-hold", 44, [
     `${COHERENCE}/copies.ts`,
     "this.#fetches.delete(name); // F2\n      const floor",
     "const floor",
@@ -140,7 +140,7 @@ export const BUGS: readonly Bug[] = [
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
   ),
-  bug("lease-counted-from-the-grant", 1, [
+  bug("lease-counted-from-the-grant", 62, [
     `${COHERENCE}/lease-holder.ts`,
     "const untilMs = asked.atMs + grant.ms;",
     "const untilMs = nowMs + grant.ms;",
@@ -160,12 +160,12 @@ export const BUGS: readonly Bug[] = [
     "this.#grantor.presume(catalog, options.wonMs + LEASE_MS + LEASE_MARGIN_MS); // W3",
     "this.#grantor.presume(catalog, options.wonMs + 0 * (LEASE_MS + LEASE_MARGIN_MS));",
   ]),
-  bug("catalog-grants-beyond-its-own-lease", 95, [
+  bug("catalog-grants-beyond-its-own-lease", null, [
     `${COHERENCE}/catalog-view.ts`,
     "const atMostMs = this.#lease.remainingMs(nowMs);",
     "const atMostMs = LEASE_MS;",
   ]),
-  bug("leader-grants-beyond-its-confirmed-round", 61, [
+  bug("leader-grants-beyond-its-confirmed-round", 79, [
     `${COHERENCE}/leader-views.ts`,
     "confirmedMs + LEASE_MS - nowMs, sent, nowMs",
     "confirmedMs > 0 ? LEASE_MS : LEASE_MS, sent, nowMs",
