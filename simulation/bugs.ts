@@ -58,7 +58,7 @@ export const BUGS: readonly Bug[] = [
     "if (epoch > promise.epoch) context.promise(epoch, from);",
     "",
   ]),
-  bug("ack-of-own-last-position", null, [
+  bug("ack-of-own-last-position", 64, [
     `${REPLICATION}/replica.ts`,
     'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
     'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
