@@ -148,8 +148,10 @@ describe("the leader is told that a batch is held (K3)", () => {
     view.hold(1, [batch(12, "BoarCo")], 1_011);
     expect(view.frontendHeld("frontend-8000", 11, 1_012)).toEqual([held(11)]);
     expect(view.frontendHeld("frontend-8000", 99, 1_013)).toEqual([held(12)]);
-    view.hold(1, [batch(13, "FishCo")], 1_014);
-    expect(view.tick(1_015)).toEqual([]);
+    expect(view.hold(1, [batch(13, "FishCo")], 1_014)).toEqual([
+      hold("frontend-8000", 12, 13, "FishCo"),
+      held(12),
+    ]);
   });
 
   test("only once a front end without a lease has answered", () => {
@@ -181,6 +183,14 @@ describe("the leader is told that a batch is held (K3)", () => {
     view.follow("9092", 2);
     expect(view.hold(2, [batch(11, "FishCo")], 1_020)).toEqual([held(11, 2)]);
     expect(view.leader).toBe("9092");
+  });
+
+  test("not at all, when the new leader has nothing new to hold", () => {
+    const view = leased();
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.follow("9092", 2);
+    expect(view.tick(1_020)).toEqual([held(11, 2)]);
+    expect(view.tick(1_030)).toEqual([]);
   });
 
   test("and the hold that a front end missed is never sent again", () => {
@@ -240,8 +250,10 @@ describe("what comes from leaders", () => {
     expect(view.follow("9094", 1)).toBe(false);
     expect(view).toMatchObject({ leader: "9092", epoch: 2 });
     expect(view.hold(1, [batch(11, "FishCo")], 1_010)).toEqual([]);
-    expect(view.exposed(1, 11, 1_010)).toEqual([]);
-    expect(view).toMatchObject({ received: 10, applied: 10 });
+    expect(view.received).toBe(10);
+    view.hold(2, [batch(11, "FishCo")], 1_011);
+    expect(view.exposed(1, 11, 1_012)).toEqual([]);
+    expect(view).toMatchObject({ received: 11, applied: 10 });
   });
 
   test("after a gap is taken, and before what is had already is taken twice", () => {

@@ -81,6 +81,13 @@ describe("a fetch is shared, or its answer kept (U2)", () => {
     expect(view.answered("FishCo", fetch, 10)).toBe(false);
   });
 
+  test("that was sent without a lease, and answered without one", () => {
+    const view = new FrontendView<Fetch>();
+    const fetch = { number: 1 };
+    view.began("FishCo", fetch, 1_000);
+    expect(view.answered("FishCo", fetch, 10)).toBe(false);
+  });
+
   test("after its lease ended: the market no longer waits for this front end", () => {
     const view = leased();
     view.began("FishCo", { number: 1 }, 1_010);

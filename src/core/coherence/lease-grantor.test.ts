@@ -97,6 +97,8 @@ describe("a lease", () => {
     expect(grantor.owesSinceMs("frontend-8000")).toBe(1_400);
     grantor.held("frontend-8000", 12);
     expect(grantor.owesSinceMs("frontend-8000")).toBe(null);
+    grantor.sent("frontend-8000", 12, 1_450); // once more, for nothing
+    expect(grantor.owesSinceMs("frontend-8000")).toBe(null);
     expect(grantor.grant("frontend-8000", ENOUGH_MS, 12, 1_500)).toBe(LEASE_MS);
   });
 
