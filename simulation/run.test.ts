@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { run } from "./run.ts";
 
-const TICKS = 600;
+const TICKS = 300;
 
 describe("a run", () => {
   test("is another the second time: what was found can't be replayed", () => {
@@ -57,12 +57,12 @@ describe("npm run simulate", () => {
   });
 
   test("passes with a violation, or can't find it again", { timeout: 120_000 }, () => {
-    const found = simulate("--bug", "ack-before-fsync", "--seeds", "20", "--ticks", "2000");
+    const found = simulate("--bug", "ack-before-fsync", "--seeds", "20", "--ticks", "1000");
     expect(found.status).toBe(1);
     const violation = /^seed (\d+): (Violation: .*)$/m.exec(found.stdout);
     const replay = /^replay: npm run simulate -- (.*)$/m.exec(found.stdout);
     expect(replay?.[1]).toBe(
-      `--seeds 1 --seed ${violation?.[1]} --ticks 2000 --bug ack-before-fsync --timeline`,
+      `--seeds 1 --seed ${violation?.[1]} --ticks 1000 --bug ack-before-fsync --timeline`,
     );
     const again = simulate(...(replay?.[1] ?? "").split(" "));
     expect(again.status).toBe(1);
