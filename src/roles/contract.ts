@@ -14,11 +14,11 @@
 //   command line → both         status, audit
 
 import { z } from "zod";
+import { QUESTIONS_PER_CALL_MAX } from "../core/service/limits.ts";
 import { replicationContract } from "../io/log/envelope-schema.ts";
 import type { Contract } from "../io/rpc/types.ts";
 
 /** Limits on what one call may carry; a bigger call is split by the sender, refused by the receiver. */
-export const QUESTIONS_PER_CALL_MAX = 1_024;
 export const NAMES_PER_CALL_MAX = 4_096;
 /** Stocks that one piece of the journal can change: each takes some bytes of it, and a frame has 16 MiB. */
 export const NAMES_PER_HOLD_MAX = 1 << 20;

@@ -1,61 +1,9 @@
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { AVOID_LOST_MS, AVOID_SILENT_MS, LEADER_HEARD_MS } from "../../core/service/limits.ts";
 import type { Health } from "../contract.ts";
-import { AVOID_LOST_MS, AVOID_SILENT_MS, LEADER_HEARD_MS } from "./order-service-limits.ts";
-import { type Candidate, ReplicaLink, routeTo } from "./order-service-links.ts";
+import { ReplicaLink } from "./order-service-links.ts";
 import { accepted, ScriptedReplica, SECRET, trade, until } from "./order-service-test-support.ts";
-
-const health = (replica: number, leader: number | null): Health => ({
-  replica,
-  leads: leader === replica,
-  leader,
-  epoch: 1,
-  lastPosition: 0,
-  commitPosition: 0,
-});
-
-describe("routeTo", () => {
-  /** A link in the best of states, but for what is given. */
-  function link(
-    replica: number,
-    but: { open?: boolean; good?: boolean; heard?: boolean; follows?: number | null } = {},
-  ): Candidate {
-    const { open = true, good = open, heard = open, follows = 9094 } = but;
-    return {
-      replica,
-      isOpen: open,
-      isGood: () => good,
-      isHeard: () => heard,
-      health: open ? health(replica, follows) : null,
-    };
-  }
-  const chosen = (...links: Candidate[]) => routeTo(9094, links, 0)?.replica ?? null;
-
-  test("a leader that can be reached is asked through another", () => {
-    expect(chosen(link(9090), link(9092), link(9094))).toBe(9094);
-  });
-
-  test("a leader that can't be reached is asked through nobody, or through one that doesn't know it", () => {
-    const ignorant = link(9090, { follows: null });
-    expect(chosen(ignorant, link(9092), link(9094, { open: false }))).toBe(9092);
-    expect(chosen(ignorant, link(9094, { open: false }))).toBe(9090);
-  });
-
-  test("a leader whose connection is open but silent is asked, though another would relay", () => {
-    expect(chosen(link(9092), link(9094, { heard: false }))).toBe(9092);
-    expect(chosen(link(9092), link(9094, { good: false }))).toBe(9092);
-  });
-
-  test("when there is no other way, a silent leader isn't even tried", () => {
-    expect(chosen(link(9092, { good: false }), link(9094, { heard: false }))).toBe(9094);
-    expect(chosen(link(9092, { good: false }), link(9094, { open: false }))).toBe(9092);
-  });
-
-  test("somebody is asked though nobody can be reached", () => {
-    expect(chosen(link(9092, { open: false }), link(9094, { open: false }))).toBeNull();
-    expect(chosen()).toBeNull();
-  });
-});
 
 describe("a link", () => {
   let replica: ScriptedReplica;

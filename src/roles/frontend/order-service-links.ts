@@ -1,10 +1,9 @@
-// A front end's connections to the order replicas, and which of them to ask.
-//
-// The leader itself, where it can be reached; else any replica that can, which
-// passes the questions on to the leader that it follows. One that proved of no
-// use lately comes last.
+// A front end's connections to the order replicas. Which of them is asked is
+// decided in core/service/routes.ts, by what each keeps a record of here.
 
 import type { Logger } from "pino";
+import { QUESTION_DEADLINE_MS } from "../../core/service/limits.ts";
+import { type Candidate, RouteRecord } from "../../core/service/routes.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import type { Calls, Identity, Link, Peer } from "../../io/rpc/types.ts";
@@ -16,15 +15,7 @@ import {
   orderContract,
   type Question,
 } from "../contract.ts";
-import {
-  AVOID_LOST_MS,
-  AVOID_SILENT_MS,
-  HEALTH_CALL_MS,
-  LEADER_HEARD_MS,
-  NOMINATE_CALL_MS,
-  NOTIFY_CALL_MS,
-  QUESTION_DEADLINE_MS,
-} from "./order-service-limits.ts";
+import { HEALTH_CALL_MS, NOMINATE_CALL_MS, NOTIFY_CALL_MS } from "./order-service-limits.ts";
 import type { Route } from "./order-service-questions.ts";
 
 /** What a replica serves to this front end, each call with its own time-out. */
@@ -50,7 +41,7 @@ export interface ReplicaLinkOptions {
 }
 
 /** The connection to one replica, opened again whenever it closes. */
-export class ReplicaLink implements Route {
+export class ReplicaLink implements Route, Candidate {
   readonly replica: number;
   /** What it said last on the open connection. */
   health: Health | null = null;
@@ -59,8 +50,7 @@ export class ReplicaLink implements Route {
   readonly #link: Link;
   #peer: Peer | null = null;
   #calls: ReplicaCalls | null = null;
-  #heardAtMs = 0;
-  #avoidUntilMs = Number.NEGATIVE_INFINITY;
+  readonly #record = new RouteRecord();
 
   constructor(options: ReplicaLinkOptions) {
     const { replica, log, onOpen, onClose, onBeat } = options;
@@ -83,8 +73,7 @@ export class ReplicaLink implements Route {
       onOpen: (peer) => {
         this.#peer = peer;
         this.#calls = callsOf(peer);
-        this.#heardAtMs = this.#nowMs();
-        this.#avoidUntilMs = Number.NEGATIVE_INFINITY;
+        this.#record.opened(this.#nowMs());
         onOpen();
       },
       onClose: () => {
@@ -102,12 +91,12 @@ export class ReplicaLink implements Route {
 
   /** Whether it may be asked before others, at `nowMs`. */
   isGood(nowMs: number): boolean {
-    return this.isOpen && nowMs >= this.#avoidUntilMs;
+    return this.isOpen && this.#record.isGood(nowMs);
   }
 
   /** Whether something came over the connection lately. */
   isHeard(nowMs: number): boolean {
-    return this.isOpen && nowMs - this.#heardAtMs < LEADER_HEARD_MS;
+    return this.isOpen && this.#record.isHeard(nowMs);
   }
 
   ask(questions: Question[]): Promise<AskResult> {
@@ -133,11 +122,11 @@ export class ReplicaLink implements Route {
   }
 
   lost(): void {
-    this.#avoid(AVOID_LOST_MS);
+    this.#record.lost(this.#nowMs());
   }
 
   silent(): void {
-    this.#avoid(AVOID_SILENT_MS);
+    this.#record.silent(this.#nowMs());
   }
 
   close(): void {
@@ -150,13 +139,9 @@ export class ReplicaLink implements Route {
     return call(this.#calls);
   }
 
-  #avoid(ms: number): void {
-    this.#avoidUntilMs = Math.max(this.#avoidUntilMs, this.#nowMs() + ms);
-  }
-
   #hear(health: Health): void {
     this.health = health;
-    this.#heardAtMs = this.#nowMs();
+    this.#record.heard(this.#nowMs());
   }
 }
 
@@ -168,22 +153,4 @@ function callsOf(peer: Peer): ReplicaCalls {
     ...peer.calls({ nominate }, { timeoutMs: NOMINATE_CALL_MS }),
     ...peer.calls({ notifyLeader }, { timeoutMs: NOTIFY_CALL_MS }),
   };
-}
-
-/** What is looked at to choose between links. */
-export type Candidate = Pick<ReplicaLink, "replica" | "isOpen" | "isGood" | "isHeard" | "health">;
-
-/** Whom to ask while `leader` leads; null while nobody can be reached. */
-export function routeTo<L extends Candidate>(
-  leader: number,
-  links: readonly L[],
-  nowMs: number,
-): L | null {
-  const direct = links.find((link) => link.replica === leader);
-  if (direct?.isGood(nowMs) && direct.isHeard(nowMs)) return direct;
-  const relays = links.filter((link) => link.replica !== leader && link.isGood(nowMs));
-  const knowing = relays.find((link) => link.isHeard(nowMs) && link.health?.leader === leader);
-  if (knowing) return knowing;
-  if (direct?.isOpen) return direct;
-  return relays[0] ?? links.find((link) => link.isOpen) ?? null;
 }

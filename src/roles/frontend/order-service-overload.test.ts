@@ -2,14 +2,14 @@
 // them, or when one goes wrong.
 
 import { describe, expect, test } from "vitest";
-import { QUESTIONS_PER_CALL_MAX } from "../contract.ts";
-import { Bench, SWEEP_MS, turn, watch } from "./order-service-bench.ts";
 import {
   ANSWER_WAIT_MS,
   CALLS_IN_FLIGHT_MAX,
+  QUESTIONS_PER_CALL_MAX,
   QUESTIONS_WAITING_MAX,
   START_LIMIT_MS,
-} from "./order-service-limits.ts";
+} from "../../core/service/limits.ts";
+import { Bench, SWEEP_MS, turn, watch } from "./order-service-bench.ts";
 import { accepted, trade } from "./order-service-test-support.ts";
 import type { Asked } from "./orders.ts";
 

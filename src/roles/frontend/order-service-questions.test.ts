@@ -1,12 +1,12 @@
 import pino from "pino";
 import { describe, expect, test } from "vitest";
-import { QUESTIONS_PER_CALL_MAX } from "../contract.ts";
-import { Bench, type Made, SWEEP_MS, turn, watch } from "./order-service-bench.ts";
 import {
   CALLS_IN_FLIGHT_MAX,
   LETTERS_PER_CALL_MAX,
   QUESTION_DEADLINE_MS,
-} from "./order-service-limits.ts";
+  QUESTIONS_PER_CALL_MAX,
+} from "../../core/service/limits.ts";
+import { Bench, type Made, SWEEP_MS, turn, watch } from "./order-service-bench.ts";
 import { Questions } from "./order-service-questions.ts";
 import { accepted, refused, trade, until } from "./order-service-test-support.ts";
 

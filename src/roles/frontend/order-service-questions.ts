@@ -1,44 +1,25 @@
-// The questions of a front end's clients on their way to the order leader.
-//
-// Questions of one event-loop turn travel in one call, and few calls are under
-// way at once: what comes meanwhile makes the next batch. Each question is asked
-// until it is answered, whoever leads by then, under the same request id.
-//
-//   Q1. Every question settles, by its deadline or soon after it.
-//   Q2. A call given up is still listened to: a late answer counts as well,
-//       since it was confirmed by a quorum (but see P3 of a pending question).
-//   Q3. "overloaded" is said only of a question that no leader has begun with.
-//   Q4. Nothing grows without limit: calls, questions in a call, questions
-//       waiting; and time-outs cost one sweep, not a timer a question.
+// The questions of a front end's clients on their way to the order leader: the
+// rules of core/service/questions.ts, driven by real calls, turns and time.
 
 import type { Logger } from "pino";
+import { QUESTION_DEADLINE_MS } from "../../core/service/limits.ts";
+import type { AttemptTrace } from "../../core/service/pending-question.ts";
+import {
+  type CallFailure,
+  type CallResult,
+  type Route as QuestionRoute,
+  Questions as QuestionRules,
+} from "../../core/service/questions.ts";
 import { Complaints } from "../../io/rpc/complaints.ts";
 import { RpcError } from "../../io/rpc/error.ts";
-import { type AskResult, QUESTIONS_PER_CALL_MAX, type Question } from "../contract.ts";
-import {
-  ANSWER_WAIT_MS,
-  CALLS_IN_FLIGHT_MAX,
-  COMPLAINT_INTERVAL_MS,
-  LETTERS_PER_CALL_MAX,
-  QUESTION_DEADLINE_MS,
-  QUESTIONS_WAITING_MAX,
-  START_LIMIT_MS,
-  SWEEP_GAP_MS,
-} from "./order-service-limits.ts";
-import { PendingQuestion } from "./order-service-pending.ts";
+import type { AskResult, Question } from "../contract.ts";
+import { COMPLAINT_INTERVAL_MS } from "./order-service-limits.ts";
 import type { Asked } from "./orders.ts";
 
 /** A replica to ask: the leader, or one that relays to it. */
-export interface Route {
-  readonly replica: number;
+export interface Route extends QuestionRoute {
   /** Rejects with RpcError. */
   ask(questions: Question[]): Promise<AskResult>;
-  /** Sends what was asked at once. */
-  flush(): void;
-  /** It knows no leader to pass the questions on to, or lost it on the way. */
-  lost(): void;
-  /** It lets a call wait for longer than is reasonable. */
-  silent(): void;
 }
 
 export interface QuestionsOptions {
@@ -56,283 +37,76 @@ export interface AskOptions {
   readonly log?: Logger;
 }
 
-/** The reign that questions are asked of. */
-interface Reign {
-  readonly leader: number;
-  readonly epoch: number;
-}
-
-interface Call {
-  readonly reign: Reign;
-  readonly route: Route;
-  readonly batch: readonly PendingQuestion[];
-  /** Pair up with the batch. */
-  readonly questions: readonly Question[];
-  readonly sentAtMs: number;
-  /** Given up: its questions are asked again elsewhere (Q2). */
-  abandoned: boolean;
-}
-
-const UNAVAILABLE: Asked = { kind: "unavailable" };
-const OVERLOADED: Asked = { kind: "overloaded" };
+/** In the words of the seed's logs. */
+const TRACE: AttemptTrace<Logger> = {
+  failed(log) {
+    if (log.isLevelEnabled("debug")) log.debug("Trying request again...");
+  },
+  triedAgain(log) {
+    if (log.isLevelEnabled("debug")) log.debug("Calling trade service");
+  },
+};
 
 export class Questions {
-  readonly #route: () => Route | null;
+  readonly #rules: QuestionRules<Route, Logger>;
   readonly #log: Logger;
   readonly #complaints: Complaints;
-  readonly #nowMs: () => number;
-  #reign: Reign | null = null;
-  /** Oldest first. */
-  #waiting: PendingQuestion[] = [];
-  /** To be asked again, at the next sweep or of the next leader. */
-  #again: PendingQuestion[] = [];
-  readonly #calls = new Set<Call>();
-  #callsInFlight = 0;
-  /** Since when there has been somebody to ask. */
-  #askableSinceMs: number | null = null;
-  #sweptAtMs: number | null = null;
-  #sendScheduled = false;
-  #closed = false;
 
   constructor(options: QuestionsOptions) {
-    this.#route = options.route;
+    const nowMs = options.nowMs ?? (() => performance.now());
     this.#log = options.log;
-    this.#nowMs = options.nowMs ?? (() => performance.now());
-    this.#complaints = new Complaints(options.log, COMPLAINT_INTERVAL_MS, this.#nowMs);
-  }
-
-  /** Never rejects. */
-  ask(question: Question, options: AskOptions = {}): Promise<Asked> {
-    if (this.#closed) return Promise.resolve(UNAVAILABLE);
-    if (this.#waiting.length + this.#again.length >= QUESTIONS_WAITING_MAX) {
-      return Promise.resolve(OVERLOADED);
-    }
-    return new Promise((resolve) => {
-      const deadlineMs = options.deadlineMs ?? QUESTION_DEADLINE_MS;
-      const log = options.log ?? this.#log;
-      this.#waiting.push(new PendingQuestion(question, this.#nowMs(), deadlineMs, log, resolve));
-      this.#sendLater();
-    });
-  }
-
-  /** Another reign began, or, with null, there is no leader for now. */
-  leaderChanged(reign: Reign | null): void {
-    this.#reign = reign;
-    this.#askableSinceMs = null;
-    if (reign === null) return;
-    for (const call of this.#calls) {
-      // The old leader may be paused, and answer never.
-      if (call.reign.epoch !== reign.epoch || call.reign.leader !== reign.leader) {
-        this.#abandon(call);
-      }
-    }
-    this.#requeue();
-    this.#sendLater();
-  }
-
-  /** Looks for what took too long, and asks again what has to be. Call it every few tens of milliseconds. */
-  sweep(): void {
-    const nowMs = this.#nowMs();
-    const gapMs = nowMs - (this.#sweptAtMs ?? nowMs);
-    this.#sweptAtMs = nowMs;
-    const askable = this.#reign !== null && this.#route() !== null;
-    if (!askable) this.#askableSinceMs = null;
-    else if (this.#askableSinceMs === null || gapMs > SWEEP_GAP_MS) this.#askableSinceMs = nowMs;
-    if (gapMs > SWEEP_GAP_MS) return; // judged at the next sweep, when the answers are read
-    this.#requeue();
-    this.#expireWaiting(nowMs);
-    for (const call of this.#calls) this.#expireCall(call, nowMs);
-    this.#send();
-  }
-
-  /** Everyone who still waits is told "unavailable". */
-  close(): void {
-    this.#closed = true;
-    for (const call of this.#calls) {
-      for (const pending of call.batch) pending.settle(UNAVAILABLE);
-    }
-    for (const pending of [...this.#again, ...this.#waiting]) pending.settle(UNAVAILABLE);
-    this.#again = [];
-    this.#waiting = [];
-  }
-
-  // Sending.
-
-  #sendLater(): void {
-    if (this.#sendScheduled) return;
-    this.#sendScheduled = true;
-    // Check phase: every socket that had a request in this turn was read by then.
-    setImmediate(() => {
-      this.#sendScheduled = false;
-      this.#send();
-    });
-  }
-
-  #send(): void {
-    if (this.#reign === null) return;
-    let route: Route | null = null;
-    while (this.#waiting.length > 0 && this.#callsInFlight < CALLS_IN_FLIGHT_MAX) {
-      route ??= this.#route();
-      if (route === null) return;
-      const batch = this.#takeBatch();
-      if (batch.length > 0) this.#call(route, this.#reign, batch);
-    }
-    route?.flush();
-  }
-
-  #takeBatch(): readonly PendingQuestion[] {
-    const batch: PendingQuestion[] = [];
-    let taken = 0;
-    let letters = 0;
-    for (const pending of this.#waiting) {
-      if (!pending.settled) {
-        letters += pending.letters;
-        const isFull =
-          batch.length === QUESTIONS_PER_CALL_MAX ||
-          letters > LETTERS_PER_CALL_MAX ||
-          pending.alone;
-        if (isFull && batch.length > 0) break;
-        batch.push(pending);
-      }
-      taken += 1;
-      if (pending.alone && batch.length > 0) break;
-    }
-    if (taken === this.#waiting.length) this.#waiting = [];
-    else this.#waiting.splice(0, taken);
-    return batch;
-  }
-
-  #call(route: Route, reign: Reign, batch: readonly PendingQuestion[]): void {
-    const questions = batch.map((pending) => pending.attempt());
-    const sentAtMs = this.#nowMs();
-    const call: Call = { reign, route, batch, questions, sentAtMs, abandoned: false };
-    this.#calls.add(call);
-    this.#callsInFlight += 1;
-    route.ask(questions).then(
-      (result) => this.#answered(call, result),
-      (error: unknown) => this.#failed(call, error),
-    );
-  }
-
-  // What became of a call.
-
-  #answered(call: Call, result: AskResult): void {
-    this.#end(call);
-    if (result.kind === "answers" && result.answers.length === call.batch.length) {
-      for (const [index, pending] of call.batch.entries()) {
-        const answer = result.answers[index];
-        const asked = call.questions[index];
-        if (!answer || !asked || pending.settled) continue;
-        if (answer.kind !== "busy") pending.answer(answer, asked);
-        else if (!call.abandoned) this.#askAgain(pending, false);
-      }
-    } else {
-      if (result.kind === "answers") {
-        const { replica } = call.route;
-        const counts = { asked: call.batch.length, answered: result.answers.length };
+    this.#complaints = new Complaints(options.log, COMPLAINT_INTERVAL_MS, nowMs);
+    this.#rules = new QuestionRules({
+      route: options.route,
+      call: (route, questions, settled) => this.#call(route, questions, settled),
+      // Check phase: every socket that had a request in this turn was read by then.
+      atTurnsEnd: setImmediate,
+      nowMs,
+      trace: TRACE,
+      onMismatch: (replica, counts) =>
         this.#complaints.warn(
           `pairs ${replica}`,
           { replica, ...counts },
           "Answers don't pair up with the questions",
-        );
-      }
-      if (call.route.replica !== call.reign.leader) call.route.lost();
-      this.#askAllAgain(call);
-    }
-    this.#sendLater();
+        ),
+    });
   }
 
-  #failed(call: Call, error: unknown): void {
-    this.#end(call);
+  /** Never rejects. */
+  ask(question: Question, options: AskOptions = {}): Promise<Asked> {
+    return new Promise((settled) => {
+      const { deadlineMs = QUESTION_DEADLINE_MS, log = this.#log } = options;
+      this.#rules.ask(question, deadlineMs, log, settled);
+    });
+  }
+
+  /** Another reign began, or, with null, there is no leader for now. */
+  leaderChanged(reign: { readonly leader: number; readonly epoch: number } | null): void {
+    this.#rules.leaderChanged(reign);
+  }
+
+  /** Looks for what took too long, and asks again what has to be. Call it every few tens of milliseconds. */
+  sweep(): void {
+    this.#rules.sweep();
+  }
+
+  /** Everyone who still waits is told "unavailable". */
+  close(): void {
+    this.#rules.close();
+  }
+
+  #call(route: Route, questions: Question[], settled: (result: CallResult) => void): void {
+    route.ask(questions).then(settled, (error: unknown) => {
+      settled({ kind: "failed", failure: this.#failureOf(route, error) });
+    });
+  }
+
+  #failureOf({ replica }: Route, error: unknown): CallFailure {
     const failure = error instanceof RpcError ? error.failure : "failed";
-    const { replica } = call.route;
-    switch (failure) {
-      case "busy": // not sent
-        if (!call.abandoned) for (const pending of call.batch) this.#askAgain(pending, false);
-        break;
-      case "closed":
-        this.#askAllAgain(call);
-        break;
-      case "timeout":
-        call.route.silent();
-        this.#askAllAgain(call);
-        break;
-      case "failed":
-        this.#complaints.warn(`failed ${replica}`, { replica, err: error }, "Questions failed");
-        for (const pending of call.batch) pending.alone = true;
-        this.#askAllAgain(call);
-        break;
-      case "refused":
-        this.#complaints.warn(`refused ${replica}`, { replica, err: error }, "Questions refused");
-        // One of them is at fault: by itself it can't be answered, the others can.
-        if (call.batch.length === 1) for (const pending of call.batch) pending.settle(UNAVAILABLE);
-        for (const pending of call.batch) pending.alone = true;
-        this.#askAllAgain(call);
-        break;
+    if (failure === "failed" || failure === "refused") {
+      const line = failure === "failed" ? "Questions failed" : "Questions refused";
+      this.#complaints.warn(`${failure} ${replica}`, { replica, err: error }, line);
     }
-    this.#sendLater();
-  }
-
-  #end(call: Call): void {
-    this.#calls.delete(call);
-    if (!call.abandoned) this.#callsInFlight -= 1;
-  }
-
-  /** Stops waiting for a call, though not listening to it. */
-  #abandon(call: Call): void {
-    if (call.abandoned) return;
-    this.#askAllAgain(call);
-    this.#callsInFlight -= 1;
-    call.abandoned = true;
-  }
-
-  /** The fate of what was asked is unknown. */
-  #askAllAgain(call: Call): void {
-    if (call.abandoned) return;
-    for (const pending of call.batch) {
-      this.#askAgain(pending, true);
-    }
-  }
-
-  #askAgain(pending: PendingQuestion, inDoubt: boolean): void {
-    if (pending.settled) return;
-    pending.failed(inDoubt);
-    this.#again.push(pending);
-  }
-
-  /** Those asked before go first: they have waited longest. */
-  #requeue(): void {
-    if (this.#again.length === 0) return;
-    this.#waiting = [...this.#again, ...this.#waiting];
-    this.#again = [];
-  }
-
-  // Time.
-
-  #expireWaiting(nowMs: number): void {
-    let settledSome = false;
-    for (const pending of this.#waiting) {
-      if (nowMs >= pending.deadlineAtMs) pending.settle(UNAVAILABLE);
-      else if (!pending.inDoubt && this.#isTooLateToStart(pending, nowMs)) {
-        pending.settle(OVERLOADED); // Q3
-      }
-      settledSome ||= pending.settled;
-    }
-    if (settledSome) this.#waiting = this.#waiting.filter((pending) => !pending.settled);
-  }
-
-  #isTooLateToStart(pending: PendingQuestion, nowMs: number): boolean {
-    if (this.#askableSinceMs === null) return false;
-    return nowMs - Math.max(pending.arrivedAtMs, this.#askableSinceMs) >= START_LIMIT_MS;
-  }
-
-  #expireCall(call: Call, nowMs: number): void {
-    for (const pending of call.batch) {
-      if (nowMs >= pending.deadlineAtMs) pending.settle(UNAVAILABLE);
-    }
-    if (!call.abandoned && nowMs - call.sentAtMs >= ANSWER_WAIT_MS) {
-      call.route.silent();
-      this.#abandon(call);
-    }
+    return failure;
   }
 }

@@ -3,14 +3,15 @@
 // Owns the connections to the replicas, drives the selection of their leader in
 // real time, and gives both to the questions of clients. What the selection
 // decides, and how a question gets its answer, is in core/selection and in
-// order-service-questions.ts; here they meet the clock and the network.
+// core/service; here they meet the clock and the network.
 
 import type { Logger } from "pino";
 import { Selection } from "../../core/selection/selection.ts";
 import type { SelectionEffect, SelectionEvent } from "../../core/selection/types.ts";
+import { routeTo } from "../../core/service/routes.ts";
 import type { Identity } from "../../io/rpc/types.ts";
 import type { Health, Question } from "../contract.ts";
-import { ReplicaLink, routeTo } from "./order-service-links.ts";
+import { ReplicaLink } from "./order-service-links.ts";
 import { type AskOptions, Questions } from "./order-service-questions.ts";
 import type { Asked, Orders, OrdersHealth } from "./orders.ts";
 

@@ -1,15 +1,10 @@
 // What the HTTP side of a front end needs of the order service, whichever
 // replica leads: ask it anything, and learn where it stands.
 
+import type { Asked } from "../../core/service/types.ts";
 import type { Answer, Question } from "../contract.ts";
 
-/** How a question ended. */
-export type Asked =
-  | { readonly kind: "answer"; readonly answer: Answer }
-  /** No leader answered in time. A change may have happened: ask again under the same request id. */
-  | { readonly kind: "unavailable" }
-  /** It could not be begun in time. Nothing happened. */
-  | { readonly kind: "overloaded" };
+export type { Asked };
 
 export interface OrdersHealth {
   /** Id of the leader; null while none is known. */

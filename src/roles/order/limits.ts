@@ -6,12 +6,6 @@ export const QUESTIONS_IN_HAND_MAX = 16_384;
 /** Turns decided and not yet exposed. What comes meanwhile is decided together in a later one, so this bounds the pipeline, not the throughput. */
 export const TURNS_IN_HAND_MAX = 64;
 
-/** Orders read for lists in one turn, about 10 ms of work; further lists of that turn are "busy". */
-export const ORDERS_READ_PER_TURN_MAX = 20_000;
-
-/** A turn's commands are split into entries of about this size, so that no message grows without limit. */
-export const ENTRY_BYTES_MAX = 256 * 1024;
-
 /** Entries in one message to a catalog, about. */
 export const FEED_BYTES_MAX = 256 * 1024;
 

@@ -1,8 +1,8 @@
 // One reign of this replica: from the moment it may decide until it is deposed.
 //
 // All questions that arrive in one turn of the event loop are decided together
-// (turn.ts), their commands appended as one entry, their answers kept until
-// they may be told (waiting-answers.ts), while what is committed goes out to
+// (core/service/turn.ts), their commands appended as one entry, their answers kept until
+// they may be told (core/service/waiting-answers.ts), while what is committed goes out to
 // the catalogs (catalog-feeds.ts). A reign owns all of that; when it ends
 // nothing of it is left: the next one starts from the tables.
 //
@@ -14,14 +14,14 @@ import { LeaderViews } from "../../core/coherence/leader-views.ts";
 import type { Grant } from "../../core/coherence/lease-holder.ts";
 import { invariant } from "../../core/invariant.ts";
 import type { MarketState } from "../../core/market/state.ts";
+import { decideTurn, type OrderTables } from "../../core/service/turn.ts";
+import { type Settle, WaitingAnswers } from "../../core/service/waiting-answers.ts";
 import type { CommittedEntry, ReplicatedLog } from "../../io/log/log.ts";
 import type { Peer } from "../../io/rpc/types.ts";
 import type { Answer, AskResult, Question } from "../contract.ts";
 import { CatalogFeeds, type FollowQuestion, type HeldAnswer } from "./catalog-feeds.ts";
 import { QUESTIONS_IN_HAND_MAX, TURNS_IN_HAND_MAX } from "./limits.ts";
 import type { TradeTrace } from "./trade-trace.ts";
-import { decideTurn, type OrderTables } from "./turn.ts";
-import { type Settle, WaitingAnswers } from "./waiting-answers.ts";
 
 /** What a reign reads of the durable tables. */
 export interface ReignTables extends OrderTables {
@@ -241,7 +241,9 @@ export class Reign {
       trace?.appended(last);
     }
     const waiting = asks.map((ask, index) => ({ ask, settle: settleOf(arrived[index]) }));
-    this.#waiting.add(this.#statePosition, waiting, () => source.confirm());
+    this.#waiting.add(this.#statePosition, waiting, (settled) => {
+      source.confirm().then(settled, () => settled(false));
+    });
     this.#tell(); // what only read may rest on a state that is exposed already
   }
 

@@ -9,8 +9,8 @@
 // Each ask is settled exactly once; close() settles all that are left as
 // unknown, since a next leader may carry their entries on or drop them.
 
-import type { AskResult } from "../contract.ts";
 import type { DecidedAsk } from "./turn.ts";
+import type { AskResult } from "./types.ts";
 
 /** How an ask is answered to its caller. */
 export type Settle = (result: AskResult) => void;
@@ -51,10 +51,15 @@ export class WaitingAnswers {
   }
 
   /**
-   * Keeps a turn's answers until `position` is exposed. `confirmation` is asked
-   * for once per turn, and only if some answer needs it.
+   * Keeps a turn's answers until `position` is exposed. `confirm` is called once
+   * per turn, and only if some answer needs it; it says whether a quorum
+   * confirmed, in a round begun after this call.
    */
-  add(position: number, waiting: readonly Waiting[], confirmation: () => Promise<boolean>): void {
+  add(
+    position: number,
+    waiting: readonly Waiting[],
+    confirm: (settled: (confirmed: boolean) => void) => void,
+  ): void {
     const unproven = waiting.filter((each) => each.ask.needsConfirm);
     const turn: Turn = {
       position,
@@ -66,12 +71,11 @@ export class WaitingAnswers {
     this.#turns.push(turn);
     for (const { ask } of waiting) this.#questions += ask.answers.length;
     if (turn.confirmed === null) {
-      const settled = (confirmed: boolean): void => {
+      confirm((confirmed) => {
         if (turn.confirmed !== null) return; // closed meanwhile
         turn.confirmed = confirmed;
         if (turn.exposed || !confirmed) this.#settleUnproven(turn);
-      };
-      confirmation().then(settled, () => settled(false));
+      });
     }
   }
 

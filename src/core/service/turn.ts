@@ -10,13 +10,12 @@
 // Decides only: what must be appended, and what each answer has to wait for, is
 // for the caller.
 
-import { encodeCommands } from "../../core/market/codec.ts";
-import { decide } from "../../core/market/decide.ts";
-import type { MarketState } from "../../core/market/state.ts";
-import type { Command, Stock } from "../../core/market/types.ts";
-import type { Answer, OrderView, Question } from "../contract.ts";
+import { encodeCommands } from "../market/codec.ts";
+import { type Decision, decide } from "../market/decide.ts";
+import type { MarketState } from "../market/state.ts";
+import type { Command, Request, Stock } from "../market/types.ts";
 import { ENTRY_BYTES_MAX, ORDERS_READ_PER_TURN_MAX } from "./limits.ts";
-import type { TradeTrace } from "./trade-trace.ts";
+import type { Answer, OrderView, Question } from "./types.ts";
 
 /** The durable tables, as far as questions read them. */
 export interface OrderTables {
@@ -25,6 +24,12 @@ export interface OrderTables {
   orders(after: number, limit: number): readonly OrderView[];
   /** Runs `read` with one read transaction for all that it asks of the tables. */
   readTogether<T>(read: () => T): T;
+}
+
+/** Who is told of each trade as it is decided. */
+export interface TurnTrace {
+  /** `found` is the stock as it was before. */
+  decided(request: Request, found: Stock | undefined, decision: Decision): void;
 }
 
 /** The answers to one `ask`, not to be told yet. */
@@ -50,7 +55,7 @@ export interface TurnInput {
   readonly nextPosition: number;
   readonly asks: readonly (readonly Question[])[];
   /** Told of each trade, where the log wants it. */
-  readonly trace: TradeTrace | null;
+  readonly trace: TurnTrace | null;
 }
 
 /** Decides all asks of a turn and applies what was decided to `market`. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { decodeCommands } from "../../core/market/codec.ts";
-import type { Order } from "../../core/market/types.ts";
+import { decodeCommands } from "../market/codec.ts";
+import type { Order } from "../market/types.ts";
 import { ENTRY_BYTES_MAX, ORDERS_READ_PER_TURN_MAX } from "./limits.ts";
 import { market, noTables, trade } from "./test-support.ts";
 import { decideTurn, type OrderTables, type TurnInput } from "./turn.ts";

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import type { AskResult } from "../contract.ts";
-import { turns } from "./test-support.ts";
+import type { AskResult } from "./types.ts";
 import { WaitingAnswers } from "./waiting-answers.ts";
 
 const BUSY = { kind: "busy" } as const;
@@ -17,12 +16,12 @@ function waitingAnswers() {
         ask: { answers: [BUSY, BUSY], needsConfirm },
         settle: (result) => settled.push([name, result.kind]),
       })),
-      () => new Promise((settle) => confirmations.push(settle)),
+      (settle) => confirmations.push(settle),
     );
   return { waiting, settled, confirmations, add };
 }
 
-test("what an entry proves is told when it is exposed; what it doesn't needs the quorum too", async () => {
+test("what an entry proves is told when it is exposed; what it doesn't needs the quorum too", () => {
   const { waiting, settled, confirmations, add } = waitingAnswers();
   add(5, ["trade", false], ["read", true]);
   expect(waiting.exposed(4)).toBe(0);
@@ -30,28 +29,25 @@ test("what an entry proves is told when it is exposed; what it doesn't needs the
   expect(waiting.exposed(5)).toBe(1);
   expect(settled).toEqual([["trade", "answers"]]);
   confirmations[0]?.(true);
-  await turns(1);
   expect(settled).toEqual([
     ["trade", "answers"],
     ["read", "answers"],
   ]);
 });
 
-test("a confirmation that comes first doesn't tell of a state that isn't exposed", async () => {
+test("a confirmation that comes first doesn't tell of a state that isn't exposed", () => {
   const { waiting, settled, confirmations, add } = waitingAnswers();
   add(5, ["read", true]);
   confirmations[0]?.(true);
-  await turns(1);
   expect(settled).toEqual([]);
   waiting.exposed(5);
   expect(settled).toEqual([["read", "answers"]]);
 });
 
-test("an ask that was told unknown isn't told anything else later", async () => {
+test("an ask that was told unknown isn't told anything else later", () => {
   const { waiting, settled, confirmations, add } = waitingAnswers();
   add(5, ["read", true], ["trade", false]);
   confirmations[0]?.(false);
-  await turns(1);
   waiting.exposed(5);
   waiting.close();
   expect(settled).toEqual([
@@ -66,14 +62,13 @@ test("turns of trades only ask for no confirmation", () => {
   expect(confirmations).toEqual([]);
 });
 
-test("the end of a reign settles everything that waits, exposed or not, once", async () => {
+test("the end of a reign settles everything that waits, exposed or not, once", () => {
   const { waiting, settled, confirmations, add } = waitingAnswers();
   add(5, ["exposed read", true]);
   waiting.exposed(5);
   add(6, ["trade", false], ["read", true]);
   waiting.close();
   for (const confirm of confirmations) confirm(true);
-  await turns(1);
   expect(settled.sort()).toEqual([
     ["exposed read", "unknown"],
     ["read", "unknown"],
@@ -82,13 +77,11 @@ test("the end of a reign settles everything that waits, exposed or not, once", a
   expect(waiting.questions).toBe(0);
 });
 
-test("what is in hand is counted down to nothing, over many turns", async () => {
+test("what is in hand is counted down to nothing, over many turns", () => {
   const { waiting, confirmations, add } = waitingAnswers();
   for (let position = 1; position <= 500; position++) {
     add(position, ["trade", false], ["read", true]);
     confirmations.at(-1)?.(true);
-    await null;
-    await null;
     if (position % 3 === 0) waiting.exposed(position - 1);
   }
   expect(waiting.turns).toBe(3);

@@ -1,13 +1,16 @@
-import pino from "pino";
 import { describe, expect, test } from "vitest";
-import type { Question } from "../contract.ts";
-import { PendingQuestion } from "./order-service-pending.ts";
-import { accepted, logInto, refused, trade } from "./order-service-test-support.ts";
-import type { Asked } from "./orders.ts";
+import { type AttemptTrace, PendingQuestion } from "./pending-question.ts";
+import { accepted, refused, trade as tradeOf } from "./test-support.ts";
+import type { Asked, Question } from "./types.ts";
 
-function pendingOf(question: Question, log = pino({ level: "silent" })) {
+function trade(requestId: string, recordRefusal = false, name = "FishCo"): Question {
+  return tradeOf(requestId, name, "sell", 1, recordRefusal);
+}
+
+function pendingOf(question: Question, trace: AttemptTrace<string> | null = null) {
   const told: Asked[] = [];
-  const pending = new PendingQuestion(question, 1_000, 500, log, (asked) => told.push(asked));
+  const tell = (asked: Asked) => told.push(asked);
+  const pending = new PendingQuestion(question, 1_000, 500, "a client's", trace, tell);
   return { pending, told };
 }
 
@@ -76,14 +79,17 @@ describe("P3", () => {
   });
 });
 
-test("the log doesn't tell that a trade is tried again, and called again", () => {
+test("nobody is told that a trade is tried again", () => {
   const lines: string[] = [];
-  const { pending } = pendingOf(trade("a"), logInto(lines));
+  const { pending } = pendingOf(trade("a"), {
+    failed: (whose) => lines.push(`${whose} attempt failed`),
+    triedAgain: (whose) => lines.push(`${whose} trade again`),
+  });
   pending.attempt();
   expect(lines).toEqual([]);
   pending.failed(true);
   pending.attempt();
-  expect(lines).toEqual(["Trying request again...", "Calling trade service"]);
+  expect(lines).toEqual(["a client's attempt failed", "a client's trade again"]);
 });
 
 test("a long question passes for a short one", () => {

@@ -10,11 +10,18 @@
 //   P3. Nor does the client learn of a refusal that wasn't recorded while such a
 //       later attempt is under way: that one may still be accepted.
 
-import type { Logger } from "pino";
-import type { Answer, Question } from "../contract.ts";
-import type { Asked } from "./orders.ts";
+import type { Answer, Asked, Question } from "./types.ts";
 
-export class PendingQuestion {
+/** Who is told of attempts, with what came along with the question. */
+export interface AttemptTrace<T> {
+  /** An attempt brought no answer; another will follow. */
+  failed(tag: T): void;
+  /** A trade is attempted again. */
+  triedAgain(tag: T): void;
+}
+
+/** `T` comes along with the question, for whoever watches its attempts. */
+export class PendingQuestion<T> {
   /** About how long it is on the wire. */
   readonly letters: number;
   readonly arrivedAtMs: number;
@@ -23,7 +30,8 @@ export class PendingQuestion {
   alone = false;
 
   readonly #question: Question;
-  readonly #log: Logger;
+  readonly #tag: T;
+  readonly #trace: AttemptTrace<T> | null;
   readonly #resolve: (asked: Asked) => void;
   #settled = false;
   #inDoubt = false;
@@ -36,14 +44,16 @@ export class PendingQuestion {
     question: Question,
     arrivedAtMs: number,
     deadlineMs: number,
-    log: Logger,
+    tag: T,
+    trace: AttemptTrace<T> | null,
     resolve: (asked: Asked) => void,
   ) {
     this.letters = lettersOf(question);
     this.arrivedAtMs = arrivedAtMs;
     this.deadlineAtMs = arrivedAtMs + deadlineMs;
     this.#question = question;
-    this.#log = log;
+    this.#tag = tag;
+    this.#trace = trace;
     this.#resolve = resolve;
   }
 
@@ -77,9 +87,7 @@ export class PendingQuestion {
     this.#attempts += 1;
     this.#askedInDoubt = this.#inDoubt;
     if (question.kind !== "request") return question;
-    if (again && question.content.kind === "trade" && this.#log.isLevelEnabled("debug")) {
-      this.#log.debug("Calling trade service");
-    }
+    if (again && question.content.kind === "trade") this.#trace?.triedAgain(this.#tag);
     return this.#inDoubt && !question.recordRefusal
       ? { ...question, recordRefusal: true } // P2
       : question;
@@ -88,7 +96,7 @@ export class PendingQuestion {
   /** The attempt brought no answer; another will follow. `inDoubt`: it may have been carried out. */
   failed(inDoubt: boolean): void {
     this.#inDoubt ||= inDoubt;
-    if (this.#log.isLevelEnabled("debug")) this.#log.debug("Trying request again...");
+    this.#trace?.failed(this.#tag);
   }
 }
 

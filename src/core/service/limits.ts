@@ -1,0 +1,43 @@
+// Every limit and time-out of questions and answers, on both sides, with its
+// unit and its reason.
+
+// The leader's side.
+
+/** Orders read for lists in one turn, about 10 ms of work; further lists of that turn are "busy". */
+export const ORDERS_READ_PER_TURN_MAX = 20_000;
+
+/** A turn's commands are split into entries of about this size, so that no message grows without limit. */
+export const ENTRY_BYTES_MAX = 256 * 1024;
+
+// The front end's side.
+
+/** Questions in one call; a replica refuses more. */
+export const QUESTIONS_PER_CALL_MAX = 1_024;
+
+/** How long a client's question may take in all, changes of leader included. */
+export const QUESTION_DEADLINE_MS = 10_000;
+
+/** A question that can't be sent within this time, though there is a leader, is turned away: the leader has too much to do. */
+export const START_LIMIT_MS = 1_000;
+
+/** Questions waiting to be sent. At the start limit and 16,000 a second they would be turned away anyway. */
+export const QUESTIONS_WAITING_MAX = 16_384;
+
+/** Calls to the leader at once. Few, so that what comes meanwhile grows into a batch of its own; enough to keep the leader at work. */
+export const CALLS_IN_FLIGHT_MAX = 4;
+
+/** Letters of all questions in one call: keeps its frame far below what a connection takes. */
+export const LETTERS_PER_CALL_MAX = 1_048_576;
+
+/** A call without an answer for this long is made again another way. Beyond a view that holds an answer up, and a slow fsync. */
+export const ANSWER_WAIT_MS = 1_000;
+
+/** A replica that let a call wait that long, or couldn't relay, is asked only if there is no other, for this long. */
+export const AVOID_SILENT_MS = 2_000;
+export const AVOID_LOST_MS = 250;
+
+/** A connection to the leader counts only while something came over it lately: ten beats. */
+export const LEADER_HEARD_MS = 500;
+
+/** Two sweeps further apart than this: the process was paused, and answers may lie unread. */
+export const SWEEP_GAP_MS = 150;

@@ -1,0 +1,331 @@
+// The questions of a front end's clients on their way to the order leader.
+//
+// Questions of one event-loop turn travel in one call, and few calls are under
+// way at once: what comes meanwhile makes the next batch. Each question is asked
+// until it is answered, whoever leads by then, under the same request id.
+//
+//   Q1. Every question settles, by its deadline or soon after it.
+//   Q2. A call given up is still listened to: a late answer counts as well,
+//       since it was confirmed by a quorum (but see P3 of a pending question).
+//   Q3. "overloaded" is said only of a question that no leader has begun with.
+//   Q4. Nothing grows without limit: calls, questions in a call, questions
+//       waiting; and time-outs cost one sweep, not a timer a question.
+
+import {
+  ANSWER_WAIT_MS,
+  CALLS_IN_FLIGHT_MAX,
+  LETTERS_PER_CALL_MAX,
+  QUESTIONS_PER_CALL_MAX,
+  QUESTIONS_WAITING_MAX,
+  START_LIMIT_MS,
+  SWEEP_GAP_MS,
+} from "./limits.ts";
+import { type AttemptTrace, PendingQuestion } from "./pending-question.ts";
+import type { Asked, AskResult, Question } from "./types.ts";
+
+/** Why a call brought no answer. */
+export type CallFailure =
+  /** It wasn't sent. */
+  | "busy"
+  /** The connection closed, or there was none: the fate is unknown, as with all that follow. */
+  | "closed"
+  | "timeout"
+  /** The replica broke on it. */
+  | "failed"
+  /** The replica takes no such call. */
+  | "refused";
+
+/** What became of a call. */
+export type CallResult = AskResult | { readonly kind: "failed"; readonly failure: CallFailure };
+
+/** A replica to ask: the leader, or one that relays to it. */
+export interface Route {
+  readonly replica: number;
+  /** Sends what was asked at once. */
+  flush(): void;
+  /** It knows no leader to pass the questions on to, or lost it on the way. */
+  lost(): void;
+  /** It lets a call wait for longer than is reasonable. */
+  silent(): void;
+}
+
+export interface QuestionsOptions<R extends Route, T> {
+  /** Whom to ask now; null while nobody can be reached. Called only while there is a leader. */
+  readonly route: () => R | null;
+  /** Makes a call, and calls back once with what became of it, never before it returns. */
+  readonly call: (route: R, questions: Question[], settled: (result: CallResult) => void) => void;
+  /** Calls back at the end of the event-loop turn. */
+  readonly atTurnsEnd: (run: () => void) => void;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  readonly trace: AttemptTrace<T> | null;
+  /** A replica answered with another number of answers than it was asked questions. */
+  readonly onMismatch: (replica: number, counts: { asked: number; answered: number }) => void;
+}
+
+/** The reign that questions are asked of. */
+interface Reign {
+  readonly leader: number;
+  readonly epoch: number;
+}
+
+interface Call<R extends Route, T> {
+  readonly reign: Reign;
+  readonly route: R;
+  readonly batch: readonly PendingQuestion<T>[];
+  /** Pair up with the batch. */
+  readonly questions: readonly Question[];
+  readonly sentAtMs: number;
+  /** Given up: its questions are asked again elsewhere (Q2). */
+  abandoned: boolean;
+}
+
+const UNAVAILABLE: Asked = { kind: "unavailable" };
+const OVERLOADED: Asked = { kind: "overloaded" };
+
+/** `R` is whatever stands for a replica that can be asked; `T` comes along with each question. */
+export class Questions<R extends Route, T> {
+  readonly #options: QuestionsOptions<R, T>;
+  #reign: Reign | null = null;
+  /** Oldest first. */
+  #waiting: PendingQuestion<T>[] = [];
+  /** To be asked again, at the next sweep or of the next leader. */
+  #again: PendingQuestion<T>[] = [];
+  readonly #calls = new Set<Call<R, T>>();
+  #callsInFlight = 0;
+  /** Since when there has been somebody to ask. */
+  #askableSinceMs: number | null = null;
+  #sweptAtMs: number | null = null;
+  #sendScheduled = false;
+  #closed = false;
+
+  constructor(options: QuestionsOptions<R, T>) {
+    this.#options = options;
+  }
+
+  /** Calls `settled` once: by the deadline, or soon after it. Q1 */
+  ask(question: Question, deadlineMs: number, tag: T, settled: (asked: Asked) => void): void {
+    if (this.#closed) {
+      settled(UNAVAILABLE);
+      return;
+    }
+    if (this.#waiting.length + this.#again.length >= QUESTIONS_WAITING_MAX) {
+      settled(OVERLOADED);
+      return;
+    }
+    const { nowMs, trace } = this.#options;
+    this.#waiting.push(new PendingQuestion(question, nowMs(), deadlineMs, tag, trace, settled));
+    this.#sendLater();
+  }
+
+  /** Another reign began, or, with null, there is no leader for now. */
+  leaderChanged(reign: Reign | null): void {
+    this.#reign = reign;
+    this.#askableSinceMs = null;
+    if (reign === null) return;
+    for (const call of this.#calls) {
+      // The old leader may be paused, and answer never.
+      if (call.reign.epoch !== reign.epoch || call.reign.leader !== reign.leader) {
+        this.#abandon(call);
+      }
+    }
+    this.#requeue();
+    this.#sendLater();
+  }
+
+  /** Looks for what took too long, and asks again what has to be. Call it every few tens of milliseconds. */
+  sweep(): void {
+    const nowMs = this.#options.nowMs();
+    const gapMs = nowMs - (this.#sweptAtMs ?? nowMs);
+    this.#sweptAtMs = nowMs;
+    const askable = this.#reign !== null && this.#options.route() !== null;
+    if (!askable) this.#askableSinceMs = null;
+    else if (this.#askableSinceMs === null || gapMs > SWEEP_GAP_MS) this.#askableSinceMs = nowMs;
+    if (gapMs > SWEEP_GAP_MS) return; // judged at the next sweep, when the answers are read
+    this.#requeue();
+    this.#expireWaiting(nowMs);
+    for (const call of this.#calls) this.#expireCall(call, nowMs);
+    this.#send();
+  }
+
+  /** Everyone who still waits is told "unavailable". */
+  close(): void {
+    this.#closed = true;
+    for (const call of this.#calls) {
+      for (const pending of call.batch) pending.settle(UNAVAILABLE);
+    }
+    for (const pending of [...this.#again, ...this.#waiting]) pending.settle(UNAVAILABLE);
+    this.#again = [];
+    this.#waiting = [];
+  }
+
+  // Sending.
+
+  #sendLater(): void {
+    if (this.#sendScheduled) return;
+    this.#sendScheduled = true;
+    this.#options.atTurnsEnd(() => {
+      this.#sendScheduled = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    if (this.#reign === null) return;
+    let route: R | null = null;
+    while (this.#waiting.length > 0 && this.#callsInFlight < CALLS_IN_FLIGHT_MAX) {
+      route ??= this.#options.route();
+      if (route === null) return;
+      const batch = this.#takeBatch();
+      if (batch.length > 0) this.#call(route, this.#reign, batch);
+    }
+    route?.flush();
+  }
+
+  #takeBatch(): readonly PendingQuestion<T>[] {
+    const batch: PendingQuestion<T>[] = [];
+    let taken = 0;
+    let letters = 0;
+    for (const pending of this.#waiting) {
+      if (!pending.settled) {
+        letters += pending.letters;
+        const isFull =
+          batch.length === QUESTIONS_PER_CALL_MAX ||
+          letters > LETTERS_PER_CALL_MAX ||
+          pending.alone;
+        if (isFull && batch.length > 0) break;
+        batch.push(pending);
+      }
+      taken += 1;
+      if (pending.alone && batch.length > 0) break;
+    }
+    if (taken === this.#waiting.length) this.#waiting = [];
+    else this.#waiting.splice(0, taken);
+    return batch;
+  }
+
+  #call(route: R, reign: Reign, batch: readonly PendingQuestion<T>[]): void {
+    const questions = batch.map((pending) => pending.attempt());
+    const sentAtMs = this.#options.nowMs();
+    const call: Call<R, T> = { reign, route, batch, questions, sentAtMs, abandoned: false };
+    this.#calls.add(call);
+    this.#callsInFlight += 1;
+    this.#options.call(route, questions, (result) => {
+      if (result.kind === "failed") this.#failed(call, result.failure);
+      else this.#answered(call, result);
+    });
+  }
+
+  // What became of a call.
+
+  #answered(call: Call<R, T>, result: AskResult): void {
+    this.#end(call);
+    if (result.kind === "answers" && result.answers.length === call.batch.length) {
+      for (const [index, pending] of call.batch.entries()) {
+        const answer = result.answers[index];
+        const asked = call.questions[index];
+        if (!answer || !asked || pending.settled) continue;
+        if (answer.kind !== "busy") pending.answer(answer, asked);
+        else if (!call.abandoned) this.#askAgain(pending, false);
+      }
+    } else {
+      if (result.kind === "answers") {
+        const counts = { asked: call.batch.length, answered: result.answers.length };
+        this.#options.onMismatch(call.route.replica, counts);
+      }
+      if (call.route.replica !== call.reign.leader) call.route.lost();
+      this.#askAllAgain(call);
+    }
+    this.#sendLater();
+  }
+
+  #failed(call: Call<R, T>, failure: CallFailure): void {
+    this.#end(call);
+    switch (failure) {
+      case "busy": // not sent
+        if (!call.abandoned) for (const pending of call.batch) this.#askAgain(pending, false);
+        break;
+      case "closed":
+        this.#askAllAgain(call);
+        break;
+      case "timeout":
+        call.route.silent();
+        this.#askAllAgain(call);
+        break;
+      case "failed":
+        for (const pending of call.batch) pending.alone = true;
+        this.#askAllAgain(call);
+        break;
+      case "refused":
+        // One of them is at fault: by itself it can't be answered, the others can.
+        if (call.batch.length === 1) for (const pending of call.batch) pending.settle(UNAVAILABLE);
+        for (const pending of call.batch) pending.alone = true;
+        this.#askAllAgain(call);
+        break;
+    }
+    this.#sendLater();
+  }
+
+  #end(call: Call<R, T>): void {
+    this.#calls.delete(call);
+    if (!call.abandoned) this.#callsInFlight -= 1;
+  }
+
+  /** Stops waiting for a call, though not listening to it. */
+  #abandon(call: Call<R, T>): void {
+    if (call.abandoned) return;
+    this.#askAllAgain(call);
+    this.#callsInFlight -= 1;
+    call.abandoned = true;
+  }
+
+  /** The fate of what was asked is unknown. */
+  #askAllAgain(call: Call<R, T>): void {
+    if (call.abandoned) return;
+    for (const pending of call.batch) {
+      this.#askAgain(pending, true);
+    }
+  }
+
+  #askAgain(pending: PendingQuestion<T>, inDoubt: boolean): void {
+    if (pending.settled) return;
+    pending.failed(inDoubt);
+    this.#again.push(pending);
+  }
+
+  /** Those asked before go first: they have waited longest. */
+  #requeue(): void {
+    if (this.#again.length === 0) return;
+    this.#waiting = [...this.#again, ...this.#waiting];
+    this.#again = [];
+  }
+
+  // Time.
+
+  #expireWaiting(nowMs: number): void {
+    let settledSome = false;
+    for (const pending of this.#waiting) {
+      if (nowMs >= pending.deadlineAtMs) pending.settle(UNAVAILABLE);
+      else if (!pending.inDoubt && this.#isTooLateToStart(pending, nowMs)) {
+        pending.settle(OVERLOADED); // Q3
+      }
+      settledSome ||= pending.settled;
+    }
+    if (settledSome) this.#waiting = this.#waiting.filter((pending) => !pending.settled);
+  }
+
+  #isTooLateToStart(pending: PendingQuestion<T>, nowMs: number): boolean {
+    if (this.#askableSinceMs === null) return false;
+    return nowMs - Math.max(pending.arrivedAtMs, this.#askableSinceMs) >= START_LIMIT_MS;
+  }
+
+  #expireCall(call: Call<R, T>, nowMs: number): void {
+    for (const pending of call.batch) {
+      if (nowMs >= pending.deadlineAtMs) pending.settle(UNAVAILABLE);
+    }
+    if (!call.abandoned && nowMs - call.sentAtMs >= ANSWER_WAIT_MS) {
+      call.route.silent();
+      this.#abandon(call);
+    }
+  }
+}

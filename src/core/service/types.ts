@@ -1,0 +1,44 @@
+// What a front end asks of the order leader, and what it is answered: the words
+// that the rules of this folder speak. On the wire each has a schema, which the
+// compiler holds against these.
+
+import type { Order, Outcome, Request, Stock } from "../market/types.ts";
+
+/** An order as a client sees it. */
+export type OrderView = Pick<Order, "number" | "name" | "type" | "quantity">;
+
+/** One thing a client wants of the leader. Safe to ask again: changes carry a request id. */
+export type Question =
+  | ({ readonly kind: "request" } & Request)
+  | { readonly kind: "order"; readonly number: number }
+  /** Orders with a number above `after`, at most `limit`. */
+  | { readonly kind: "orders"; readonly after: number; readonly limit: number }
+  | { readonly kind: "lookup"; readonly name: string }
+  | { readonly kind: "stocks" };
+
+/** The answer to one question. */
+export type Answer =
+  | { readonly kind: "outcome"; readonly outcome: Outcome }
+  | { readonly kind: "order"; readonly order: OrderView | null }
+  | { readonly kind: "orders"; readonly orders: OrderView[]; readonly next: number | null }
+  /** `stock` is null for an unknown name. `position`: the journal position this is true at. */
+  | { readonly kind: "stock"; readonly stock: Stock | null; readonly position: number }
+  | { readonly kind: "stocks"; readonly stocks: Stock[]; readonly position: number }
+  /** The leader has too much in hand; nothing was done. */
+  | { readonly kind: "busy" };
+
+/** The answer to all questions of one call. */
+export type AskResult =
+  | { readonly kind: "answers"; readonly answers: Answer[] }
+  /** Not asked of a leader; nothing was done. `leader` is who to ask, if known. */
+  | { readonly kind: "not-leader"; readonly leader: number | null }
+  /** The leader was deposed, or lost, on the way: the fate is unknown; ask again with the same request ids. */
+  | { readonly kind: "unknown" };
+
+/** How a question ended for its client. */
+export type Asked =
+  | { readonly kind: "answer"; readonly answer: Answer }
+  /** No leader answered in time. A change may have happened: ask again under the same request id. */
+  | { readonly kind: "unavailable" }
+  /** It could not be begun in time. Nothing happened. */
+  | { readonly kind: "overloaded" };
