@@ -14,7 +14,12 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "simulation/**/*.test.ts", "test/repository/**/*.test.ts"],
+          include: [
+            "src/**/*.test.ts",
+            "simulation/**/*.test.ts",
+            "torture/**/*.test.ts",
+            "test/repository/**/*.test.ts",
+          ],
         },
       },
       {
