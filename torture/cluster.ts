@@ -1,0 +1,287 @@
+// A real cluster with every link between two roles in hand: three replicas, two
+// catalogs, two front ends, each a process of its own.
+//
+// Not `bazaar up` itself: that gives all roles one configuration, and here each
+// has one of its own, in which the others' addresses are those of its links to
+// them. But what `up` consists of: its supervisor, with its rules for what is
+// started when and again, and its child processes.
+//
+// A replica's id is its port, so a link can't have a port of its own. Each role
+// sees the others at a loopback address of its own instead, 127.99.N.1, at their
+// ports; that takes a system where all of 127.0.0.0/8 is loopback, as Linux.
+
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { spawnChild } from "../src/cli/child.ts";
+import { removePidFile } from "../src/cli/pid-file.ts";
+import { CRASH_WINDOW_MS, CRASHES_MAX } from "../src/cli/restart-policy.ts";
+import { type SupervisedRole, Supervisor, type SupervisorEvent } from "../src/cli/supervisor.ts";
+import { freePorts } from "../test/system/harness/ports.ts";
+import { type Finished, ROOT, runBazaar } from "../test/system/harness/process.ts";
+import type { StockSeen } from "./history.ts";
+import { Link } from "./link.ts";
+
+const HOST = "127.0.0.1";
+const FRONTENDS = 2;
+const CATALOGS = 2;
+const REPLICAS = 3;
+/** Between two looks at what is waited for, milliseconds. */
+const READY_POLL_MS = 50;
+
+export interface Role extends SupervisedRole {
+  readonly port: number;
+}
+
+/** A link and between whom it is: `from` opens its connections. */
+export interface NamedLink {
+  readonly from: string;
+  readonly to: string;
+  readonly link: Link;
+}
+
+export interface ClusterOptions {
+  /** For all files of the run; is made. */
+  readonly folder: string;
+  readonly stocks: readonly StockSeen[];
+  /** What happens to the processes, a line each. */
+  readonly tell: (line: string) => void;
+}
+
+export class Cluster {
+  readonly roles: readonly Role[];
+  readonly links: readonly NamedLink[];
+  readonly data: string;
+  /** The configuration in which everything has its own address. */
+  readonly config: string;
+  /** Processes that ended without having been struck, a line each. */
+  readonly surprises: string[] = [];
+  readonly #supervisor: Supervisor<Role>;
+  readonly #options: ClusterOptions;
+  /** Struck down, and not yet seen to end. */
+  readonly #struck = new Set<string>();
+  /** When each role ended lately: `up` gives one up that ends too often. */
+  readonly #ends = new Map<string, number[]>();
+  /** Has no disk at present: its starts may fail. */
+  #diskless: string | null = null;
+
+  private constructor(
+    options: ClusterOptions,
+    config: string,
+    roles: readonly Role[],
+    links: readonly NamedLink[],
+  ) {
+    this.#options = options;
+    this.roles = roles;
+    this.links = links;
+    this.config = config;
+    this.data = join(options.folder, "data");
+    this.#supervisor = new Supervisor({
+      roles,
+      restart: true,
+      clock: {
+        now: () => performance.now(),
+        after: (ms, callback) => {
+          const timer = setTimeout(callback, ms);
+          return () => clearTimeout(timer);
+        },
+      },
+      spawn: (role) => this.#spawn(role),
+      report: (event) => this.#reported(event),
+    });
+  }
+
+  /** Files, links and processes; returns once each front end says that a trade could be answered. */
+  static async start(options: ClusterOptions, limitMs: number): Promise<Cluster> {
+    mkdirSync(options.folder, { recursive: true });
+    const roles = rolesAt(await freePorts(FRONTENDS + CATALOGS + REPLICAS));
+    const links: NamedLink[] = [];
+    for (const from of roles) {
+      for (const to of roles.filter((role) => connectsTo(from, role))) {
+        const place = { host: hostSeenBy(from, roles), port: to.port };
+        const link = await Link.open(place, { host: HOST, port: to.port });
+        links.push({ from: from.name, to: to.name, link });
+      }
+      writeConfig(options.folder, roles, from);
+    }
+    const rows = options.stocks.map(({ name, price, quantity }) => [name, price, quantity].join());
+    const csv = `${["name,price,quantity", ...rows].join("\n")}\n`;
+    writeFileSync(join(options.folder, "stocks.csv"), csv);
+    const cluster = new Cluster(options, writeConfig(options.folder, roles, null), roles, links);
+    const formatted = await cluster.bazaar("format");
+    if (formatted.status !== 0) throw new Error(`format: ${formatted.stderr}`);
+    cluster.#supervisor.start();
+    await cluster.ready(limitMs);
+    return cluster;
+  }
+
+  /** `http://127.0.0.1:8000` of each front end. */
+  get urls(): readonly string[] {
+    return this.roles
+      .filter(({ kind }) => kind === "frontend")
+      .map(({ port }) => `http://${HOST}:${port}`);
+  }
+
+  /** Runs a command with everything at its own address, to its end. */
+  bazaar(...args: readonly string[]): Promise<Finished> {
+    return runBazaar([...args, "--config", this.config]);
+  }
+
+  /** The process of a role; null while it is down. */
+  pid(role: string): number | null {
+    return this.#supervisor.pids().get(role) ?? null;
+  }
+
+  get allRun(): boolean {
+    return this.roles.every(({ name }) => this.pid(name) !== null);
+  }
+
+  /** Whether `up` would start the role again, this time and once more. */
+  mayEnd(role: string): boolean {
+    const since = performance.now() - CRASH_WINDOW_MS;
+    return (this.#ends.get(role) ?? []).filter((at) => at >= since).length < CRASHES_MAX - 2;
+  }
+
+  /** Sends a signal to the process of a role, if it runs. Returns its pid. */
+  signal(role: string, signal: NodeJS.Signals): number | null {
+    const pid = this.pid(role);
+    if (pid === null) return null;
+    if (signal === "SIGKILL" || signal === "SIGTERM") this.#struck.add(role);
+    signalIfThere(pid, signal);
+    return pid;
+  }
+
+  /** Lets a process go on that was stopped, unless it has ended meanwhile. */
+  resume(role: string, pid: number): void {
+    if (this.pid(role) === pid) signalIfThere(pid, "SIGCONT");
+  }
+
+  /** Kills a replica, takes its disk, makes a replacement. Settles once that was started. */
+  async replaceDisk(role: string, limitMs: number): Promise<void> {
+    this.#diskless = role;
+    const end = performance.now() + limitMs;
+    const old = this.signal(role, "SIGKILL");
+    while (old !== null && this.pid(role) === old) await delay(1);
+    rmSync(join(this.data, role), { recursive: true, force: true });
+    for (;;) {
+      const { status, stderr } = await this.bazaar("format", "--replace", role);
+      if (status === 0) break;
+      if (performance.now() > end) throw new Error(`format --replace ${role}: ${stderr}`);
+    }
+    await this.#when(`the replacement of ${role}`, () => this.pid(role) !== null, end);
+    this.#diskless = null;
+  }
+
+  /** Settles once every role runs and every front end could answer a trade. */
+  async ready(limitMs: number): Promise<void> {
+    const end = performance.now() + limitMs;
+    for (const url of this.urls) {
+      await this.#when(
+        `${url} ready, and all roles running`,
+        async () => {
+          const { status } = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(1_000) });
+          return status === 200 && this.allRun;
+        },
+        end,
+      );
+    }
+  }
+
+  async stop(): Promise<void> {
+    for (const { name } of this.roles) {
+      const pid = this.pid(name);
+      if (pid !== null) signalIfThere(pid, "SIGCONT");
+    }
+    await this.#supervisor.stop();
+    for (const { link } of this.links) link.close();
+  }
+
+  async #when(what: string, probe: () => boolean | Promise<boolean>, end: number): Promise<void> {
+    for (;;) {
+      if (await Promise.resolve(probe()).catch(() => false)) return;
+      if (performance.now() > end) throw new Error(`not in time: ${what}`);
+      await delay(READY_POLL_MS);
+    }
+  }
+
+  #spawn(role: Role) {
+    const child = spawnChild({
+      execPath: process.execPath,
+      script: join(ROOT, "src/cli/main.ts"),
+      args: [role.kind, String(role.port), "--config", configPath(this.#options.folder, role)],
+    });
+    const { pid } = child;
+    if (pid !== undefined) void child.exited.then(() => removePidFile(this.data, role.name, pid));
+    return child;
+  }
+
+  #reported(event: SupervisorEvent): void {
+    if (event.kind === "frontends-serve") return;
+    const { name } = event.role;
+    if (event.kind === "serves-again") {
+      this.#options.tell(`${name} serves again, process ${event.pid}`);
+      return;
+    }
+    const { signal, code, lastWords } = event.exit;
+    this.#ends.set(name, [...(this.#ends.get(name) ?? []), performance.now()]);
+    const how = `${name} ended by ${signal ?? code}${lastWords === "" ? "" : `: ${lastWords}`}`;
+    this.#options.tell(`${how}; ${event.next}`);
+    const isExpected = this.#struck.delete(name) || this.#diskless === name;
+    if (!isExpected || event.next !== "restart") this.surprises.push(`${how}; ${event.next}`);
+  }
+}
+
+function rolesAt(ports: readonly number[]): readonly Role[] {
+  return ports.map((port, index) => {
+    if (index < FRONTENDS) {
+      return { kind: "frontend", port, name: index === 0 ? "frontend" : `frontend-${port}` };
+    }
+    if (index < FRONTENDS + CATALOGS) {
+      return { kind: "catalog", port, name: index === FRONTENDS ? "catalog" : `catalog-${port}` };
+    }
+    return { kind: "order", port, name: `order-${port}` };
+  });
+}
+
+function connectsTo(from: Role, to: Role): boolean {
+  if (to.kind === "order") return from !== to;
+  return from.kind === "frontend" && to.kind === "catalog";
+}
+
+function hostSeenBy(role: Role, roles: readonly Role[]): string {
+  return `127.99.${roles.indexOf(role) + 1}.1`;
+}
+
+function configPath(folder: string, role: Role | null): string {
+  return join(folder, role === null ? "bazaar.json" : `${role.name}.json`);
+}
+
+/** Everything as `seenBy` reaches it; null: at its own address. Returns the file's path. */
+function writeConfig(folder: string, roles: readonly Role[], seenBy: Role | null): string {
+  const addresses = (kind: Role["kind"]) =>
+    roles
+      .filter((role) => role.kind === kind)
+      .map((role) => ({
+        host: seenBy === null || seenBy === role ? HOST : hostSeenBy(seenBy, roles),
+        port: role.port,
+      }));
+  const path = configPath(folder, seenBy);
+  const config = {
+    data: "data",
+    stocks: "stocks.csv",
+    logLevel: "info",
+    frontends: addresses("frontend"),
+    catalogs: addresses("catalog"),
+    replicas: addresses("order").map(({ host, port }) => `${host}:${port}`),
+  };
+  writeFileSync(path, `${JSON.stringify(config, null, 2)}\n`);
+  return path;
+}
+
+function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended in the meantime.
+  }
+}
