@@ -85,7 +85,7 @@ describe("a client doesn't notice that", () => {
     lying.world.oracle.answeredPosition = 3;
     const { answer } = lying.ask("order");
     expectViolation(
-      () => answer({ kind: "order", requestId: null, position: 2 }),
+      () => answer({ kind: "order", order: null, position: 2 }),
       /^C1: .* is answered as of 2, after an answer as of 3$/,
     );
   });
@@ -94,14 +94,14 @@ describe("a client doesn't notice that", () => {
     const lying = new Lying();
     const { answer } = lying.ask("order");
     lying.world.oracle.answeredPosition = 3;
-    answer({ kind: "order", requestId: null, position: 2 });
+    answer({ kind: "order", order: null, position: 2 });
     expect(lying.world.oracle.answeredPosition).toBe(3);
   });
 
   test("an answer rests on what isn't committed (M1)", () => {
     const { answer } = new Lying().ask("order");
     expectViolation(
-      () => answer({ kind: "order", requestId: null, position: 4 }),
+      () => answer({ kind: "order", order: null, position: 4 }),
       /^M1: .* is answered from 4, committed is 3$/,
     );
   });
@@ -143,8 +143,13 @@ describe("a client doesn't notice that", () => {
   test("an order is another, or isn't there (M1)", () => {
     const { answer } = new Lying().ask("order");
     expectViolation(
-      () => answer({ kind: "order", requestId: "client-9-9", position: 3 }),
-      /^M1: .* says client-9-9, at 3 it was null$/,
+      () =>
+        answer({
+          kind: "order",
+          order: { number: 1, name: "FishCo", type: "buy", quantity: 2 },
+          position: 3,
+        }),
+      /^M1: .* says 1 buy 2 FishCo, at 3 it was nothing$/,
     );
   });
 

@@ -1,6 +1,7 @@
 // Clients, and the history of what they asked and were told.
 
 import type { Content, Outcome, Request } from "../src/core/market/types.ts";
+import type { OrderView } from "../src/core/service/types.ts";
 import type { FrontendNode } from "./frontend-node.ts";
 import type { Answer, Question } from "./messages.ts";
 import { Violation } from "./violation.ts";
@@ -171,11 +172,10 @@ export class Clients {
       );
     }
     if (question.kind === "order" && answer.kind === "order") {
-      const expected = oracle.orderAt(question.number, answer.position)?.requestId ?? null;
-      if (answer.requestId === expected) return answer.position;
-      throw new Violation(
-        `M1: ${what} says ${answer.requestId}, at ${answer.position} it was ${expected}`,
-      );
+      const expected = described(oracle.orderAt(question.number, answer.position));
+      const told = described(answer.order);
+      if (told === expected) return answer.position;
+      throw new Violation(`M1: ${what} says ${told}, at ${answer.position} it was ${expected}`);
     }
     throw new Violation(`${what} is answered with a ${answer.kind}`);
   }
@@ -216,4 +216,8 @@ export class Clients {
   checkAll(): void {
     for (const [requestId, { outcome }] of this.#told) this.#checkRecorded(requestId, outcome);
   }
+}
+
+function described(order: OrderView | null): string {
+  return order ? `${order.number} ${order.type} ${order.quantity} ${order.name}` : "nothing";
 }

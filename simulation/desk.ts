@@ -1,23 +1,16 @@
-// The order role of one replica, as far as orders go: decides what is asked of
-// the leader, and answers once that is exposed and its reign confirmed.
+// What a replica decides and answers during one reign: the real turns and
+// waiting answers, over the market as its journal says it.
 
-import { decodeCommands, encodeCommands } from "../src/core/market/codec.ts";
-import { decide } from "../src/core/market/decide.ts";
+import { decodeCommands } from "../src/core/market/codec.ts";
 import { MarketState } from "../src/core/market/state.ts";
-import type { Command } from "../src/core/market/types.ts";
 import type { Entry } from "../src/core/replication/types.ts";
-import type { Answer, AskResult, Question } from "./messages.ts";
+import { decideTurn, type OrderTables } from "../src/core/service/turn.ts";
+import type { AskResult, Question } from "../src/core/service/types.ts";
+import { WaitingAnswers } from "../src/core/service/waiting-answers.ts";
+import type { PositionedAnswer } from "./messages.ts";
 
-export interface Asked {
-  readonly question: Question;
-  readonly reply: (result: AskResult) => void;
-}
-
-interface Waiting {
-  readonly position: number;
-  /** Null: its own entry being committed proves the reign. */
-  readonly token: number | null;
-  readonly answer: Answer;
+export interface DeskAsk {
+  readonly questions: readonly Question[];
   readonly reply: (result: AskResult) => void;
 }
 
@@ -25,133 +18,71 @@ interface Waiting {
 export interface DeskLog {
   lastPosition(): number;
   append(commands: readonly Uint8Array[]): void;
-  /** Begins a round; the token names its confirmation. */
-  round(confirm: boolean): number | null;
-  committedEntries(): readonly Entry[];
+  /** Begins a round, and says whether a quorum confirmed it, if asked to. */
+  round(confirm: ((leads: boolean) => void) | null): void;
 }
+
+/** All orders are in the market's tail here, and are never released. */
+const NO_TABLES: OrderTables = {
+  order: () => undefined,
+  orders: () => [],
+  readTogether: (read) => read(),
+};
 
 export class Desk {
   readonly #log: DeskLog;
-  #market: MarketState;
-  /** Through where #market has applied the journal. */
-  #statePosition = 0;
-  /** Up to here clients may see. */
+  readonly #market: MarketState;
+  readonly #waiting = new WaitingAnswers();
+  #statePosition: number;
   #exposed = 0;
-  #confirmed = new Set<number>();
-  #waiting: Waiting[] = [];
 
-  constructor(log: DeskLog) {
+  /** `committed` is the whole journal so far. */
+  constructor(log: DeskLog, committed: readonly Entry[]) {
     this.#log = log;
-    this.#market = this.#rebuilt(log.committedEntries());
-  }
-
-  #rebuilt(entries: readonly Entry[]): MarketState {
-    const market = new MarketState({
+    this.#market = new MarketState({
       stocks: [],
       lastNumber: 0,
       older: { request: () => undefined },
     });
-    this.#market = market;
-    this.#statePosition = 0;
-    this.#exposed = 0;
-    this.committed(entries);
-    return market;
-  }
-
-  committed(entries: readonly Entry[]): void {
-    for (const { position, body } of entries) {
-      if (position <= this.#statePosition) continue;
-      this.#statePosition = position;
+    for (const { position, body } of committed) {
       if (body.kind === "command") this.#market.apply(position, decodeCommands(body.bytes));
     }
+    this.#statePosition = committed.at(-1)?.position ?? 0;
   }
 
   exposed(position: number): void {
     this.#exposed = position;
-    this.#settle();
+    this.#waiting.exposed(position);
   }
 
-  confirmed(token: number, leads: boolean): void {
-    if (leads) this.#confirmed.add(token);
-    else this.#drop((waiting) => waiting.token === token);
-    this.#settle();
-    this.#confirmed.delete(token);
-    // What is confirmed and not yet exposed waits for its entry only.
-    if (leads) {
-      this.#waiting = this.#waiting.map((waiting) =>
-        waiting.token === token ? { ...waiting, token: null } : waiting,
-      );
-    }
-  }
-
-  deposed(): void {
-    this.#drop(() => true);
-    this.#rebuilt(this.#log.committedEntries());
+  /** The reign is over. */
+  close(): void {
+    this.#waiting.close();
   }
 
   /** One turn: everything asked is decided in order, and shares one entry and one round. */
-  turn(asked: readonly Asked[]): void {
-    const commands: Command[] = [];
-    const decided: { answer: Answer; reply: Waiting["reply"]; proven: boolean }[] = [];
-    const before = this.#log.lastPosition();
-    const changes = asked.filter(({ question }) => question.kind === "request");
-    for (const { question, reply } of changes) {
-      if (question.kind !== "request") continue;
-      const { outcome, command } = decide(this.#market, question.request);
-      if (command) {
-        this.#market.apply(before + 1, [command]);
-        commands.push(command);
-      }
-      decided.push({
-        answer: { kind: "outcome", outcome, position: before },
-        reply,
-        proven: command !== null,
-      });
+  turn(asked: readonly DeskAsk[]): void {
+    const nextPosition = this.#log.lastPosition() + 1;
+    const { asks, entries } = decideTurn({
+      market: this.#market,
+      tables: NO_TABLES,
+      statePosition: this.#statePosition,
+      nextPosition,
+      asks: asked.map(({ questions }) => questions),
+      trace: null,
+    });
+    if (entries.length > 0) {
+      this.#log.append(entries);
+      this.#statePosition = nextPosition + entries.length - 1;
+      this.#log.round(null);
     }
-    if (commands.length > 0) this.#log.append([encodeCommands(commands)]);
-    const position = this.#log.lastPosition();
-    this.#statePosition = position;
-    for (const { question, reply } of asked) {
-      if (question.kind !== "request") {
-        decided.push({ answer: this.#read(question, position), reply, proven: false });
-      }
-    }
-    const token = this.#log.round(decided.some(({ proven }) => !proven));
-    for (const { answer, reply, proven } of decided) {
-      this.#waiting.push({
-        position,
-        token: proven ? null : token,
-        answer: { ...answer, position },
-        reply,
-      });
-    }
-    this.#settle();
-  }
-
-  #read(question: Exclude<Question, { kind: "request" }>, position: number): Answer {
-    if (question.kind === "order") {
-      const order = this.#market.order(question.number);
-      return { kind: "order", requestId: order?.requestId ?? null, position };
-    }
-    if (question.kind === "list")
-      return { kind: "stocks", stocks: this.#market.stocks(), position };
-    return { kind: "stock", stock: this.#market.stock(question.name) ?? null, position };
-  }
-
-  #settle(): void {
-    const settled = this.#waiting.filter((waiting) => this.#isDue(waiting));
-    if (settled.length === 0) return;
-    this.#waiting = this.#waiting.filter((waiting) => !this.#isDue(waiting));
-    for (const { answer, reply } of settled) reply({ kind: "answer", answer });
-  }
-
-  #isDue({ position, token }: Waiting): boolean {
-    return position <= this.#exposed && (token === null || this.#confirmed.has(token));
-  }
-
-  #drop(which: (waiting: Waiting) => boolean): void {
-    const dropped = this.#waiting.filter(which);
-    this.#waiting = this.#waiting.filter((waiting) => !which(waiting));
-    for (const { reply } of dropped) reply({ kind: "unknown" });
+    const position = this.#statePosition;
+    const waiting = asked.map(({ reply }, index) => {
+      const ask = asks[index] ?? { answers: [], needsConfirm: false };
+      const answers = ask.answers.map((answer): PositionedAnswer => ({ ...answer, position }));
+      return { ask: { ...ask, answers }, settle: reply };
+    });
+    this.#waiting.add(position, waiting, (settled) => this.#log.round(settled));
+    this.#waiting.exposed(this.#exposed);
   }
 }

@@ -26,6 +26,9 @@ export interface FaultMix {
   /** A front end loses its catalog without a word, and the catalog restarts. */
   readonly orphaningPerSecond: number;
   readonly switchGrantorPerSecond: number;
+  /** How long the store of copies takes, one way, milliseconds. */
+  readonly storeMs: number;
+  readonly storeOutagePerSecond: number;
   readonly writeMs: number;
   readonly slowWrite: number;
   /** A process's clock runs faster or slower by at most this share. */
@@ -52,6 +55,8 @@ export function drawFaults(random: Random): FaultMix {
     isolationPerSecond: maybe(0.4, () => random.between(0.1, 0.5)),
     orphaningPerSecond: maybe(0.3, () => random.between(0.1, 0.5)),
     switchGrantorPerSecond: maybe(0.5, () => random.between(0.1, 4)),
+    storeMs: random.pick([0.1, 1, 10, 40]),
+    storeOutagePerSecond: maybe(0.5, () => random.between(0.1, 0.5)),
     writeMs: random.pick([0.1, 0.5, 2]),
     slowWrite: maybe(0.4, () => random.between(0.001, 0.05)),
     clockDrift: maybe(0.5, () => random.between(0, 0.01)),
@@ -78,5 +83,6 @@ export function withoutFaults(mix: FaultMix): FaultMix {
     orphaningPerSecond: 0,
     switchGrantorPerSecond: 0,
     slowWrite: 0,
+    storeOutagePerSecond: 0,
   };
 }

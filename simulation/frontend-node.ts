@@ -1,64 +1,139 @@
-// A front end as a process: the real leader selection, retries under one request
-// id until the client's deadline, and lookups by copy, catalog or leader.
+// A front end as a process: the real leader selection and the real rules of
+// questions, and lookups by copy, catalog or leader.
 
 import { LEASE_ASK_MS } from "../src/core/coherence/limits.ts";
-import type { Request } from "../src/core/market/types.ts";
 import { Selection } from "../src/core/selection/selection.ts";
-import type { SelectionEffect, SelectionEvent } from "../src/core/selection/types.ts";
-import type { Answer, Question, SimulatedMessage } from "./messages.ts";
+import type {
+  ReplicaHealth,
+  SelectionEffect,
+  SelectionEvent,
+} from "../src/core/selection/types.ts";
+import { QUESTION_DEADLINE_MS } from "../src/core/service/limits.ts";
+import { type CallResult, Questions, type Route } from "../src/core/service/questions.ts";
+import { type Candidate, RouteRecord, routeTo } from "../src/core/service/routes.ts";
+import type * as Service from "../src/core/service/types.ts";
+import { MemoryCopies, StoredCopies } from "./copies.ts";
+import type { Answer, PositionedAnswer, Question, SimulatedMessage } from "./messages.ts";
 import { Process } from "./process.ts";
 import { StockViews } from "./stock-views.ts";
 
-const ATTEMPT_MS = 1_000;
-const RETRY_MS = 10;
-const DEADLINE_MS = 10_000;
-const HEALTH_MS = 500;
-const NOMINATE_MS = 5_000;
+const HEALTH_MS = 600;
+const NOMINATE_MS = 6_000;
 const TICK_MS = 25;
 
+type Done = (answer: Answer | null) => void;
+
+/** A connection to a replica. */
+class Link implements Route, Candidate {
+  readonly replica: number;
+  readonly #clock: () => number;
+  readonly #record = new RouteRecord();
+  isOpen = false;
+  health: ReplicaHealth | null = null;
+
+  constructor(replica: number, clock: () => number) {
+    this.replica = replica;
+    this.#clock = clock;
+  }
+
+  opened(): void {
+    this.isOpen = true;
+    this.#record.opened(this.#clock());
+  }
+
+  closed(): void {
+    this.isOpen = false;
+    this.health = null;
+  }
+
+  hear(health: ReplicaHealth): void {
+    this.health = health;
+    this.#record.heard(this.#clock());
+  }
+
+  isGood(nowMs: number): boolean {
+    return this.isOpen && this.#record.isGood(nowMs);
+  }
+
+  isHeard(nowMs: number): boolean {
+    return this.isOpen && this.#record.isHeard(nowMs);
+  }
+
+  lost(): void {
+    this.#record.lost(this.#clock());
+  }
+
+  silent(): void {
+    this.#record.silent(this.#clock());
+  }
+
+  flush(): void {}
+}
+
 interface Call {
-  readonly question: Question;
-  readonly done: (answer: Answer | null) => void;
-  /** Asked of the leader, again whenever that changes. */
-  readonly toLeader: boolean;
-  attempts: number;
-  /** The call id of the newest attempt; older answers still count. */
-  settled: boolean;
+  readonly replica: number;
+  readonly settled: (result: CallResult) => void;
 }
 
 export class FrontendNode extends Process {
   #selection: Selection | null = null;
+  #questions: Questions<Link, null> | null = null;
   #stocks: StockViews | null = null;
+  #links: readonly Link[] = [];
   #nextCall = 0;
-  #asked = new Map<number, Call>();
-  #pending = new Set<Call>();
+  #lives = 0;
+  #calls = new Map<number, Call>();
+  /** Clients that wait for an answer. */
+  #waiting = new Set<Done>();
   #expected = new Map<number, (message: SimulatedMessage) => void>();
 
   protected override started(): void {
+    const { world } = this;
+    this.#lives += 1;
     this.#selection = new Selection({
-      replicas: this.world.replicaIds,
-      random: () => this.world.random.next(),
+      replicas: world.replicaIds,
+      random: () => world.random.next(),
       startWaitMs: 200,
     });
-    this.#asked = new Map();
-    this.#pending = new Set();
+    this.#links = world.replicaIds.map((id) => new Link(id, () => this.clock()));
+    this.#questions = new Questions<Link, null>({
+      route: () => this.#route(),
+      call: (link, questions, settled) => this.#call(link, questions, settled),
+      atTurnsEnd: (run) => this.after(0, run),
+      nowMs: () => this.clock(),
+      trace: null,
+      onMismatch: () => {
+        throw new Error("a replica answered with another number of answers");
+      },
+    });
+    this.#calls = new Map();
+    this.#waiting = new Set();
     this.#expected = new Map();
+    const after = (ms: number, run: () => void): void => this.after(ms, run);
+    const owner = `${this.name}/${this.#lives}`;
     this.#stocks = new StockViews({
-      world: this.world,
+      world,
+      copies: world.store
+        ? new StoredCopies({ world, store: world.store, owner, after })
+        : new MemoryCopies(),
       clock: () => this.clock(),
-      after: (ms, run) => this.after(ms, run),
+      after,
       send: (to, message) => this.send(to, message),
       askLeader: (question, done) => this.#askLeader(question, done),
     });
-    this.every(TICK_MS, () => this.#step({ kind: "tick" }));
+    this.every(TICK_MS, () => {
+      this.#step({ kind: "tick" });
+      this.#questions?.sweep();
+    });
     this.every(LEASE_ASK_MS, () => this.#stocks?.askLease());
   }
 
   protected override stopped(): void {
     this.#selection = null;
+    this.#questions = null;
     this.#stocks = null;
     // The clients' connections close: they don't know their calls' fate.
-    for (const call of this.#pending) this.#settle(call, null);
+    for (const done of [...this.#waiting]) done(null);
   }
 
   switchCatalog(): void {
@@ -69,79 +144,89 @@ export class FrontendNode extends Process {
     return this.#stocks?.holdsLease ?? false;
   }
 
-  /** Asks for a client; null when the fate is unknown at its deadline. */
-  ask(question: Question, done: (answer: Answer | null) => void): void {
+  /** Asks for a client; null when it isn't answered by its deadline, or this process dies. */
+  ask(question: Question, done: Done): void {
+    const waiting: Done = (answer) => {
+      if (this.#waiting.delete(waiting)) done(answer);
+    };
+    this.#waiting.add(waiting);
     if (question.kind === "lookup" || question.kind === "list") {
-      // If this process dies, its client is told nothing: as with any call here.
-      const call: Call = { question, done, toLeader: false, attempts: 0, settled: false };
-      this.#pending.add(call);
-      this.after(DEADLINE_MS, () => this.#settle(call, null));
-      this.#stocks?.ask(question, (answer) => this.#settle(call, answer));
-    } else this.#askLeader(question, done);
+      this.#stocks?.ask(question, waiting);
+    } else this.#askLeader(question, waiting);
   }
 
-  #askLeader(question: Question, done: (answer: Answer | null) => void): void {
-    const call: Call = { question, done, toLeader: true, attempts: 0, settled: false };
-    this.#pending.add(call);
-    this.after(DEADLINE_MS, () => this.#settle(call, null));
-    this.#attempt(call);
-  }
-
-  #settle(call: Call, answer: Answer | null): void {
-    if (call.settled) return;
-    call.settled = true;
-    this.#pending.delete(call);
-    call.done(answer);
-  }
-
-  #attempt(call: Call): void {
-    if (call.settled) return;
-    const leader = this.#selection?.leader ?? null;
-    if (leader === null) return; // asked again when there is one
-    call.attempts += 1;
-    const id = this.#call();
-    this.#asked.set(id, call);
-    this.send(`order-${leader}`, { kind: "ask", call: id, question: this.#questionOf(call) });
-    const attempts = call.attempts;
-    this.after(ATTEMPT_MS, () => {
-      this.#asked.delete(id);
-      if (call.attempts === attempts) this.#attempt(call);
+  #askLeader(question: Question, done: Done): void {
+    this.#questions?.ask(asService(question), QUESTION_DEADLINE_MS, null, (asked) => {
+      done(asked.kind === "answer" ? fromService(asked.answer as PositionedAnswer) : null);
     });
   }
 
-  /** From the second attempt on, a refusal must be recorded: the first may still be on its way. */
-  #questionOf({ question, attempts }: Call): Question {
-    if (question.kind !== "request" || attempts === 1) return question;
-    const request: Request = { ...question.request, recordRefusal: true };
-    return { kind: "request", request };
+  #route(): Link | null {
+    const leader = this.#selection?.leader ?? null;
+    return leader === null ? null : routeTo(leader, this.#links, this.clock());
   }
 
-  #call(): number {
+  #call(
+    { replica, isOpen }: Link,
+    questions: readonly Service.Question[],
+    settled: (result: CallResult) => void,
+  ): void {
+    const call = this.#newCall();
+    const settle = (result: CallResult): void => {
+      if (this.#calls.delete(call)) settled(result);
+    };
+    this.#calls.set(call, { replica, settled: settle });
+    const failed = (failure: "closed" | "timeout") => () => settle({ kind: "failed", failure });
+    if (isOpen) this.send(`order-${replica}`, { kind: "ask", call, relayed: false, questions });
+    else this.after(0, failed("closed"));
+    this.after(QUESTION_DEADLINE_MS, failed("timeout"));
+  }
+
+  #newCall(): number {
     this.#nextCall += 1;
     return this.#nextCall;
   }
 
   protected override received(from: string, message: SimulatedMessage): void {
-    if (message.kind === "beat") {
-      this.#step({ kind: "beat", health: message.health });
-    } else if (message.kind === "asked") {
-      const call = this.#asked.get(message.call);
-      if (!call) return;
-      this.#asked.delete(message.call);
-      if (message.result.kind === "answer") this.#settle(call, message.result.answer);
-      else this.after(RETRY_MS, () => this.#attempt(call));
-    } else if (message.kind === "healthy" || message.kind === "nominated") {
-      this.#expected.get(message.call)?.(message);
-    } else if (message.kind === "leased" || message.kind === "hold" || message.kind === "looked") {
-      this.#stocks?.received(from, message);
-    } else throw new Error(`${this.name} got a ${message.kind} from ${from}`);
+    switch (message.kind) {
+      case "beat":
+        this.#link(message.health.replica)?.hear(message.health);
+        this.#step({ kind: "beat", health: message.health });
+        break;
+      case "asked":
+        this.#calls.get(message.call)?.settled(message.result);
+        break;
+      case "healthy":
+        this.#link(message.health.replica)?.hear(message.health);
+        this.#expected.get(message.call)?.(message);
+        break;
+      case "nominated":
+        this.#expected.get(message.call)?.(message);
+        break;
+      case "leased":
+      case "hold":
+      case "looked":
+        this.#stocks?.received(from, message);
+        break;
+      default:
+        throw new Error(`${this.name} got a ${message.kind} from ${from}`);
+    }
+  }
+
+  #link(replica: number): Link | undefined {
+    return this.#links.find((link) => link.replica === replica);
   }
 
   protected override connectionChanged(peer: string, isOpen: boolean): void {
     if (peer.startsWith("catalog")) this.#stocks?.connection(peer, isOpen);
-    const replica = Number(peer.replace("order-", ""));
-    if (this.world.replicaIds.includes(replica)) {
-      this.#step({ kind: isOpen ? "connected" : "disconnected", replica });
+    const link = this.#links.find(({ replica }) => peer === `order-${replica}`);
+    if (!link) return;
+    if (isOpen) link.opened();
+    else link.closed();
+    this.#step({ kind: isOpen ? "connected" : "disconnected", replica: link.replica });
+    if (isOpen) return;
+    for (const { replica, settled } of this.#calls.values()) {
+      if (replica === link.replica) settled({ kind: "failed", failure: "closed" });
     }
   }
 
@@ -170,10 +255,11 @@ export class FrontendNode extends Process {
           }),
         );
         break;
-      case "leader-changed":
-        if (effect.leader !== null)
-          for (const call of this.#pending) if (call.toLeader) this.#attempt(call);
+      case "leader-changed": {
+        const { leader, epoch } = effect;
+        this.#questions?.leaderChanged(leader === null ? null : { leader, epoch });
         break;
+      }
       case "notify":
       case "log":
         break;
@@ -186,12 +272,33 @@ export class FrontendNode extends Process {
     limitMs: number,
     then: (message: SimulatedMessage | null) => void,
   ): void {
-    const call = this.#call();
+    const call = this.#newCall();
     const settle = (message: SimulatedMessage | null): void => {
       if (this.#expected.delete(call)) then(message);
     };
     this.#expected.set(call, settle);
     this.after(limitMs, () => settle(null));
     this.send(`order-${replica}`, { kind, call });
+  }
+}
+
+function asService(question: Question): Service.Question {
+  if (question.kind === "request") return { kind: "request", ...question.request };
+  return question.kind === "list" ? { kind: "stocks" } : question;
+}
+
+function fromService(answer: PositionedAnswer): Answer {
+  const { position } = answer;
+  switch (answer.kind) {
+    case "outcome":
+      return { kind: "outcome", outcome: answer.outcome, position };
+    case "order":
+      return { kind: "order", order: answer.order, position };
+    case "stock":
+      return { kind: "stock", stock: answer.stock, position };
+    case "stocks":
+      return { kind: "stocks", stocks: answer.stocks, position };
+    default:
+      throw new Error(`nobody asked for ${answer.kind}`);
   }
 }

@@ -4,6 +4,7 @@ import type { Grant } from "../src/core/coherence/lease-holder.ts";
 import type { Outcome, Request, Stock } from "../src/core/market/types.ts";
 import type { Entry, Envelope } from "../src/core/replication/types.ts";
 import type { Nomination, ReplicaHealth } from "../src/core/selection/types.ts";
+import type * as Service from "../src/core/service/types.ts";
 
 /** One thing asked on behalf of a client. */
 export type Question =
@@ -22,20 +23,23 @@ export type StockQuestion = Extract<Question, { kind: "lookup" | "list" }>;
  */
 export type Answer =
   | { readonly kind: "outcome"; readonly outcome: Outcome; readonly position: number }
-  | { readonly kind: "order"; readonly requestId: string | null; readonly position: number }
+  | { readonly kind: "order"; readonly order: Service.OrderView | null; readonly position: number }
   | { readonly kind: "stock"; readonly stock: Stock | null; readonly position: number | null }
   | { readonly kind: "stocks"; readonly stocks: readonly Stock[]; readonly position: number };
 
-export type AskResult =
-  | { readonly kind: "answer"; readonly answer: Answer }
-  | { readonly kind: "not-leader"; readonly leader: number | null }
-  | { readonly kind: "unknown" };
+/** An answer of the leader with the position that its turn left, for the checkers. */
+export type PositionedAnswer = Service.Answer & { readonly position: number };
 
 export type SimulatedMessage =
   | { readonly kind: "replication"; readonly envelope: Envelope }
   // front end and replica
-  | { readonly kind: "ask"; readonly call: number; readonly question: Question }
-  | { readonly kind: "asked"; readonly call: number; readonly result: AskResult }
+  | {
+      readonly kind: "ask";
+      readonly call: number;
+      readonly relayed: boolean;
+      readonly questions: readonly Service.Question[];
+    }
+  | { readonly kind: "asked"; readonly call: number; readonly result: Service.AskResult }
   | { readonly kind: "health"; readonly call: number }
   | { readonly kind: "healthy"; readonly call: number; readonly health: ReplicaHealth }
   | { readonly kind: "nominate"; readonly call: number }

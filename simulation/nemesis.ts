@@ -10,6 +10,7 @@ const STEP_MS = 10;
 const LONGEST_DOWN_MS = 3_000;
 const LONGEST_PAUSE_MS = 2_500;
 const LONGEST_CUT_MS = 3_000;
+const LONGEST_STORE_OUTAGE_MS = 1_500;
 const SLOWEST_LINK_MS = 1_500;
 
 export class Nemesis {
@@ -31,6 +32,7 @@ export class Nemesis {
     this.#resting = true;
     world.faults = withoutFaults(world.faults);
     world.network.heal();
+    if (world.store) world.store.isOut = false;
     world.log("faults end");
     for (const process of world.processes) {
       if (!process.isUp) process.start();
@@ -68,6 +70,7 @@ export class Nemesis {
     if (due(faults.slowLinkPerSecond)) this.#slowLink();
     if (due(faults.isolationPerSecond)) this.#isolateLeader();
     if (due(faults.orphaningPerSecond)) this.#orphan();
+    if (due(faults.storeOutagePerSecond)) this.#storeOutage();
     if (due(faults.switchGrantorPerSecond)) random.pick(frontends).switchCatalog();
   }
 
@@ -197,6 +200,17 @@ export class Nemesis {
       [],
     );
     scheduler.after(random.between(1, 500), () => replica.start());
+  }
+
+  #storeOutage(): void {
+    const { store, random, scheduler, counters } = this.#world;
+    if (!store || store.isOut) return;
+    counters.add("store outages");
+    this.#world.log("the store of copies answers no more");
+    store.isOut = true;
+    scheduler.after(random.between(10, LONGEST_STORE_OUTAGE_MS), () => {
+      store.isOut = false;
+    });
   }
 
   #strayNomination(): void {

@@ -4,7 +4,8 @@
 import type { LeadResult, ReplicaEffect, ReplicaEvent } from "../src/core/replication/events.ts";
 import { Replica } from "../src/core/replication/replica.ts";
 import type { Entry, Envelope, Message } from "../src/core/replication/types.ts";
-import { type Asked, Desk } from "./desk.ts";
+import type { AskResult } from "../src/core/service/types.ts";
+import { Desk, type DeskAsk } from "./desk.ts";
 import type { SimulatedDisk } from "./disk.ts";
 import { LeaderHost } from "./leader-host.ts";
 import type { SimulatedMessage } from "./messages.ts";
@@ -18,6 +19,12 @@ const BEAT_MS = 50;
 const LONGEST_TURN_MS = 0.3;
 const SLOW_WRITE_MS = 600;
 
+interface Relayed {
+  readonly from: string;
+  readonly call: number;
+  readonly leader: number;
+}
+
 export class ReplicaNode extends Process implements Endpoint {
   readonly id: number;
   incarnation: number;
@@ -27,8 +34,11 @@ export class ReplicaNode extends Process implements Endpoint {
   /** While it leads. */
   #leading: LeaderHost | null = null;
   #delivered = 0;
-  #turn: Asked[] = [];
+  #turn: DeskAsk[] = [];
   #tokens = 0;
+  #confirmations = new Map<number, (leads: boolean) => void>();
+  /** Questions passed on to the leader, one hop. */
+  #relayed = new Map<number, Relayed>();
   #nominations: ((result: LeadResult) => void)[] = [];
   #newestWrite = 0;
   #writing = false;
@@ -61,26 +71,38 @@ export class ReplicaNode extends Process implements Endpoint {
     this.#nominations = [];
     this.#newestWrite = 0;
     this.#writing = false;
-    this.#desk = new Desk({
-      lastPosition: () => this.#live.status().lastPosition,
-      append: (commands) => this.step({ kind: "append", commands }),
-      round: (confirm) => {
-        let token: number | null = null;
-        if (confirm) {
-          this.#tokens += 1;
-          token = this.#tokens;
-        }
-        this.after(0, () => this.step({ kind: "round", confirm: token }));
-        return token;
-      },
-      committedEntries: () => this.#journal(0, this.#delivered),
-    });
+    this.#desk = null;
+    this.#confirmations = new Map();
+    this.#relayed = new Map();
     this.every(TICK_MS, () => {
       this.step({ kind: "tick" });
       this.#leading?.tick();
     });
     this.every(BEAT_MS, () => this.#beat());
     this.every(200, () => this.#flushTables());
+  }
+
+  #newDesk(): Desk {
+    return new Desk(
+      {
+        lastPosition: () => this.#live.status().lastPosition,
+        append: (commands) => this.step({ kind: "append", commands }),
+        round: (confirm) => {
+          let token: number | null = null;
+          if (confirm) {
+            token = this.#newToken();
+            this.#confirmations.set(token, confirm);
+          }
+          this.after(0, () => this.step({ kind: "round", confirm: token }));
+        },
+      },
+      this.#journal(0, this.#delivered),
+    );
+  }
+
+  #newToken(): number {
+    this.#tokens += 1;
+    return this.#tokens;
   }
 
   get #live(): Replica {
@@ -137,6 +159,9 @@ export class ReplicaNode extends Process implements Endpoint {
       case "ask":
         this.#ask(from, message);
         break;
+      case "asked":
+        this.#answered(message.call, message.result);
+        break;
       case "follow":
       case "held":
         this.#leading?.received(from, message);
@@ -154,21 +179,49 @@ export class ReplicaNode extends Process implements Endpoint {
   protected override connectionChanged(peer: string, isOpen: boolean): void {
     const id = this.world.replicaIds.find((replica) => peer === `order-${replica}`);
     if (!isOpen && peer.startsWith("catalog")) this.#leading?.left(peer);
+    if (id !== undefined && !isOpen) {
+      for (const [call, { leader }] of this.#relayed)
+        if (leader === id) this.#answered(call, { kind: "unknown" });
+    }
     if (id !== undefined) this.step({ kind: isOpen ? "connected" : "disconnected", peer: id });
   }
 
-  #ask(from: string, { call, question }: Extract<SimulatedMessage, { kind: "ask" }>): void {
-    const { leader } = this.#live.status();
+  #ask(from: string, message: Extract<SimulatedMessage, { kind: "ask" }>): void {
+    const { call, relayed, questions } = message;
     if (!this.#leading) {
-      this.send(from, { kind: "asked", call, result: { kind: "not-leader", leader } });
+      this.#relay(from, message);
       return;
     }
+    if (relayed) this.world.counters.add("calls relayed");
     this.#turn.push({
-      question,
+      questions,
       reply: (result) => this.send(from, { kind: "asked", call, result }),
     });
     if (this.#turn.length === 1)
       this.after(this.world.random.between(0, LONGEST_TURN_MS), () => this.#decide());
+  }
+
+  #relay(
+    from: string,
+    { call, relayed, questions }: Extract<SimulatedMessage, { kind: "ask" }>,
+  ): void {
+    const { leader } = this.#live.status();
+    if (relayed || leader === null || leader === this.id) {
+      const known = leader === this.id ? null : leader;
+      this.send(from, { kind: "asked", call, result: { kind: "not-leader", leader: known } });
+      return;
+    }
+    const passedOn = this.#newToken();
+    this.#relayed.set(passedOn, { from, call, leader });
+    this.send(`order-${leader}`, { kind: "ask", call: passedOn, relayed: true, questions });
+  }
+
+  /** A leader answered what was relayed to it, or won't. */
+  #answered(passedOn: number, result: AskResult): void {
+    const relayed = this.#relayed.get(passedOn);
+    if (!relayed) return;
+    this.#relayed.delete(passedOn);
+    this.send(relayed.from, { kind: "asked", call: relayed.call, result });
   }
 
   #decide(): void {
@@ -207,7 +260,6 @@ export class ReplicaNode extends Process implements Endpoint {
         const entries = this.#journal(this.#delivered, effect.position);
         this.#delivered = effect.position;
         oracle.commits(this.id, entries, this.world.disksToCount());
-        this.#desk?.committed(entries);
         this.#leading?.committed(effect.position);
         break;
       }
@@ -220,6 +272,7 @@ export class ReplicaNode extends Process implements Endpoint {
           (position) => this.disk.epochAt(position),
           this.disk.lastPosition,
         );
+        this.#desk = this.#newDesk();
         this.#leading = new LeaderHost({
           replica: this.#live,
           epoch: effect.epoch,
@@ -233,7 +286,8 @@ export class ReplicaNode extends Process implements Endpoint {
         counters.add("leaders deposed");
         this.world.log(`${this.name} is deposed`);
         this.#leading = null;
-        this.#desk?.deposed();
+        this.#desk?.close();
+        this.#desk = null;
         break;
       case "lead-outcome": {
         const waiting = this.#nominations;
@@ -243,7 +297,8 @@ export class ReplicaNode extends Process implements Endpoint {
         break;
       }
       case "confirmed":
-        this.#desk?.confirmed(effect.token, effect.leads);
+        this.#confirmations.get(effect.token)?.(effect.leads);
+        this.#confirmations.delete(effect.token);
         break;
       case "truncated":
         counters.add("entries truncated", effect.through - effect.from + 1);

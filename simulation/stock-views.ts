@@ -3,30 +3,40 @@
 
 import { FrontendView } from "../src/core/coherence/frontend-view.ts";
 import type { Stock } from "../src/core/market/types.ts";
+import type { Copies } from "./copies.ts";
 import type { Answer, SimulatedMessage, StockQuestion } from "./messages.ts";
 import type { World } from "./world.ts";
 
-const LOOK_MS = 300;
+/** A catalog that hasn't answered by then is left aside for a while. */
+const LOOK_MS = 500;
+const ASIDE_MS = 250;
+const FLOORS_MAX = 8;
+
+type Done = (answer: Answer | null) => void;
+type Lookup = Extract<StockQuestion, { kind: "lookup" }>;
 
 interface Fetch {
-  readonly waiting: ((answer: Answer | null) => void)[];
+  /** What the answer must not be below. */
+  readonly floor: number;
+  readonly waiting: Done[];
 }
 
 export interface StockViewsOptions {
   readonly world: World;
+  readonly copies: Copies;
   readonly clock: () => number;
   readonly after: (ms: number, run: () => void) => void;
   readonly send: (to: string, message: SimulatedMessage) => void;
-  readonly askLeader: (question: StockQuestion, done: (answer: Answer | null) => void) => void;
+  readonly askLeader: (question: StockQuestion, done: Done) => void;
 }
 
 export class StockViews {
   readonly #options: StockViewsOptions;
-  readonly #view = new FrontendView<Fetch>(8);
-  /** Copies, by session and name: those of an earlier session are as good as gone. */
-  readonly #copies = new Map<string, { readonly stock: Stock; readonly position: number }>();
+  readonly #view = new FrontendView<Fetch>(FLOORS_MAX);
   readonly #connected: string[] = [];
-  readonly #calls = new Map<number, (answer: Answer | null) => void>();
+  /** Connected, but they don't answer. */
+  readonly #aside = new Set<string>();
+  readonly #calls = new Map<number, Done>();
   #nextCall = 1;
 
   constructor(options: StockViewsOptions) {
@@ -34,11 +44,21 @@ export class StockViews {
   }
 
   connection(catalog: string, isOpen: boolean): void {
+    this.#without(catalog);
+    this.#aside.delete(catalog);
+    if (isOpen) this.#connected.push(catalog);
+    else this.#lost(catalog);
+  }
+
+  #without(catalog: string): void {
     const index = this.#connected.indexOf(catalog);
     if (index !== -1) this.#connected.splice(index, 1);
-    if (isOpen) this.#connected.push(catalog);
-    else if (this.#view.lost(catalog, this.#options.clock()))
-      this.#options.world.counters.add("caches dropped");
+  }
+
+  #lost(catalog: string): void {
+    if (!this.#view.lost(catalog, this.#options.clock())) return;
+    this.#options.copies.clear();
+    this.#options.world.counters.add("caches dropped");
   }
 
   get holdsLease(): boolean {
@@ -68,12 +88,14 @@ export class StockViews {
     from: string,
     message: Extract<SimulatedMessage, { kind: "leased" | "hold" | "looked" }>,
   ): void {
-    const { clock, send, world } = this.#options;
+    const { clock, send, world, copies } = this.#options;
     if (message.kind === "leased") {
-      if (this.#view.granted(from, message.grant, clock())) world.counters.add("sessions");
+      if (!this.#view.granted(from, message.grant, clock())) return;
+      copies.clear();
+      world.counters.add("sessions");
     } else if (message.kind === "hold") {
-      for (const name of message.names) this.#copies.delete(this.#key(name));
       const held = this.#view.hold(from, message.after, message.through, message.names, clock());
+      copies.drop(message.names);
       if (held !== null) send(from, { kind: "holding", through: held });
     } else {
       const done = this.#calls.get(message.call);
@@ -82,60 +104,73 @@ export class StockViews {
     }
   }
 
-  #key(name: string): string {
-    return `${this.#view.session}:${name}`;
+  ask(question: StockQuestion, done: Done): void {
+    if (question.kind === "list") this.#list(question, done);
+    else this.#options.copies.get(question.name, (copy) => this.#copied(question, copy, done));
   }
 
-  ask(question: StockQuestion, done: (answer: Answer | null) => void): void {
-    if (question.kind === "lookup") {
-      const copy = this.#copies.get(this.#key(question.name));
-      // A copy in Redis takes a while to come: the lease is checked when it has.
-      if (
-        copy &&
-        this.#view.floors.serves(question.name, copy.position) &&
-        this.#view.mayServe(this.#options.clock())
-      ) {
-        this.#options.world.counters.add("looked up in a cache");
-        done({ kind: "stock", stock: copy.stock, position: null });
-        return;
-      }
-      this.#fetch(question, done);
-      return;
-    }
-    this.#look(question, (answer) =>
-      answer ? done(answer) : this.#options.askLeader(question, done),
-    );
-  }
-
-  #fetch(
-    question: Extract<StockQuestion, { kind: "lookup" }>,
-    done: (answer: Answer | null) => void,
-  ): void {
-    const { name } = question;
-    const now = this.#options.clock();
-    const shared = this.#view.joinable(name, now);
-    if (shared) {
-      this.#options.world.counters.add("fetches joined");
-      shared.waiting.push(done);
-      return;
-    }
-    const fetch: Fetch = { waiting: [done] };
-    this.#view.began(name, fetch, now);
+  /** Never put together from copies. */
+  #list(question: StockQuestion, done: Done): void {
+    const floor = this.#view.floors.newestFloor;
     this.#look(question, (answer) => {
-      if (answer?.kind === "stock" && answer.position !== null) {
-        const keep = this.#view.answered(name, fetch, answer.position);
-        if (keep && answer.stock)
-          this.#copies.set(this.#key(name), { stock: answer.stock, position: answer.position });
-        for (const waiting of fetch.waiting) waiting(answer);
-        return;
-      }
-      this.#view.failed(name, fetch);
-      for (const waiting of fetch.waiting) this.#options.askLeader(question, waiting);
+      if (answer?.kind === "stocks" && answer.position >= floor) done(answer);
+      else this.#options.askLeader(question, done);
     });
   }
 
+  /** The rules are checked after the copy was read: one in a store takes a while to come. */
+  #copied(
+    question: Lookup,
+    copy: { readonly stock: Stock; readonly position: number } | undefined,
+    done: Done,
+  ): void {
+    const { world, clock } = this.#options;
+    const serves =
+      copy !== undefined &&
+      this.#view.floors.serves(question.name, copy.position) &&
+      this.#view.mayServe(clock());
+    if (!serves) {
+      this.#fetch(question, done);
+      return;
+    }
+    world.counters.add("looked up in a cache");
+    done({ kind: "stock", stock: copy.stock, position: null });
+  }
+
+  #fetch(question: Lookup, done: Done): void {
+    const { name } = question;
+    const { clock, world, askLeader } = this.#options;
+    const shared = this.#view.joinable(name, clock());
+    if (shared) {
+      world.counters.add("fetches joined");
+      shared.waiting.push(done);
+      return;
+    }
+    if (this.#connected.length === 0) {
+      askLeader(question, done);
+      return;
+    }
+    const fetch: Fetch = { floor: this.#view.floors.floorOf(name), waiting: [done] };
+    this.#view.began(name, fetch, clock());
+    this.#look(question, (answer) => this.#fetched(question, fetch, answer));
+  }
+
+  #fetched(question: Lookup, fetch: Fetch, answer: Answer | null): void {
+    const { name } = question;
+    const { copies, askLeader } = this.#options;
+    const position = answer?.kind === "stock" ? answer.position : null;
+    if (answer?.kind !== "stock" || position === null || position < fetch.floor) {
+      this.#view.failed(name, fetch);
+      for (const waiting of fetch.waiting) askLeader(question, waiting);
+      return;
+    }
+    const keep = this.#view.answered(name, fetch, position);
+    if (keep && answer.stock) copies.put(name, { stock: answer.stock, position });
+    for (const waiting of fetch.waiting) waiting(answer);
+  }
+
   /** Asks a catalog; null when it can't say, or doesn't in time. */
-  #look(question: StockQuestion, done: (answer: Answer | null) => void): void {
+  #look(question: StockQuestion, done: Done): void {
     const catalog = this.#connected[0];
     if (catalog === undefined) {
       done(null);
@@ -146,8 +181,21 @@ export class StockViews {
     this.#nextCall += 1;
     this.#calls.set(call, done);
     after(LOOK_MS, () => {
-      if (this.#calls.delete(call)) done(null);
+      if (!this.#calls.delete(call)) return;
+      this.#leaveAside(catalog);
+      done(null);
     });
     send(catalog, { kind: "look", call, question });
+  }
+
+  #leaveAside(catalog: string): void {
+    if (!this.#connected.includes(catalog)) return;
+    this.#options.world.counters.add("catalogs left aside");
+    this.#without(catalog);
+    this.#lost(catalog);
+    this.#aside.add(catalog);
+    this.#options.after(ASIDE_MS, () => {
+      if (this.#aside.delete(catalog)) this.#connected.push(catalog);
+    });
   }
 }

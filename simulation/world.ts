@@ -3,6 +3,7 @@
 import { encodeCommands } from "../src/core/market/codec.ts";
 import type { Entry } from "../src/core/replication/types.ts";
 import { CatalogNode } from "./catalog-node.ts";
+import { CopyStore } from "./copies.ts";
 import { Counters } from "./counters.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { drawFaults, type FaultMix } from "./faults.ts";
@@ -30,6 +31,8 @@ export class World {
   readonly catalogs: readonly CatalogNode[];
   readonly frontends: readonly FrontendNode[];
   readonly stockNames = ["FishCo", "BoarCo", "MenhirCo"];
+  /** Where front ends keep their copies, if not in memory. */
+  readonly store: CopyStore | null;
   readonly timeline: string[] = [];
   #faults: FaultMix;
 
@@ -40,6 +43,7 @@ export class World {
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
     this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
     this.messageBytesMax = this.random.pick([60, 250, 1_000, 1 << 20]);
+    this.store = this.random.chance(0.4) ? new CopyStore() : null;
     const first = this.#firstEntries();
     this.oracle.commits(0, first, null);
     this.replicas = this.replicaIds.map((id) => {
