@@ -3,13 +3,20 @@
 // The channel between them does three things. The child says when it serves, or
 // that it can't start as configured. The parent closes it to ask for a stop.
 // And it closes by itself when the parent is gone, however it went: so a role
-// never outlives its `up`, not even one that was killed with -9.
+// never outlives its `up`, not even one that was killed with -9. With
+// --playground, a front end passes on over it what its page asks for.
 //
 // Each child leads a process group of its own: Ctrl-C in a terminal then reaches
 // `up` alone, which stops the roles in their order.
 
 import { spawn } from "node:child_process";
 import { z } from "zod";
+import type { PlaygroundState } from "../roles/frontend/events-messages.ts";
+import {
+  type PlaygroundCommand,
+  type PlaygroundResult,
+  playgroundCommandSchema,
+} from "../roles/frontend/playground.ts";
 import type { Child, ChildExit } from "./supervisor.ts";
 
 /** What a role tells the `up` that started it. */
@@ -17,8 +24,20 @@ export const childMessageSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("ready") }),
   /** It ends now, and would end again: the configuration or the machine has to change. */
   z.object({ kind: z.literal("misconfigured"), reason: z.string() }),
+  /** A front end's page asks for something; the answer carries the same `id`. */
+  z.object({ kind: z.literal("playground"), id: z.int(), command: playgroundCommandSchema }),
 ]);
 export type ChildMessage = z.infer<typeof childMessageSchema>;
+
+/** What `up --playground` tells a front end. */
+export type ParentMessage =
+  | { readonly kind: "played"; readonly id: number; readonly result: PlaygroundResult }
+  | { readonly kind: "playground-state"; readonly state: PlaygroundState };
+
+/** A child that can be told something, as long as it listens. */
+export interface TalkingChild extends Child {
+  tell(message: ParentMessage): void;
+}
 
 /** Of what a child writes to stderr, this much of the end is kept, characters. */
 const LAST_WORDS_KEPT = 4_096;
@@ -28,24 +47,42 @@ export interface SpawnOptions {
   readonly execPath: string;
   readonly script: string;
   readonly args: readonly string[];
+  /** Of its environment, what differs from this process's. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Carries out what its page asks for; without it, nothing is. */
+  readonly play?: (command: PlaygroundCommand) => Promise<PlaygroundResult>;
 }
 
-export function spawnChild(options: SpawnOptions): Child {
+export function spawnChild(options: SpawnOptions): TalkingChild {
   const child = spawn(options.execPath, [options.script, ...options.args], {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
     detached: true,
+    env: { ...process.env, ...options.env },
   });
   let said = "";
   let misconfigured: string | null = null;
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-LAST_WORDS_KEPT);
   });
+  const tell = (message: ParentMessage) => {
+    if (child.connected) child.send(message, () => {}); // an error: it is gone, which is known
+  };
   const ready = new Promise<void>((resolve) => {
     child.on("message", (raw) => {
       const message = childMessageSchema.safeParse(raw);
       if (!message.success) return;
-      if (message.data.kind === "ready") resolve();
-      else misconfigured = message.data.reason;
+      switch (message.data.kind) {
+        case "ready":
+          resolve();
+          break;
+        case "misconfigured":
+          misconfigured = message.data.reason;
+          break;
+        case "playground": {
+          const { id, command } = message.data;
+          void options.play?.(command).then((result) => tell({ kind: "played", id, result }));
+        }
+      }
     });
   });
   // Not the event `close`: it doesn't come when this side closed the channel first.
@@ -79,6 +116,10 @@ export function spawnChild(options: SpawnOptions): Child {
     kill: () => {
       child.kill("SIGKILL");
     },
+    signal: (signal) => {
+      child.kill(signal);
+    },
+    tell,
   };
 }
 

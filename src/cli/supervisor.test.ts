@@ -68,6 +68,10 @@ class FakeChild implements Child {
     });
   }
 
+  signal(signal: string): void {
+    this.asked.push(signal);
+  }
+
   end(exit: Partial<ChildExit> = {}): void {
     this.#exit({ code: 1, signal: null, lastWords: "", misconfigured: false, ...exit });
   }

@@ -46,6 +46,8 @@ export interface Child {
   stop(): void;
   /** Ends it at once. */
   kill(): void;
+  /** Stops it where it is, or lets it go on. */
+  signal(signal: "SIGSTOP" | "SIGCONT"): void;
 }
 
 export interface Clock {
@@ -95,6 +97,9 @@ interface Kept<R> {
   isRunning: boolean;
   /** It served once: from then on, what ends it is a crash. */
   hasServed: boolean;
+  isPaused: boolean;
+  /** It was killed on purpose: it stays down until start. */
+  staysDown: boolean;
   cancelRestart: () => void;
 }
 
@@ -114,6 +119,8 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
       child: null,
       isRunning: false,
       hasServed: false,
+      isPaused: false,
+      staysDown: false,
       cancelRestart: () => {},
     }));
   }
@@ -135,6 +142,41 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
     );
   }
 
+  /** What each role is at. */
+  standings(): Readonly<Record<string, "running" | "paused" | "down">> {
+    return Object.fromEntries(
+      this.#kept.map(({ role, isRunning, isPaused }) => [
+        role.name,
+        !isRunning ? "down" : isPaused ? "paused" : "running",
+      ]),
+    );
+  }
+
+  /**
+   * Does this to one role. One that is killed stays down until it is started;
+   * `start` starts what is down. False when there is nothing to do it to.
+   */
+  play(action: "kill" | "pause" | "resume" | "start", name: string): boolean {
+    const kept = this.#kept.find(({ role }) => role.name === name);
+    if (!kept || this.#stopping !== null || kept.child === null) return false;
+    if (kept.isRunning === (action === "start")) return false;
+    switch (action) {
+      case "kill":
+        // The page is a front end's: without one, nobody could start it again.
+        kept.staysDown = kept.role.kind !== "frontend";
+        kept.child.kill();
+        return true;
+      case "start":
+        kept.cancelRestart();
+        this.#launch(kept);
+        return true;
+      default:
+        kept.isPaused = action === "pause";
+        kept.child.signal(action === "pause" ? "SIGSTOP" : "SIGCONT");
+        return true;
+    }
+  }
+
   /** Stops all: front ends first, so that what they hold is answered. Settles when no child is left (S4). */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll();
@@ -150,7 +192,10 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
 
   async #stopAll(): Promise<void> {
     this.#cancelWait();
-    for (const kept of this.#kept) kept.cancelRestart();
+    for (const kept of this.#kept) {
+      kept.cancelRestart();
+      if (kept.isPaused) kept.child?.signal("SIGCONT"); // or it wouldn't hear that it is to stop
+    }
     const cancelKill = this.#options.clock.after(STOP_LIMIT_MS, () => {
       for (const { child } of this.#kept) child?.kill();
     });
@@ -193,6 +238,7 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
     const child = spawn(kept.role);
     kept.child = child;
     kept.isRunning = true;
+    kept.staysDown = false;
     void child.ready.then(() => {
       const servesFirst = !kept.hasServed;
       kept.hasServed = true;
@@ -206,6 +252,7 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
     });
     void child.exited.then((exit) => {
       kept.isRunning = false;
+      kept.isPaused = false;
       if (this.#stopping === null) this.#ended(kept, exit);
     });
   }
@@ -215,7 +262,7 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
     const next =
       exit.misconfigured && !kept.hasServed
         ? "start-failed"
-        : !restart
+        : kept.staysDown || !restart
           ? "stays-down"
           : kept.policy.crashed(clock.now())
             ? "restart"

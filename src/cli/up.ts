@@ -2,15 +2,19 @@
 // and to the person who started it what runs where, and what happened to it.
 //
 // `up` holds no state and no port of its own, so its end, however it comes, is
-// only that: the roles notice and stop.
+// only that: the roles notice and stop. With --playground it also does to the
+// roles what a page asks for, and drives a client (playground.ts).
 
 import { join } from "node:path";
+import { BazaarClient } from "../client/index.ts";
 import type { ClusterConfig } from "../roles/config.ts";
-import { spawnChild } from "./child.ts";
+import { type SpawnOptions, spawnChild, type TalkingChild } from "./child.ts";
 import { columns } from "./columns.ts";
 import { formatIfNew } from "./data-files.ts";
 import { type Flags, flagArguments } from "./options.ts";
 import { removePidFile } from "./pid-file.ts";
+import { checkPlaygroundHosts, PlaygroundHost, TOKEN_VARIABLE } from "./playground.ts";
+import { PlaygroundLoad } from "./playground-load.ts";
 import { type ConfiguredProcess, commandOf, processesOf, urlOf } from "./processes.ts";
 import { logFilePath, shortPath } from "./role-command.ts";
 import { type StopSignals, signalStatus, stopSignals } from "./stop-signals.ts";
@@ -27,6 +31,8 @@ const OPEN_PATIENCE_MS = 10_000;
 export interface UpOptions {
   /** Start again what crashes. */
   readonly restart: boolean;
+  /** Let the page kill, pause and start processes, and make load. Default: no. */
+  readonly playground?: boolean;
   /** Default: a process of this program. */
   readonly spawn?: (role: ConfiguredProcess) => Child;
   /** Default: this process's. */
@@ -39,6 +45,7 @@ export async function runUp(
   flags: Flags,
   options: UpOptions,
 ): Promise<number> {
+  if (options.playground) checkPlaygroundHosts(config);
   const made = formatIfNew(config);
   if (made !== null) print(made);
   const { asked, insisted } = options.signals ?? stopSignals();
@@ -48,12 +55,28 @@ export async function runUp(
   const startFailed = Promise.withResolvers<string>();
   const isOver = new AbortController();
   const logOf = (role: string) => shortPath(logFilePath(config.data, role), process.cwd());
+  const load = new PlaygroundLoad({
+    bazaars: urls.map((url) => new BazaarClient({ url })),
+    random: Math.random,
+  });
+  /** The front ends that a page's commands come from, and that are told what became of them. */
+  const talking = new Map<string, TalkingChild>();
+  const spawnHere = (role: ConfiguredProcess): Child => {
+    if (host === null || role.kind !== "frontend") return spawnRole(role, flags, {});
+    const child = spawnRole(role, flags, {
+      env: { [TOKEN_VARIABLE]: host.token },
+      play: (command) => host.play(command),
+    });
+    talking.set(role.name, child);
+    void child.ready.then(() => host.changed());
+    return child;
+  };
   const supervisor = new Supervisor({
     roles: processes,
     clock: processClock,
     restart: options.restart,
     spawn: (role) => {
-      const child = options.spawn?.(role) ?? spawnRole(role, flags);
+      const child = options.spawn?.(role) ?? spawnHere(role);
       // One that was killed leaves its file, which would name whoever gets its number next.
       const { pid } = child;
       if (pid !== undefined) {
@@ -62,6 +85,7 @@ export async function runUp(
       return child;
     },
     report: (event) => {
+      host?.changed();
       if (event.kind === "frontends-serve") {
         // Not sooner: the port may be another bazaar's, which would answer for ours.
         print(whatRunsWhere());
@@ -87,6 +111,18 @@ export async function runUp(
     return columns([["role", "address", "pid", "log"], ...rows]).trimEnd();
   };
 
+  const host: PlaygroundHost | null = options.playground
+    ? new PlaygroundHost({
+        supervisor,
+        load,
+        tell: (state) => {
+          for (const child of talking.values()) child.tell({ kind: "playground-state", state });
+        },
+        frontends: config.frontends.map(({ name }) => name),
+        after: processClock.after,
+      })
+    : null;
+
   supervisor.start();
   const impatience = setTimeout(() => {
     complain('not open yet: "npx bazaar status" tells who is missing, the logs tell why');
@@ -103,15 +139,20 @@ export async function runUp(
     status = signalStatus(signal);
     void supervisor.kill();
   });
+  load.close();
   await supervisor.stop();
   if (end.kind === "start-failed") complain(end.line);
   return status;
 }
 
 /** The role as a process of this program, with the options that this one was given. */
-function spawnRole(role: ConfiguredProcess, flags: Flags): Child {
+function spawnRole(
+  role: ConfiguredProcess,
+  flags: Flags,
+  more: Pick<SpawnOptions, "env" | "play">,
+): TalkingChild {
   const args = [...commandOf(role), ...flagArguments(flags)];
-  return spawnChild({ execPath: process.execPath, script: SCRIPT, args });
+  return spawnChild({ execPath: process.execPath, script: SCRIPT, args, ...more });
 }
 
 /** True once a trade could be answered at all of them; false when `signal` ends the wait. */

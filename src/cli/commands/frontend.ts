@@ -12,6 +12,10 @@ export function frontendCommand(): Command {
       const config = withFrontend(configOf(command), port);
       const { name } = processAt(config, "frontend", port);
       const { startFrontend } = await import("../../roles/frontend/main.ts");
-      process.exitCode = await runRoleCommand(config, name, startFrontend);
+      const { playgroundOf } = await import("../playground.ts");
+      const playground = playgroundOf(process, process.env);
+      process.exitCode = await runRoleCommand(config, name, (options) =>
+        startFrontend({ ...options, ...(playground && { playground }) }),
+      );
     });
 }

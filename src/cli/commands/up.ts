@@ -5,11 +5,20 @@ import { clusterCommand, configOf } from "../command.ts";
 import { givenFlags } from "../options.ts";
 import { runUp } from "../up.ts";
 
+interface UpFlags {
+  readonly restart: boolean;
+  readonly playground?: true;
+}
+
 export function upCommand(): Command {
   return clusterCommand("up", "everything on this machine, kept running")
     .option("--no-restart", "leave down what crashes")
-    .action(async (options: { readonly restart: boolean }, command: Command) => {
+    .option("--playground", "let the page kill, pause and start processes, and make load")
+    .action(async (options: UpFlags, command: Command) => {
       const config = configOf(command);
-      process.exitCode = await runUp(config, givenFlags(command), options);
+      process.exitCode = await runUp(config, givenFlags(command), {
+        restart: options.restart,
+        playground: options.playground === true,
+      });
     });
 }

@@ -29,6 +29,9 @@ export interface CopyStats {
   readonly invalidations: number;
 }
 
+/** Why a copy went. */
+export type CopyRemoved = "evicted" | "invalidated" | "expired";
+
 export interface StockCopies {
   readonly kind: "memory" | "redis" | "none";
   /** A promise only where the copy is on another machine: a copy in memory costs no turn of the event loop. */
@@ -38,6 +41,8 @@ export interface StockCopies {
   /** Drops everything, in constant time. */
   clear(): void;
   stats(): CopyStats;
+  /** At most so many of its names, the most recently used first; missing where the store can't tell. */
+  names?(max: number): readonly string[];
   close(): void;
 }
 

@@ -8,10 +8,15 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { InvariantViolation } from "../../core/invariant.ts";
+import type { Feed } from "./events.ts";
+import { eventRoutes } from "./events-routes.ts";
 import { badConnection, badUrl, handleErrors } from "./http-errors.ts";
 import { HEADER_BYTES_MAX, REQUEST_CHECK_INTERVAL_MS, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
 import { orderRoutes } from "./order-routes.ts";
 import type { Orders } from "./orders.ts";
+import { pageRoutes } from "./page.ts";
+import type { Playground } from "./playground.ts";
+import { playgroundRoutes } from "./playground-routes.ts";
 import { logRequests } from "./request-log.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { type Stocks, stockRoutes } from "./stock-routes.ts";
@@ -21,6 +26,10 @@ export interface AppOptions {
   readonly stocks: Stocks;
   /** The seed's lines go here, at debug; unexpected errors, at error. */
   readonly log: Logger;
+  /** What GET /events tells; without it there is no such route. */
+  readonly feed?: Feed;
+  /** The `up` to play with; without it there is no such route. */
+  readonly playground?: Playground;
   /** A broken invariant showed in a route: the process must stop. Nothing unless told. */
   readonly broken?: (violation: InvariantViolation) => void;
 }
@@ -47,5 +56,8 @@ export function build(options: AppOptions): FastifyInstance {
   stockRoutes(app, stocks, log);
   serviceRoutes(app, orders);
   app.register(orderRoutes(orders, log));
+  app.register(pageRoutes());
+  if (options.feed) eventRoutes(app, options.feed);
+  if (options.playground) app.register(playgroundRoutes(options.playground));
   return app;
 }

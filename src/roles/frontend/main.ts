@@ -7,7 +7,7 @@ import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { redisCopies } from "../../io/cache/redis.ts";
-import { noCopies, type StockCopies } from "../../io/cache/types.ts";
+import { type CopyRemoved, noCopies, type StockCopies } from "../../io/cache/types.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import type { Identity, Link } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
@@ -16,32 +16,44 @@ import { catalogContract, frontendContract } from "../contract.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { build } from "./app.ts";
 import { CatalogLinks } from "./catalog-links.ts";
+import { LeaseWatch } from "./events-observed.ts";
+import { type WatchedFrontend, watchFrontend } from "./events-watch.ts";
 import { Leases } from "./leases.ts";
 import { CLOSE_GRACE_MS, CLOSE_SWEEP_MS, LEADER_WAIT_MS } from "./limits.ts";
 import { OrderService } from "./order-service.ts";
+import type { Playground } from "./playground.ts";
 import { StockCache } from "./stock-cache.ts";
 
 const holdContract = { hold: frontendContract.hold } as const;
 const holdingContract = { holding: catalogContract.holding } as const;
 
+export interface FrontendOptions extends RoleOptions {
+  /** Given by `bazaar up --playground`. */
+  readonly playground?: Playground;
+}
+
 /** Starts the front end of this name. Rejects with the system's error when its port can't be had. */
-export async function startFrontend(options: RoleOptions): Promise<RunningRole> {
+export async function startFrontend(options: FrontendOptions): Promise<RunningRole> {
   const { config, name, secret, log } = options;
   const place = config.frontends.find((frontend) => frontend.name === name);
   if (!place) throw new Error(`the configuration has no front end named ${name}`);
   const identity: Identity = { role: "frontend", name };
   const failed = Promise.withResolvers<Error>();
 
-  const copies = await openCopies(config.cache, log);
+  const copies = await openCopies(config.cache, log, (copy, why) => watch.removed(copy, why));
   const orders = new OrderService({ replicas: config.replicas, secret, identity, log });
   const catalogs: CatalogLinks = new CatalogLinks({
     log,
-    lost: (catalog) => stocks.catalogLost(catalog),
+    lost: (catalog) => {
+      stocks.catalogLost(catalog);
+      leaseWatch.lost(catalog);
+    },
     asks: () => void leases.ask(),
   });
   const nowMs = (): number => performance.now();
   const stocks: StockCache = new StockCache({ copies, catalogs, orders, log, nowMs });
-  const leases: Leases = new Leases({ catalogs, stocks, log });
+  const leaseWatch = new LeaseWatch(stocks, nowMs);
+  const leases: Leases = new Leases({ catalogs, stocks: leaseWatch.observed, log });
   const links = config.catalogs.map(({ host, port }) =>
     connect({
       host,
@@ -61,7 +73,17 @@ export async function startFrontend(options: RoleOptions): Promise<RunningRole> 
       onInvariantViolation: failed.resolve,
     }),
   );
-  const app = build({ orders, stocks, log, broken: failed.resolve });
+  const { playground } = options;
+  const seen = { copies, orders, catalogs, stocks, leases: leaseWatch, links, playground };
+  const watch: WatchedFrontend = watchFrontend({ config, name, log, nowMs, ...seen });
+  const app = build({
+    orders: watch.orders,
+    stocks,
+    log,
+    broken: failed.resolve,
+    feed: watch.feed,
+    ...(playground && { playground }),
+  });
   const parts = { app, orders, catalogs, leases, links, copies };
   try {
     await within(orders.start(), LEADER_WAIT_MS);
@@ -74,12 +96,16 @@ export async function startFrontend(options: RoleOptions): Promise<RunningRole> 
   return { failed: failed.promise, close: () => stop(parts) };
 }
 
-async function openCopies(cache: ClusterConfig["cache"], log: Logger): Promise<StockCopies> {
+async function openCopies(
+  cache: ClusterConfig["cache"],
+  log: Logger,
+  onRemoved: (name: string, why: CopyRemoved) => void,
+): Promise<StockCopies> {
   switch (cache.kind) {
     case "none":
       return noCopies();
     case "memory":
-      return memoryCopies({ entriesMax: cache.entriesMax });
+      return memoryCopies({ entriesMax: cache.entriesMax, onRemoved });
     case "redis": {
       const { url, maxmemory, maxmemoryPolicy } = cache;
       const copies = redisCopies({ url, log, maxmemory, maxmemoryPolicy });

@@ -1,0 +1,108 @@
+// The built-in client of the playground: lookups and trades at a rate that the
+// page's slider sets, spread over the front ends.
+//
+//   B1. The rate is what is offered: when answers take longer, requests under
+//       way add up to a limit, and beyond it they are left out, not queued.
+//   B2. Buys and sells are equally frequent and small, so that no stock runs dry.
+
+import { BazaarError, type Stock, type TradeType } from "../client/index.ts";
+
+/** What it needs of a client. */
+export interface LoadBazaar {
+  stocks(): Promise<readonly Pick<Stock, "name">[]>;
+  lookup(name: string): Promise<unknown>;
+  trade(request: { name: string; type: TradeType; quantity: number }): Promise<unknown>;
+}
+
+export interface LoadOptions {
+  /** One per front end; at least one. */
+  readonly bazaars: readonly LoadBazaar[];
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** Between two bursts, milliseconds. */
+export const LOAD_STEP_MS = 20;
+/** Requests under way at most. B1 */
+export const LOAD_UNDER_WAY_MAX = 256;
+/** Of the requests, so many are trades. */
+const TRADES_SHARE = 0.4;
+const QUANTITY_MAX = 12;
+
+export class PlaygroundLoad {
+  readonly #options: LoadOptions;
+  #perSecond = 0;
+  #timer: NodeJS.Timeout | null = null;
+  /** Parts of requests that the steps so far were short of. */
+  #due = 0;
+  #underWay = 0;
+  #turn = 0;
+  #names: readonly string[] = [];
+  #isListing = false;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+  }
+
+  get perSecond(): number {
+    return this.#perSecond;
+  }
+
+  /** From now on so many requests a second; 0 ends it. */
+  set(perSecond: number): void {
+    this.#perSecond = perSecond;
+    this.#due = 0;
+    if (perSecond > 0) this.#timer ??= setInterval(() => this.#step(), LOAD_STEP_MS);
+    else this.close();
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #step(): void {
+    if (this.#names.length === 0) {
+      void this.#list();
+      return;
+    }
+    this.#due += (this.#perSecond * LOAD_STEP_MS) / 1_000;
+    for (; this.#due >= 1; this.#due -= 1) {
+      if (this.#underWay < LOAD_UNDER_WAY_MAX) void this.#request(); // B1
+    }
+  }
+
+  async #list(): Promise<void> {
+    if (this.#isListing) return;
+    this.#isListing = true;
+    await this.#attempt(async (bazaar) => {
+      this.#names = (await bazaar.stocks()).map(({ name }) => name);
+    });
+    this.#isListing = false;
+  }
+
+  async #request(): Promise<void> {
+    const { random } = this.#options;
+    const name = this.#names[Math.floor(random() * this.#names.length)] ?? "";
+    this.#underWay += 1;
+    await this.#attempt((bazaar) => {
+      if (random() >= TRADES_SHARE) return bazaar.lookup(name);
+      const type = random() < 0.5 ? "buy" : "sell";
+      return bazaar.trade({ name, type, quantity: 1 + Math.floor(random() * QUANTITY_MAX) }); // B2
+    });
+    this.#underWay -= 1;
+  }
+
+  /** What has no answer is counted by the front ends; a load goes on. */
+  async #attempt(work: (bazaar: LoadBazaar) => Promise<unknown>): Promise<void> {
+    const { bazaars } = this.#options;
+    this.#turn += 1;
+    const bazaar = bazaars[this.#turn % bazaars.length];
+    if (bazaar === undefined) throw new RangeError("no bazaar to ask");
+    try {
+      await work(bazaar);
+    } catch (error) {
+      if (!(error instanceof BazaarError)) throw error;
+    }
+  }
+}

@@ -1,0 +1,144 @@
+// Both ends of the playground on the command line: `up --playground`, which
+// carries out what a page asks for, and the front end that passes it on.
+//
+// They speak over the channel that `up` has with each role anyway: no port, and
+// so nothing that another program could reach.
+
+import { randomBytes } from "node:crypto";
+import { z } from "zod";
+import type { ClusterConfig } from "../roles/config.ts";
+import type { PlaygroundState } from "../roles/frontend/events-messages.ts";
+import type {
+  Playground,
+  PlaygroundCommand,
+  PlaygroundResult,
+} from "../roles/frontend/playground.ts";
+import type { ParentMessage } from "./child.ts";
+import type { PlaygroundLoad } from "./playground-load.ts";
+import type { Supervisor } from "./supervisor.ts";
+import { UserError } from "./user-error.ts";
+
+/** Where a front end finds the token of its run. */
+export const TOKEN_VARIABLE = "BAZAAR_PLAYGROUND_TOKEN";
+/** A paused front end goes on by itself: its page couldn't ask for it, milliseconds. */
+export const FRONTEND_PAUSE_MS = 5_000;
+/** `up` answers at once, or it is gone, milliseconds. */
+const ANSWER_LIMIT_MS = 5_000;
+const TOKEN_BYTES = 24;
+
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
+
+/** Throws UserError where others than this machine could reach the page. */
+export function checkPlaygroundHosts(config: ClusterConfig): void {
+  const open = config.frontends.find(({ host }) => !LOOPBACK.has(host));
+  if (open) {
+    throw new UserError(
+      `--playground is for this machine only, and ${open.name} listens on ${open.host}: leave --host at 127.0.0.1`,
+    );
+  }
+}
+
+export interface PlaygroundHostOptions {
+  readonly supervisor: Pick<Supervisor, "play" | "standings">;
+  readonly load: Pick<PlaygroundLoad, "set" | "perSecond">;
+  /** Tells all front ends. */
+  readonly tell: (state: PlaygroundState) => void;
+  readonly frontends: readonly string[];
+  readonly after: (ms: number, callback: () => void) => unknown;
+}
+
+/** The end in `up`. */
+export class PlaygroundHost {
+  readonly token = randomBytes(TOKEN_BYTES).toString("base64url");
+  readonly #options: PlaygroundHostOptions;
+
+  constructor(options: PlaygroundHostOptions) {
+    this.#options = options;
+  }
+
+  /** Never rejects. */
+  async play(command: PlaygroundCommand): Promise<PlaygroundResult> {
+    const { supervisor, load, frontends, after } = this.#options;
+    if (command.kind === "load") {
+      load.set(command.perSecond);
+      this.changed();
+      return { done: true };
+    }
+    const { action, role } = command;
+    if (!supervisor.play(action, role)) {
+      return { done: false, why: `Nothing to ${action}: ${role} isn't there, or is so already` };
+    }
+    if (action === "pause" && frontends.includes(role)) {
+      after(FRONTEND_PAUSE_MS, () => {
+        if (supervisor.standings()[role] === "paused") supervisor.play("resume", role);
+        this.changed();
+      });
+    }
+    this.changed();
+    return { done: true };
+  }
+
+  /** Something became of a process: every front end is told how they are. */
+  changed(): void {
+    const { supervisor, load, tell } = this.#options;
+    tell({ roles: supervisor.standings(), load: load.perSecond });
+  }
+}
+
+const parentMessageSchema: z.ZodType<ParentMessage> = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("played"),
+    id: z.int(),
+    result: z.discriminatedUnion("done", [
+      z.object({ done: z.literal(true) }),
+      z.object({ done: z.literal(false), why: z.string() }),
+    ]),
+  }),
+  z.object({
+    kind: z.literal("playground-state"),
+    state: z.object({
+      roles: z.record(z.string(), z.enum(["running", "paused", "down"])),
+      load: z.number(),
+    }),
+  }),
+]);
+
+/** The process's side of the channel to its `up`. */
+export type Channel = Pick<NodeJS.Process, "connected" | "send" | "on">;
+
+/** The end in a front end; undefined unless it was started by `up --playground`. */
+export function playgroundOf(
+  channel: Channel,
+  environment: NodeJS.ProcessEnv,
+): Playground | undefined {
+  const token = environment[TOKEN_VARIABLE];
+  if (!token || !channel.connected) return undefined;
+  const waiting = new Map<number, (result: PlaygroundResult) => void>();
+  let state: PlaygroundState | null = null;
+  let lastId = 0;
+  channel.on("message", (raw: unknown) => {
+    const message = parentMessageSchema.safeParse(raw);
+    if (!message.success) return;
+    if (message.data.kind === "playground-state") state = message.data.state;
+    else waiting.get(message.data.id)?.(message.data.result);
+  });
+  return {
+    token,
+    state: () => state,
+    ask: (command) =>
+      new Promise((resolve) => {
+        const id = ++lastId;
+        const settle = (result: PlaygroundResult) => {
+          clearTimeout(timer);
+          waiting.delete(id);
+          resolve(result);
+        };
+        const timer = setTimeout(
+          () => settle({ done: false, why: "bazaar up doesn't answer" }),
+          ANSWER_LIMIT_MS,
+        );
+        waiting.set(id, settle);
+        channel.send?.({ kind: "playground", id, command }, () => {});
+      }),
+  };
+}

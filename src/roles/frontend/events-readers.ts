@@ -1,0 +1,64 @@
+// Those who read /events. Nobody waits for them: what one doesn't take in time
+// lies in its socket's buffer, and above a limit the reader is dropped. It
+// connects again by itself, and resumes where it was.
+
+import type { ServerResponse } from "node:http";
+import { READER_UNREAD_BYTES_MAX, READERS_MAX } from "./events-limits.ts";
+import type { Sent } from "./events-ring.ts";
+
+/** What is needed of a response. */
+export type ReaderSocket = Pick<
+  ServerResponse,
+  "write" | "end" | "destroy" | "writableLength" | "once"
+>;
+
+export class Readers {
+  readonly #readers = new Set<ReaderSocket>();
+  readonly #unreadMax: number;
+  #dropped = 0;
+
+  constructor(options: { readonly unreadBytesMax?: number } = {}) {
+    this.#unreadMax = options.unreadBytesMax ?? READER_UNREAD_BYTES_MAX;
+  }
+
+  get count(): number {
+    return this.#readers.size;
+  }
+
+  get isFull(): boolean {
+    return this.#readers.size >= READERS_MAX;
+  }
+
+  /** Readers that were too slow, since the start. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** From now on it gets every message, after `first`. */
+  add(reader: ReaderSocket, first: string): void {
+    this.#readers.add(reader);
+    reader.once("close", () => this.#readers.delete(reader));
+    reader.once("error", () => this.#readers.delete(reader));
+    this.#write(reader, first);
+  }
+
+  send(message: Sent): void {
+    for (const reader of this.#readers) this.#write(reader, message.text);
+  }
+
+  /** Ends all of them. */
+  close(): void {
+    for (const reader of this.#readers) reader.end();
+    this.#readers.clear();
+  }
+
+  #write(reader: ReaderSocket, text: string): void {
+    if (reader.writableLength > this.#unreadMax) {
+      this.#readers.delete(reader);
+      this.#dropped += 1;
+      reader.destroy();
+      return;
+    }
+    reader.write(text);
+  }
+}

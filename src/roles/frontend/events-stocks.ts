@@ -1,0 +1,110 @@
+// The stocks as those who watch see them: asked for at a pace that their number
+// allows, and told of only where they changed.
+//
+// The list comes from a catalog, as GET /stocks does, and never from copies: a
+// spectator changes neither what the cache holds nor what it counts.
+
+import type { Stock } from "../../core/market/types.ts";
+import {
+  STOCKS_BUSY_MS,
+  STOCKS_EACH_MS,
+  STOCKS_IDLE_MS,
+  STOCKS_SHOWN_MAX,
+  TRAIL_STEP_MS,
+  TRAIL_STEPS_MAX,
+} from "./events-limits.ts";
+import type { StockRow, StocksPart, Trails } from "./events-messages.ts";
+import type { Volume } from "./events-tape.ts";
+import type { StockCache } from "./stock-cache.ts";
+
+interface Sums {
+  readonly volumes: ReadonlyMap<string, Volume>;
+  readonly countedFrom: number;
+}
+
+export class WatchedStocks {
+  readonly #stocks: Pick<StockCache, "list">;
+  readonly #sums: Sums;
+  #shown: readonly Stock[] = [];
+  #total = 0;
+  #nextAtMs = 0;
+  #trailAtMs = 0;
+  #isAsking = false;
+  /** Rows as they were told, by name. */
+  #told = new Map<string, StockRow>();
+  #toldTotal = 0;
+  #toldFrom = 1;
+  readonly #trails = new Map<string, number[]>();
+
+  constructor(stocks: Pick<StockCache, "list">, sums: Sums) {
+    this.#stocks = stocks;
+    this.#sums = sums;
+  }
+
+  /** Asks if it is time. `isBusy`: orders were committed since the last time. Never rejects. */
+  async ask(nowMs: number, isBusy: boolean): Promise<void> {
+    if (this.#isAsking || nowMs < this.#nextAtMs - (isBusy ? STOCKS_IDLE_MS - STOCKS_BUSY_MS : 0)) {
+      return;
+    }
+    this.#isAsking = true;
+    try {
+      const answer = await this.#stocks.list();
+      if (answer.kind !== "stocks") return;
+      this.#total = answer.stocks.length;
+      this.#shown = answer.stocks.slice(0, STOCKS_SHOWN_MAX);
+    } finally {
+      this.#isAsking = false;
+      this.#nextAtMs = nowMs + STOCKS_IDLE_MS + this.#total * STOCKS_EACH_MS;
+    }
+  }
+
+  /** Notes quantities for the trails, if it is time. */
+  step(nowMs: number): void {
+    if (nowMs < this.#trailAtMs) return;
+    this.#trailAtMs = nowMs + TRAIL_STEP_MS;
+    for (const { name, quantity } of this.#shown) {
+      const trail = this.#trails.get(name) ?? [];
+      trail.push(quantity);
+      if (trail.length > TRAIL_STEPS_MAX) trail.shift();
+      this.#trails.set(name, trail);
+    }
+  }
+
+  get trails(): Trails {
+    return Object.fromEntries(this.#trails);
+  }
+
+  /** All rows, for a whole picture. */
+  get all(): StocksPart {
+    const rows = this.#shown.map((stock) => this.#row(stock));
+    return { rows, total: this.#total, countedFrom: this.#sums.countedFrom };
+  }
+
+  /** The rows that changed since the last take(); null when none did. */
+  take(): StocksPart | null {
+    const { rows, total, countedFrom } = this.all;
+    const changed = rows.filter((row) => !isSame(row, this.#told.get(row.name)));
+    if (changed.length === 0 && total === this.#toldTotal && countedFrom === this.#toldFrom) {
+      return null;
+    }
+    this.#told = new Map(rows.map((row) => [row.name, row]));
+    this.#toldTotal = total;
+    this.#toldFrom = countedFrom;
+    return { rows: changed, total, countedFrom };
+  }
+
+  #row({ name, price, quantity }: Stock): StockRow {
+    const { volume, trades } = this.#sums.volumes.get(name) ?? { volume: 0, trades: 0 };
+    return { name, price, quantity, volume, trades };
+  }
+}
+
+function isSame(a: StockRow, b: StockRow | undefined): boolean {
+  return (
+    b !== undefined &&
+    a.price === b.price &&
+    a.quantity === b.quantity &&
+    a.volume === b.volume &&
+    a.trades === b.trades
+  );
+}

@@ -1,0 +1,93 @@
+// Puts together what a front end can see, and the feed that tells it.
+
+import { randomBytes } from "node:crypto";
+import type { Logger } from "pino";
+import type { CopyRemoved, StockCopies } from "../../io/cache/types.ts";
+import type { Link } from "../../io/rpc/types.ts";
+import { type ClusterConfig, quorumOf } from "../config.ts";
+import type { CatalogLinks } from "./catalog-links.ts";
+import { Feed } from "./events.ts";
+import { WatchedCache } from "./events-cache.ts";
+import { WatchedCluster } from "./events-cluster.ts";
+import { type LeaseWatch, observedOrders } from "./events-observed.ts";
+import { Probes } from "./events-probes.ts";
+import { WatchedStocks } from "./events-stocks.ts";
+import { Tape } from "./events-tape.ts";
+import type { OrderService } from "./order-service.ts";
+import type { Orders } from "./orders.ts";
+import type { Playground } from "./playground.ts";
+import type { StockCache } from "./stock-cache.ts";
+
+export interface WatchOptions {
+  readonly config: ClusterConfig;
+  /** This front end's. */
+  readonly name: string;
+  readonly copies: StockCopies;
+  readonly orders: Pick<OrderService, "ask" | "leader" | "health" | "replicas" | "onLeader">;
+  readonly catalogs: Pick<CatalogLinks, "asked">;
+  readonly stocks: Pick<StockCache, "list">;
+  readonly leases: Pick<LeaseWatch, "lease">;
+  /** To the catalogs, in the configuration's order. */
+  readonly links: readonly Pick<Link, "peer">[];
+  readonly playground: Playground | undefined;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+}
+
+export interface WatchedFrontend {
+  readonly feed: Feed;
+  /** For the routes, in the place of the order service. */
+  readonly orders: Pick<Orders, "ask" | "leader" | "health">;
+  /** A copy went from the cache. */
+  removed(name: string, why: CopyRemoved): void;
+}
+
+const NAME_BYTES = 6;
+
+export function watchFrontend(options: WatchOptions): WatchedFrontend {
+  const { config, name, copies, orders, catalogs, stocks, leases, links, nowMs, log } = options;
+  const wallMs = () => Date.now();
+  const tape = new Tape(orders);
+  const sizeMax = config.cache.kind === "memory" ? config.cache.entriesMax : null;
+  const cache = new WatchedCache(copies, sizeMax);
+  const nothing = { peer: null };
+  const probes = new Probes({
+    catalogs: config.catalogs.map((catalog, index) => ({
+      name: catalog.name,
+      port: catalog.port,
+      link: links[index] ?? nothing,
+    })),
+    asked: () => catalogs.asked?.peer.identity.name ?? null,
+    frontends: config.frontends,
+    self: name,
+  });
+  const roles = new Map(config.replicas.map((replica) => [replica.id, replica.name]));
+  const cluster = new WatchedCluster({
+    leader: () => orders.leader(),
+    ready: () => orders.health().ready,
+    replicas: () => orders.replicas(),
+    catalogs: () => probes.catalogs(),
+    frontends: () => probes.frontends(),
+    lease: () => leases.lease,
+    playground: () => options.playground?.state() ?? null,
+    quorum: quorumOf(config.replicas.length),
+    roleOf: (replica) => roles.get(replica) ?? `order-${replica}`,
+  });
+  const feed = new Feed({
+    tape,
+    stocks: new WatchedStocks(stocks, tape),
+    cluster,
+    cache,
+    probes,
+    log,
+    name: randomBytes(NAME_BYTES).toString("hex"),
+    nowMs,
+    wallMs,
+  });
+  orders.onLeader((leader) => feed.led(leader));
+  return {
+    feed,
+    orders: observedOrders(orders, feed),
+    removed: (copy, why) => cache.removed(copy, why, wallMs()),
+  };
+}
