@@ -17,6 +17,7 @@ export default defineConfig({
           include: [
             "src/**/*.test.ts",
             "simulation/**/*.test.ts",
+            "bench/**/*.test.ts",
             "torture/**/*.test.ts",
             "test/repository/**/*.test.ts",
           ],

@@ -1,0 +1,211 @@
+// What a long history costs: trades on top of it, the memory and the restart of a
+// replica that has it, and the catch-up of one that missed it all.
+//
+// The history is written into the replicas' files once for all rounds (fill.ts);
+// then the catalog reads it, with one replica left out, so that the cluster is
+// level and that one has acknowledged nothing. Every round works on a copy.
+
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { until } from "../test/system/harness/wait.ts";
+import { Bazaar, type Ground } from "./bazaar.ts";
+import {
+  CATCH_UP_LIMIT_MS,
+  CONNECTIONS,
+  LEVEL_ENTRIES,
+  ORDERS_MANY,
+  START_LIMIT_MS,
+  STOCKS,
+} from "./limits.ts";
+import { trades } from "./requests.ts";
+import type { Round, Sample, Subject } from "./round.ts";
+import { measureLoad, withBazaar } from "./subjects.ts";
+import { startWrk, warmUp, wrk, wrkCommand, wrkMissing } from "./wrk.ts";
+
+export const MEMORY_SLOT = "replica.memory";
+export const RESTART_SLOT = "replica.restart";
+export const CATCH_UP_SLOT = "replica.catch-up";
+export const CATCH_UP_IDLE_SLOT = "replica.catch-up-idle";
+
+/** How often a replica is asked how far it is. */
+const LOOK_MS = 20;
+const EMPTY = "-empty";
+
+/** Data directories with histories, each made when it is first wanted. */
+export class Histories {
+  readonly ground: Ground;
+  readonly #made = new Map<number, Promise<string>>();
+
+  constructor(ground: Ground) {
+    this.ground = ground;
+  }
+
+  /** A copy, to be used once. */
+  async copy(orders: number): Promise<string> {
+    const made = this.#made.get(orders) ?? this.#make(orders);
+    this.#made.set(orders, made);
+    return this.ground.copy(await made, "history");
+  }
+
+  /** The same, but one replica holds the first stocks only. */
+  async copyWithLaggard(orders: number, laggard: number): Promise<string> {
+    const data = await this.copy(orders);
+    const folder = join(data, `order-${laggard}`);
+    rmSync(folder, { recursive: true });
+    cpSync(`${folder.replace(data, nameOf(this.ground, orders))}${EMPTY}`, folder, {
+      recursive: true,
+    });
+    return data;
+  }
+
+  async #make(orders: number): Promise<string> {
+    const name = `made-${orders}`;
+    const data = await this.ground.format(name, STOCKS);
+    const [laggard = 0, ...others] = this.ground.replicas;
+    const folder = join(data, `order-${laggard}`);
+    cpSync(folder, `${folder}${EMPTY}`, { recursive: true });
+    await this.ground.fill(data, orders);
+    const bazaar = new Bazaar(this.ground, data);
+    try {
+      await openWithout(bazaar, others);
+      await bazaar.catalogLevel(CATCH_UP_LIMIT_MS);
+    } finally {
+      await bazaar.stop();
+    }
+    return data;
+  }
+}
+
+function nameOf(ground: Ground, orders: number): string {
+  return join(ground.folder, `made-${orders}`);
+}
+
+/** Trades on top of a history; with a million orders also what a replica takes. */
+export function historySubject(histories: Histories, orders: number): Subject {
+  const slot = `bazaar.trades-${orders}-orders.${CONNECTIONS}`;
+  const isMany = orders === ORDERS_MANY;
+  return {
+    name: `bazaar, ${orders} orders`,
+    slots: [slot, ...(isMany ? [MEMORY_SLOT, RESTART_SLOT] : [])],
+    missing: wrkMissing,
+    async run(round) {
+      const data = await histories.copy(orders);
+      await withBazaar(histories.ground, data, [], async (bazaar) => {
+        await warmUp(bazaar.port, trades(STOCKS), 2 * round.timing.warmUpS);
+        await measureLoad(round, bazaar, slot, trades(STOCKS), CONNECTIONS);
+        if (!isMany) return;
+        await round.measure(MEMORY_SLOT, "VmRSS in /proc/PID/status", async () => memory(bazaar));
+        await round.measure(RESTART_SLOT, "kill -9 PID; bazaar order ID", () => restart(bazaar));
+      });
+    },
+  };
+}
+
+/** The largest of the replicas, after the load. */
+function memory(bazaar: Bazaar): Sample {
+  const sizes = bazaar.ground.replicas.map((id) => bazaar.memoryMiB(`order-${id}`));
+  return { residentMiB: Math.max(...sizes), smallestMiB: Math.min(...sizes) };
+}
+
+/** From the start of the process until it follows and holds all that is committed. */
+async function restart(bazaar: Bazaar): Promise<Sample> {
+  const leader = await bazaar.leader();
+  const follower = bazaar.ground.replicas.find((id) => id !== leader.id) ?? 0;
+  const pid = bazaar.pid(`order-${follower}`);
+  process.kill(pid, "SIGKILL");
+  await until("its end", async () => (await bazaar.status(follower)) === null, START_LIMIT_MS);
+  const { commit = 0 } = await bazaar.leader();
+  const start = performance.now();
+  bazaar.start("order", String(follower));
+  await until(
+    "the restarted replica serving",
+    async () => {
+      const status = await bazaar.status(follower);
+      return status !== null && (status.leader ?? null) !== null && (status.commit ?? 0) >= commit;
+    },
+    START_LIMIT_MS,
+  );
+  return { seconds: (performance.now() - start) / 1_000 };
+}
+
+/** A replica that missed everything, under load and without. */
+export function catchUpSubject(histories: Histories): Subject {
+  return {
+    name: "bazaar, catch-up",
+    slots: [CATCH_UP_SLOT, CATCH_UP_IDLE_SLOT],
+    missing: wrkMissing,
+    async run(round) {
+      const { ground } = histories;
+      const [laggard = 0, ...others] = ground.replicas;
+      for (const slot of [CATCH_UP_SLOT, CATCH_UP_IDLE_SLOT]) {
+        if (!round.wants(slot)) continue;
+        const data = await histories.copyWithLaggard(ORDERS_MANY, laggard);
+        const bazaar = new Bazaar(ground, data);
+        try {
+          await openWithout(bazaar, others);
+          await measureCatchUp(round, slot, bazaar, laggard);
+        } finally {
+          await bazaar.stop();
+        }
+      }
+    },
+  };
+}
+
+async function measureCatchUp(
+  round: Round,
+  slot: string,
+  bazaar: Bazaar,
+  laggard: number,
+): Promise<void> {
+  if (slot === CATCH_UP_IDLE_SLOT) {
+    await round.measure(slot, "bazaar order ID", () => catchUp(bazaar, laggard));
+    return;
+  }
+  const load = {
+    port: bazaar.port,
+    connections: CONNECTIONS,
+    requests: trades(STOCKS),
+    seconds: round.timing.slotS,
+  };
+  await warmUp(bazaar.port, load.requests, 2 * round.timing.warmUpS);
+  await round.measure(slot, `bazaar order ID, under ${wrkCommand(load)}`, async () => {
+    const before = await wrk(load);
+    const meanwhile = startWrk({ ...load, seconds: CATCH_UP_LIMIT_MS / 1_000 });
+    try {
+      const level = await catchUp(bazaar, laggard);
+      meanwhile.stop();
+      const { okPerSecond = 0 } = await meanwhile.done;
+      const beforePerSecond = before.okPerSecond ?? 0;
+      return { ...level, okPerSecond, beforePerSecond, remaining: okPerSecond / beforePerSecond };
+    } finally {
+      meanwhile.stop();
+    }
+  });
+}
+
+/** From the replica's first answer until its tables are level with the leader. */
+async function catchUp(bazaar: Bazaar, laggard: number): Promise<Sample> {
+  bazaar.start("order", String(laggard));
+  await until("an answer", () => bazaar.status(laggard), START_LIMIT_MS);
+  const start = performance.now();
+  await until(
+    "the laggard level",
+    async () => {
+      await delay(LOOK_MS);
+      const [leader, own] = await Promise.all([bazaar.leader(), bazaar.status(laggard)]);
+      return (own?.applied ?? 0) >= (leader.commit ?? 0) - LEVEL_ENTRIES;
+    },
+    CATCH_UP_LIMIT_MS,
+  );
+  const seconds = (performance.now() - start) / 1_000;
+  return { ordersPerSecond: ORDERS_MANY / seconds, seconds };
+}
+
+/** Starts all roles but the other replicas, one by one. */
+async function openWithout(bazaar: Bazaar, replicas: readonly number[]): Promise<void> {
+  for (const id of replicas) bazaar.start("order", String(id));
+  bazaar.start("catalog");
+  await bazaar.open(bazaar.start("frontend"));
+}

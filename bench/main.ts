@@ -1,0 +1,161 @@
+// `npm run bench`: the bazaar measured beside its peers; see README.md here.
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
+import { Ground } from "./bazaar.ts";
+import { catchUpSubject, Histories, historySubject } from "./history.ts";
+import {
+  CONNECTIONS_SWEPT,
+  LOAD_AVERAGE_QUIET,
+  ORDERS_MANY,
+  ORDERS_SOME,
+  STOCKS_MANY,
+  STOCKS_SOME,
+} from "./limits.ts";
+import { loadAverage, machine } from "./machine.ts";
+import { type Options, parseOptions } from "./options.ts";
+import { constantSubject } from "./peers/constant.ts";
+import { etcdSubject } from "./peers/etcd.ts";
+import { postgresSubject } from "./peers/postgres.ts";
+import { redisSubject } from "./peers/redis.ts";
+import { findProgram, versionOf } from "./processes.ts";
+import { publish } from "./publish.ts";
+import { type Result, resultName } from "./result.ts";
+import { Round, type RoundResult, rotated, type Subject } from "./round.ts";
+import { measureRows, SCENARIOS, slotsOf } from "./rows.ts";
+import { bazaarSubject, missesSubject, stocksSubject } from "./subjects.ts";
+import { plainText, rowsTable, slotsTable } from "./table.ts";
+
+const RESULTS = join(import.meta.dirname, "results");
+const ROOT = resolve(import.meta.dirname, "..");
+const MS_PER_S = 1_000;
+
+/** What the plot shows over connections. */
+const SWEPT = [
+  "bazaar.trades",
+  "bazaar.lookups",
+  "etcd.puts",
+  "postgres.trades",
+  "node-http.get",
+  "fastify.get",
+];
+const SWEEP = SWEPT.flatMap((load) =>
+  CONNECTIONS_SWEPT.map((connections) => `${load}.${connections}`),
+);
+
+async function main(args: readonly string[]): Promise<number> {
+  const parsed = parseOptions(args, SCENARIOS);
+  if (parsed.kind === "help") {
+    console.log(parsed.text);
+    return 0;
+  }
+  if (parsed.kind === "wrong") {
+    console.error(`bench: ${parsed.message}`);
+    return 1;
+  }
+  const { options } = parsed;
+  if (options.from !== null) {
+    show(JSON.parse(readFileSync(options.from, "utf8")), options);
+    return 0;
+  }
+  const result = await measure(options, args);
+  const file = join(RESULTS, resultName(result.date));
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+  show(result, options);
+  console.log(`\n${relative(ROOT, file)}, ${result.minutes} minutes`);
+  return 0;
+}
+
+function show(result: Result, options: Options): void {
+  console.log(`\n${plainText(slotsTable(result.rounds))}`);
+  console.log(`\n${plainText(rowsTable(result.rows))}`);
+  for (const line of result.missing) console.log(`left out: ${line}`);
+  for (const { failures } of result.rounds) {
+    for (const failure of failures) console.log(`\nfailed: ${failure}`);
+  }
+  if (options.publish) for (const path of publish(result, ROOT)) console.log(`wrote ${path}`);
+}
+
+async function measure(options: Options, args: readonly string[]): Promise<Result> {
+  const date = new Date();
+  const start = performance.now();
+  const ground = await Ground.make();
+  const histories = new Histories(ground);
+  const postgres = postgresSubject();
+  const all: readonly Subject[] = [
+    constantSubject("node-http"),
+    bazaarSubject(ground),
+    etcdSubject,
+    historySubject(histories, ORDERS_MANY),
+    postgres,
+    missesSubject(ground),
+    catchUpSubject(histories),
+    constantSubject("fastify"),
+    stocksSubject(ground, STOCKS_MANY),
+    stocksSubject(ground, STOCKS_SOME),
+    historySubject(histories, ORDERS_SOME),
+    redisSubject,
+  ];
+  const wanted = slotsOf(options.scenarios, SWEEP);
+  const subjects = all.filter(({ slots }) => slots.some((slot) => wanted.has(slot)));
+  const missing = subjects.flatMap((subject) => {
+    const lacks = subject.missing();
+    return lacks === null ? [] : [`${subject.name}: the Debian package ${lacks} isn't installed`];
+  });
+  for (const line of missing) console.log(`left out: ${line}`);
+  const rounds: RoundResult[] = [];
+  const commands: Record<string, string> = {};
+  try {
+    for (let number = 0; number < options.rounds; number++) {
+      console.log(`round ${number + 1} of ${options.rounds}`);
+      const round = new Round(options.timing, wanted, console.log);
+      const loadAverages: number[] = [];
+      const present = subjects.filter((subject) => subject.missing() === null);
+      for (const subject of rotated(present, number)) {
+        const load = loadAverage();
+        loadAverages.push(load);
+        // Later ones have our own load of the last minute in them.
+        if (loadAverages.length === 1 && number === 0 && load > LOAD_AVERAGE_QUIET) {
+          console.log(`warning: the load average is ${load.toFixed(2)}, something else is running`);
+        }
+        try {
+          await subject.run(round);
+        } catch (error) {
+          round.fail(subject.name, error);
+        }
+      }
+      const { samples, failures } = round;
+      rounds.push({ samples, failures, loadAverages });
+      Object.assign(commands, round.commands);
+    }
+  } finally {
+    postgres.close();
+    ground.remove();
+  }
+  return {
+    date: date.toISOString(),
+    minutes: Math.round((performance.now() - start) / MS_PER_S / 6) / 10,
+    command: ["npm run bench --", ...args].join(" "),
+    machine: machine(),
+    versions: versions(),
+    rounds,
+    rows: measureRows(options.scenarios, rounds),
+    missing,
+    commands,
+  };
+}
+
+function versions(): Record<string, string> {
+  const programs = { wrk: "-v", etcd: "--version", "redis-server": "--version", psql: "--version" };
+  return Object.fromEntries(
+    Object.entries(programs).flatMap(([name, option]) =>
+      findProgram(name) === null ? [] : [[name, versionOf(name, option)]],
+    ),
+  );
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => process.exit(130));
+}
+process.exit(await main(process.argv.slice(2)));

@@ -1,0 +1,85 @@
+// etcd: three members on this machine, their data on disk, puts over HTTP.
+//
+// Puts go to the leader: another member would only pass them on.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePorts } from "../../test/system/harness/ports.ts";
+import { until } from "../../test/system/harness/wait.ts";
+import { json } from "../http.ts";
+import { CONNECTIONS_SWEPT, START_LIMIT_MS } from "../limits.ts";
+import { Child, findProgram } from "../processes.ts";
+import { puts } from "../requests.ts";
+import type { Round, Subject } from "../round.ts";
+import { warmUp, wrk, wrkCommand, wrkMissing } from "../wrk.ts";
+
+const MEMBERS = 3;
+
+export const etcdSubject: Subject = {
+  name: "etcd",
+  slots: CONNECTIONS_SWEPT.map((connections) => `etcd.puts.${connections}`),
+  missing: () => wrkMissing() ?? (findProgram("etcd") === null ? "etcd-server" : null),
+  async run(round: Round) {
+    const folder = mkdtempSync(join(tmpdir(), "bazaar-bench-etcd-"));
+    const ports = await freePorts(2 * MEMBERS);
+    const members = memberArguments(folder, ports).map((args) => new Child("etcd", args));
+    try {
+      const port = await leaderPort(ports.slice(0, MEMBERS), members);
+      const requests = puts();
+      await warmUp(port, requests, 2 * round.timing.warmUpS);
+      for (const connections of CONNECTIONS_SWEPT) {
+        const load = { port, connections, requests, seconds: round.timing.slotS };
+        await round.measure(`etcd.puts.${connections}`, wrkCommand(load), () => wrk(load));
+      }
+    } finally {
+      await Promise.all(members.map((member) => member.stop()));
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+/** The arguments of each member; `ports` are those for clients, then those for peers. */
+export function memberArguments(folder: string, ports: readonly number[]): string[][] {
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+  const members = Array.from({ length: MEMBERS }, (_, index) => ({
+    name: `member${index}`,
+    client: urls[index] ?? "",
+    peer: urls[MEMBERS + index] ?? "",
+  }));
+  const cluster = members.map(({ name, peer }) => `${name}=${peer}`).join(",");
+  return members.map(({ name, client, peer }) => [
+    `--name=${name}`,
+    `--data-dir=${join(folder, name)}`,
+    `--listen-client-urls=${client}`,
+    `--advertise-client-urls=${client}`,
+    `--listen-peer-urls=${peer}`,
+    `--initial-advertise-peer-urls=${peer}`,
+    `--initial-cluster=${cluster}`,
+    "--logger=zap",
+    "--log-outputs=stderr",
+    "--log-level=error",
+  ]);
+}
+
+/** Waits until one of the members leads. */
+function leaderPort(ports: readonly number[], members: readonly Child[]): Promise<number> {
+  return until(
+    "an etcd leader",
+    async () => {
+      const ended = members.find(({ end }) => end !== null);
+      if (ended) throw new Error(ended.printed);
+      for (const port of ports) if (await leads(port)) return port;
+      return null;
+    },
+    START_LIMIT_MS,
+  );
+}
+
+async function leads(port: number): Promise<boolean> {
+  const status = (await json(port, "/v3/maintenance/status", {})) as {
+    readonly header?: { readonly member_id?: string };
+    readonly leader?: string;
+  };
+  return status.leader !== undefined && status.leader === status.header?.member_id;
+}

@@ -1,0 +1,313 @@
+// PostgreSQL with two standbys, of which one must have a trade on disk before it
+// counts: what most people would build the bazaar on.
+//
+// A trade is one function call: the update with the check of the volume, the
+// insert of the order. pgbench is the load, over TCP, with prepared statements.
+// With ten stocks the trades of one wait for each other's commit, since
+// PostgreSQL holds a row until then; the slot with 10,000 stocks shows it without.
+// PostgreSQL refuses to run as root, so as root it runs as the user `postgres`.
+
+import {
+  appendFileSync,
+  chownSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePorts } from "../../test/system/harness/ports.ts";
+import {
+  CONNECTIONS,
+  CONNECTIONS_SWEPT,
+  PREPARE_LIMIT_MS,
+  START_LIMIT_MS,
+  STOCK_QUANTITY,
+  STOCKS,
+  STOCKS_MANY,
+} from "../limits.ts";
+import { Child, findProgram, run } from "../processes.ts";
+import type { Round, Sample, Subject } from "../round.ts";
+import { percentile } from "../statistics.ts";
+
+const STANDBYS = ["standby1", "standby2"] as const;
+const MANY_SLOT = `postgres.trades-${STOCKS_MANY}-stocks.${CONNECTIONS}`;
+const US_PER_MS = 1_000;
+const BIN_PARENT = "/usr/lib/postgresql";
+
+const SCHEMA = `
+  CREATE TABLE stocks (id int PRIMARY KEY, price float8 NOT NULL, quantity bigint NOT NULL);
+  INSERT INTO stocks SELECT n, 17.99, ${STOCK_QUANTITY} FROM generate_series(1, ${STOCKS_MANY}) n;
+  CREATE TABLE orders (number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    stock int NOT NULL, sells boolean NOT NULL, quantity bigint NOT NULL, price float8 NOT NULL);
+  CREATE FUNCTION trade(wanted int, many bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+    DECLARE made bigint; paid float8;
+    BEGIN
+      UPDATE stocks SET quantity = quantity - many WHERE id = wanted AND quantity >= many
+        RETURNING price INTO paid;
+      IF NOT FOUND THEN RAISE EXCEPTION 'Insufficient volume'; END IF;
+      INSERT INTO orders (stock, sells, quantity, price) VALUES (wanted, false, many, paid)
+        RETURNING number INTO made;
+      RETURN made;
+    END $$;`;
+
+const CONFIGURATION = `
+listen_addresses = '127.0.0.1'
+max_connections = 400
+wal_level = replica
+max_wal_senders = 8
+hot_standby = on
+fsync = on
+synchronous_commit = on
+shared_buffers = 256MB
+`;
+
+/** Needs to be stopped for good at the end: close(). */
+export interface PostgresSubject extends Subject {
+  close(): void;
+}
+
+/** The three servers' files are made at the first run and used by all. */
+export function postgresSubject(): PostgresSubject {
+  const bin = binFolder();
+  let cluster: Postgres | null = null;
+  return {
+    name: "postgres",
+    slots: [...CONNECTIONS_SWEPT.map((connections) => `postgres.trades.${connections}`), MANY_SLOT],
+    missing: () => (bin === null ? "postgresql" : null),
+    async run(round: Round) {
+      if (bin === null) return;
+      cluster ??= await Postgres.make(bin);
+      await cluster.start();
+      try {
+        await cluster.bench(STOCKS, CONNECTIONS, 2 * round.timing.warmUpS);
+        for (const connections of CONNECTIONS_SWEPT) {
+          const { slotS } = round.timing;
+          await round.measure(
+            `postgres.trades.${connections}`,
+            cluster.command(connections, slotS),
+            () => measured(cluster, STOCKS, connections, slotS),
+          );
+        }
+        await round.measure(MANY_SLOT, cluster.command(CONNECTIONS, round.timing.slotS), () =>
+          measured(cluster, STOCKS_MANY, CONNECTIONS, round.timing.slotS),
+        );
+      } finally {
+        await cluster.stop();
+      }
+    },
+    close: () => cluster?.remove(),
+  };
+}
+
+async function measured(
+  cluster: Postgres | null,
+  stocks: number,
+  connections: number,
+  seconds: number,
+): Promise<Sample> {
+  if (cluster === null) throw new Error("there is no cluster");
+  return cluster.bench(stocks, connections, seconds);
+}
+
+/** Newest version's programs. */
+function binFolder(): string | null {
+  let versions: string[] = [];
+  try {
+    versions = readdirSync(BIN_PARENT).sort((a, b) => Number(b) - Number(a));
+  } catch {
+    // Not Debian, or not installed: the PATH may have it.
+  }
+  const folders = versions.map((version) => join(BIN_PARENT, version, "bin"));
+  const found = ["postgres", "pgbench", "initdb"].map((name) => findProgram(name, folders));
+  const [postgres] = found;
+  return postgres && found.every((path) => path !== null) ? join(postgres, "..") : null;
+}
+
+class Postgres {
+  readonly #bin: string;
+  readonly #folder: string;
+  readonly #ports: readonly number[];
+  #servers: Child[] = [];
+
+  private constructor(bin: string, folder: string, ports: readonly number[]) {
+    this.#bin = bin;
+    this.#folder = folder;
+    this.#ports = ports;
+  }
+
+  /** A primary with the tables, and copies of it for the standbys. */
+  static async make(bin: string): Promise<Postgres> {
+    const folder = mkdtempSync(join(tmpdir(), "bazaar-bench-postgres-"));
+    const user = postgresUser();
+    if (user !== null) chownSync(folder, user.uid, user.gid);
+    const made = new Postgres(bin, folder, await freePorts(1 + STANDBYS.length));
+    try {
+      await made.#initialize();
+    } catch (error) {
+      made.remove();
+      throw error;
+    }
+    return made;
+  }
+
+  async #initialize(): Promise<void> {
+    const primary = join(this.#folder, "primary");
+    await this.#run("initdb", "-D", primary, "-A", "trust", "-U", "postgres", "-E", "UTF8");
+    appendFileSync(join(primary, "postgresql.conf"), CONFIGURATION);
+    const server = this.#serve(0);
+    try {
+      await this.#accepts(server, 0);
+      await this.#sql(SCHEMA);
+      for (const name of STANDBYS) {
+        const standby = join(this.#folder, name);
+        const source = `host=127.0.0.1 port=${this.#port(0)} user=postgres`;
+        await this.#run("pg_basebackup", "-D", standby, "-d", source, "-c", "fast");
+        const conninfo = `primary_conninfo = '${source} application_name=${name}'\n`;
+        appendFileSync(join(standby, "postgresql.conf"), conninfo);
+        this.#write(join(standby, "standby.signal"), "");
+      }
+    } finally {
+      await server.stop("SIGINT");
+    }
+    const names = `synchronous_standby_names = 'ANY 1 (${STANDBYS.join(", ")})'\n`;
+    appendFileSync(join(primary, "postgresql.conf"), names);
+  }
+
+  /** All three, until both standbys replicate. */
+  async start(): Promise<void> {
+    this.#servers = [0, 1, 2].map((index) => this.#serve(index));
+    const [primary] = this.#servers;
+    if (primary === undefined) return;
+    try {
+      await this.#accepts(primary, 0);
+      const count = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'quorum'";
+      await primary.ready(
+        "both standbys",
+        async () => Number(await this.#sql(count)) === STANDBYS.length,
+        START_LIMIT_MS,
+      );
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    // The standbys last: the primary waits for them with what it still has to send.
+    for (const server of this.#servers) await server.stop("SIGINT");
+    this.#servers = [];
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** For the record. */
+  command(connections: number, seconds: number): string {
+    return `pgbench -h 127.0.0.1 -p ${this.#port(0)} -n -M prepared -c ${connections} -j 1 -T ${seconds} -f trade.sql --log`;
+  }
+
+  async bench(stocks: number, connections: number, seconds: number): Promise<Sample> {
+    const script = join(this.#folder, "trade.sql");
+    this.#write(script, `\\set stock random(1, ${stocks})\nSELECT trade(:stock, 1);\n`);
+    const prefix = join(this.#folder, "log");
+    const args = this.command(connections, seconds)
+      .replace("trade.sql", script)
+      .split(" ")
+      .slice(1);
+    const printed = await this.#run(
+      "pgbench",
+      ...args,
+      `--log-prefix=${prefix}`,
+      "-U",
+      "postgres",
+      "postgres",
+    );
+    const logs = readdirSync(this.#folder).filter((name) => /^log\./.test(name));
+    const log = logs.map((name) => readFileSync(join(this.#folder, name), "utf8")).join("");
+    for (const name of logs) rmSync(join(this.#folder, name));
+    return parsePgbench(printed, log);
+  }
+
+  #serve(index: number): Child {
+    const name = index === 0 ? "primary" : (STANDBYS[index - 1] ?? "");
+    const [command, ...prefix] = [...asPostgres(), join(this.#bin, "postgres")];
+    const args = [
+      "-D",
+      join(this.#folder, name),
+      "-p",
+      String(this.#port(index)),
+      "-k",
+      this.#folder,
+    ];
+    return new Child(command ?? "", [...prefix, ...args]);
+  }
+
+  #accepts(server: Child, index: number): Promise<void> {
+    const probe = async () => {
+      await this.#run("pg_isready", "-h", "127.0.0.1", "-p", String(this.#port(index)));
+      return true;
+    };
+    return server.ready("PostgreSQL", probe, START_LIMIT_MS);
+  }
+
+  async #sql(text: string): Promise<string> {
+    const options = `-h 127.0.0.1 -p ${this.#port(0)} -U postgres -X -q -t -A -v ON_ERROR_STOP=1 -c`;
+    return this.#run("psql", ...options.split(" "), text);
+  }
+
+  #run(program: string, ...args: readonly string[]): Promise<string> {
+    const [command, ...prefix] = [...asPostgres(), join(this.#bin, program)];
+    return run(command ?? "", [...prefix, ...args], PREPARE_LIMIT_MS);
+  }
+
+  /** A file that the servers' user may read and remove. */
+  #write(path: string, text: string): void {
+    writeFileSync(path, text);
+    const user = postgresUser();
+    if (user !== null) chownSync(path, user.uid, user.gid);
+  }
+
+  #port(index: number): number {
+    return this.#ports[index] ?? 0;
+  }
+}
+
+/** Whom to run as: null for whoever runs this. */
+function postgresUser(): { readonly uid: number; readonly gid: number } | null {
+  if (process.getuid?.() !== 0) return null;
+  const line = readFileSync("/etc/passwd", "utf8").match(/^postgres:[^:]*:(\d+):(\d+):/m);
+  if (line === null) throw new Error("there is no user postgres, and PostgreSQL refuses root");
+  return { uid: Number(line[1]), gid: Number(line[2]) };
+}
+
+function asPostgres(): string[] {
+  const user = postgresUser();
+  if (user === null) return [];
+  return ["setpriv", `--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"];
+}
+
+/**
+ * The numbers of a pgbench run: its transactions a second without the time to
+ * connect, and percentiles from its log, one line a transaction, with the
+ * microseconds in the third column.
+ */
+export function parsePgbench(printed: string, log: string): Sample {
+  const tps = /^tps = ([\d.]+) \(without initial connection time\)/m.exec(printed)?.[1];
+  const failed = /^number of failed transactions: (\d+)/m.exec(printed)?.[1];
+  if (tps === undefined) throw new Error(`pgbench printed no tps: ${printed}`);
+  const latencies = log
+    .split("\n")
+    .map((line) => Number(line.split(" ")[2]))
+    .filter((latency) => Number.isFinite(latency));
+  return {
+    okPerSecond: Number(tps),
+    p50Ms: percentile(latencies, 50) / US_PER_MS,
+    p99Ms: percentile(latencies, 99) / US_PER_MS,
+    maxMs: percentile(latencies, 100) / US_PER_MS,
+    notOk: Number(failed ?? 0),
+  };
+}

@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { parseStocksCsv } from "../src/io/journal/stocks-csv.ts";
+import { STOCKS_MANY } from "./limits.ts";
+import {
+  lookups,
+  mix,
+  puts,
+  SEPARATOR,
+  stockName,
+  stocksCsv,
+  tradeBody,
+  trades,
+} from "./requests.ts";
+
+const bodyOf = (request: string) => request.split("\r\n\r\n")[1] ?? "";
+
+test("stocks that share a name would be fewer than the row says", () => {
+  expect(parseStocksCsv(stocksCsv(STOCKS_MANY), "bench")).toHaveLength(STOCKS_MANY);
+  expect(stockName(0)).toBe("StockAAA");
+  expect(stockName(27)).toBe("StockABB");
+});
+
+test("a body shorter or longer than its header says would be answered 400 or wait for ever", () => {
+  for (const request of [...trades(10), ...puts()]) {
+    expect(request).toContain(`\r\nContent-Length: ${Buffer.byteLength(bodyOf(request))}\r\n`);
+    expect(() => JSON.parse(bodyOf(request))).not.toThrow();
+    expect(request).not.toContain(SEPARATOR);
+  }
+});
+
+test("etcd's values are as long as a trade's body", () => {
+  const lengths = new Set(
+    puts().map((request) => Buffer.from(JSON.parse(bodyOf(request)).value, "base64").length),
+  );
+  expect([...lengths]).toEqual([tradeBody(stockName(0)).length]);
+});
+
+test("the mix is a trade after one lookup in five, of the same stock", () => {
+  const requests = mix(10);
+  const posts = requests.flatMap((request, index) => (request.startsWith("POST") ? [index] : []));
+  expect(posts.length / (requests.length - posts.length)).toBeCloseTo(0.2, 1);
+  for (const index of posts) {
+    const { name } = JSON.parse(bodyOf(requests[index] ?? ""));
+    expect(requests[index - 1]).toMatch(new RegExp(`^GET /stocks/${name} `));
+  }
+});
+
+test("requests picked at random cover all stocks, and are the same in every run", () => {
+  expect(new Set(lookups(10)).size).toBe(10);
+  expect(lookups(10)).toEqual(lookups(10));
+  expect(new Set(trades(STOCKS_MANY)).size).toBeGreaterThan(3_000);
+});

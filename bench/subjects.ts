@@ -1,0 +1,193 @@
+// The bazaar's own slots on a cluster that is new: trades, lookups, the lab's mix,
+// overload; with the cache off; with more stocks.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Bazaar, type Ground } from "./bazaar.ts";
+import {
+  ANSWER_LIMIT_S,
+  CONNECTIONS,
+  CONNECTIONS_OFFERED,
+  CONNECTIONS_OVERLOAD,
+  CONNECTIONS_SWEPT,
+  OFFERED_FACTOR,
+  PREPARE_LIMIT_MS,
+  STOCKS,
+} from "./limits.ts";
+import { fsyncProbe } from "./machine.ts";
+import { parseOfferedLoad } from "./offered-load.ts";
+import { run } from "./processes.ts";
+import { lookups, mix, SEPARATOR, trades } from "./requests.ts";
+import type { Round, Sample, Subject } from "./round.ts";
+import { warmUp, wrk, wrkCommand, wrkMissing } from "./wrk.ts";
+
+export const FSYNC_SLOT = "disk.fsync";
+export const OVERLOAD_CONNECTIONS_SLOT = `overload.connections.${CONNECTIONS_OVERLOAD}`;
+export const OVERLOAD_OFFERED_SLOT = "overload.offered.twice";
+
+const OFFERED_LOAD = join(import.meta.dirname, "offered-load.ts");
+
+/** A new cluster with ten stocks and its cache. */
+export function bazaarSubject(ground: Ground): Subject {
+  const tradeSlots = CONNECTIONS_SWEPT.map((connections) => `bazaar.trades.${connections}`);
+  const lookupSlots = CONNECTIONS_SWEPT.map((connections) => `bazaar.lookups.${connections}`);
+  const mixSlot = `bazaar.mix.${CONNECTIONS}`;
+  return {
+    name: "bazaar",
+    slots: [
+      FSYNC_SLOT,
+      ...tradeSlots,
+      ...lookupSlots,
+      mixSlot,
+      OVERLOAD_CONNECTIONS_SLOT,
+      OVERLOAD_OFFERED_SLOT,
+    ],
+    missing: wrkMissing,
+    async run(round) {
+      const data = await ground.format("new", STOCKS);
+      await round.measure(FSYNC_SLOT, "bench/machine.ts", async () => fsyncProbe(ground.folder));
+      await withBazaar(ground, data, [], async (bazaar) => {
+        await warmUp(bazaar.port, trades(STOCKS), 2 * round.timing.warmUpS);
+        for (const connections of CONNECTIONS_SWEPT) {
+          const slot = `bazaar.trades.${connections}`;
+          await measureLoad(round, bazaar, slot, trades(STOCKS), connections);
+        }
+        if (round.wants(...lookupSlots)) {
+          await warmUp(bazaar.port, lookups(STOCKS), 2 * round.timing.warmUpS);
+        }
+        for (const connections of CONNECTIONS_SWEPT) {
+          const slot = `bazaar.lookups.${connections}`;
+          await measureLoad(round, bazaar, slot, lookups(STOCKS), connections);
+        }
+        if (round.wants(mixSlot)) {
+          await warmUp(bazaar.port, mix(STOCKS), round.timing.warmUpS);
+          await measureLoad(round, bazaar, mixSlot, mix(STOCKS), CONNECTIONS);
+        }
+        await measureOverload(round, bazaar);
+      });
+    },
+  };
+}
+
+/** Every lookup goes to the catalog. */
+export function missesSubject(ground: Ground): Subject {
+  const slot = `bazaar.misses.${CONNECTIONS}`;
+  return {
+    name: "bazaar --no-cache",
+    slots: [slot],
+    missing: wrkMissing,
+    async run(round) {
+      const data = await ground.format("misses", STOCKS);
+      await withBazaar(ground, data, ["--no-cache"], async (bazaar) => {
+        await warmUp(bazaar.port, lookups(STOCKS), 2 * round.timing.warmUpS);
+        await measureLoad(round, bazaar, slot, lookups(STOCKS), CONNECTIONS);
+      });
+    },
+  };
+}
+
+/** A new cluster with so many stocks, all of them traded. */
+export function stocksSubject(ground: Ground, stocks: number): Subject {
+  const slot = `bazaar.trades-${stocks}-stocks.${CONNECTIONS}`;
+  return {
+    name: `bazaar, ${stocks} stocks`,
+    slots: [slot],
+    missing: wrkMissing,
+    async run(round) {
+      const data = await ground.format("stocks", stocks);
+      await withBazaar(ground, data, [], async (bazaar) => {
+        await warmUp(bazaar.port, trades(stocks), 2 * round.timing.warmUpS);
+        await measureLoad(round, bazaar, slot, trades(stocks), CONNECTIONS);
+      });
+    },
+  };
+}
+
+/** `bazaar up` for as long as `use` takes. */
+export async function withBazaar(
+  ground: Ground,
+  data: string,
+  options: readonly string[],
+  use: (bazaar: Bazaar) => Promise<void>,
+): Promise<void> {
+  const bazaar = new Bazaar(ground, data, ...options);
+  try {
+    await bazaar.up();
+    await use(bazaar);
+  } finally {
+    await bazaar.stop();
+  }
+}
+
+/** A load of wrk, after which all of the bazaar must still be there. */
+export async function measureLoad(
+  round: Round,
+  bazaar: Bazaar,
+  slot: string,
+  requests: readonly string[],
+  connections: number,
+): Promise<void> {
+  const load = { port: bazaar.port, connections, requests, seconds: round.timing.slotS };
+  await round.measure(slot, wrkCommand(load), async () => {
+    const sample = await wrk(load);
+    bazaar.expectAllUp();
+    return sample;
+  });
+}
+
+async function measureOverload(round: Round, bazaar: Bazaar): Promise<void> {
+  const { slotS, warmUpS } = round.timing;
+  const requests = trades(STOCKS);
+  const load = {
+    port: bazaar.port,
+    connections: CONNECTIONS_OVERLOAD,
+    requests,
+    seconds: slotS + warmUpS,
+    count: true,
+  };
+  await round.measure(OVERLOAD_CONNECTIONS_SLOT, wrkCommand(load), () =>
+    withLeaderWatched(bazaar, () => wrk(load)),
+  );
+  const best = bestTrades(round.samples);
+  const rate = Math.round(OFFERED_FACTOR * best);
+  const seconds = slotS + warmUpS;
+  const args = [bazaar.port, rate, seconds, warmUpS, CONNECTIONS_OFFERED].map(String);
+  const command = `node bench/offered-load.ts ${args.join(" ")} REQUESTS`;
+  await round.measure(OVERLOAD_OFFERED_SLOT, command, () =>
+    withLeaderWatched(bazaar, () => offer(args, requests, seconds)),
+  );
+}
+
+/** The most trades a second of a round, with whatever connections. */
+export function bestTrades(samples: Readonly<Record<string, Sample>>): number {
+  const rates = CONNECTIONS_SWEPT.map(
+    (connections) => samples[`bazaar.trades.${connections}`]?.okPerSecond ?? 0,
+  );
+  return Math.max(...rates);
+}
+
+async function offer(
+  args: readonly string[],
+  requests: readonly string[],
+  seconds: number,
+): Promise<Sample> {
+  const folder = mkdtempSync(join(tmpdir(), "bazaar-bench-offer-"));
+  try {
+    const file = join(folder, "requests");
+    writeFileSync(file, requests.join(SEPARATOR), "latin1");
+    const limitMs = (seconds + ANSWER_LIMIT_S) * 1_000 + PREPARE_LIMIT_MS;
+    return parseOfferedLoad(await run(process.execPath, [OFFERED_LOAD, ...args, file], limitMs));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Adds to a sample how often the leader changed, and fails if a process died. */
+async function withLeaderWatched(bazaar: Bazaar, load: () => Promise<Sample>): Promise<Sample> {
+  const before = await bazaar.leader();
+  const sample = await load();
+  bazaar.expectAllUp();
+  const after = await bazaar.leader();
+  return { ...sample, leaderChanges: (after.epoch ?? 0) - (before.epoch ?? 0) };
+}
