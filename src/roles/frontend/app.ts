@@ -8,8 +8,18 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { InvariantViolation } from "../../core/invariant.ts";
+
+<<<<<<< HEAD
+
 import type { Feed } from "./events.ts";
 import { eventRoutes } from "./events-routes.ts";
+
+=======
+
+import { directly } from "./direct.ts";
+
+>>>>>>> 3b27b96 (Answer plain lookups and trades before the router, which costs as much as they do)
+
 import { badConnection, badUrl, handleErrors } from "./http-errors.ts";
 import { HEADER_BYTES_MAX, REQUEST_CHECK_INTERVAL_MS, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
 import { orderRoutes } from "./order-routes.ts";
@@ -20,6 +30,7 @@ import { playgroundRoutes } from "./playground-routes.ts";
 import { logRequests } from "./request-log.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { type Stocks, stockRoutes } from "./stock-routes.ts";
+import { Trades } from "./trades.ts";
 
 export interface AppOptions {
   readonly orders: Pick<Orders, "ask" | "leader" | "health">;
@@ -51,13 +62,16 @@ export function build(options: AppOptions): FastifyInstance {
   });
   app.setValidatorCompiler(validatorCompiler);
   app.removeAllContentTypeParsers(); // only POST /orders has a body worth reading
+  const broken = options.broken ?? (() => {});
+  const trades = new Trades(orders, log);
   logRequests(app, log);
-  handleErrors(app, log, options.broken ?? (() => {}));
+  handleErrors(app, log, broken);
   stockRoutes(app, stocks, log);
   serviceRoutes(app, orders);
-  app.register(orderRoutes(orders, log));
+  app.register(orderRoutes(orders, trades));
   app.register(pageRoutes());
   if (options.feed) eventRoutes(app, options.feed);
   if (options.playground) app.register(playgroundRoutes(options.playground));
+  directly(app.server, { stocks, trades, log, broken });
   return app;
 }

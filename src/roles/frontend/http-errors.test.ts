@@ -5,8 +5,8 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { beforeEach, expect, test } from "vitest";
 import { InvariantViolation } from "../../core/invariant.ts";
 import { rememberingLog, type TestLog } from "../../io/rpc/testing.ts";
+import { BodyTooLargeError } from "./body-reader.ts";
 import { handleErrors } from "./http-errors.ts";
-import { TradeFormatError } from "./trade-body.ts";
 
 let app: FastifyInstance;
 let log: TestLog;
@@ -46,9 +46,9 @@ test("a broken invariant ends the process, not only the request", async () => {
 });
 
 test("a client's mistake isn't logged as ours", async () => {
-  expect(await failing(new TradeFormatError("name is missing"))).toEqual({
-    status: 400,
-    body: '{"error":{"code":400,"message":"POST data not in correct format. name is missing"}}',
+  expect(await failing(new BodyTooLargeError())).toEqual({
+    status: 413,
+    body: '{"error":{"code":413,"message":"The body is larger than 65536 bytes"}}',
   });
   expect(log.lines).toEqual([]);
 });

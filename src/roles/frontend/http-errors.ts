@@ -6,7 +6,6 @@ import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
 import { InvariantViolation } from "../../core/invariant.ts";
-import { BodyCutOffError, BodyTooLargeError } from "./body-reader.ts";
 import {
   badRequest,
   failure,
@@ -15,14 +14,11 @@ import {
   INVALID_URL,
   JSON_TYPE,
   send,
-  unreadableTrade,
 } from "./http-answer.ts";
-import { BODY_BYTES_MAX, HEADER_BYTES_MAX, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
+import { HEADER_BYTES_MAX, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
 import { logUnreadable } from "./request-log.ts";
-import { TradeFormatError } from "./trade-body.ts";
+import { bodyProblem } from "./trades.ts";
 
-const BODY_TOO_LARGE = failure(413, `The body is larger than ${BODY_BYTES_MAX} bytes`);
-const BODY_CUT_OFF = badRequest("The body ended early");
 const HEADERS_TOO_LARGE = failure(431, `URL and headers are larger than ${HEADER_BYTES_MAX} bytes`);
 const TOO_SLOW = failure(
   408,
@@ -84,12 +80,11 @@ const clientErrors: Readonly<Record<string, HttpAnswer>> = {
 };
 
 function answerTo(error: unknown): HttpAnswer {
-  if (error instanceof TradeFormatError) return unreadableTrade(error.message);
-  if (error instanceof BodyTooLargeError) return BODY_TOO_LARGE;
-  if (error instanceof BodyCutOffError) return BODY_CUT_OFF; // told to nobody
+  const problem = bodyProblem(error);
+  if (problem) return problem;
   if (!isFastifyError(error)) return INTERNAL_ERROR;
-  const [problem] = error.validation ?? [];
-  if (problem?.message) return badRequest(problem.message);
+  const [invalid] = error.validation ?? [];
+  if (invalid?.message) return badRequest(invalid.message);
   const status = error.statusCode ?? 500;
   return status >= 400 && status < 500 ? failure(status, "Bad request") : INTERNAL_ERROR;
 }

@@ -5,6 +5,7 @@ import { beforeEach, expect, test } from "vitest";
 import { handleErrors } from "./http-errors.ts";
 import { orderRoutes } from "./order-routes.ts";
 import { TestMarket } from "./test-market.ts";
+import { Trades } from "./trades.ts";
 
 const log = pino({ level: "silent" });
 let market: TestMarket;
@@ -15,7 +16,7 @@ beforeEach(() => {
   app = Fastify();
   app.setValidatorCompiler(validatorCompiler);
   handleErrors(app, log, () => {});
-  app.register(orderRoutes(market, log));
+  app.register(orderRoutes(market, new Trades(market, log)));
 });
 
 test.each([

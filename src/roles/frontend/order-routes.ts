@@ -5,18 +5,13 @@
 
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import type { Logger } from "pino";
 import { z } from "zod";
 import { invariant } from "../../core/invariant.ts";
-import type { Outcome } from "../../core/market/types.ts";
-import { ORDERS_PER_PAGE_MAX, type OrderView, REQUEST_ID_LENGTH_MAX } from "../contract.ts";
+import { ORDERS_PER_PAGE_MAX, type OrderView } from "../contract.ts";
 import { readBody } from "./body-reader.ts";
 import {
-  badRequest,
-  failure,
   type HttpAnswer,
   INVALID_URL,
-  refused,
   send,
   success,
   unanswered,
@@ -24,17 +19,9 @@ import {
 } from "./http-answer.ts";
 import { askFor, type Orders } from "./orders.ts";
 import { requestKey } from "./request-key.ts";
-import { type Trade, tradeReader, tradeSchema } from "./trade-body.ts";
+import { tradeSchema } from "./trade-body.ts";
+import { BAD_KEY, KEY_HEADER, type Trades } from "./trades.ts";
 
-const BAD_KEY = badRequest(
-  `Idempotency-Key must be 1 to ${REQUEST_ID_LENGTH_MAX} printable ASCII characters, given once`,
-);
-const REUSED_KEY = failure(
-  422,
-  "The Idempotency-Key was used before, with another name, type or quantity",
-);
-
-const KEY_HEADER = "idempotency-key";
 /** An order's number in a URL, as the answer to its trade gave it. */
 const NUMBER = /^[1-9][0-9]*$/;
 const PAGE_DEFAULT = 100;
@@ -45,18 +32,16 @@ const pageSchema = z.object({
 });
 
 /** Registers the routes; a plugin of its own, since only they take a body. */
-export function orderRoutes(orders: Pick<Orders, "ask">, log: Logger) {
+export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades) {
   return async (scope: FastifyInstance): Promise<void> => {
     const app = scope.withTypeProvider<ZodTypeProvider>();
-    const readTrade = tradeReader();
-
     app.addContentTypeParser("*", (_request, payload, done) => readBody(payload, done));
 
     app.post(
       "/orders",
       {
         schema: { body: tradeSchema },
-        validatorCompiler: () => readTrade,
+        validatorCompiler: () => () => true, // Trades reads the bytes
         onRequest: (request, reply, done) => {
           const key = requestKey(request.raw);
           if (!key) {
@@ -71,12 +56,8 @@ export function orderRoutes(orders: Pick<Orders, "ask">, log: Logger) {
       async (request, reply) => {
         const key = reply.getHeader(KEY_HEADER);
         invariant(typeof key === "string", "a trade has its key before its body is read");
-        if (log.isLevelEnabled("debug")) log.debug(`data - ${JSON.stringify(request.body)}`);
-        const answer = await trade(request.body, key, KEY_HEADER in request.headers);
-        if (log.isLevelEnabled("debug")) {
-          log.debug(`Received trade response - ${answer.status} ${answer.body}`);
-        }
-        return send(reply, answer);
+        const body: unknown = request.body; // as readBody gave it
+        return send(reply, await trades.answer(body, key, KEY_HEADER in request.headers));
       },
     );
 
@@ -89,18 +70,6 @@ export function orderRoutes(orders: Pick<Orders, "ask">, log: Logger) {
       send(reply, await page(request.query)),
     );
   };
-
-  /** `given`: the client chose the key, and so may use it again. */
-  async function trade(body: Trade, requestId: string, given: boolean): Promise<HttpAnswer> {
-    if (log.isLevelEnabled("debug")) log.debug("Calling trade service");
-    const asked = await askFor(orders, "outcome", {
-      kind: "request",
-      requestId,
-      content: { kind: "trade", name: body.name, type: body.type, quantity: body.quantity },
-      recordRefusal: given,
-    });
-    return asked.kind === "outcome" ? outcomeAnswer(asked.outcome) : unanswered(asked.kind);
-  }
 
   async function order(number: string): Promise<HttpAnswer> {
     const value = Number(number);
@@ -115,19 +84,6 @@ export function orderRoutes(orders: Pick<Orders, "ask">, log: Logger) {
     if (answer.kind !== "orders") return unanswered(answer.kind);
     const body = JSON.stringify({ data: answer.orders.map(orderView), next: answer.next });
     return { status: 200, body };
-  }
-}
-
-function outcomeAnswer(outcome: Outcome): HttpAnswer {
-  switch (outcome.kind) {
-    case "accepted":
-      return success({ transaction_number: outcome.number });
-    case "refused":
-      return refused(outcome.refusal);
-    case "reused":
-      return REUSED_KEY;
-    default:
-      throw new Error(`a trade ended as ${outcome.kind}`);
   }
 }
 

@@ -53,7 +53,8 @@ export function stockRoutes(app: FastifyInstance, stocks: Stocks, log: Logger): 
   }
 }
 
-function lookupAnswer(name: string, lookup: Lookup): HttpAnswer {
+/** The answer to a lookup that no copy in memory answered. */
+export function lookupAnswer(name: string, lookup: Lookup): HttpAnswer {
   switch (lookup.kind) {
     case "known":
       return { status: 200, body: lookup.body };

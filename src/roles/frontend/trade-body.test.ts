@@ -9,7 +9,7 @@ function read(text: string) {
 
 function wrong(body: unknown): string | null {
   const reading = readTrade(body);
-  return "error" in reading ? reading.error.message : null;
+  return "wrong" in reading ? reading.wrong : null;
 }
 
 describe("a body that isn't a trade", () => {

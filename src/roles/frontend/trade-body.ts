@@ -19,12 +19,8 @@ export const tradeSchema = z.object(
 );
 export type Trade = z.infer<typeof tradeSchema>;
 
-/** The body of a POST isn't a trade. The message says what is wrong, for the client. */
-export class TradeFormatError extends Error {
-  override readonly name = "TradeFormatError";
-}
-
-export type TradeReading = { readonly value: Trade } | { readonly error: TradeFormatError };
+/** A trade, or what is wrong with the body, for the client. */
+export type TradeReading = { readonly value: Trade } | { readonly wrong: string };
 
 /** Reads bodies; make one and use it for all. */
 export function tradeReader(): (body: unknown) => TradeReading {
@@ -54,5 +50,5 @@ function mustBe(name: string, type: string) {
 }
 
 function wrong(what: string): TradeReading {
-  return { error: new TradeFormatError(what) };
+  return { wrong: what };
 }

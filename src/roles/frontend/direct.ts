@@ -1,0 +1,107 @@
+// Nearly all requests are lookups and trades in their plainest form. These are
+// answered here, before the router: what a framework does for any request, and
+// these don't need, would be half the work of a lookup that has a copy.
+//
+//   D1. The answer is the route's, byte for byte: both call the same code, and
+//       the tests of the interface run over a socket as well as injected.
+//   D2. Whatever isn't in its plainest form goes to the router: an escaped name,
+//       a query, another method; and everything while the log takes debug lines,
+//       which hooks write, or while the server closes.
+
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { Logger } from "pino";
+import { InvariantViolation } from "../../core/invariant.ts";
+import { isStockName } from "../../core/market/content.ts";
+import { readBody } from "./body-reader.ts";
+import { type HttpAnswer, INTERNAL_ERROR, JSON_TYPE } from "./http-answer.ts";
+import { RETRY_AFTER_S } from "./limits.ts";
+import { requestKey } from "./request-key.ts";
+import { lookupAnswer, type Stocks } from "./stock-routes.ts";
+import { BAD_KEY, bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
+
+const LOOKUP_URL = "/stocks/";
+const TRADE_URL = "/orders";
+
+export interface DirectOptions {
+  readonly stocks: Pick<Stocks, "lookup">;
+  readonly trades: Trades;
+  readonly log: Logger;
+  /** Told of a broken invariant, after which the process must not go on. */
+  readonly broken: (violation: InvariantViolation) => void;
+}
+
+/** Puts itself before the listener that `server` has for requests: the router. */
+export function directly(server: Server, options: DirectOptions): void {
+  const { stocks, trades, log, broken } = options;
+  if (log.isLevelEnabled("debug")) return; // D2
+  const [router] = server.listeners("request") as RequestListener[];
+  if (!router) throw new Error("the router must be there first");
+  server.removeAllListeners("request");
+  server.on("request", (request, response) => {
+    if (!server.listening || !answered(request, response)) router(request, response);
+  });
+
+  function answered(request: IncomingMessage, response: ServerResponse): boolean {
+    const { method, url = "" } = request;
+    if (method === "GET" && url.startsWith(LOOKUP_URL)) {
+      const name = url.slice(LOOKUP_URL.length);
+      if (!isStockName(name)) return false;
+      lookup(name, request, response);
+      return true;
+    }
+    if (method === "POST" && url === TRADE_URL) {
+      trade(request, response);
+      return true;
+    }
+    return false;
+  }
+
+  function lookup(name: string, request: IncomingMessage, response: ServerResponse): void {
+    try {
+      const found = stocks.lookup(name);
+      if (!(found instanceof Promise)) {
+        response.writeHead(200, headers(found.body)).end(found.body);
+        return;
+      }
+      found
+        .then((result) => write(response, lookupAnswer(name, result)))
+        .catch((error: unknown) => failed(error, request, response));
+    } catch (error) {
+      failed(error, request, response);
+    }
+  }
+
+  function trade(request: IncomingMessage, response: ServerResponse): void {
+    const key = requestKey(request);
+    if (!key) {
+      write(response, BAD_KEY);
+      return;
+    }
+    response.setHeader(KEY_HEADER, key);
+    readBody(request, (problem, body) => {
+      if (problem) {
+        write(response, bodyProblem(problem) ?? INTERNAL_ERROR);
+        return;
+      }
+      trades
+        .answer(body, key, KEY_HEADER in request.headers)
+        .then((answer) => write(response, answer))
+        .catch((error: unknown) => failed(error, request, response));
+    });
+  }
+
+  function failed(error: unknown, { url }: IncomingMessage, response: ServerResponse): void {
+    log.error({ err: error, url }, "Request failed");
+    if (error instanceof InvariantViolation) broken(error);
+    if (!response.headersSent) write(response, INTERNAL_ERROR);
+  }
+}
+
+function write(response: ServerResponse, { status, body }: HttpAnswer): void {
+  if (status === 503) response.setHeader("retry-after", RETRY_AFTER_S);
+  response.writeHead(status, headers(body)).end(body);
+}
+
+function headers(body: string): Record<string, string | number> {
+  return { "content-type": JSON_TYPE, "content-length": Buffer.byteLength(body) };
+}
