@@ -8,17 +8,9 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { InvariantViolation } from "../../core/invariant.ts";
-
-<<<<<<< HEAD
-
+import { directly } from "./direct.ts";
 import type { Feed } from "./events.ts";
 import { eventRoutes } from "./events-routes.ts";
-
-=======
-
-import { directly } from "./direct.ts";
-
->>>>>>> 3b27b96 (Answer plain lookups and trades before the router, which costs as much as they do)
 
 import { badConnection, badUrl, handleErrors } from "./http-errors.ts";
 import { HEADER_BYTES_MAX, REQUEST_CHECK_INTERVAL_MS, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
