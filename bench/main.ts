@@ -5,7 +5,6 @@ import { join, relative, resolve } from "node:path";
 import { Ground } from "./bazaar.ts";
 import { catchUpSubject, Histories, historySubject } from "./history.ts";
 import {
-  CONNECTIONS_SWEPT,
   LOAD_AVERAGE_QUIET,
   ORDERS_MANY,
   ORDERS_SOME,
@@ -18,6 +17,7 @@ import { constantSubject } from "./peers/constant.ts";
 import { etcdSubject } from "./peers/etcd.ts";
 import { postgresSubject } from "./peers/postgres.ts";
 import { redisSubject } from "./peers/redis.ts";
+import { SWEEP } from "./plots.ts";
 import { findProgram, versionOf } from "./processes.ts";
 import { publish } from "./publish.ts";
 import { type Result, resultName } from "./result.ts";
@@ -29,19 +29,6 @@ import { plainText, rowsTable, slotsTable } from "./table.ts";
 const RESULTS = join(import.meta.dirname, "results");
 const ROOT = resolve(import.meta.dirname, "..");
 const MS_PER_S = 1_000;
-
-/** What the plot shows over connections. */
-const SWEPT = [
-  "bazaar.trades",
-  "bazaar.lookups",
-  "etcd.puts",
-  "postgres.trades",
-  "node-http.get",
-  "fastify.get",
-];
-const SWEEP = SWEPT.flatMap((load) =>
-  CONNECTIONS_SWEPT.map((connections) => `${load}.${connections}`),
-);
 
 async function main(args: readonly string[]): Promise<number> {
   const parsed = parseOptions(args, SCENARIOS);

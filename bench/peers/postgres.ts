@@ -62,6 +62,8 @@ hot_standby = on
 fsync = on
 synchronous_commit = on
 shared_buffers = 256MB
+wal_keep_size = 4GB
+wal_retrieve_retry_interval = 200ms
 `;
 
 /** Needs to be stopped for good at the end: close(). */
@@ -82,7 +84,7 @@ export function postgresSubject(): PostgresSubject {
       cluster ??= await Postgres.make(bin);
       await cluster.start();
       try {
-        await cluster.bench(STOCKS, CONNECTIONS, 2 * round.timing.warmUpS);
+        await cluster.pgbench(STOCKS, CONNECTIONS, 2 * round.timing.warmUpS);
         for (const connections of CONNECTIONS_SWEPT) {
           const { slotS } = round.timing;
           await round.measure(
@@ -109,7 +111,8 @@ async function measured(
   seconds: number,
 ): Promise<Sample> {
   if (cluster === null) throw new Error("there is no cluster");
-  return cluster.bench(stocks, connections, seconds);
+  const { printed, log } = await cluster.pgbench(stocks, connections, seconds);
+  return parsePgbench(printed, log);
 }
 
 /** Newest version's programs. */
@@ -210,7 +213,12 @@ class Postgres {
     return `pgbench -h 127.0.0.1 -p ${this.#port(0)} -n -M prepared -c ${connections} -j 1 -T ${seconds} -f trade.sql --log`;
   }
 
-  async bench(stocks: number, connections: number, seconds: number): Promise<Sample> {
+  /** Runs the load; `printed` and `log` are for parsePgbench(). */
+  async pgbench(
+    stocks: number,
+    connections: number,
+    seconds: number,
+  ): Promise<{ readonly printed: string; readonly log: string }> {
     const script = join(this.#folder, "trade.sql");
     this.#write(script, `\\set stock random(1, ${stocks})\nSELECT trade(:stock, 1);\n`);
     const prefix = join(this.#folder, "log");
@@ -229,7 +237,7 @@ class Postgres {
     const logs = readdirSync(this.#folder).filter((name) => /^log\./.test(name));
     const log = logs.map((name) => readFileSync(join(this.#folder, name), "utf8")).join("");
     for (const name of logs) rmSync(join(this.#folder, name));
-    return parsePgbench(printed, log);
+    return { printed, log };
   }
 
   #serve(index: number): Child {
