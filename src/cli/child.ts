@@ -16,7 +16,7 @@ import {
   type PlaygroundCommand,
   type PlaygroundResult,
   playgroundCommandSchema,
-} from "../roles/frontend/playground.ts";
+} from "../roles/frontend/playground-commands.ts";
 import type { Child, ChildExit } from "./supervisor.ts";
 
 /** What a role tells the `up` that started it. */

@@ -8,11 +8,12 @@ import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { ClusterConfig } from "../roles/config.ts";
 import type { PlaygroundState } from "../roles/frontend/events-messages.ts";
-import type {
-  Playground,
-  PlaygroundCommand,
-  PlaygroundResult,
-} from "../roles/frontend/playground.ts";
+import type { Playground } from "../roles/frontend/playground.ts";
+import {
+  LOAD_MAX,
+  type PlaygroundCommand,
+  type PlaygroundResult,
+} from "../roles/frontend/playground-commands.ts";
 import type { ParentMessage } from "./child.ts";
 import type { PlaygroundLoad } from "./playground-load.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -81,7 +82,7 @@ export class PlaygroundHost {
   /** Something became of a process: every front end is told how they are. */
   changed(): void {
     const { supervisor, load, tell } = this.#options;
-    tell({ roles: supervisor.standings(), load: load.perSecond });
+    tell({ roles: supervisor.standings(), load: load.perSecond, loadMax: LOAD_MAX });
   }
 }
 
@@ -99,6 +100,7 @@ const parentMessageSchema: z.ZodType<ParentMessage> = z.discriminatedUnion("kind
     state: z.object({
       roles: z.record(z.string(), z.enum(["running", "paused", "down"])),
       load: z.number(),
+      loadMax: z.number(),
     }),
   }),
 ]);

@@ -11,7 +11,6 @@ import type { InvariantViolation } from "../../core/invariant.ts";
 import { directly } from "./direct.ts";
 import type { Feed } from "./events.ts";
 import { eventRoutes } from "./events-routes.ts";
-
 import { badConnection, badUrl, handleErrors } from "./http-errors.ts";
 import { HEADER_BYTES_MAX, REQUEST_CHECK_INTERVAL_MS, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
 import { orderRoutes } from "./order-routes.ts";

@@ -114,6 +114,8 @@ export interface PlaygroundState {
   readonly roles: Readonly<Record<string, "running" | "paused" | "down">>;
   /** Requests a second that the built-in client is to make. */
   readonly load: number;
+  /** … and at most. */
+  readonly loadMax: number;
 }
 
 /** Something worth telling that happened to the cluster. */

@@ -3,13 +3,8 @@
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { badRequest, failure, send, success } from "./http-answer.ts";
-import {
-  type Caller,
-  type Playground,
-  playgroundCommandSchema,
-  refusedToCommand,
-  refusedToRead,
-} from "./playground.ts";
+import { type Caller, type Playground, refusedToCommand, refusedToRead } from "./playground.ts";
+import { playgroundCommandSchema } from "./playground-commands.ts";
 
 export const TOKEN_HEADER = "bazaar-playground";
 /** A command is a few words. */

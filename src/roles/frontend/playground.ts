@@ -10,27 +10,8 @@
 // to the `up` that started it, over the channel that every role has with it.
 
 import { timingSafeEqual } from "node:crypto";
-import { z } from "zod";
 import type { PlaygroundState } from "./events-messages.ts";
-
-/** Requests a second that the built-in client makes at most. */
-export const LOAD_MAX = 2_000;
-
-export const playgroundCommandSchema = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("process"),
-    /** `kill` is kill -9: it stays down until `start`; `pause` is SIGSTOP, `resume` SIGCONT. */
-    action: z.enum(["kill", "pause", "resume", "start"]),
-    role: z.string().max(64),
-  }),
-  z.strictObject({ kind: z.literal("load"), perSecond: z.int().min(0).max(LOAD_MAX) }),
-]);
-export type PlaygroundCommand = z.infer<typeof playgroundCommandSchema>;
-
-/** What became of a command. */
-export type PlaygroundResult =
-  | { readonly done: true }
-  | { readonly done: false; readonly why: string };
+import type { PlaygroundCommand, PlaygroundResult } from "./playground-commands.ts";
 
 /** The `up` that started this front end. */
 export interface Playground {

@@ -1,0 +1,65 @@
+// What is wrong with all of it, when something is: said once, in words, with
+// what goes on meanwhile.
+
+import { useEffect, useState } from "preact/hooks";
+import type { LinkState } from "./feed.ts";
+import { clock } from "./format.ts";
+import { type Floor, healthOf } from "./model.ts";
+
+/** A fail-over takes some tens of milliseconds: only what takes longer is worth a banner. */
+const PATIENCE_MS = 600;
+
+interface Trouble {
+  readonly id: "lost" | "no-quorum" | "choosing";
+  readonly title: string;
+  readonly text: string;
+}
+
+export function Banner({ link, floor }: { link: LinkState; floor: Floor | null }) {
+  const trouble = troubleOf(link, floor);
+  const id = trouble?.id ?? null;
+  const [shownId, setShownId] = useState<string | null>(null);
+  useEffect(() => {
+    if (id === null) {
+      setShownId(null);
+      return;
+    }
+    const timer = setTimeout(() => setShownId(id), PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, [id]);
+  return (
+    <div role="status" class="banner-place">
+      {trouble && shownId === trouble.id && (
+        <div class={`banner ${trouble.id}`} data-testid="banner">
+          <strong>{trouble.title}</strong> <span class="banner-text">{trouble.text}</span>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function troubleOf(link: LinkState, floor: Floor | null): Trouble | null {
+  if (link === "lost") {
+    const since = floor ? ` What you see is from ${clock(floor.at)}.` : "";
+    return {
+      id: "lost",
+      title: "Connection lost.",
+      text: `This front end doesn't answer; trying again every second.${since}`,
+    };
+  }
+  if (!floor) return null;
+  const { replicas, quorum } = floor.cluster;
+  const health = healthOf(floor.cluster);
+  if (health === "no-quorum") {
+    const up = replicas.filter(({ standing }) => standing !== "down" && standing !== "silent");
+    return {
+      id: "no-quorum",
+      title: "No quorum.",
+      text: `${up.length} of ${replicas.length} replicas ${up.length === 1 ? "answers" : "answer"}, and ${quorum} are needed. Trades wait, nothing is lost; they go on when one more is back.`,
+    };
+  }
+  if (health === "choosing") {
+    return { id: "choosing", title: "Choosing a leader.", text: "Trades wait a moment." };
+  }
+  return null;
+}

@@ -1,0 +1,12 @@
+// The page's beginning.
+
+import "./language.ts";
+import { render } from "preact";
+import { App } from "./app.tsx";
+import "uplot/dist/uPlot.min.css";
+import "./styles/base.css";
+import "./styles/floor.css";
+import "./styles/cluster.css";
+
+const place = document.getElementById("floor");
+if (place) render(<App />, place);
