@@ -19,6 +19,10 @@ const IMPATIENCE = 0.05;
 const ATTEMPTS_MAX = 3;
 /** Answered calls that are asked again now and then. */
 const REMEMBERED_MAX = 20;
+/** Of a call to be one that was left. */
+const SETTLING = 0.2;
+/** After a call that nobody took: a front end that is down refuses thousands a second. Milliseconds. */
+const REFUSED_PAUSE_MS = 100;
 /** Between two attempts to settle a call, milliseconds. */
 const SETTLE_PAUSE_MS = 100;
 const QUANTITY_MAX = 12;
@@ -67,7 +71,8 @@ export class Client {
   async run(): Promise<void> {
     const { thinkMs } = this.#options;
     while (!this.#stopping) {
-      await this.#call();
+      if (this.#unsettled.length > 0 && this.#random.chance(SETTLING)) await this.#settleOne();
+      else await this.#call();
       await delay(this.#random.between(0, 2 * thinkMs));
     }
   }
@@ -75,14 +80,19 @@ export class Client {
   /** Asks for what was left, until all is answered. Returns how many weren't within `limitMs`. */
   async settle(limitMs: number): Promise<number> {
     const end = performance.now() + limitMs;
-    let at = 0;
     while (this.#unsettled.length > 0 && performance.now() < end) {
-      const [again] = this.#unsettled;
-      const attempt = await again?.(this.#options.name, at++, PATIENT);
-      if (attempt && !isUnknown(attempt)) this.#unsettled.shift();
-      else await delay(SETTLE_PAUSE_MS);
+      if (!(await this.#settleOne())) await delay(SETTLE_PAUSE_MS);
     }
     return this.#unsettled.length;
+  }
+
+  /** Asks once for the oldest call that was left; true when it is answered. */
+  async #settleOne(): Promise<boolean> {
+    const [again] = this.#unsettled;
+    const attempt = await again?.(this.#options.name, this.#calls++, PATIENT);
+    if (!attempt || isUnknown(attempt)) return false;
+    this.#unsettled.shift();
+    return true;
   }
 
   async #call(): Promise<void> {
@@ -167,11 +177,13 @@ export class Client {
   async #untilAnswered(again: Again, first: number): Promise<void> {
     const { name } = this.#options;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      if (!isUnknown(await again(name, first + attempt, this.#patience()))) {
+      const { outcome } = await again(name, first + attempt, this.#patience());
+      if (!outcome.startsWith("unknown")) {
         this.#answered.push(again);
         if (this.#answered.length > REMEMBERED_MAX) this.#answered.shift();
         return;
       }
+      if (outcome.includes("ECONNREFUSED")) await delay(REFUSED_PAUSE_MS);
     }
     this.#unsettled.push(again);
   }

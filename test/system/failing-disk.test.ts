@@ -1,0 +1,111 @@
+// Disks that fail under load: the replica stops with one line that says why, no
+// client notices, and the replica comes back when its disk does.
+//
+// A full disk (a small file system), a write that fails (a limit on files), an
+// fsync that fails (a library); of a follower, and of the leader. What the
+// machine has no means for, a file system without the right to mount one, or a
+// library without a compiler, isn't run there: see harness/failing-disk.ts. A
+// disk that lies, and one that returns other bytes than were written, are
+// tested in src/io/journal.
+
+import { expect, test } from "vitest";
+import type { Cluster } from "./harness/cluster.ts";
+import {
+  canCompile,
+  canMount,
+  type OnFailingDisk,
+  startOnFailingFsync,
+  startOnFailingWrites,
+  startOnFullDisk,
+} from "./harness/failing-disk.ts";
+import { useClusters } from "./harness/lifetime.ts";
+import { failed, Load } from "./harness/load.ts";
+import { readLog } from "./harness/logs.ts";
+import { until } from "./harness/wait.ts";
+
+const clusters = useClusters("test");
+
+const CLIENTS = 8;
+const STOCKS = [["FishCo", 12.5, 1_000_000]] as const;
+/** Trades before the disk fails, where that can be chosen, and after. */
+const TRADES_BETWEEN = 100;
+/** Until enough was traded to fill what is left, on a busy machine. */
+const FAIL_LIMIT_MS = 90_000;
+/** Until it is back, on a busy machine. */
+const BACK_LIMIT_MS = 60_000;
+
+type Start = (cluster: Cluster, id: number) => OnFailingDisk;
+
+/**
+ * Runs a cluster under load with the replica of this place, ascending, on a
+ * disk that fails; the highest leads. Then the replica starts again on a good
+ * one.
+ */
+async function diskFails(start: Start, place: 0 | 2, says: RegExp): Promise<void> {
+  const cluster = await clusters.prepare({ stocks: STOCKS, logLevel: "info" });
+  expect((await cluster.run("format")).stderr).toBe("");
+  const id = cluster.replicas[place];
+  cluster.start("catalog");
+  const { running, fail } = start(cluster, id);
+  for (const other of cluster.replicas) if (other !== id) cluster.start("order", String(other));
+  for (const each of cluster.replicas) {
+    await until(`order-${each} ready`, () => {
+      if (running.finished) throw new Error(JSON.stringify(running.finished));
+      return cluster.log(`order-${each}`).includes("Order service ready");
+    });
+  }
+  await cluster.open(cluster.start("frontend"));
+  await until("the highest leads", async () => (await cluster.leader()) === cluster.replicas[2]);
+
+  const clients = Array.from({ length: CLIENTS }, () => cluster.client());
+  const load = new Load(clients, () => ({ name: "FishCo", type: "buy", quantity: 1 }));
+  const more = (count: number) => {
+    const goal = load.accepted + count;
+    return until(`${goal} trades`, () => load.accepted >= goal);
+  };
+  await more(TRADES_BETWEEN);
+  fail();
+  const { status, stderr } = await running.end(FAIL_LIMIT_MS);
+  expect(status).toBe(1);
+  expect(stderr.trim()).toMatch(says);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  const fatal = readLog(cluster.data, `order-${id}`).filter(({ level }) => level === "fatal");
+  expect(fatal.map(({ msg }) => msg)).toEqual([expect.stringMatching(/^Stopping: /)]);
+  await more(TRADES_BETWEEN);
+  const traded = await load.stop();
+  expect(failed(traded)).toEqual([]);
+
+  const before = cluster.log(`order-${id}`).length;
+  cluster.start("order", String(id));
+  await until(
+    "the replica back",
+    () => cluster.log(`order-${id}`).slice(before).includes("Order service ready"),
+    BACK_LIMIT_MS,
+  );
+  expect(await cluster.verify()).toMatchObject({ ok: true, orders: traded.length });
+}
+
+const FULL = /^bazaar: .*order\.db.*: the disk is full; free some space, then start again$/;
+const BROKEN = /^bazaar: .*order\.db.*: disk I\/O error .*; check the disk, then start again$/;
+
+test("a follower whose writes fail stops with one line, and nobody notices", () =>
+  diskFails(startOnFailingWrites, 0, BROKEN));
+
+test("a leader whose writes fail stops with one line, and its clients wait for the next", () =>
+  diskFails(startOnFailingWrites, 2, BROKEN));
+
+test.runIf(canMount())("a follower whose disk is full stops with one line that says so", () =>
+  diskFails(startOnFullDisk, 0, FULL),
+);
+
+test.runIf(canMount())("a leader whose disk is full stops, and its clients wait for the next", () =>
+  diskFails(startOnFullDisk, 2, FULL),
+);
+
+test.runIf(canCompile())("a follower whose fsync fails acknowledges nothing more, and stops", () =>
+  diskFails(startOnFailingFsync, 0, BROKEN),
+);
+
+test.runIf(canCompile())("a leader whose fsync fails answers nothing more, and stops", () =>
+  diskFails(startOnFailingFsync, 2, BROKEN),
+);

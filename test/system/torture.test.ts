@@ -1,0 +1,25 @@
+// Half a minute of torture: processes killed, paused and cut off, a disk lost,
+// under clients of which every call is checked. Longer runs: npm run torture.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ROOT, Running } from "./harness/process.ts";
+
+/** With the start, the healing and the checks, and room for a machine that is busy besides. */
+const LIMIT_MS = 400_000;
+
+test(
+  "nothing is lost, doubled or stale, whatever is killed, paused, cut off or lost",
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), "bazaar-torture-"));
+    const args = [join(ROOT, "torture/main.ts"), "--seconds", "30", "--out", folder];
+    const { status, stdout, stderr } = await new Running(process.execPath, args).end(LIMIT_MS);
+    // The folder is kept when something is wrong: it says what happened.
+    expect(`${stdout}${stderr}`).toMatch(/\nno violation, in /);
+    expect(status).toBe(0);
+    rmSync(folder, { recursive: true });
+  },
+  LIMIT_MS + 10_000,
+);
