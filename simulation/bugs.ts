@@ -23,6 +23,7 @@ export interface Bug {
 
 const REPLICATION = "src/core/replication";
 const COHERENCE = "src/core/coherence";
+const SERVICE = "src/core/service";
 
 function bug(
   name: string,
@@ -99,6 +100,21 @@ export const BUGS: readonly Bug[] = [
     "return admission.incarnation === incarnation && admission.position <= commit;",
     "return commit >= 0 && admission.incarnation === incarnation;",
   ]),
+  // A leader that was replaced, and slept, makes a voter of whoever asks it.
+  bug(
+    "replacement-votes-once-a-stale-leader-lists-it",
+    null,
+    [
+      `${REPLICATION}/context.ts`,
+      "if (isAdmitted && own.position <= this.commit) this.becomeVoter();",
+      "if (isAdmitted) this.becomeVoter();",
+    ],
+    [
+      `${REPLICATION}/context.ts`,
+      "this.#persist({ ...write, entries });",
+      "this.#persist({ ...write, entries });\n    this.#voteIfAdmitted();",
+    ],
+  ),
   bug("ack-counted-for-a-later-round", null, [
     `${REPLICATION}/leadership.ts`,
     "follower.acknowledge(ack);",
@@ -185,30 +201,65 @@ export const BUGS: readonly Bug[] = [
     "if (until <= this.#applied) return",
     "if (until >= 0) return",
   ]),
-  bug("entries-never-sent-again", 1, [
+  bug("hold-never-sent-again", 1, [
     `${COHERENCE}/leader-views.ts`,
     "following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
     "following.unanswered.length >= 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
   ]),
-  bug("retry-without-the-request-id", 1, [
-    "simulation/frontend-node.ts",
-    "const request: Request = { ...question.request, recordRefusal: true };",
-    "const request: Request = { ...question.request, requestId: String(this.#call()) + this.name, recordRefusal: true };",
+  bug("catalog-forgets-its-front-ends-in-a-new-epoch", null, [
+    `${COHERENCE}/catalog-view.ts`,
+    "this.#epoch = epoch;\n      this.#toldHeld = 0;",
+    "this.#epoch = epoch;\n      this.#toldHeld = 0;\n      this.#frontends.forgetEnded(Number.POSITIVE_INFINITY, () => false);",
   ]),
-  bug("refusal-of-a-retried-call-not-recorded", null, [
-    "simulation/frontend-node.ts",
-    "const request: Request = { ...question.request, recordRefusal: true };",
-    "const request: Request = { ...question.request };",
+  bug("retry-without-the-request-id", null, [
+    `${SERVICE}/pending-question.ts`,
+    "? { ...question, recordRefusal: true } // P2",
+    "? { ...question, requestId: `${question.requestId}/${this.#attempts}`, recordRefusal: true }",
   ]),
-  bug("answer-from-unexposed-state", 1, [
-    "simulation/desk.ts",
-    "return position <= this.#exposed && (token === null || this.#confirmed.has(token));",
-    "return (token !== null || position <= this.#exposed) && (token === null || this.#confirmed.has(token));",
+  bug("adjust-without-request-id", null, [
+    `${SERVICE}/pending-question.ts`,
+    'if (question.kind !== "request") return question;',
+    'if (question.kind !== "request") return question;\n    if (again && question.content.kind === "adjust")\n      return { ...question, requestId: `${question.requestId}/${this.#attempts}` };',
+  ]),
+  // Both rules that keep it from happening: the refusal would not be told otherwise.
+  bug(
+    "refusal-of-a-retried-call-not-recorded",
+    null,
+    [
+      `${SERVICE}/pending-question.ts`,
+      "? { ...question, recordRefusal: true } // P2",
+      "? question",
+    ],
+    [
+      `${SERVICE}/pending-question.ts`,
+      "if (isRefused && !isRecorded && this.#askedInDoubt) return; // P3",
+      "",
+    ],
+  ),
+  bug("unrecorded-refusal-told-after-a-retry", null, [
+    `${SERVICE}/pending-question.ts`,
+    "if (isRefused && !isRecorded && this.#askedInDoubt) return; // P3",
+    "",
+  ]),
+  bug("answer-from-unexposed-state", null, [
+    `${SERVICE}/waiting-answers.ts`,
+    "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
+    "this.#settleUnproven(turn);",
   ]),
   bug("answer-without-a-confirmed-round", null, [
-    "simulation/desk.ts",
-    "return position <= this.#exposed && (token === null || this.#confirmed.has(token));",
-    "return position <= this.#exposed;",
+    `${SERVICE}/waiting-answers.ts`,
+    "confirmed: unproven.length === 0 ? true : null,",
+    "confirmed: true,",
+  ]),
+  bug("list-put-together-from-copies", null, [
+    "simulation/stock-views.ts",
+    'if (answer?.kind === "stocks" && answer.position >= floor) done(answer);',
+    'if (answer?.kind === "stocks" && answer.position >= floor) {\n        const stocks = answer.stocks.map((stock) => {\n          let own = stock;\n          this.#options.copies.get(stock.name, (copy) => {\n            if (copy) own = copy.stock;\n          });\n          return own;\n        });\n        done({ ...answer, stocks });\n      }',
+  ]),
+  bug("stored-copies-without-their-session", null, [
+    "simulation/copies.ts",
+    "this.#prefix = `${this.#owner}:${this.#sessions}:`;",
+    "this.#prefix = `${this.#owner}:`;",
   ]),
 ];
 

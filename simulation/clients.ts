@@ -7,8 +7,8 @@ import type { Answer, Question } from "./messages.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
-const THINK_MS = 15;
-const QUANTITY_MAX = 12;
+/** A buyer of this much at once finds the last items. */
+const QUANTITIES_MAX = [3, 12, 40];
 
 /** One call of a client, from its side. */
 interface ClientCall {
@@ -25,11 +25,32 @@ export class Clients {
   readonly #told = new Map<string, { readonly outcome: Outcome; readonly content: Content }>();
   /** Requests under a key of the client, which it may use again. */
   readonly #keys: Request[] = [];
+  // How clients are in this run.
+  readonly #thinkMs: number;
+  readonly #quantityMax: number;
+  readonly #buys: number;
+  /** Shares of trades, and of trades and lookups. */
+  readonly #mix: readonly [trades: number, lookups: number];
+  readonly #keyed: number;
+  /** A client that stays with one front end, while it is up. */
+  readonly #loyal: number;
   #working = true;
   #inFlight = 0;
 
   constructor(world: World, count: number) {
     this.#world = world;
+    const { random } = world;
+    this.#thinkMs = random.pick([8, 15, 40]);
+    this.#quantityMax = random.pick(QUANTITIES_MAX);
+    this.#buys = random.pick([0.5, 0.55, 0.7]);
+    this.#mix = random.pick([
+      [0.4, 0.38],
+      [0.2, 0.7],
+      [0.3, 0.3],
+      [0.7, 0.2],
+    ] as const);
+    this.#keyed = random.pick([0, 0.3, 1]);
+    this.#loyal = random.pick([0, 0.5, 1]);
     for (let client = 0; client < count; client += 1) this.#next(client, 0, null);
   }
 
@@ -48,9 +69,9 @@ export class Clients {
 
   #next(client: number, sequence: number, unknown: Unknown | null): void {
     const { random, scheduler } = this.#world;
-    scheduler.after(random.heavy(THINK_MS), () => {
+    scheduler.after(random.heavy(this.#thinkMs), () => {
       if (!this.#working) return;
-      const frontend = this.#frontend();
+      const frontend = this.#frontend(client);
       if (!frontend) return this.#next(client, sequence, unknown);
       const question = unknown ?? this.#question(client, sequence);
       this.#call(frontend, question, (answer) => {
@@ -64,7 +85,10 @@ export class Clients {
     });
   }
 
-  #frontend(): FrontendNode | null {
+  #frontend(client: number): FrontendNode | null {
+    const { frontends, random } = this.#world;
+    const own = frontends[client % frontends.length];
+    if (own?.isUp && random.chance(this.#loyal)) return own;
     const up = this.#world.frontends.filter((frontend) => frontend.isUp);
     return up.length > 0 ? this.#world.random.pick(up) : null;
   }
@@ -74,10 +98,12 @@ export class Clients {
     const draw = random.next();
     const requestId = `client-${client}-${sequence}`;
     const name = random.chance(0.97) ? random.pick(stockNames) : "Nowhere";
-    if (draw < 0.4) {
-      const type = random.chance(0.55) ? "buy" : "sell";
-      const quantity = random.chance(0.97) ? 1 + random.below(QUANTITY_MAX) : -random.below(3);
-      const recordRefusal = random.chance(0.3);
+    const [trades, lookups] = this.#mix;
+    const rest = draw - trades - lookups;
+    if (draw < trades) {
+      const type = random.chance(this.#buys) ? "buy" : "sell";
+      const quantity = random.chance(0.97) ? 1 + random.below(this.#quantityMax) : -random.below(3);
+      const recordRefusal = random.chance(this.#keyed);
       const content = { kind: "trade", name, type, quantity } as const;
       const known = random.chance(0.05) ? random.pick(this.#keys) : undefined;
       // A client's key again, with whatever content: the same answer, or none.
@@ -90,14 +116,16 @@ export class Clients {
       if (recordRefusal) this.#keys.push(request);
       return { kind: "request", request };
     }
-    if (draw < 0.45) {
+    if (rest < 0) return { kind: "lookup", name };
+    const what = rest / (1 - trades - lookups);
+    if (what < 0.25) {
       const by = random.below(21) - 10;
       return {
         kind: "request",
         request: { requestId, content: { kind: "adjust", name, by }, recordRefusal: true },
       };
     }
-    if (draw < 0.47) {
+    if (what < 0.33) {
       const quantity = random.below(30);
       const listed = `Stock${String.fromCharCode(65 + random.below(26))}`;
       return {
@@ -109,8 +137,7 @@ export class Clients {
         },
       };
     }
-    if (draw < 0.85) return { kind: "lookup", name };
-    if (draw < 0.9) return { kind: "list" };
+    if (what < 0.55) return { kind: "list" };
     return { kind: "order", number: 1 + random.below(oracle.lastNumber + 2) };
   }
 
@@ -130,7 +157,8 @@ export class Clients {
   #check({ question, floor }: ClientCall, answer: Answer): void {
     const { oracle } = this.#world;
     const position = this.#positionOf(question, answer, floor);
-    if (position < floor) {
+    // Entries of the log's own, as an admission, change nothing that is answered.
+    if (position < floor && oracle.changedBetween(position, floor)) {
       throw new Violation(
         `C1: ${JSON.stringify(question)} is answered as of ${position}, after an answer as of ${floor}`,
       );
@@ -149,14 +177,14 @@ export class Clients {
   /** Where in the journal an answer stands: the earliest position at which it is true and could be. */
   #positionOf(question: Question, answer: Answer, floor: number): number {
     const { oracle } = this.#world;
-    const what = JSON.stringify(question);
+    const what = (): string => JSON.stringify(question);
     if (question.kind === "request" && answer.kind === "outcome") return answer.position;
     if (question.kind === "lookup" && answer.kind === "stock") {
       const quantity = answer.stock?.quantity ?? null;
       const position = oracle.positionWith(question.name, quantity, floor);
       if (position !== null) return position;
       throw new Violation(
-        `C1: ${what} says ${quantity} (as of ${answer.position ?? "a copy"}), but since ${floor}, ` +
+        `C1: ${what()} says ${quantity} (as of ${answer.position ?? "a copy"}), but since ${floor}, ` +
           `where it was ${oracle.quantityAt(question.name, floor)}, it never was`,
       );
     }
@@ -175,9 +203,9 @@ export class Clients {
       const expected = described(oracle.orderAt(question.number, answer.position));
       const told = described(answer.order);
       if (told === expected) return answer.position;
-      throw new Violation(`M1: ${what} says ${told}, at ${answer.position} it was ${expected}`);
+      throw new Violation(`M1: ${what()} says ${told}, at ${answer.position} it was ${expected}`);
     }
-    throw new Violation(`${what} is answered with a ${answer.kind}`);
+    throw new Violation(`${what()} is answered with a ${answer.kind}`);
   }
 
   #checkOutcome(requestId: string, content: Content, outcome: Outcome): void {

@@ -15,6 +15,10 @@ export class Counters {
     return this.#counts.get(name) ?? 0;
   }
 
+  entries(): readonly (readonly [name: string, count: number])[] {
+    return [...this.#counts];
+  }
+
   /** `name count`, one a line, by name. */
   lines(): string[] {
     return [...this.#counts]

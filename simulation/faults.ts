@@ -2,27 +2,62 @@
 // 2012): each run draws its own mix, since faults that are always on hide the
 // bugs that need a quiet stretch.
 
+import { CONVERSATIONS, type MessageKind } from "./messages.ts";
 import type { Random } from "./random.ts";
+
+/** What befalls messages of one kind: shares of them, and up to how many milliseconds. */
+export interface Target {
+  readonly loss: number;
+  readonly late: number;
+  readonly lateMs: number;
+}
+
+/** What a replica has just done when it is struck. `reign`: it sent the first entries of an epoch that it has won. */
+const STRIKES = [
+  "prepare",
+  "promise",
+  "fetched",
+  "reign",
+  "append",
+  "ack",
+  "persist",
+  "committed",
+  "leading",
+] as const;
+export type StrikeOn = (typeof STRIKES)[number];
 
 /** Per message, per second and per write: see the names. Zero means off. */
 export interface FaultMix {
   readonly lossPerMessage: number;
   readonly duplicatePerMessage: number;
   readonly reorder: boolean;
+  /** Kinds of messages of one conversation that are lost or late, out of order, on top of the others. */
+  readonly targets: ReadonlyMap<MessageKind, Target>;
+  /** What a cut meets arrives when it is mended. */
+  readonly keepsThroughCuts: boolean;
   /** Typical one-way delay, milliseconds. */
   readonly delayMs: number;
   readonly spikePerMessage: number;
   readonly crashPerSecond: number;
   readonly crashAllPerSecond: number;
+  /** Right after it did this, a replica crashes or is cut off, with this probability. */
+  readonly strike: { readonly on: StrikeOn; readonly chance: number } | null;
   readonly pausePerSecond: number;
   readonly partitionPerSecond: number;
+  readonly pairCutPerSecond: number;
   readonly oneWayPerSecond: number;
   readonly wipePerSecond: number;
+  /** A disk is lost while a leader sleeps that was replaced, and the replacement meets only that one. */
+  readonly staleAdmissionPerSecond: number;
   readonly strayNominationPerSecond: number;
+  /** While nobody leads: several replicas nominated in the same moment. */
+  readonly rivalsPerSecond: number;
   /** A direction becomes slow for a while, as through a full buffer: messages come, but late. */
   readonly slowLinkPerSecond: number;
   /** The leader, paused, alone with some of its catalogs and front ends. */
   readonly isolationPerSecond: number;
+  /** A catalog with some front ends, cut off from all others. */
+  readonly islandPerSecond: number;
   /** A front end loses its catalog without a word, and the catalog restarts. */
   readonly orphaningPerSecond: number;
   readonly switchGrantorPerSecond: number;
@@ -42,25 +77,49 @@ export function drawFaults(random: Random): FaultMix {
     lossPerMessage: maybe(0.4, () => random.between(0.001, 0.1)),
     duplicatePerMessage: maybe(0.4, () => random.between(0.001, 0.1)),
     reorder: random.chance(0.3),
+    targets: random.chance(0.6) ? drawTargets(random) : new Map(),
+    keepsThroughCuts: random.chance(0.4),
     delayMs: random.pick([0.05, 0.2, 1, 5]),
     spikePerMessage: maybe(0.4, () => random.between(0.0005, 0.01)),
-    crashPerSecond: maybe(0.7, () => random.between(0.05, 0.8)),
-    crashAllPerSecond: maybe(0.2, () => random.between(0.02, 0.1)),
+    crashPerSecond: maybe(0.6, () => random.between(0.05, 0.8)),
+    crashAllPerSecond: maybe(0.15, () => random.between(0.02, 0.1)),
+    strike: random.chance(0.35)
+      ? { on: random.pick(STRIKES), chance: 10 ** random.between(-2.5, -0.5) }
+      : null,
     pausePerSecond: maybe(0.5, () => random.between(0.05, 0.6)),
-    partitionPerSecond: maybe(0.5, () => random.between(0.05, 0.5)),
+    partitionPerSecond: maybe(0.4, () => random.between(0.05, 0.5)),
+    pairCutPerSecond: maybe(0.4, () => random.between(0.1, 1)),
     oneWayPerSecond: maybe(0.4, () => random.between(0.05, 0.5)),
     wipePerSecond: maybe(0.25, () => random.between(0.02, 0.15)),
+    staleAdmissionPerSecond: maybe(0.15, () => random.between(0.1, 0.4)),
     strayNominationPerSecond: maybe(0.4, () => random.between(0.1, 3)),
+    rivalsPerSecond: maybe(0.4, () => random.between(3, 60)),
     slowLinkPerSecond: maybe(0.4, () => random.between(0.1, 1)),
-    isolationPerSecond: maybe(0.4, () => random.between(0.1, 0.5)),
+    isolationPerSecond: maybe(0.4, () => random.between(0.1, 0.6)),
+    islandPerSecond: maybe(0.3, () => random.between(0.1, 0.5)),
     orphaningPerSecond: maybe(0.3, () => random.between(0.1, 0.5)),
     switchGrantorPerSecond: maybe(0.5, () => random.between(0.1, 4)),
     storeMs: random.pick([0.1, 1, 10, 40]),
     storeOutagePerSecond: maybe(0.5, () => random.between(0.1, 0.5)),
     writeMs: random.pick([0.1, 0.5, 2]),
     slowWrite: maybe(0.4, () => random.between(0.001, 0.05)),
-    clockDrift: maybe(0.5, () => random.between(0, 0.01)),
+    clockDrift: maybe(0.5, () => random.pick([0.01, random.between(0, 0.01)])),
   };
+}
+
+/** Some kinds of one conversation, so that what belongs together fails together. */
+function drawTargets(random: Random): ReadonlyMap<MessageKind, Target> {
+  const targets = new Map<MessageKind, Target>();
+  for (const kind of random.pick(CONVERSATIONS)) {
+    if (!random.chance(0.4)) continue;
+    const loses = random.chance(0.4);
+    targets.set(kind, {
+      loss: loses ? random.between(0.05, 0.8) : 0,
+      late: loses ? 0 : random.between(0.05, 0.6),
+      lateMs: random.pick([20, 200, 700, 2_500]),
+    });
+  }
+  return targets;
 }
 
 /** No faults at all: how a run ends, so that everything must settle. */
@@ -70,16 +129,22 @@ export function withoutFaults(mix: FaultMix): FaultMix {
     lossPerMessage: 0,
     duplicatePerMessage: 0,
     reorder: false,
+    targets: new Map(),
     spikePerMessage: 0,
     crashPerSecond: 0,
     crashAllPerSecond: 0,
+    strike: null,
     pausePerSecond: 0,
     partitionPerSecond: 0,
+    pairCutPerSecond: 0,
     oneWayPerSecond: 0,
     wipePerSecond: 0,
+    staleAdmissionPerSecond: 0,
     strayNominationPerSecond: 0,
+    rivalsPerSecond: 0,
     slowLinkPerSecond: 0,
     isolationPerSecond: 0,
+    islandPerSecond: 0,
     orphaningPerSecond: 0,
     switchGrantorPerSecond: 0,
     slowWrite: 0,

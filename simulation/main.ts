@@ -1,59 +1,124 @@
-// npm run simulate -- --seeds N [--seed FIRST] [--ticks T] [--bug NAME] [--timeline]
+// npm run simulate -- --seeds N [--seed FIRST|random] [--ticks T] [--jobs J] [--bug NAME] [--timeline]
 //
 // Exit status 1 at the first violation, with the seed, what happened before it,
 // and the command that replays it.
 
+import { fork } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { bugNamed, plant } from "./bugs.ts";
 import { Counters } from "./counters.ts";
 
 const TIMELINE_TAIL = 60;
+const JOBS_MAX = 64;
 
 const { values } = parseArgs({
   options: {
     seeds: { type: "string", default: "100" },
     seed: { type: "string", default: "1" },
-    ticks: { type: "string", default: "6000" },
+    ticks: { type: "string", default: "4000" },
+    jobs: { type: "string", default: "1" },
     bug: { type: "string" },
     timeline: { type: "boolean", default: false },
   },
 });
 
-const first = Number(values.seed);
+/** What runs without a violation amount to. */
+interface Totals {
+  readonly counts: readonly (readonly [name: string, count: number])[];
+  readonly simulatedMs: number;
+}
+
+function fail(message: string): never {
+  console.error(`simulate: ${message}`);
+  process.exit(1);
+}
+
+const first = values.seed === "random" ? randomInt(2 ** 40) : Number(values.seed);
 const seeds = Number(values.seeds);
 const ticks = Number(values.ticks);
-if (![first, seeds, ticks].every((value) => Number.isSafeInteger(value) && value > 0)) {
-  console.error("simulate: --seeds, --seed and --ticks take whole numbers above 0");
-  process.exit(1);
+const jobs = Number(values.jobs);
+if (![first, seeds, ticks, jobs].every((value) => Number.isSafeInteger(value) && value > 0)) {
+  fail("--seeds, --seed, --ticks and --jobs take whole numbers above 0");
 }
-if (values.bug !== undefined) plant(bugNamed(values.bug));
+if (jobs > JOBS_MAX) fail(`at most ${JOBS_MAX} jobs`);
 
-// Only now: a planted bug changes what is imported.
-const { run } = await import("./run.ts");
-
-const totals = new Counters();
-let simulatedMs = 0;
 const startedAt = performance.now();
-for (let seed = first; seed < first + seeds; seed += 1) {
-  const result = run(seed, ticks);
-  totals.merge(result.counters);
-  simulatedMs += result.simulatedMs;
-  if (result.violation === null) {
-    if (values.timeline) console.log(result.timeline.join("\n"));
-    continue;
+const isJob = process.send !== undefined;
+const totals = jobs === 1 ? await runHere() : await runInJobs();
+if (totals === null) process.exitCode = 1;
+else if (isJob) process.send?.(totals);
+else report(totals);
+
+/** Null at the first violation, which is printed. */
+async function runHere(): Promise<Totals | null> {
+  if (values.bug !== undefined) {
+    try {
+      plant(bugNamed(values.bug));
+    } catch (error) {
+      fail(error instanceof Error ? error.message : String(error));
+    }
   }
-  const shown = values.timeline ? result.timeline : result.timeline.slice(-TIMELINE_TAIL);
-  console.log(shown.join("\n"));
-  console.log(`\nseed ${seed}: ${result.violation}`);
-  const bug = values.bug === undefined ? "" : ` --bug ${values.bug}`;
-  console.log(
-    `replay: npm run simulate -- --seeds 1 --seed ${seed} --ticks ${ticks}${bug} --timeline`,
-  );
-  process.exit(1);
+  // Only now: a planted bug changes what is imported.
+  const { run } = await import("./run.ts");
+  const counters = new Counters();
+  let simulatedMs = 0;
+  for (let seed = first; seed < first + seeds; seed += 1) {
+    const result = run(seed, ticks);
+    counters.merge(result.counters);
+    simulatedMs += result.simulatedMs;
+    if (result.violation === null) {
+      if (values.timeline) console.log(result.timeline.join("\n"));
+      continue;
+    }
+    const shown = values.timeline ? result.timeline : result.timeline.slice(-TIMELINE_TAIL);
+    const bug = values.bug === undefined ? "" : ` --bug ${values.bug}`;
+    console.log(
+      `${shown.join("\n")}\n\nseed ${seed}: ${result.violation}\n` +
+        `replay: npm run simulate -- --seeds 1 --seed ${seed} --ticks ${ticks}${bug} --timeline`,
+    );
+    return null;
+  }
+  return { counts: counters.entries(), simulatedMs };
 }
-const seconds = (performance.now() - startedAt) / 1_000;
-console.log(totals.lines().join("\n"));
-console.log(
-  `\n${seeds} runs from seed ${first}, no violation: ${(simulatedMs / 3_600_000).toFixed(2)} hours simulated in ` +
-    `${seconds.toFixed(1)} s`,
-);
+
+/** The seeds shared out to processes; the first violation ends them all. */
+async function runInJobs(): Promise<Totals | null> {
+  const share = Math.ceil(seeds / jobs);
+  const counters = new Counters();
+  let simulatedMs = 0;
+  let failed = false;
+  const children = Array.from({ length: Math.ceil(seeds / share) }, (_, index) => {
+    const from = first + index * share;
+    const count = Math.min(share, first + seeds - from);
+    const args = ["--seeds", `${count}`, "--seed", `${from}`, "--ticks", `${ticks}`];
+    if (values.bug !== undefined) args.push("--bug", values.bug);
+    if (values.timeline) args.push("--timeline");
+    return fork(fileURLToPath(import.meta.url), args);
+  });
+  const over = children.map(async (child) => {
+    child.on("message", (message: Totals) => {
+      for (const [name, count] of message.counts) counters.add(name, count);
+      simulatedMs += message.simulatedMs;
+    });
+    const [code] = await once(child, "exit");
+    if (code === 0 || failed) return;
+    failed = true;
+    for (const other of children) if (other !== child) other.kill();
+  });
+  await Promise.all(over);
+  return failed ? null : { counts: counters.entries(), simulatedMs };
+}
+
+function report({ counts, simulatedMs }: Totals): void {
+  const counters = new Counters();
+  for (const [name, count] of counts) counters.add(name, count);
+  const seconds = (performance.now() - startedAt) / 1_000;
+  const hours = (simulatedMs / 3_600_000).toFixed(2);
+  console.log(
+    `${counters.lines().join("\n")}\n\n` +
+      `${seeds} runs from seed ${first}, no violation: ${hours} hours simulated in ${seconds.toFixed(1)} s`,
+  );
+}

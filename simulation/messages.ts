@@ -2,7 +2,7 @@
 
 import type { Grant } from "../src/core/coherence/lease-holder.ts";
 import type { Outcome, Request, Stock } from "../src/core/market/types.ts";
-import type { Entry, Envelope } from "../src/core/replication/types.ts";
+import type { Entry, Envelope, Message } from "../src/core/replication/types.ts";
 import type { Nomination, ReplicaHealth } from "../src/core/selection/types.ts";
 import type * as Service from "../src/core/service/types.ts";
 
@@ -79,3 +79,20 @@ export type SimulatedMessage =
   | { readonly kind: "holding"; readonly through: number }
   | { readonly kind: "look"; readonly call: number; readonly question: StockQuestion }
   | { readonly kind: "looked"; readonly call: number; readonly answer: Answer | null };
+
+/** A message's own kind; of replication, that of the message inside. */
+export type MessageKind = Exclude<SimulatedMessage["kind"], "replication"> | Message["kind"];
+
+export function kindOf(message: SimulatedMessage): MessageKind {
+  return message.kind === "replication" ? message.envelope.message.kind : message.kind;
+}
+
+/** The kinds that make up one exchange between two sorts of processes. */
+export const CONVERSATIONS: readonly (readonly MessageKind[])[] = [
+  ["canvass", "canvass-answer", "prepare", "promise", "fetch", "fetched", "refuse"],
+  ["append", "ack", "fetch", "fetched", "prepare", "promise", "refuse"],
+  ["ask", "asked", "beat", "health", "healthy", "nominate", "nominated"],
+  ["follow", "leads", "entries", "held"],
+  ["lease", "leased", "hold", "holding", "look", "looked"],
+  ["leads", "entries", "held", "leased", "hold", "holding", "looked"],
+];

@@ -11,15 +11,19 @@ const LONGEST_DOWN_MS = 3_000;
 const LONGEST_PAUSE_MS = 2_500;
 const LONGEST_CUT_MS = 3_000;
 const LONGEST_STORE_OUTAGE_MS = 1_500;
+const LONGEST_ISOLATED_PAUSE_MS = 1_500;
+const LONGEST_TRUCE_MS = 400;
 const SLOWEST_LINK_MS = 1_500;
 
 export class Nemesis {
   readonly #world: World;
   #incarnations = 1;
   #resting = false;
+  #strikeAgainAt = 0;
 
   constructor(world: World) {
     this.#world = world;
+    world.onDeed = (replica) => this.#deed(replica);
     this.#next();
   }
 
@@ -64,11 +68,15 @@ export class Nemesis {
     if (due(faults.crashAllPerSecond)) for (const replica of replicas) this.#crash(replica);
     if (due(faults.pausePerSecond)) this.#pause(this.#someProcess());
     if (due(faults.partitionPerSecond)) this.#partition();
+    if (due(faults.pairCutPerSecond)) this.#cutPair();
     if (due(faults.oneWayPerSecond)) this.#cutOneWay();
-    if (due(faults.wipePerSecond)) this.#wipe();
+    if (due(faults.wipePerSecond)) this.#wipe(this.#someReplica());
+    if (due(faults.staleAdmissionPerSecond)) this.#admitByStaleLeader();
+    if (due(faults.rivalsPerSecond)) this.#nominateRivals();
     if (due(faults.strayNominationPerSecond)) this.#strayNomination();
     if (due(faults.slowLinkPerSecond)) this.#slowLink();
     if (due(faults.isolationPerSecond)) this.#isolateLeader();
+    if (due(faults.islandPerSecond)) this.#island();
     if (due(faults.orphaningPerSecond)) this.#orphan();
     if (due(faults.storeOutagePerSecond)) this.#storeOutage();
     if (due(faults.switchGrantorPerSecond)) random.pick(frontends).switchCatalog();
@@ -100,25 +108,32 @@ export class Nemesis {
   }
 
   #pause(process: Process): void {
-    const { random, counters } = this.#world;
-    const ms = random.between(1, LONGEST_PAUSE_MS);
+    this.#pauseFor(process, this.#world.random.between(1, LONGEST_PAUSE_MS));
+  }
+
+  #pauseFor(process: Process, ms: number): void {
+    const { counters } = this.#world;
+    if (ms === 0 || !process.isUp || process.isPaused) return;
     counters.add("pauses");
     this.#world.log(`${process.name} is paused for ${ms.toFixed(0)} ms`);
     process.pause(ms);
   }
 
   /** Cuts these directions, and mends them after a while. */
-  #cut(directions: readonly (readonly [Process, Process])[]): void {
-    const { random, scheduler, network } = this.#world;
+  #cut(
+    directions: readonly (readonly [Process, Process])[],
+    ms = this.#world.random.between(10, LONGEST_CUT_MS),
+  ): void {
+    const { scheduler, network } = this.#world;
     for (const [from, to] of directions) network.cut(from.name, to.name);
-    scheduler.after(random.between(10, LONGEST_CUT_MS), () => {
+    scheduler.after(ms, () => {
       if (this.#resting) return;
       for (const [from, to] of directions) network.mend(from.name, to.name);
     });
   }
 
   /** Cuts `inside` off from all others, both ways. */
-  #separate(inside: ReadonlySet<Process>): void {
+  #separate(inside: ReadonlySet<Process>, ms?: number): void {
     const { processes } = this.#world;
     this.#world.log(`cut: ${[...inside].map(({ name }) => name).join(", ")} | the others`);
     this.#cut(
@@ -127,6 +142,7 @@ export class Nemesis {
           inside.has(from) === inside.has(to) ? [] : [[from, to] as const],
         ),
       ),
+      ms,
     );
   }
 
@@ -134,6 +150,20 @@ export class Nemesis {
     const { random, processes, counters } = this.#world;
     counters.add("partitions");
     this.#separate(new Set(processes.filter(() => random.chance(0.5))));
+  }
+
+  /** Two replicas that don't hear each other, though all others hear both. */
+  #cutPair(): void {
+    const { random, replicas, counters } = this.#world;
+    const one = random.pick(replicas);
+    const other = random.pick(replicas);
+    if (one === other) return;
+    counters.add("pairs cut");
+    this.#world.log(`cut: ${one.name} | ${other.name}`);
+    this.#cut([
+      [one, other],
+      [other, one],
+    ]);
   }
 
   #cutOneWay(): void {
@@ -146,14 +176,19 @@ export class Nemesis {
   }
 
   #slowLink(): void {
-    const { random, processes, network, counters, scheduler } = this.#world;
-    const from = random.pick(processes).name;
-    const to = random.pick(processes).name;
+    const { random, processes, counters } = this.#world;
+    const from = random.pick(processes);
+    const to = random.pick(processes);
     const ms = random.between(100, SLOWEST_LINK_MS);
     counters.add("slow links");
-    this.#world.log(`slow: ${from} to ${to} by ${ms.toFixed(0)} ms`);
-    network.slow(from, to, ms);
-    scheduler.after(random.between(100, LONGEST_CUT_MS), () => network.slow(from, to, 0));
+    this.#world.log(`slow: ${from.name} to ${to.name} by ${ms.toFixed(0)} ms`);
+    this.#slow(from, to, ms);
+  }
+
+  #slow(from: Process, to: Process, ms: number): void {
+    const { random, network, scheduler } = this.#world;
+    network.slow(from.name, to.name, ms);
+    scheduler.after(random.between(100, LONGEST_CUT_MS), () => network.slow(from.name, to.name, 0));
   }
 
   /**
@@ -161,13 +196,86 @@ export class Nemesis {
    * can't know that it was replaced.
    */
   #isolateLeader(): void {
-    const { random, replicas, catalogs, frontends, counters } = this.#world;
+    const { random, replicas, catalogs, frontends, counters, scheduler } = this.#world;
     const leader = replicas.find((replica) => replica.replica?.status().leads);
     if (!leader) return;
     const company = [...catalogs, ...frontends].filter(() => random.chance(0.4));
     counters.add("leaders isolated");
-    this.#separate(new Set<Process>([leader, ...company]));
-    if (random.chance(0.8)) this.#pause(leader);
+    const pauseMs = random.chance(0.8) ? random.between(100, LONGEST_ISOLATED_PAUSE_MS) : 0;
+    if (random.chance(0.5)) {
+      this.#separate(new Set<Process>([leader, ...company]));
+      this.#pauseFor(leader, pauseMs);
+      return;
+    }
+    // Nothing leaves it for the other replicas any more, and what they had sent comes late.
+    const others = replicas.filter((replica) => replica !== leader);
+    const lateMs = random.between(100, SLOWEST_LINK_MS);
+    this.#world.log(`cut: ${leader.name} to the other replicas; its mail is ${lateMs} ms late`);
+    for (const other of others) this.#slow(other, leader, lateMs);
+    scheduler.after(random.between(0, 100), () => {
+      if (this.#resting) return;
+      this.#cut(others.map((other) => [leader, other] as const));
+      this.#pauseFor(leader, pauseMs);
+    });
+  }
+
+  #island(): void {
+    const { random, catalogs, frontends, counters } = this.#world;
+    counters.add("islands");
+    const company = frontends.filter(() => random.chance(0.6));
+    this.#separate(new Set<Process>([random.pick(catalogs), ...company]));
+  }
+
+  #deed(replica: ReplicaNode): void {
+    const { random, faults, scheduler, counters } = this.#world;
+    if (this.#resting || scheduler.now < this.#strikeAgainAt) return;
+    if (!faults.strike || !random.chance(faults.strike.chance)) return;
+    this.#strikeAgainAt = scheduler.now + random.between(0, LONGEST_TRUCE_MS);
+    counters.add(`struck at ${faults.strike.on}`);
+    this.#world.log(`${replica.name} is struck at ${faults.strike.on}`);
+    if (random.chance(0.5)) {
+      this.#crash(replica);
+      return;
+    }
+    this.#separate(new Set([replica]), random.between(20, LONGEST_ISOLATED_PAUSE_MS));
+    if (random.chance(0.3)) this.#pause(replica);
+  }
+
+  /** Nobody leads, and several front ends each have their own idea of who should. */
+  #nominateRivals(): void {
+    const { random, replicas, counters, scheduler } = this.#world;
+    if (replicas.some((replica) => replica.replica?.status().leads && !replica.isPaused)) return;
+    const rivals = replicas.filter((replica) => replica.isUp && !replica.isPaused);
+    if (rivals.length < 2) return;
+    counters.add("rivals nominated");
+    for (const rival of rivals) {
+      if (random.chance(0.2)) continue;
+      scheduler.after(random.pick([0, random.heavy(1)]), () => {
+        if (rival.isUp && !rival.isPaused) rival.nominate(() => {});
+      });
+    }
+  }
+
+  /** A leader sleeps until another leads; then a third loses its disk and meets only the sleeper. */
+  #admitByStaleLeader(): void {
+    const { replicas, random, scheduler, counters } = this.#world;
+    const stale = replicas.find((replica) => replica.replica?.status().leads);
+    if (!stale || stale.isPaused) return;
+    stale.pause(random.between(600, 1_200));
+    this.#world.log(`${stale.name} sleeps, to admit a replacement when it wakes`);
+    const look = (looks: number): void => {
+      if (this.#resting || looks === 0 || !stale.isUp) return;
+      const next = replicas.find((each) => each !== stale && each.replica?.status().leads);
+      const victim = replicas.find((each) => each !== stale && each !== next && each.isUp);
+      if (!next || !victim) {
+        scheduler.after(STEP_MS, () => look(looks - 1));
+        return;
+      }
+      if (!this.#wipe(victim)) return;
+      counters.add("replacements met by a stale leader");
+      this.#separate(new Set([stale, victim]));
+    };
+    look(150);
   }
 
   #orphan(): void {
@@ -186,10 +294,9 @@ export class Nemesis {
   }
 
   /** One disk at a time, and only while all others are admitted: more than that no majority survives. */
-  #wipe(): void {
+  #wipe(replica: ReplicaNode): boolean {
     const { replicas, counters, scheduler, random } = this.#world;
-    if (!replicas.every((replica) => replica.disk.hardState.voter)) return;
-    const replica = this.#someReplica();
+    if (!replicas.every((each) => each.disk.hardState.voter)) return false;
     counters.add("disks lost");
     this.#world.log(`${replica.name} loses its disk`);
     replica.crash();
@@ -200,6 +307,7 @@ export class Nemesis {
       [],
     );
     scheduler.after(random.between(1, 500), () => replica.start());
+    return true;
   }
 
   #storeOutage(): void {

@@ -2,11 +2,13 @@
 //
 // Messages of one direction keep their order, as on a connection, unless the run
 // reorders; a message can outlive its sender, and reach a process that has
-// restarted meanwhile. Both sides learn of a closed connection, but not at once,
-// and of a silent cut not at all.
+// restarted meanwhile. What a cut meets is lost, or, in some runs, kept until the
+// cut is mended, as by a connection that outlives it. Both sides learn of a
+// closed connection, but not at once, and of a silent cut not at all.
 
 import type { Counters } from "./counters.ts";
 import type { FaultMix } from "./faults.ts";
+import { kindOf, type SimulatedMessage } from "./messages.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -15,12 +17,26 @@ export interface Endpoint {
   readonly name: string;
   readonly isUp: boolean;
   /** A message came in. */
-  deliver(from: string, message: unknown): void;
+  deliver(from: string, message: SimulatedMessage): void;
   /** A connection for sending to `peer` is open, or was closed. */
   connection(peer: string, isOpen: boolean): void;
 }
 
 const SPIKE_MS = 400;
+/** Messages that one direction keeps through a cut; later ones are lost. */
+const KEPT_MAX = 1_000;
+
+/** One direction. */
+interface Line {
+  readonly from: string;
+  readonly to: string;
+  /** How many cuts say that it carries nothing. */
+  cuts: number;
+  /** Extra delay, milliseconds. */
+  slowMs: number;
+  lastArrival: number;
+  kept: SimulatedMessage[];
+}
 
 export class Network {
   faults: FaultMix;
@@ -28,11 +44,9 @@ export class Network {
   readonly #random: Random;
   readonly #counters: Counters;
   readonly #endpoints = new Map<string, Endpoint>();
-  /** Directions that carry nothing, `from>to`, and how many cuts say so. */
-  readonly #cuts = new Map<string, number>();
-  /** Extra delay of a direction, milliseconds. */
-  readonly #slow = new Map<string, number>();
-  readonly #lastArrival = new Map<string, number>();
+  /** By sender and receiver. */
+  readonly #lines = new Map<string, Map<string, Line>>();
+  #messages = 0;
 
   constructor(scheduler: Scheduler, random: Random, faults: FaultMix, counters: Counters) {
     this.#scheduler = scheduler;
@@ -41,71 +55,125 @@ export class Network {
     this.#counters = counters;
   }
 
+  get messages(): number {
+    return this.#messages;
+  }
+
   add(endpoint: Endpoint): void {
     this.#endpoints.set(endpoint.name, endpoint);
   }
 
+  #line(from: string, to: string): Line {
+    let lines = this.#lines.get(from);
+    if (!lines) {
+      lines = new Map();
+      this.#lines.set(from, lines);
+    }
+    let line = lines.get(to);
+    if (!line) {
+      line = { from, to, cuts: 0, slowMs: 0, lastArrival: 0, kept: [] };
+      lines.set(to, line);
+    }
+    return line;
+  }
+
   cut(from: string, to: string): void {
-    const key = `${from}>${to}`;
-    this.#cuts.set(key, (this.#cuts.get(key) ?? 0) + 1);
+    this.#line(from, to).cuts += 1;
   }
 
   /** Takes one cut of this direction back. */
   mend(from: string, to: string): void {
-    const key = `${from}>${to}`;
-    const left = (this.#cuts.get(key) ?? 0) - 1;
-    if (left > 0) this.#cuts.set(key, left);
-    else this.#cuts.delete(key);
+    const line = this.#line(from, to);
+    line.cuts = Math.max(0, line.cuts - 1);
+    if (line.cuts === 0) this.#release(line);
+  }
+
+  #release(line: Line): void {
+    const { kept } = line;
+    line.kept = [];
+    for (const message of kept) this.#arrive(line, message);
   }
 
   /** What this direction carries comes later by `ms`; 0 ends it. */
   slow(from: string, to: string, ms: number): void {
-    if (ms > 0) this.#slow.set(`${from}>${to}`, ms);
-    else this.#slow.delete(`${from}>${to}`);
+    this.#line(from, to).slowMs = ms;
   }
 
   /** Takes back all cuts and slowness. */
   heal(): void {
-    this.#cuts.clear();
-    this.#slow.clear();
+    for (const lines of this.#lines.values()) {
+      for (const line of lines.values()) {
+        line.slowMs = 0;
+        line.cuts = 0;
+        this.#release(line);
+      }
+    }
   }
 
   isCut(from: string, to: string): boolean {
-    return this.#cuts.has(`${from}>${to}`);
+    return this.#line(from, to).cuts > 0;
   }
 
-  send(from: string, to: string, message: unknown): void {
-    const { lossPerMessage, duplicatePerMessage } = this.faults;
-    this.#counters.add("messages");
-    const fate = this.isCut(from, to)
-      ? "cut off"
-      : this.#random.chance(lossPerMessage)
-        ? "lost"
-        : null;
-    if (fate !== null) {
-      this.#counters.add(fate);
+  send(from: string, to: string, message: SimulatedMessage): void {
+    this.#messages += 1;
+    const line = this.#line(from, to);
+    const { lossPerMessage, duplicatePerMessage, targets } = this.faults;
+    if (line.cuts > 0) {
+      this.#meetCut(line, message);
       return;
     }
-    this.#arrive(from, to, message);
-    if (this.#random.chance(duplicatePerMessage)) {
+    const random = this.#random;
+    if (lossPerMessage > 0 && random.chance(lossPerMessage)) {
+      this.#counters.add("lost");
+      return;
+    }
+    const target = targets.size > 0 ? targets.get(kindOf(message)) : undefined;
+    if (target) {
+      if (random.chance(target.loss)) {
+        this.#counters.add("lost by kind");
+        return;
+      }
+      if (random.chance(target.late)) {
+        this.#counters.add("delayed by kind");
+        this.#deliver(line, message, random.between(0, target.lateMs));
+        return;
+      }
+    }
+    this.#arrive(line, message);
+    if (duplicatePerMessage > 0 && random.chance(duplicatePerMessage)) {
       this.#counters.add("duplicated");
-      this.#arrive(from, to, message);
+      this.#arrive(line, message);
     }
   }
 
-  #arrive(from: string, to: string, message: unknown): void {
+  #meetCut(line: Line, message: SimulatedMessage): void {
+    if (this.faults.keepsThroughCuts && line.kept.length < KEPT_MAX) {
+      this.#counters.add("kept through a cut");
+      line.kept.push(message);
+    } else this.#counters.add("cut off");
+  }
+
+  #arrive(line: Line, message: SimulatedMessage): void {
     const { delayMs, spikePerMessage, reorder } = this.faults;
-    const key = `${from}>${to}`;
-    let delay = this.#random.heavy(delayMs) + (this.#slow.get(key) ?? 0);
-    if (this.#random.chance(spikePerMessage)) delay += this.#random.between(0, SPIKE_MS);
-    let arrival = this.#scheduler.now + delay;
+    const random = this.#random;
+    let delay = random.heavy(delayMs) + line.slowMs;
+    if (spikePerMessage > 0 && random.chance(spikePerMessage)) delay += random.between(0, SPIKE_MS);
     if (!reorder) {
-      arrival = Math.max(arrival, this.#lastArrival.get(key) ?? 0);
-      this.#lastArrival.set(key, arrival);
+      const arrival = Math.max(this.#scheduler.now + delay, line.lastArrival);
+      line.lastArrival = arrival;
+      delay = arrival - this.#scheduler.now;
     }
-    this.#scheduler.after(arrival - this.#scheduler.now, () => {
-      const endpoint = this.#endpoints.get(to);
-      if (endpoint?.isUp && !this.isCut(from, to)) endpoint.deliver(from, message);
+    this.#deliver(line, message, delay);
+  }
+
+  #deliver(line: Line, message: SimulatedMessage, delayMs: number): void {
+    this.#scheduler.after(delayMs, () => {
+      if (line.cuts > 0) {
+        this.#meetCut(line, message);
+        return;
+      }
+      const endpoint = this.#endpoints.get(line.to);
+      if (endpoint?.isUp) endpoint.deliver(line.from, message);
     });
   }
 

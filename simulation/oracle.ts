@@ -23,6 +23,12 @@ interface QuantityAt {
   readonly quantity: number;
 }
 
+interface Appended {
+  readonly entry: Entry;
+  /** The epoch of the entry that it follows. */
+  readonly before: number;
+}
+
 export class Oracle {
   readonly committed: Entry[] = [];
   readonly #audit = new Audit();
@@ -30,19 +36,28 @@ export class Oracle {
   readonly #commandOf = new Map<string, Command>();
   readonly #quantities = new Map<string, QuantityAt[]>();
   readonly #leaders = new Map<number, ReplicaId>();
-  readonly #entries = new Map<string, { readonly fingerprint: string; readonly before: number }>();
+  /** By epoch, then position. */
+  readonly #entries = new Map<number, Map<number, Appended>>();
   /** The highest position that an answer given so far rests on. */
   answeredPosition = 0;
 
   /** An entry was appended to some journal, after one of epoch `before`. */
   appended(entry: Entry, before: number): void {
-    const key = `${entry.position}@${entry.epoch}`;
-    const fingerprint = fingerprintOf(entry);
-    const known = this.#entries.get(key);
-    if (!known) this.#entries.set(key, { fingerprint, before });
-    else if (known.fingerprint !== fingerprint || known.before !== before) {
+    let ofEpoch = this.#entries.get(entry.epoch);
+    if (!ofEpoch) {
+      ofEpoch = new Map();
+      this.#entries.set(entry.epoch, ofEpoch);
+    }
+    const known = ofEpoch.get(entry.position);
+    if (!known) ofEpoch.set(entry.position, { entry, before });
+    else if (!isSame(known.entry, entry) || known.before !== before) {
       throw new Violation(
         `R3: two different entries at position ${entry.position} of epoch ${entry.epoch}`,
+      );
+    }
+    if (before > entry.epoch) {
+      throw new Violation(
+        `R3: position ${entry.position} of epoch ${entry.epoch} follows an entry of epoch ${before}`,
       );
     }
     if (entry.body.kind === "reign") this.#reigns(entry.epoch, entry.body.leader);
@@ -86,7 +101,7 @@ export class Oracle {
     for (const entry of entries) {
       const known = this.committed[entry.position - 1];
       if (known) {
-        if (known.epoch !== entry.epoch || fingerprintOf(known) !== fingerprintOf(entry)) {
+        if (known.epoch !== entry.epoch || !isSame(known, entry)) {
           throw new Violation(
             `R4: ${replica} commits another entry at ${entry.position} than was committed`,
           );
@@ -148,10 +163,19 @@ export class Oracle {
    */
   positionWith(name: string, quantity: number | null, floor: number): number | null {
     if (this.quantityAt(name, floor) === quantity) return floor;
-    const later = this.#quantities
-      .get(name)
-      ?.find((change) => change.position > floor && change.quantity === quantity);
-    return later ? later.position : null;
+    const history = this.#quantities.get(name) ?? [];
+    let found: number | null = null;
+    for (let index = history.length - 1; index >= 0; index -= 1) {
+      const change = history[index] as QuantityAt;
+      if (change.position <= floor) break;
+      if (change.quantity === quantity) found = change.position;
+    }
+    return found;
+  }
+
+  /** Whether an entry after `position` and up to `through` changed anything that clients see. */
+  changedBetween(position: number, through: number): boolean {
+    return this.committed.slice(position, through).some(({ body }) => body.kind === "command");
   }
 
   /** How many stocks are listed by `position`. */
@@ -174,6 +198,11 @@ export class Oracle {
   get lastNumber(): number {
     return this.#orders.length;
   }
+}
+
+/** Entries travel by reference here: one that is another object may still be the same. */
+function isSame(a: Entry, b: Entry): boolean {
+  return a.body === b.body || fingerprintOf(a) === fingerprintOf(b);
 }
 
 function fingerprintOf({ body }: Entry): string {

@@ -31,7 +31,9 @@ export abstract class Process implements Endpoint {
     const { random, faults } = this.world;
     this.isUp = true;
     this.#life += 1;
-    this.#clockRate = 1 + random.between(-faults.clockDrift, faults.clockDrift);
+    const { clockDrift } = faults;
+    const drift = random.pick([-clockDrift, clockDrift, random.between(-clockDrift, clockDrift)]);
+    this.#clockRate = 1 + drift;
     this.#clockOffset = random.between(0, 1_000) - this.#clockRate * this.world.scheduler.now;
     this.started();
     this.world.network.opened(this.name);
@@ -79,8 +81,9 @@ export abstract class Process implements Endpoint {
     });
   }
 
-  deliver(from: string, message: unknown): void {
-    this.#run(this.#life, () => this.received(from, message as SimulatedMessage));
+  deliver(from: string, message: SimulatedMessage): void {
+    if (this.isPaused) this.#backlog.push(() => this.received(from, message));
+    else this.received(from, message);
   }
 
   connection(peer: string, isOpen: boolean): void {

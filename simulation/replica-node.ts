@@ -7,6 +7,7 @@ import type { Entry, Envelope, Message } from "../src/core/replication/types.ts"
 import type { AskResult } from "../src/core/service/types.ts";
 import { Desk, type DeskAsk } from "./desk.ts";
 import type { SimulatedDisk } from "./disk.ts";
+import type { StrikeOn } from "./faults.ts";
 import { LeaderHost } from "./leader-host.ts";
 import type { SimulatedMessage } from "./messages.ts";
 import type { Endpoint } from "./network.ts";
@@ -235,8 +236,20 @@ export class ReplicaNode extends Process implements Endpoint {
 
   step(event: ReplicaEvent): void {
     if (!this.#replica) return;
-    for (const effect of this.#replica.step({ now: this.clock(), wallMs: 0 }, event))
+    const replica = this.#replica;
+    const { strike } = this.world.faults;
+    for (const effect of replica.step({ now: this.clock(), wallMs: 0 }, event)) {
       this.#carryOut(effect);
+      if (strike && this.#didThis(strike.on, effect)) this.world.onDeed(this, strike.on);
+      if (this.#replica !== replica) return; // struck down: the rest was never done
+    }
+  }
+
+  #didThis(deed: StrikeOn, effect: ReplicaEffect): boolean {
+    if (effect.kind !== "send") return effect.kind === deed;
+    if (deed !== "reign") return effect.message.kind === deed;
+    const { phase, leads } = this.#live.status();
+    return effect.message.kind === "append" && phase === "leading" && !leads;
   }
 
   #carryOut(effect: ReplicaEffect): void {

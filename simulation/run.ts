@@ -8,10 +8,12 @@ import { Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
 /** How long clients go on after the faults ended. */
-const CALM_MS = 1_500;
+const CALM_MS = 600;
 /** Then every call is answered within this time, and all replicas are level (L1). */
 const SETTLE_MS = 12_000;
 const LOOK_MS = 100;
+const DISTURBANCES = 10;
+const DISTURBANCE_MS = 40;
 
 export interface RunResult {
   readonly seed: number;
@@ -40,7 +42,7 @@ export function run(seed: number, ticks: number): RunResult {
     world.scheduler.runUntil(world.scheduler.now + CALM_MS);
     const deadline = world.scheduler.now + SETTLE_MS;
     settle(world, clients, deaf, deadline);
-    if (deaf === null) undisturbed(world, nemesis);
+    undisturbed(world, nemesis);
     clients.stop();
     settle(world, clients, deaf, deadline);
     checkSettled(world, clients, deaf);
@@ -50,6 +52,7 @@ export function run(seed: number, ticks: number): RunResult {
       violation += error instanceof Error ? `\n${error.stack}` : "";
   }
   const { counters, timeline } = world;
+  counters.add("messages", world.network.messages);
   return { seed, simulatedMs: world.scheduler.now, counters, violation, timeline };
 }
 
@@ -64,9 +67,9 @@ function undisturbed(world: World, nemesis: Nemesis): void {
   const leader = world.replicas.find((replica) => replica.replica?.status().leads);
   const epoch = leader?.replica?.status().epoch;
   if (!leader) return;
-  for (let time = 0; time < 10; time += 1) {
+  for (let time = 0; time < DISTURBANCES; time += 1) {
     nemesis.disturb();
-    world.scheduler.runUntil(world.scheduler.now + LOOK_MS);
+    world.scheduler.runUntil(world.scheduler.now + DISTURBANCE_MS);
   }
   const status = leader.replica?.status();
   if (!status?.leads || status.epoch !== epoch) {
@@ -93,6 +96,7 @@ function unsettled(world: World, clients: Clients, deaf: ReplicaNode | null): st
   if (asleep) return `${asleep.name} is still paused`;
   const leaders = world.replicas.filter((replica) => replica.replica?.status().leads);
   if (leaders.length !== 1) return `${leaders.length} replicas lead`;
+  if (leaders[0] === deaf) return `${deaf?.name} leads, and is deaf`;
   if (clients.areWorking) return null;
   const committed = world.oracle.committed.length;
   for (const replica of world.replicas) {

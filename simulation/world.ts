@@ -6,7 +6,7 @@ import { CatalogNode } from "./catalog-node.ts";
 import { CopyStore } from "./copies.ts";
 import { Counters } from "./counters.ts";
 import { SimulatedDisk } from "./disk.ts";
-import { drawFaults, type FaultMix } from "./faults.ts";
+import { drawFaults, type FaultMix, type StrikeOn } from "./faults.ts";
 import { FrontendNode } from "./frontend-node.ts";
 import { Network } from "./network.ts";
 import { Oracle } from "./oracle.ts";
@@ -33,6 +33,8 @@ export class World {
   readonly stockNames = ["FishCo", "BoarCo", "MenhirCo"];
   /** Where front ends keep their copies, if not in memory. */
   readonly store: CopyStore | null;
+  /** Told what a replica has just done; the nemesis may strike then. */
+  onDeed: (replica: ReplicaNode, deed: StrikeOn) => void = () => {};
   readonly timeline: string[] = [];
   #faults: FaultMix;
 

@@ -209,6 +209,24 @@ describe("S1", () => {
     expect(driver.take("notify")).toEqual([]);
   });
 
+  test("a leader that lost its disk is followed for ever, when its new connection is the only sign", () => {
+    const driver = settled();
+    driver.step({ kind: "connected", replica: 9094 });
+    expect(driver.selection.leader).toBe(null);
+    driver.pass(1_000, () => [healthOf(9094), healthOf(9092, { epoch: 1 })]);
+    expect(driver.selection.leader).toBe(null);
+    driver.answer(leads(9094, 1));
+    expect(driver.selection.leader).toBe(9094);
+  });
+
+  test("a leader that lost its disk is followed for ever, when beats from before come late", () => {
+    const driver = settled();
+    driver.answer(healthOf(9094));
+    expect(driver.selection.leader).toBe(9094); // may be from before it led
+    driver.pass(1_000, () => [healthOf(9094), healthOf(9092, { epoch: 1 })]);
+    expect(driver.selection.leader).toBe(null);
+  });
+
   test("a deposed leader that wakes up is adopted again", () => {
     const driver = settled();
     driver.beat(leads(9092, 2));

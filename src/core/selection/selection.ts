@@ -41,6 +41,8 @@ type Phase =
       readonly leader: ReplicaView;
       readonly epoch: number;
       relayed: boolean;
+      /** Since when the leader has said in an older epoch that it doesn't lead; null if it doesn't say so. */
+      deniesSinceMs: number | null;
     };
 
 export class Selection {
@@ -114,6 +116,9 @@ export class Selection {
   #connected(replica: number): void {
     const view = this.#view(replica);
     if (!view) return;
+    // A new connection tells that the old one is gone, though nobody said so: who
+    // answers on it may have lost its reign, or its disk.
+    if (view.connected) this.#disconnected(replica);
     view.connect(this.#now);
     if (this.#phase.kind === "searching") this.#phase.search.connected(view);
   }
@@ -145,11 +150,25 @@ export class Selection {
     if (this.#phase.kind === "searching") {
       this.#phase.search.heard();
     } else if (view === this.#phase.leader) {
-      // What it said before it led is old news.
-      if (!health.leads && health.epoch >= this.#phase.epoch) this.#lose(deposedLine(view.id));
+      if (this.#isDenied(this.#phase, health)) this.#lose(deposedLine(view.id));
     } else if (this.#phase.relayed) {
       this.#checkFollowers();
     }
+  }
+
+  /**
+   * Whether the followed leader, in its own words, leads no more. What it said
+   * before it led is old news; but one that goes on saying so has lost its disk,
+   * and what made it the leader was the old news.
+   */
+  #isDenied(phase: Extract<Phase, { kind: "following" }>, health: ReplicaHealth): boolean {
+    if (health.leads) {
+      phase.deniesSinceMs = null;
+      return false;
+    }
+    if (health.epoch >= phase.epoch) return true;
+    phase.deniesSinceMs ??= this.#now;
+    return this.#now - phase.deniesSinceMs >= LEADER_SILENCE_MS;
   }
 
   #nominateAnswered(replica: number, result: Nomination | null): void {
@@ -199,7 +218,7 @@ export class Selection {
     }); // S1
     const searched = this.#phase.kind === "searching";
     this.#adopted = { leader, epoch };
-    this.#phase = { kind: "following", leader: view, epoch, relayed };
+    this.#phase = { kind: "following", leader: view, epoch, relayed, deniesSinceMs: null };
     for (const line of foundLines(this.#views, leader, this.#now)) this.#log("info", line);
     // Replaced without a search, it was another front end's choice, which has told them.
     if (searched) {
