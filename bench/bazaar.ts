@@ -34,6 +34,8 @@ export class Ground {
     this.frontend = frontend;
     this.catalog = catalog;
     this.replicas = replicas;
+    // Also after Ctrl-C: a history takes hundreds of megabytes.
+    process.once("exit", () => this.remove());
   }
 
   static async make(): Promise<Ground> {

@@ -6,7 +6,11 @@
 // machine hits all alike. A slot that fails is recorded as failed and the rest
 // goes on: what falls over under load is a result too.
 
+import { tmpdir } from "node:os";
 import { SLOT_S_DEFAULT, WARM_UP_S } from "./limits.ts";
+
+/** Of a failure's text, which may end with a log. */
+const FAILURE_LETTERS_MAX = 2_000;
 
 /** Numbers of one slot by name, the unit last. */
 export type Sample = Readonly<Record<string, number>>;
@@ -75,7 +79,9 @@ export class Round {
   }
 
   fail(what: string, error: unknown): void {
-    this.failures.push(`${what}: ${error instanceof Error ? error.message : error}`);
+    const text = `${what}: ${error instanceof Error ? error.message : error}`;
+    const placeless = text.replaceAll(tmpdir(), "TMPDIR").replaceAll(process.cwd(), ".");
+    this.failures.push(placeless.slice(0, FAILURE_LETTERS_MAX));
     this.#say(`  ${what.padEnd(32)} FAILED: ${String(error).split("\n")[0]}`);
   }
 }

@@ -139,6 +139,7 @@ class Postgres {
     this.#bin = bin;
     this.#folder = folder;
     this.#ports = ports;
+    process.once("exit", () => this.remove());
   }
 
   /** A primary with the tables, and copies of it for the standbys. */
