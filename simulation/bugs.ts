@@ -150,9 +150,12 @@ export const BUGS: readonly Bug[] = [
     "this.#fetches.delete(name); // F2\n      const floor",
     "const floor",
   ]),
+  // A front end also asks the leader when an answer is below the floor that the
+  // stock had when it asked: for who waits for it. Without that the copy shows.
   bug(
     "fill-below-the-floor",
     null,
+    ["simulation/stock-views.ts", " || position < fetch.floor", ""],
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
   ),
@@ -251,11 +254,21 @@ export const BUGS: readonly Bug[] = [
     "confirmed: unproven.length === 0 ? true : null,",
     "confirmed: true,",
   ]),
-  bug("list-put-together-from-copies", null, [
-    "simulation/stock-views.ts",
-    'if (answer?.kind === "stocks" && answer.position >= floor) done(answer);',
-    'if (answer?.kind === "stocks" && answer.position >= floor) {\n        const stocks = answer.stocks.map((stock) => {\n          let own = stock;\n          this.#options.copies.get(stock.name, (copy) => {\n            if (copy) own = copy.stock;\n          });\n          return own;\n        });\n        done({ ...answer, stocks });\n      }',
-  ]),
+  // What is copied is taken from the copies, the rest from a catalog, a little later.
+  bug(
+    "list-put-together-from-copies",
+    null,
+    [
+      "simulation/stock-views.ts",
+      "const floor = this.#view.floors.newestFloor;",
+      "const floor = 0;\n    const own = new Map<string, Stock>();\n    for (const name of this.#options.world.stockNames)\n      this.#options.copies.get(name, (copy) => {\n        if (copy && this.holdsLease) own.set(name, copy.stock);\n      });",
+    ],
+    [
+      "simulation/stock-views.ts",
+      'if (answer?.kind === "stocks" && answer.position >= floor) done(answer);',
+      'if (answer?.kind === "stocks" && answer.position >= floor)\n        done({ ...answer, stocks: answer.stocks.map((stock) => own.get(stock.name) ?? stock) });',
+    ],
+  ),
   bug("stored-copies-without-their-session", null, [
     "simulation/copies.ts",
     "this.#prefix = `${this.#owner}:${this.#sessions}:`;",

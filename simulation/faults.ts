@@ -12,19 +12,32 @@ export interface Target {
   readonly lateMs: number;
 }
 
-/** What a replica has just done when it is struck. `reign`: it sent the first entries of an epoch that it has won. */
+/**
+ * What a replica has just done when it is struck. `reign`: it wrote or sent the
+ * first entry of an epoch that it has won; `lead`: later ones; `fetch`: as a
+ * nominee it asked for what it lacks.
+ */
 const STRIKES = [
   "prepare",
   "promise",
-  "fetched",
+  "fetch",
   "reign",
-  "append",
+  "lead",
   "ack",
-  "persist",
   "committed",
   "leading",
 ] as const;
 export type StrikeOn = (typeof STRIKES)[number];
+
+/** Replicas are struck right after one of these deeds, at most every `truceMs`. */
+interface Strike {
+  readonly on: ReadonlySet<StrikeOn>;
+  readonly chance: number;
+  readonly truceMs: number;
+  /** How many are killed rather than cut off; for how long, about. */
+  readonly kills: number;
+  readonly downMs: number;
+}
 
 /** Per message, per second and per write: see the names. Zero means off. */
 export interface FaultMix {
@@ -41,7 +54,7 @@ export interface FaultMix {
   readonly crashPerSecond: number;
   readonly crashAllPerSecond: number;
   /** Right after it did this, a replica crashes or is cut off, with this probability. */
-  readonly strike: { readonly on: StrikeOn; readonly chance: number } | null;
+  readonly strike: Strike | null;
   readonly pausePerSecond: number;
   readonly partitionPerSecond: number;
   readonly pairCutPerSecond: number;
@@ -83,9 +96,7 @@ export function drawFaults(random: Random): FaultMix {
     spikePerMessage: maybe(0.4, () => random.between(0.0005, 0.01)),
     crashPerSecond: maybe(0.6, () => random.between(0.05, 0.8)),
     crashAllPerSecond: maybe(0.15, () => random.between(0.02, 0.1)),
-    strike: random.chance(0.35)
-      ? { on: random.pick(STRIKES), chance: 10 ** random.between(-2.5, -0.5) }
-      : null,
+    strike: random.chance(0.4) ? drawStrike(random) : null,
     pausePerSecond: maybe(0.5, () => random.between(0.05, 0.6)),
     partitionPerSecond: maybe(0.4, () => random.between(0.05, 0.5)),
     pairCutPerSecond: maybe(0.4, () => random.between(0.1, 1)),
@@ -104,6 +115,17 @@ export function drawFaults(random: Random): FaultMix {
     writeMs: random.pick([0.1, 0.5, 2]),
     slowWrite: maybe(0.4, () => random.between(0.001, 0.05)),
     clockDrift: maybe(0.5, () => random.pick([0.01, random.between(0, 0.01)])),
+  };
+}
+
+function drawStrike(random: Random): Strike {
+  const on = new Set(STRIKES.filter(() => random.chance(0.3)));
+  return {
+    on: on.size > 0 ? on : new Set([random.pick(STRIKES)]),
+    chance: 10 ** random.between(-2, -0.3),
+    truceMs: random.pick([20, 100, 400]),
+    kills: random.pick([0.2, 0.5, 1]),
+    downMs: random.pick([5, 50, 300]),
   };
 }
 

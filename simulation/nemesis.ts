@@ -1,7 +1,7 @@
 // Does to a world what its fault mix says.
 
 import { SimulatedDisk } from "./disk.ts";
-import { type FaultMix, withoutFaults } from "./faults.ts";
+import { type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
 import type { Process } from "./process.ts";
 import type { ReplicaNode } from "./replica-node.ts";
 import type { World } from "./world.ts";
@@ -12,7 +12,6 @@ const LONGEST_PAUSE_MS = 2_500;
 const LONGEST_CUT_MS = 3_000;
 const LONGEST_STORE_OUTAGE_MS = 1_500;
 const LONGEST_ISOLATED_PAUSE_MS = 1_500;
-const LONGEST_TRUCE_MS = 400;
 const SLOWEST_LINK_MS = 1_500;
 
 export class Nemesis {
@@ -23,7 +22,7 @@ export class Nemesis {
 
   constructor(world: World) {
     this.#world = world;
-    world.onDeed = (replica) => this.#deed(replica);
+    world.onDeed = (replica, deed, to) => this.#deed(replica, deed, to);
     this.#next();
   }
 
@@ -94,13 +93,14 @@ export class Nemesis {
     return leader && random.chance(0.5) ? leader : random.pick(replicas);
   }
 
-  #crash(process: Process): void {
+  #crash(process: Process, downMs?: number): void {
     if (!process.isUp) return;
     const { random, scheduler, counters } = this.#world;
     counters.add("crashes");
     this.#world.log(`${process.name} crashes`);
     process.crash();
-    scheduler.after(random.heavy(random.between(1, LONGEST_DOWN_MS / 3)), () => {
+    const ms = downMs ?? random.heavy(random.between(1, LONGEST_DOWN_MS / 3));
+    scheduler.after(ms, () => {
       if (process.isUp) return;
       this.#world.log(`${process.name} restarts`);
       process.start();
@@ -132,14 +132,17 @@ export class Nemesis {
     });
   }
 
-  /** Cuts `inside` off from all others, both ways. */
-  #separate(inside: ReadonlySet<Process>, ms?: number): void {
-    const { processes } = this.#world;
+  /** Cuts `inside` off from all others, both ways; but `hears`, if given, still hears the replicas. */
+  #separate(inside: ReadonlySet<Process>, ms?: number, hears?: Process): void {
+    const { processes, replicas } = this.#world;
     this.#world.log(`cut: ${[...inside].map(({ name }) => name).join(", ")} | the others`);
     this.#cut(
       processes.flatMap((from) =>
         processes.flatMap((to) =>
-          inside.has(from) === inside.has(to) ? [] : [[from, to] as const],
+          inside.has(from) === inside.has(to) ||
+          (to === hears && replicas.some((one) => one === from))
+            ? []
+            : [[from, to] as const],
         ),
       ),
       ms,
@@ -207,14 +210,14 @@ export class Nemesis {
       this.#pauseFor(leader, pauseMs);
       return;
     }
-    // Nothing leaves it for the other replicas any more, and what they had sent comes late.
+    // What the other replicas had sent reaches it late, perhaps when it has just woken.
     const others = replicas.filter((replica) => replica !== leader);
-    const lateMs = random.between(100, SLOWEST_LINK_MS);
-    this.#world.log(`cut: ${leader.name} to the other replicas; its mail is ${lateMs} ms late`);
+    const lateMs = pauseMs + random.between(100, LONGEST_ISOLATED_PAUSE_MS / 3);
+    this.#world.log(`${leader.name}'s mail is ${lateMs.toFixed(0)} ms late`);
     for (const other of others) this.#slow(other, leader, lateMs);
     scheduler.after(random.between(0, 100), () => {
       if (this.#resting) return;
-      this.#cut(others.map((other) => [leader, other] as const));
+      this.#separate(new Set<Process>([leader, ...company]), lateMs + 500, leader);
       this.#pauseFor(leader, pauseMs);
     });
   }
@@ -226,19 +229,41 @@ export class Nemesis {
     this.#separate(new Set<Process>([random.pick(catalogs), ...company]));
   }
 
-  #deed(replica: ReplicaNode): void {
+  #deed(replica: ReplicaNode, deed: StrikeOn, to: number | null): void {
     const { random, faults, scheduler, counters } = this.#world;
-    if (this.#resting || scheduler.now < this.#strikeAgainAt) return;
-    if (!faults.strike || !random.chance(faults.strike.chance)) return;
-    this.#strikeAgainAt = scheduler.now + random.between(0, LONGEST_TRUCE_MS);
-    counters.add(`struck at ${faults.strike.on}`);
-    this.#world.log(`${replica.name} is struck at ${faults.strike.on}`);
-    if (random.chance(0.5)) {
-      this.#crash(replica);
+    const { strike } = faults;
+    if (this.#resting || !strike?.on.has(deed) || scheduler.now < this.#strikeAgainAt) return;
+    if (!random.chance(deed === "fetch" ? Math.sqrt(strike.chance) : strike.chance)) return;
+    this.#strikeAgainAt = scheduler.now + random.between(0, strike.truceMs);
+    counters.add(`struck at ${deed}`);
+    this.#world.log(`${replica.name} is struck at ${deed}`);
+    if (deed === "fetch" && random.chance(0.7)) {
+      this.#strand(replica, to);
+      return;
+    }
+    if (random.chance(strike.kills)) {
+      this.#crash(replica, random.heavy(strike.downMs));
       return;
     }
     this.#separate(new Set([replica]), random.between(20, LONGEST_ISOLATED_PAUSE_MS));
     if (random.chance(0.3)) this.#pause(replica);
+  }
+
+  /** A nominee that fetches hears only whom it fetches from, and late; meanwhile another stands. */
+  #strand(nominee: ReplicaNode, from: number | null): void {
+    const { random, replicas, scheduler } = this.#world;
+    const source = replicas.find(({ id }) => id === from);
+    const others = replicas.filter((replica) => replica !== nominee && replica !== source);
+    if (!source) return;
+    this.#slow(source, nominee, random.between(200, 900));
+    this.#cut(
+      others.flatMap((other) => [[nominee, other] as const, [other, nominee] as const]),
+      random.between(500, 2_000),
+    );
+    scheduler.after(random.between(150, 400), () => {
+      const rival = random.pick(others);
+      if (!this.#resting && rival.isUp && !rival.isPaused) rival.nominate(() => {});
+    });
   }
 
   /** Nobody leads, and several front ends each have their own idea of who should. */

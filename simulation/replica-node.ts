@@ -240,16 +240,30 @@ export class ReplicaNode extends Process implements Endpoint {
     const { strike } = this.world.faults;
     for (const effect of replica.step({ now: this.clock(), wallMs: 0 }, event)) {
       this.#carryOut(effect);
-      if (strike && this.#didThis(strike.on, effect)) this.world.onDeed(this, strike.on);
+      const deed = strike ? this.#deed(effect) : null;
+      if (deed) this.world.onDeed(this, deed, effect.kind === "send" ? effect.to : null);
       if (this.#replica !== replica) return; // struck down: the rest was never done
     }
   }
 
-  #didThis(deed: StrikeOn, effect: ReplicaEffect): boolean {
-    if (effect.kind !== "send") return effect.kind === deed;
-    if (deed !== "reign") return effect.message.kind === deed;
-    const { phase, leads } = this.#live.status();
-    return effect.message.kind === "append" && phase === "leading" && !leads;
+  #deed(effect: ReplicaEffect): StrikeOn | null {
+    const kind = effect.kind === "send" ? effect.message.kind : effect.kind;
+    switch (kind) {
+      case "prepare":
+      case "promise":
+      case "fetch":
+      case "ack":
+      case "committed":
+      case "leading":
+        return kind;
+      case "append":
+      case "persist": {
+        const { phase, leads } = this.#live.status();
+        return phase === "leading" ? (leads ? "lead" : "reign") : null;
+      }
+      default:
+        return null;
+    }
   }
 
   #carryOut(effect: ReplicaEffect): void {

@@ -96,6 +96,9 @@ function unsettled(world: World, clients: Clients, deaf: ReplicaNode | null): st
   if (asleep) return `${asleep.name} is still paused`;
   const leaders = world.replicas.filter((replica) => replica.replica?.status().leads);
   if (leaders.length !== 1) return `${leaders.length} replicas lead`;
+  const confirmedAt = leaders[0]?.replica?.status().reign?.confirmedAt ?? 0;
+  if (leaders[0] && leaders[0].clock() - confirmedAt > 2 * LOOK_MS)
+    return `${leaders[0].name} leads, and no quorum confirms it`;
   if (leaders[0] === deaf) return `${deaf?.name} leads, and is deaf`;
   if (clients.areWorking) return null;
   const committed = world.oracle.committed.length;

@@ -34,7 +34,7 @@ export class World {
   /** Where front ends keep their copies, if not in memory. */
   readonly store: CopyStore | null;
   /** Told what a replica has just done; the nemesis may strike then. */
-  onDeed: (replica: ReplicaNode, deed: StrikeOn) => void = () => {};
+  onDeed: (replica: ReplicaNode, deed: StrikeOn, to: number | null) => void = () => {};
   readonly timeline: string[] = [];
   #faults: FaultMix;
 
