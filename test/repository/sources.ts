@@ -12,7 +12,13 @@ import { fileURLToPath } from "node:url";
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
 /** Folders that hold nothing of ours, or only what was made. */
-const SKIPPED_FOLDERS: ReadonlySet<string> = new Set([".git", "node_modules", "data", "coverage"]);
+const SKIPPED_FOLDERS: ReadonlySet<string> = new Set([
+  ".git",
+  "node_modules",
+  "data",
+  "coverage",
+  "dist",
+]);
 
 const TEXT_FILE =
   /(\.(ts|tsx|js|json|md|txt|csv|html|css|yml|yaml|sh)|\/(run|LICENSE|\.gitignore))$/;

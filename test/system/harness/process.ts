@@ -28,9 +28,15 @@ export class Running {
   stderr = "";
   #finished: Finished | null = null;
 
-  constructor(command: string, args: readonly string[], environment: NodeJS.ProcessEnv = {}) {
+  /** In `cwd`, the checkout unless told. */
+  constructor(
+    command: string,
+    args: readonly string[],
+    environment: NodeJS.ProcessEnv = {},
+    cwd = ROOT,
+  ) {
     this.child = spawn(command, args, {
-      cwd: ROOT,
+      cwd,
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...cleanEnvironment(), ...environment },
     });
