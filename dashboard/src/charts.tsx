@@ -6,7 +6,7 @@ import uPlot from "uplot";
 import { duration, perSecond } from "./format.ts";
 import { type Floor, RATES_MAX, type RatePoint } from "./model.ts";
 
-const HEIGHT = 170;
+const HEIGHT = 220;
 
 interface Series {
   readonly name: string;
@@ -179,6 +179,7 @@ function optionsOf(
       {
         ...lines,
         grid: { show: false },
+        size: 30,
         space: 70,
         values: (_plot, ticks) => ticks.map(hourMinute),
       },

@@ -49,6 +49,28 @@ export function Links({ links: { width, height, links } }: { links: Drawn }) {
   );
 }
 
+const KEYS = [
+  ["asks", "asks the leader"],
+  ["replicates", "replicates"],
+  ["feeds", "updates"],
+  ["lease", "lease"],
+] as const;
+
+export function LinkKeys() {
+  return (
+    <ul class="line-keys" aria-hidden="true">
+      {KEYS.map(([kind, text]) => (
+        <li key={kind}>
+          <svg class="links" viewBox="0 0 26 6" aria-hidden="true">
+            <path class={kind} d="M0 3H26" />
+          </svg>
+          {text}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 /** Who has to do with whom, of those that are there. */
 function wantedLinks({ leader, replicas, catalogs, frontends, lease }: ClusterPart): Wanted[] {
   const leading = replicas.find(({ id, standing }) => id === leader && standing === "leads")?.role;

@@ -5,7 +5,7 @@
 // the lines are drawn behind them from where they are.
 
 import { useRef } from "preact/hooks";
-import { Links, useLinks } from "./cluster-links.tsx";
+import { LinkKeys, Links, useLinks } from "./cluster-links.tsx";
 import { clock, count, duration, roleName } from "./format.ts";
 import type { ClusterPart, Floor, Moment } from "./model.ts";
 import type { PlaygroundAccess } from "./playground.ts";
@@ -83,6 +83,7 @@ export function ClusterPanel({ floor, playground }: ClusterProps) {
           ))}
         </ul>
       </div>
+      <LinkKeys />
       {playground?.problem && (
         <p class="problem" role="alert">
           {playground.problem}

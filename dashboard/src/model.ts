@@ -85,7 +85,7 @@ export function changed(floor: Floor, change: ChangeMessage): Floor {
     tape: fresh.length > 0 ? [...fresh.toReversed(), ...floor.tape].slice(0, TAPE_MAX) : floor.tape,
     more: orders ? orders.more : 0,
     lastOrder,
-    marks: [...floor.marks.filter((mark) => at - mark.at <= PACE_MS), { at, last: lastOrder }],
+    marks: withMark(floor, at, lastOrder),
     rates: rates ? [...floor.rates, ...rates].slice(-RATES_MAX) : floor.rates,
     cluster: cluster ?? floor.cluster,
     moments: moments
@@ -101,6 +101,12 @@ export function pace({ marks }: Floor): number {
   const last = marks.at(-1);
   if (!first || !last || last.at - first.at < 500) return 0;
   return ((last.last - first.last) * 1_000) / (last.at - first.at);
+}
+
+/** The first number that is heard of isn't a pace: it may stand for a million orders. */
+function withMark({ marks, lastOrder }: Floor, at: number, last: number): Floor["marks"] {
+  const before = lastOrder === 0 && last > 1 ? [] : marks.filter((mark) => at - mark.at <= PACE_MS);
+  return [...before, { at, last }];
 }
 
 /** How the cluster is, in one word. */

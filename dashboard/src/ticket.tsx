@@ -113,7 +113,9 @@ export function Ticket({ bazaar, stocks, chosen, onChoose }: TicketProps) {
         </button>
       </form>
       <div class="outcome-place" role="status">
-        {outcome && (
+        {outcome === null ? (
+          <p class="hint">A trade is on two of three disks before it is answered.</p>
+        ) : (
           <div class={`outcome ${outcome.tone}`} data-testid="outcome">
             <strong>{outcome.title}</strong>
             <span class="outcome-text">{outcome.text}</span>

@@ -35,7 +35,7 @@ const NOT_BUILT = `The page isn't built in this checkout. Build it with
 
   npm run build:page
 
-and load this page again. ("npm ci" builds it, too.) Everything else works without it.
+and start the front end again. ("npm ci" builds it, too.) Everything else works without it.
 `;
 
 /** The files' names carry their content's hash, so they may be kept for ever. */
