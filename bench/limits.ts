@@ -49,8 +49,8 @@ export const START_LIMIT_MS = 60_000;
 export const STOP_LIMIT_MS = 10_000;
 /** For preparing files. */
 export const PREPARE_LIMIT_MS = 180_000;
-/** For a lagging replica to be level. */
-export const CATCH_UP_LIMIT_MS = 120_000;
+/** A lagging replica that isn't level by then is measured by how far it came. */
+export const CATCH_UP_LIMIT_MS = 40_000;
 /** Level: at most this many entries behind the leader, while trades go on. */
 export const LEVEL_ENTRIES = 100;
 

@@ -7,7 +7,7 @@
 // goes on: what falls over under load is a result too.
 
 import { tmpdir } from "node:os";
-import { SLOT_S_DEFAULT, WARM_UP_S } from "./limits.ts";
+import { CONNECTIONS, SLOT_S_DEFAULT, WARM_UP_S } from "./limits.ts";
 
 /** Of a failure's text, which may end with a log. */
 const FAILURE_LETTERS_MAX = 2_000;
@@ -32,6 +32,11 @@ export interface Timing {
 }
 
 export const TIMING_DEFAULT: Timing = { slotS: SLOT_S_DEFAULT, warmUpS: WARM_UP_S };
+
+/** Connections other than the table's are for the plot, and get half the time. */
+export function secondsFor({ slotS }: Timing, connections: number): number {
+  return connections === CONNECTIONS ? slotS : Math.max(1, Math.round(slotS / 2));
+}
 
 /** A server that is measured. */
 export interface Subject {

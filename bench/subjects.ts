@@ -19,7 +19,7 @@ import { fsyncProbe } from "./machine.ts";
 import { parseOfferedLoad } from "./offered-load.ts";
 import { run } from "./processes.ts";
 import { lookups, mix, SEPARATOR, trades } from "./requests.ts";
-import type { Round, Sample, Subject } from "./round.ts";
+import { type Round, type Sample, type Subject, secondsFor } from "./round.ts";
 import { warmUp, wrk, wrkCommand, wrkMissing } from "./wrk.ts";
 
 export const FSYNC_SLOT = "disk.fsync";
@@ -128,7 +128,8 @@ export async function measureLoad(
   requests: readonly string[],
   connections: number,
 ): Promise<void> {
-  const load = { port: bazaar.port, connections, requests, seconds: round.timing.slotS };
+  const seconds = secondsFor(round.timing, connections);
+  const load = { port: bazaar.port, connections, requests, seconds };
   await round.measure(slot, wrkCommand(load), async () => {
     const sample = await wrk(load);
     bazaar.expectAllUp();
@@ -150,6 +151,7 @@ async function measureOverload(round: Round, bazaar: Bazaar): Promise<void> {
     withLeaderWatched(bazaar, () => wrk(load)),
   );
   const best = bestTrades(round.samples);
+  if (round.wants(OVERLOAD_OFFERED_SLOT) && best === 0) throw new Error("no trades to offer twice");
   const rate = Math.round(OFFERED_FACTOR * best);
   const seconds = slotS + warmUpS;
   const args = [bazaar.port, rate, seconds, warmUpS, CONNECTIONS_OFFERED].map(String);

@@ -6,7 +6,7 @@ import { answers } from "../http.ts";
 import { CONNECTIONS, CONNECTIONS_SWEPT, START_LIMIT_MS, STOCKS } from "../limits.ts";
 import { Child } from "../processes.ts";
 import { lookups, mix, trades } from "../requests.ts";
-import type { Round, Subject } from "../round.ts";
+import { type Round, type Subject, secondsFor } from "../round.ts";
 import { warmUp, wrk, wrkCommand, wrkMissing } from "../wrk.ts";
 
 const SERVERS = join(import.meta.dirname, "constant-servers.ts");
@@ -37,9 +37,10 @@ export function constantSubject(name: "node-http" | "fastify"): Subject {
         await server.ready(name, () => answers(port, "/stocks/StockAAA"), START_LIMIT_MS);
         await warmUp(port, lookups(STOCKS), 2 * round.timing.warmUpS);
         for (const { slot, connections, requests } of loads) {
-          const load = { port, connections, requests: requests(), seconds: round.timing.slotS };
+          const seconds = secondsFor(round.timing, connections);
+          const load = { port, connections, requests: requests(), seconds };
           await round.measure(slot, wrkCommand(load), async () => {
-            await warmUp(port, load.requests, round.timing.warmUpS);
+            if (!slot.includes(".get.")) await warmUp(port, load.requests, round.timing.warmUpS);
             return wrk(load);
           });
         }

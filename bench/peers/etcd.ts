@@ -11,7 +11,7 @@ import { json } from "../http.ts";
 import { CONNECTIONS_SWEPT, START_LIMIT_MS } from "../limits.ts";
 import { Child, findProgram } from "../processes.ts";
 import { puts } from "../requests.ts";
-import type { Round, Subject } from "../round.ts";
+import { type Round, type Subject, secondsFor } from "../round.ts";
 import { warmUp, wrk, wrkCommand, wrkMissing } from "../wrk.ts";
 
 const MEMBERS = 3;
@@ -29,7 +29,8 @@ export const etcdSubject: Subject = {
       const requests = puts();
       await warmUp(port, requests, 2 * round.timing.warmUpS);
       for (const connections of CONNECTIONS_SWEPT) {
-        const load = { port, connections, requests, seconds: round.timing.slotS };
+        const seconds = secondsFor(round.timing, connections);
+        const load = { port, connections, requests, seconds };
         await round.measure(`etcd.puts.${connections}`, wrkCommand(load), () => wrk(load));
       }
     } finally {

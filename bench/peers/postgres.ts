@@ -29,7 +29,7 @@ import {
   STOCKS_MANY,
 } from "../limits.ts";
 import { Child, findProgram, run } from "../processes.ts";
-import type { Round, Sample, Subject } from "../round.ts";
+import { type Round, type Sample, type Subject, secondsFor } from "../round.ts";
 import { percentile } from "../statistics.ts";
 
 const STANDBYS = ["standby1", "standby2"] as const;
@@ -86,11 +86,11 @@ export function postgresSubject(): PostgresSubject {
       try {
         await cluster.pgbench(STOCKS, CONNECTIONS, 2 * round.timing.warmUpS);
         for (const connections of CONNECTIONS_SWEPT) {
-          const { slotS } = round.timing;
+          const seconds = secondsFor(round.timing, connections);
           await round.measure(
             `postgres.trades.${connections}`,
-            cluster.command(connections, slotS),
-            () => measured(cluster, STOCKS, connections, slotS),
+            cluster.command(connections, seconds),
+            () => measured(cluster, STOCKS, connections, seconds),
           );
         }
         await round.measure(MANY_SLOT, cluster.command(CONNECTIONS, round.timing.slotS), () =>
