@@ -1,10 +1,11 @@
-// The two kinds of test that vitest runs.
+// The kinds of test that vitest runs.
 //
 // unit: beside the source, one process, no network but loopback; and the tests
 // about the repository itself.
 // system: a real cluster in processes of its own. One file at a time, since the
 // clusters would take the processors from each other and their time limits mean
 // something.
+// browser: the page of such a cluster, in a real browser.
 
 import { defineConfig } from "vitest/config";
 
@@ -16,6 +17,7 @@ export default defineConfig({
           name: "unit",
           include: [
             "src/**/*.test.ts",
+            "dashboard/src/**/*.test.ts",
             "simulation/**/*.test.ts",
             "bench/**/*.test.ts",
             "torture/**/*.test.ts",
@@ -30,6 +32,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],
