@@ -25,12 +25,19 @@ async function simulate(...args: string[]): Promise<{ code: number; output: stri
 }
 
 describe("a simulation with a deliberate bug that finds nothing is too weak", () => {
-  for (const { name, seeds } of BUGS) {
-    if (seeds === null) continue;
+  for (const { name, found } of BUGS) {
+    if (found === null) continue;
     test(
       name,
       async () => {
-        const { code, output } = await simulate("--seeds", String(seeds), "--bug", name);
+        const { code, output } = await simulate(
+          "--seeds",
+          `${found.seeds}`,
+          "--seed",
+          `${found.first}`,
+          "--bug",
+          name,
+        );
         expect(output).toMatch(/^seed \d+: \w*Violation: /m);
         expect(output).toContain(`--bug ${name}`);
         expect(code).toBe(1);

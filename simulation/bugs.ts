@@ -16,8 +16,8 @@ interface Edit {
 
 export interface Bug {
   readonly name: string;
-  /** The simulation must find it within this many seeds from 1; null: it isn't known to find it yet. */
-  readonly seeds: number | null;
+  /** The simulation must find it within `seeds` runs from `first` on; null: it isn't known to find it. */
+  readonly found: { readonly first: number; readonly seeds: number } | null;
   readonly edits: readonly Edit[];
 }
 
@@ -27,18 +27,23 @@ const SERVICE = "src/core/service";
 
 function bug(
   name: string,
-  seeds: number | null,
+  found: readonly [first: number, seeds: number] | null,
   ...edits: readonly (readonly [string, string, string])[]
 ): Bug {
-  return { name, seeds, edits: edits.map(([file, find, replace]) => ({ file, find, replace })) };
+  const where = found && { first: found[0], seeds: found[1] };
+  return {
+    name,
+    found: where,
+    edits: edits.map(([file, find, replace]) => ({ file, find, replace })),
+  };
 }
 
 export const BUGS: readonly Bug[] = [
-  bug("ack-before-fsync", 1, [
-    `${REPLICATION}/context.ts`,
-    "if (newest)",
-    "if (newest && message.kind !== 'ack')",
-  ]),
+  bug(
+    "ack-before-fsync",
+    [1, 1],
+    [`${REPLICATION}/context.ts`, "if (newest)", "if (newest && message.kind !== 'ack')"],
+  ),
   bug("old-epoch-committed-by-counting", null, [
     `${REPLICATION}/leadership.ts`,
     "if (position < this.#reignPosition || position <= context.commit) return; // L2",
@@ -49,44 +54,64 @@ export const BUGS: readonly Bug[] = [
     "if (epoch < promise.epoch || (epoch === promise.epoch && promise.nominee !== from)) {",
     "if (epoch < promise.epoch) {",
   ]),
-  bug("promise-lost-on-restart", 20, [
-    `${REPLICATION}/context.ts`,
-    "this.hardState = options.hardState;",
-    "this.hardState = { ...options.hardState, promise: { epoch: 0, nominee: options.id } };",
-  ]),
-  bug("append-does-not-raise-promise", 1, [
-    `${REPLICATION}/replica.ts`,
-    "if (epoch > promise.epoch) context.promise(epoch, from);",
-    "",
-  ]),
-  bug("ack-of-own-last-position", 64, [
-    `${REPLICATION}/replica.ts`,
-    'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
-    'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
-  ]),
-  bug("commit-past-the-message", 17, [
-    `${REPLICATION}/replica.ts`,
-    "context.learnCommit(Math.min(append.commit, position));",
-    "context.learnCommit(Math.min(append.commit, context.log.last.position));",
-  ]),
-  bug("tail-dropped-by-a-late-short-append", 35, [
-    `${REPLICATION}/context.ts`,
-    "if (firstNew === -1) return reached;",
-    "if (firstNew === -1) {\n      if (entries.length > 0 && reached < this.log.last.position && reached >= this.commit) {\n        this.log.truncateFrom(reached + 1);\n        for (const write of this.#pendingWrites) write.position = Math.min(write.position, reached);\n        this.#persist({ truncateFrom: reached + 1 });\n      }\n      return reached;\n    }",
-  ]),
+  bug(
+    "promise-lost-on-restart",
+    [1, 20],
+    [
+      `${REPLICATION}/context.ts`,
+      "this.hardState = options.hardState;",
+      "this.hardState = { ...options.hardState, promise: { epoch: 0, nominee: options.id } };",
+    ],
+  ),
+  bug(
+    "append-does-not-raise-promise",
+    [1, 1],
+    [`${REPLICATION}/replica.ts`, "if (epoch > promise.epoch) context.promise(epoch, from);", ""],
+  ),
+  bug(
+    "ack-of-own-last-position",
+    [1, 64],
+    [
+      `${REPLICATION}/replica.ts`,
+      'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
+      'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
+    ],
+  ),
+  bug(
+    "commit-past-the-message",
+    [1, 17],
+    [
+      `${REPLICATION}/replica.ts`,
+      "context.learnCommit(Math.min(append.commit, position));",
+      "context.learnCommit(Math.min(append.commit, context.log.last.position));",
+    ],
+  ),
+  bug(
+    "tail-dropped-by-a-late-short-append",
+    [1, 35],
+    [
+      `${REPLICATION}/context.ts`,
+      "if (firstNew === -1) return reached;",
+      "if (firstNew === -1) {\n      if (entries.length > 0 && reached < this.log.last.position && reached >= this.commit) {\n        this.log.truncateFrom(reached + 1);\n        for (const write of this.#pendingWrites) write.position = Math.min(write.position, reached);\n        this.#persist({ truncateFrom: reached + 1 });\n      }\n      return reached;\n    }",
+    ],
+  ),
   bug("fetch-not-fenced", null, [
     `${REPLICATION}/replica.ts`,
     "if (promise.epoch !== fetch.epoch || promise.nominee !== from) {",
     "if (promise.epoch < 0) {",
   ]),
-  bug("fetched-entries-restamped", 1, [
-    `${REPLICATION}/candidacy.ts`,
-    "context.store(answer.prevPosition, answer.entries);",
-    "context.store(answer.prevPosition, answer.entries.map((entry) => ({ ...entry, epoch: this.#epoch })));",
-  ]),
+  bug(
+    "fetched-entries-restamped",
+    [1, 1],
+    [
+      `${REPLICATION}/candidacy.ts`,
+      "context.store(answer.prevPosition, answer.entries);",
+      "context.store(answer.prevPosition, answer.entries.map((entry) => ({ ...entry, epoch: this.#epoch })));",
+    ],
+  ),
   bug(
     "replacement-votes-early",
-    69,
+    [1, 69],
     [`${REPLICATION}/replica.ts`, "if (!voter) return;\n    if (epoch", "if (epoch"],
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears", "willing: !hears"],
     [
@@ -120,36 +145,52 @@ export const BUGS: readonly Bug[] = [
     "follower.acknowledge(ack);",
     "follower.acknowledge({ ...ack, round: this.#round });",
   ]),
-  bug("deciding-before-the-reign-is-committed", 2, [
-    `${REPLICATION}/leadership.ts`,
-    "this.#reignPosition = context.log.last.position;",
-    'this.#reignPosition = context.log.last.position;\n    this.opened = true;\n    context.emit({ kind: "leading", epoch });',
-  ]),
+  bug(
+    "deciding-before-the-reign-is-committed",
+    [1, 2],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "this.#reignPosition = context.log.last.position;",
+      'this.#reignPosition = context.log.last.position;\n    this.opened = true;\n    context.emit({ kind: "leading", epoch });',
+    ],
+  ),
   bug("promise-before-canvass", null, [
     `${REPLICATION}/candidacy.ts`,
     "this.#stage.willing.size + 1 < context.quorum",
     "context.quorum < 0",
   ]),
-  bug("deaf-leader-keeps-its-heartbeats-going", 1, [
-    `${REPLICATION}/leadership.ts`,
-    "if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
-    "if (UNCONFIRMED_HEARTBEATS_MAX < 0) return false;",
-  ]),
-  bug("regained-lease-keeps-its-copies", 10, [
-    `${COHERENCE}/lease-holder.ts`,
-    "this.#lease = offer;\n    this.#session += 1; // V3",
-    "this.#lease = offer;\n    return false;",
-  ]),
+  bug(
+    "deaf-leader-keeps-its-heartbeats-going",
+    [1, 1],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
+      "if (UNCONFIRMED_HEARTBEATS_MAX < 0) return false;",
+    ],
+  ),
+  bug(
+    "regained-lease-keeps-its-copies",
+    [1, 10],
+    [
+      `${COHERENCE}/lease-holder.ts`,
+      "this.#lease = offer;\n    this.#session += 1; // V3",
+      "this.#lease = offer;\n    return false;",
+    ],
+  ),
   bug("fill-from-an-earlier-session", null, [
     `${COHERENCE}/copies.ts`,
     "newSession(): void {\n    this.#fetches.clear();",
     "newSession(): void {",
   ]),
-  bug("lookup-joins-a-fetch-from-before-a-hold", 44, [
-    `${COHERENCE}/copies.ts`,
-    "this.#fetches.delete(name); // F2\n      const floor",
-    "const floor",
-  ]),
+  bug(
+    "lookup-joins-a-fetch-from-before-a-hold",
+    [1, 44],
+    [
+      `${COHERENCE}/copies.ts`,
+      "this.#fetches.delete(name); // F2\n      const floor",
+      "const floor",
+    ],
+  ),
   // A front end also asks the leader when an answer is below the floor that the
   // stock had when it asked: for who waits for it. Without that the copy shows.
   bug(
@@ -159,56 +200,92 @@ export const BUGS: readonly Bug[] = [
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
   ),
-  bug("lease-counted-from-the-grant", 62, [
-    `${COHERENCE}/lease-holder.ts`,
-    "const untilMs = asked.atMs + grant.ms;",
-    "const untilMs = nowMs + grant.ms;",
-  ]),
-  bug("grant-before-the-view-is-level", 37, [
-    `${COHERENCE}/lease-holder.ts`,
-    "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
-    "const level = view.applied >= 0;",
-  ]),
-  bug("restarted-catalog-follows-at-once", 63, [
-    `${COHERENCE}/catalog-view.ts`,
-    "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
-    "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
-  ]),
-  bug("new-leader-forgets-older-leases", 24, [
-    `${COHERENCE}/leader-views.ts`,
-    "this.#grantor.presume(catalog, options.wonMs + LEASE_MS + LEASE_MARGIN_MS); // W3",
-    "this.#grantor.presume(catalog, options.wonMs + 0 * (LEASE_MS + LEASE_MARGIN_MS));",
-  ]),
+  bug(
+    "lease-counted-from-the-grant",
+    [1, 62],
+    [
+      `${COHERENCE}/lease-holder.ts`,
+      "const untilMs = asked.atMs + grant.ms;",
+      "const untilMs = nowMs + grant.ms;",
+    ],
+  ),
+  bug(
+    "grant-before-the-view-is-level",
+    [1, 37],
+    [
+      `${COHERENCE}/lease-holder.ts`,
+      "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
+      "const level = view.applied >= 0;",
+    ],
+  ),
+  bug(
+    "restarted-catalog-follows-at-once",
+    [1, 63],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
+      "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
+    ],
+  ),
+  bug(
+    "new-leader-forgets-older-leases",
+    [1, 24],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "this.#grantor.presume(catalog, options.wonMs + LEASE_MS + LEASE_MARGIN_MS); // W3",
+      "this.#grantor.presume(catalog, options.wonMs + 0 * (LEASE_MS + LEASE_MARGIN_MS));",
+    ],
+  ),
   bug("catalog-grants-beyond-its-own-lease", null, [
     `${COHERENCE}/catalog-view.ts`,
     "const atMostMs = this.#lease.remainingMs(nowMs);",
     "const atMostMs = LEASE_MS;",
   ]),
-  bug("leader-grants-beyond-its-confirmed-round", 79, [
-    `${COHERENCE}/leader-views.ts`,
-    "confirmedMs + LEASE_MS - nowMs, sent, nowMs",
-    "confirmedMs > 0 ? LEASE_MS : LEASE_MS, sent, nowMs",
-  ]),
-  bug("exposed-before-all-hold", 1, [
-    `${COHERENCE}/leader-views.ts`,
-    "Math.min(this.#commit, this.#grantor.heldByAll(nowMs)); // W1",
-    "this.#grantor.heldByAll(nowMs) >= 0 ? this.#commit : 0;",
-  ]),
-  bug("catalog-answers-held-before-its-front-ends", 13, [
-    `${COHERENCE}/catalog-view.ts`,
-    "Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3",
-    "this.#frontends.heldByAll(nowMs) >= 0 ? this.#received : 0;",
-  ]),
-  bug("held-stock-answered-at-once", 2, [
-    `${COHERENCE}/catalog-view.ts`,
-    "if (until <= this.#applied) return",
-    "if (until >= 0) return",
-  ]),
-  bug("hold-never-sent-again", 1, [
-    `${COHERENCE}/leader-views.ts`,
-    "following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
-    "following.unanswered.length >= 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
-  ]),
+  bug(
+    "leader-grants-beyond-its-confirmed-round",
+    [1, 79],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "confirmedMs + LEASE_MS - nowMs, sent, nowMs",
+      "confirmedMs > 0 ? LEASE_MS : LEASE_MS, sent, nowMs",
+    ],
+  ),
+  bug(
+    "exposed-before-all-hold",
+    [1, 1],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "Math.min(this.#commit, this.#grantor.heldByAll(nowMs)); // W1",
+      "this.#grantor.heldByAll(nowMs) >= 0 ? this.#commit : 0;",
+    ],
+  ),
+  bug(
+    "catalog-answers-held-before-its-front-ends",
+    [1, 13],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3",
+      "this.#frontends.heldByAll(nowMs) >= 0 ? this.#received : 0;",
+    ],
+  ),
+  bug(
+    "held-stock-answered-at-once",
+    [1, 2],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "if (until <= this.#applied) return",
+      "if (until >= 0) return",
+    ],
+  ),
+  bug(
+    "hold-never-sent-again",
+    [1, 1],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
+      "following.unanswered.length >= 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
+    ],
+  ),
   bug("catalog-forgets-its-front-ends-in-a-new-epoch", null, [
     `${COHERENCE}/catalog-view.ts`,
     "this.#epoch = epoch;\n      this.#toldHeld = 0;",
@@ -217,12 +294,12 @@ export const BUGS: readonly Bug[] = [
   bug("retry-without-the-request-id", null, [
     `${SERVICE}/pending-question.ts`,
     "? { ...question, recordRefusal: true } // P2",
-    "? { ...question, requestId: `${question.requestId}/${this.#attempts}`, recordRefusal: true }",
+    "? { ...question, requestId: question.requestId + this.#attempts, recordRefusal: true }",
   ]),
   bug("adjust-without-request-id", null, [
     `${SERVICE}/pending-question.ts`,
     'if (question.kind !== "request") return question;',
-    'if (question.kind !== "request") return question;\n    if (again && question.content.kind === "adjust")\n      return { ...question, requestId: `${question.requestId}/${this.#attempts}` };',
+    'if (question.kind !== "request") return question;\n    if (again && question.content.kind === "adjust")\n      return { ...question, requestId: question.requestId + this.#attempts };',
   ]),
   // Both rules that keep it from happening: the refusal would not be told otherwise.
   bug(
@@ -271,8 +348,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug("stored-copies-without-their-session", null, [
     "simulation/copies.ts",
-    "this.#prefix = `${this.#owner}:${this.#sessions}:`;",
-    "this.#prefix = `${this.#owner}:`;",
+    "this.#sessions += 1;",
+    "this.#sessions = 1;",
   ]),
 ];
 

@@ -140,7 +140,9 @@ export class Network {
       }
     }
     this.#arrive(line, message);
-    if (duplicatePerMessage > 0 && random.chance(duplicatePerMessage)) {
+    const again = duplicatePerMessage > 0 && random.chance(duplicatePerMessage);
+    // A connection carries a call once: whoever repeats a question does so knowingly.
+    if (again && message.kind !== "ask") {
       this.#counters.add("duplicated");
       this.#arrive(line, message);
     }
