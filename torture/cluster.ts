@@ -62,6 +62,8 @@ export class Cluster {
   readonly #struck = new Set<string>();
   /** When each role ended lately: `up` gives one up that ends too often. */
   readonly #ends = new Map<string, number[]>();
+  /** Started, and not yet ended. */
+  readonly #serving = new Set<string>();
   /** Has no disk at present: its starts may fail. */
   #diskless: string | null = null;
 
@@ -112,6 +114,7 @@ export class Cluster {
     if (formatted.status !== 0) throw new Error(`format: ${formatted.stderr}`);
     cluster.#supervisor.start();
     await cluster.ready(limitMs);
+    for (const { name } of roles) cluster.#serving.add(name);
     return cluster;
   }
 
@@ -136,8 +139,13 @@ export class Cluster {
     return this.roles.every(({ name }) => this.pid(name) !== null);
   }
 
-  /** Whether `up` would start the role again, this time and once more. */
+  /**
+   * Whether the role serves, and `up` would start it again, this time and once
+   * more. One that only starts has nothing to lose, and on a slow machine would
+   * be killed for ever.
+   */
   mayEnd(role: string): boolean {
+    if (!this.#serving.has(role)) return false;
     const since = performance.now() - CRASH_WINDOW_MS;
     return (this.#ends.get(role) ?? []).filter((at) => at >= since).length < CRASHES_MAX - 2;
   }
@@ -219,9 +227,11 @@ export class Cluster {
     if (event.kind === "frontends-serve") return;
     const { name } = event.role;
     if (event.kind === "serves-again") {
+      this.#serving.add(name);
       this.#options.tell(`${name} serves again, process ${event.pid}`);
       return;
     }
+    this.#serving.delete(name);
     const { signal, code, lastWords } = event.exit;
     this.#ends.set(name, [...(this.#ends.get(name) ?? []), performance.now()]);
     const how = `${name} ended by ${signal ?? code}${lastWords === "" ? "" : `: ${lastWords}`}`;

@@ -53,6 +53,7 @@ if (process.exitCode === undefined) console.log(`\nno violation, in ${took} s`);
 
 function fail(why: string): void {
   console.log(`\n${why}\nsee ${folder}: history.jsonl, timeline.txt, data/logs`);
-  console.log(`again: npm run torture -- --seconds ${seconds} --seed ${seed} --clients ${clients}`);
+  const options = `--seconds ${seconds} --seed ${seed} --clients ${clients} --think ${thinkMs}`;
+  console.log(`again: npm run torture -- ${options}`);
   process.exitCode = 1;
 }
