@@ -118,7 +118,14 @@ export function drawFaults(random: Random): FaultMix {
   };
 }
 
+/** One short reign after the other, each with entries that nobody else has yet (Raft, figure 8). */
+const SHORT_REIGNS: ReadonlySet<StrikeOn> = new Set(["reign", "lead", "committed", "fetch"]);
+
 function drawStrike(random: Random): Strike {
+  if (random.chance(0.3)) {
+    const chance = random.between(0.1, 0.5);
+    return { on: SHORT_REIGNS, chance, truceMs: 50, kills: 1, downMs: random.pick([20, 100]) };
+  }
   const on = new Set(STRIKES.filter(() => random.chance(0.3)));
   return {
     on: on.size > 0 ? on : new Set([random.pick(STRIKES)]),

@@ -44,7 +44,7 @@ export class World {
     this.#faults = drawFaults(this.random);
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
     this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
-    this.messageBytesMax = this.random.pick([60, 250, 1_000, 1 << 20]);
+    this.messageBytesMax = this.random.pick([60, 60, 250, 1_000, 1 << 20]);
     this.store = this.random.chance(0.4) ? new CopyStore() : null;
     const first = this.#firstEntries();
     this.oracle.commits(0, first, null);
