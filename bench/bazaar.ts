@@ -3,8 +3,7 @@
 // One set of ports for the whole benchmark: a replica's id is its port, so a data
 // directory prepared once, a long history say, only fits the ports it was made for.
 
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Peers } from "../src/cli/peers.ts";
 import { readSecret } from "../src/io/rpc/secret.ts";
@@ -15,6 +14,7 @@ import { answers } from "./http.ts";
 import { PREPARE_LIMIT_MS, START_LIMIT_MS } from "./limits.ts";
 import { Child, run } from "./processes.ts";
 import { stocksCsv } from "./requests.ts";
+import { TemporaryFolder } from "./temporary.ts";
 
 const MAIN = resolve(import.meta.dirname, "../src/cli/main.ts");
 const FILL = join(import.meta.dirname, "fill.ts");
@@ -24,7 +24,7 @@ const KIB_PER_MIB = 1_024;
 
 /** Ports, and a folder for data directories. Made once. */
 export class Ground {
-  readonly folder = mkdtempSync(join(tmpdir(), "bazaar-bench-"));
+  readonly #folder = new TemporaryFolder("data");
   readonly frontend: number;
   readonly catalog: number;
   /** Ascending: the last is chosen as leader when all are there. */
@@ -34,8 +34,10 @@ export class Ground {
     this.frontend = frontend;
     this.catalog = catalog;
     this.replicas = replicas;
-    // Also after Ctrl-C: a history takes hundreds of megabytes.
-    process.once("exit", () => this.remove());
+  }
+
+  get folder(): string {
+    return this.#folder.path;
   }
 
   static async make(): Promise<Ground> {
@@ -46,7 +48,6 @@ export class Ground {
   async format(name: string, stocks: number): Promise<string> {
     const data = join(this.folder, name);
     rmSync(data, { recursive: true, force: true });
-    mkdirSync(this.folder, { recursive: true });
     const csv = join(this.folder, "stocks.csv");
     writeFileSync(csv, stocksCsv(stocks));
     const options = [...this.options(data), `--stocks=${csv}`];
@@ -84,7 +85,7 @@ export class Ground {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true, force: true });
+    this.#folder[Symbol.dispose]();
   }
 }
 

@@ -9,7 +9,7 @@ const RESULT: Result = {
   minutes: 12.3,
   command: "npm run bench -- --publish",
   machine: { cpu: "A CPU", cpus: 2, memoryGiB: 23.5, kernel: "Linux 6", node: "v26.1.0" },
-  versions: { wrk: "wrk 4" },
+  versions: { wrk: "wrk debian/4.1.0-3 [epoll]" },
   rounds: [
     {
       samples: { "disk.fsync": { p50Ms: 0.51 } },
@@ -43,7 +43,7 @@ test("a reader of numbers sees on what they were measured, and what failed", () 
     "2026-01-31",
     "2 processors (A CPU)",
     "0.510 ms",
-    "v26.1.0",
+    "Node.js 26.1.0, wrk 4.1.0",
     "failed: etcd: it fell",
   ]) {
     expect(text).toContain(part);

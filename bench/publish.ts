@@ -52,8 +52,8 @@ export function machineText({ date, minutes, machine, versions, rounds, missing 
     `- ${date.slice(0, 10)}, ${rounds.length} rounds, ${minutes} minutes; load average before the first ${formatNumber(loads[0] ?? 0)}`,
     `- ${machine.cpus} processors (${machine.cpu}), ${formatNumber(machine.memoryGiB)} GiB of memory, ${machine.kernel}`,
     ...(fsync === null ? [] : [`- an append of 4 KiB and an fsync: ${formatNumber(fsync)} ms`]),
-    `- Node.js ${machine.node}${Object.values(versions)
-      .map((version) => `; ${version}`)
+    `- Node.js ${machine.node.slice(1)}${Object.entries(versions)
+      .map(([name, version]) => `, ${name} ${/\d+(\.\d+)+/.exec(version)?.[0] ?? version}`)
       .join("")}`,
     ...missing.map((line) => `- left out: ${line}`),
     ...rounds.flatMap(({ failures }) => failures.map((line) => `- failed: ${line.split("\n")[0]}`)),

@@ -21,11 +21,11 @@ test("stocks that share a name would be fewer than the row says", () => {
 });
 
 test("a body shorter or longer than its header says would be answered 400 or wait for ever", () => {
-  for (const request of [...trades(10), ...puts()]) {
-    expect(request).toContain(`\r\nContent-Length: ${Buffer.byteLength(bodyOf(request))}\r\n`);
-    expect(() => JSON.parse(bodyOf(request))).not.toThrow();
-    expect(request).not.toContain(SEPARATOR);
-  }
+  const isWrong = (request: string) =>
+    !request.includes(`\r\nContent-Length: ${Buffer.byteLength(bodyOf(request))}\r\n`) ||
+    request.includes(SEPARATOR) ||
+    typeof JSON.parse(bodyOf(request)) !== "object";
+  expect([...trades(10), ...puts()].filter(isWrong)).toEqual([]);
 });
 
 test("etcd's values are as long as a trade's body", () => {

@@ -196,14 +196,25 @@ export const ROWS: readonly Row[] = [
   ...answersRows("2,000 connections", OVERLOAD_CONNECTIONS_SLOT),
   overloadRow("overload, twice as many offered", OVERLOAD_OFFERED_SLOT),
   ...answersRows("twice as many offered", OVERLOAD_OFFERED_SLOT),
+  // Within 1 s it must be started, or refused; what it then takes is added.
+  figureRow(
+    "overload",
+    "twice as many offered: slowest 200",
+    "ms",
+    OVERLOAD_OFFERED_SLOT,
+    "maxMs",
+    {
+      atMost: 2_000,
+    },
+  ),
   figureRow(
     "overload",
     "twice as many offered: slowest 503",
     "ms",
     OVERLOAD_OFFERED_SLOT,
     "unavailableMaxMs",
+    { atMost: 2_000 },
   ),
-  figureRow("overload", "twice as many offered: slowest 200", "ms", OVERLOAD_OFFERED_SLOT, "maxMs"),
 ];
 
 /** Names for `--only`. `connections` has no row: it is the plot's. */
@@ -282,6 +293,7 @@ function overloadRow(what: string, slot: string): Row {
 function answersRows(what: string, slot: string): Row[] {
   const none = { atMost: 0 };
   return [
+    figureRow("overload", `${what}: 503s`, "", slot, "unavailable"),
     figureRow("overload", `${what}: 503s without Retry-After`, "", slot, "withoutRetryAfter", none),
     figureRow("overload", `${what}: neither 200 nor 503`, "", slot, "other", none),
     figureRow("overload", `${what}: connections or answers lost`, "", slot, "lost", none),

@@ -1,8 +1,7 @@
 // The bazaar's own slots on a cluster that is new: trades, lookups, the lab's mix,
 // overload; with the cache off; with more stocks.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Bazaar, type Ground } from "./bazaar.ts";
 import {
@@ -20,6 +19,7 @@ import { parseOfferedLoad } from "./offered-load.ts";
 import { run } from "./processes.ts";
 import { lookups, mix, SEPARATOR, trades } from "./requests.ts";
 import { type Round, type Sample, type Subject, secondsFor } from "./round.ts";
+import { TemporaryFolder } from "./temporary.ts";
 import { warmUp, wrk, wrkCommand, wrkMissing } from "./wrk.ts";
 
 export const FSYNC_SLOT = "disk.fsync";
@@ -174,15 +174,11 @@ async function offer(
   requests: readonly string[],
   seconds: number,
 ): Promise<Sample> {
-  const folder = mkdtempSync(join(tmpdir(), "bazaar-bench-offer-"));
-  try {
-    const file = join(folder, "requests");
-    writeFileSync(file, requests.join(SEPARATOR), "latin1");
-    const limitMs = (seconds + ANSWER_LIMIT_S) * 1_000 + PREPARE_LIMIT_MS;
-    return parseOfferedLoad(await run(process.execPath, [OFFERED_LOAD, ...args, file], limitMs));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  using folder = new TemporaryFolder("offer");
+  const file = join(folder.path, "requests");
+  writeFileSync(file, requests.join(SEPARATOR), "latin1");
+  const limitMs = (seconds + ANSWER_LIMIT_S) * 1_000 + PREPARE_LIMIT_MS;
+  return parseOfferedLoad(await run(process.execPath, [OFFERED_LOAD, ...args, file], limitMs));
 }
 
 /** Adds to a sample how often the leader changed, and fails if a process died. */

@@ -3,14 +3,14 @@
 // What counts is an answer of 200. wrk counts every status above 399 as an error
 // of its own, and none of the servers here answers anything between.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../test/system/harness/wait.ts";
 import { ANSWER_LIMIT_S, CONNECTIONS, STOP_LIMIT_MS } from "./limits.ts";
 import { Child, findProgram } from "./processes.ts";
 import { SEPARATOR } from "./requests.ts";
 import type { Sample } from "./round.ts";
+import { TemporaryFolder } from "./temporary.ts";
 
 const SCRIPT = join(import.meta.dirname, "wrk.lua");
 const REPORT = "wrk-report ";
@@ -48,8 +48,8 @@ export function wrkCommand({ port, connections, seconds, count }: Load): string 
 
 /** Starts a load. */
 export function startWrk(load: Load): RunningLoad {
-  const folder = mkdtempSync(join(tmpdir(), "bazaar-bench-wrk-"));
-  const file = join(folder, "requests");
+  const folder = new TemporaryFolder("wrk");
+  const file = join(folder.path, "requests");
   writeFileSync(file, load.requests.join(SEPARATOR));
   const args = wrkCommand(load).split(" ").slice(1);
   const child = new Child(
@@ -64,7 +64,7 @@ export function startWrk(load: Load): RunningLoad {
       return parseWrk(child.stdout);
     } finally {
       child.process.kill("SIGKILL");
-      rmSync(folder, { recursive: true, force: true });
+      folder[Symbol.dispose]();
     }
   })();
   return { done, stop: () => child.process.kill("SIGINT") };

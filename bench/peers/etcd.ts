@@ -2,8 +2,6 @@
 //
 // Puts go to the leader: another member would only pass them on.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "../../test/system/harness/ports.ts";
 import { until } from "../../test/system/harness/wait.ts";
@@ -12,6 +10,7 @@ import { CONNECTIONS_SWEPT, START_LIMIT_MS } from "../limits.ts";
 import { Child, findProgram } from "../processes.ts";
 import { puts } from "../requests.ts";
 import { type Round, type Subject, secondsFor } from "../round.ts";
+import { TemporaryFolder } from "../temporary.ts";
 import { warmUp, wrk, wrkCommand, wrkMissing } from "../wrk.ts";
 
 const MEMBERS = 3;
@@ -21,9 +20,9 @@ export const etcdSubject: Subject = {
   slots: CONNECTIONS_SWEPT.map((connections) => `etcd.puts.${connections}`),
   missing: () => wrkMissing() ?? (findProgram("etcd") === null ? "etcd-server" : null),
   async run(round: Round) {
-    const folder = mkdtempSync(join(tmpdir(), "bazaar-bench-etcd-"));
+    using folder = new TemporaryFolder("etcd");
     const ports = await freePorts(2 * MEMBERS);
-    const members = memberArguments(folder, ports).map((args) => new Child("etcd", args));
+    const members = memberArguments(folder.path, ports).map((args) => new Child("etcd", args));
     try {
       const port = await leaderPort(ports.slice(0, MEMBERS), members);
       const requests = puts();
@@ -35,7 +34,6 @@ export const etcdSubject: Subject = {
       }
     } finally {
       await Promise.all(members.map((member) => member.stop()));
-      rmSync(folder, { recursive: true, force: true });
     }
   },
 };

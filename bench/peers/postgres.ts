@@ -10,13 +10,11 @@
 import {
   appendFileSync,
   chownSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "../../test/system/harness/ports.ts";
 import {
@@ -31,6 +29,7 @@ import {
 import { Child, findProgram, run } from "../processes.ts";
 import { type Round, type Sample, type Subject, secondsFor } from "../round.ts";
 import { percentile } from "../statistics.ts";
+import { TemporaryFolder } from "../temporary.ts";
 
 const STANDBYS = ["standby1", "standby2"] as const;
 const MANY_SLOT = `postgres.trades-${STOCKS_MANY}-stocks.${CONNECTIONS}`;
@@ -131,22 +130,25 @@ function binFolder(): string | null {
 
 class Postgres {
   readonly #bin: string;
-  readonly #folder: string;
+  readonly #temporary: TemporaryFolder;
   readonly #ports: readonly number[];
   #servers: Child[] = [];
 
-  private constructor(bin: string, folder: string, ports: readonly number[]) {
+  private constructor(bin: string, folder: TemporaryFolder, ports: readonly number[]) {
     this.#bin = bin;
-    this.#folder = folder;
+    this.#temporary = folder;
     this.#ports = ports;
-    process.once("exit", () => this.remove());
+  }
+
+  get #folder(): string {
+    return this.#temporary.path;
   }
 
   /** A primary with the tables, and copies of it for the standbys. */
   static async make(bin: string): Promise<Postgres> {
-    const folder = mkdtempSync(join(tmpdir(), "bazaar-bench-postgres-"));
+    const folder = new TemporaryFolder("postgres");
     const user = postgresUser();
-    if (user !== null) chownSync(folder, user.uid, user.gid);
+    if (user !== null) chownSync(folder.path, user.uid, user.gid);
     const made = new Postgres(bin, folder, await freePorts(1 + STANDBYS.length));
     try {
       await made.#initialize();
@@ -206,7 +208,7 @@ class Postgres {
   }
 
   remove(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    this.#temporary[Symbol.dispose]();
   }
 
   /** For the record. */
