@@ -1,0 +1,124 @@
+// The trading floor in a real browser, on a real cluster: what a person sees and
+// does when all is well.
+
+import type { Page } from "playwright-core";
+import { beforeAll, expect, test } from "vitest";
+import type { Cluster } from "../system/harness/cluster.ts";
+import { useClusters } from "../system/harness/lifetime.ts";
+import { Load, tradeInTurn } from "../system/harness/load.ts";
+import { violations } from "./harness/axe.ts";
+import { screenshot, usePages } from "./harness/browser.ts";
+
+const clusters = useClusters("file");
+const pages = usePages();
+let cluster: Cluster;
+
+beforeAll(async () => {
+  cluster = await clusters.up({ logLevel: "info" });
+});
+
+async function fill(page: Page, side: "Buy" | "Sell", stock: string, quantity: number) {
+  await page.getByLabel(side, { exact: true }).check();
+  await page.locator(`select[name="stock"]`).selectOption(stock);
+  await page.getByLabel("Quantity").fill(String(quantity));
+  await page.getByRole("button", { name: new RegExp(`^${side} .*${stock}`) }).click();
+}
+
+test("an empty bazaar leaves a stranger without a word on what to do", async () => {
+  const page = await pages.open(cluster.url);
+  await page.getByText("No order yet.").waitFor();
+  await page.getByRole("rowheader", { name: "FishCo" }).waitFor();
+  await page.getByText("Open", { exact: true }).waitFor();
+  await screenshot(page, "empty-1440-light");
+});
+
+test("a trade made on the page isn't answered, or doesn't reach the market and the tape", async () => {
+  const page = await pages.open(cluster.url);
+  await fill(page, "Buy", "FishCo", 43);
+  const outcome = page.getByTestId("outcome");
+  await outcome.getByText("Bought 43 FishCo").waitFor();
+  await expect.poll(() => outcome.textContent()).toMatch(/Order 1,/);
+  const row = page.getByRole("row", { name: /FishCo/ });
+  await row.getByText("557", { exact: true }).waitFor();
+  await page
+    .getByRole("listitem")
+    .filter({ hasText: /^1Buy43FishCo$/ })
+    .waitFor();
+  await fill(page, "Sell", "FishCo", 7);
+  await outcome.getByText("Sold 7 FishCo").waitFor();
+  await row.getByText("564", { exact: true }).waitFor();
+  await row.getByText("50", { exact: true }).waitFor(); // traded: 43 + 7
+});
+
+test("a refusal that isn't told in the bazaar's own words leaves the trader guessing", async () => {
+  const page = await pages.open(cluster.url, {
+    // The lab's status for it is 500, which the browser notes.
+    expected: /status of (400|500)/,
+  });
+  await fill(page, "Buy", "FishCo", 999_999);
+  const outcome = page.getByTestId("outcome");
+  await outcome.getByText("Refused").waitFor();
+  await outcome.getByText("Insufficient volume for FishCo stock").waitFor();
+  await screenshot(page, "refusal-1440-light");
+  await fill(page, "Buy", "FishCo", -10);
+  await outcome.getByText("Invalid quantity -10").waitFor();
+  expect(await violations(page)).toEqual([]);
+});
+
+test("an order that came through nobody's page is missing on the tape", async () => {
+  const page = await pages.open(cluster.url);
+  const client = cluster.client();
+  const [number] = await tradeInTurn(client, [{ name: "BoarCo", type: "buy", quantity: 5 }]);
+  await page
+    .getByRole("listitem")
+    .filter({ hasText: `${number}Buy5BoarCo` })
+    .waitFor();
+});
+
+test("a keyboard alone can't trade", async () => {
+  const page = await pages.open(cluster.url);
+  await page.getByRole("button", { name: "MenhirCo" }).focus();
+  await page.keyboard.press("Enter");
+  await expect.poll(() => page.locator(`select[name="stock"]`).inputValue()).toBe("MenhirCo");
+  await page.getByLabel("Buy", { exact: true }).focus();
+  await page.keyboard.press("ArrowRight"); // to Sell
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("3");
+  await page.keyboard.press("Enter");
+  await page
+    .getByTestId("outcome")
+    .getByText(/^Sold \d+ MenhirCo$/)
+    .waitFor();
+});
+
+test.each([
+  [320, "light"],
+  [320, "dark"],
+  [768, "light"],
+  [768, "dark"],
+  [1440, "light"],
+  [1440, "dark"],
+  [1920, "light"],
+] as const)(
+  "at %d pixels, %s, something runs over or can't be perceived",
+  async (width, scheme) => {
+    const clients = Array.from({ length: 4 }, () => cluster.client());
+    const names = ["FishCo", "BoarCo", "MenhirCo", "GameStart"];
+    const load = new Load(clients, (client, nth) => ({
+      name: names[(client + nth) % names.length] ?? "FishCo",
+      type: nth % 2 === 0 ? "sell" : "buy",
+      quantity: 1 + (nth % 9),
+    }));
+    const page = await pages.open(cluster.url, { width, height: width < 500 ? 700 : 900, scheme });
+    await page.getByText(/more just now/).waitFor();
+    await expect.poll(() => page.locator(".plot canvas").count()).toBe(2);
+    const overflow = await page.evaluate(
+      "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+    );
+    expect(overflow).toBe(0);
+    await screenshot(page, `load-${width}-${scheme}`);
+    await load.stop();
+    expect(await violations(page)).toEqual([]);
+  },
+);
