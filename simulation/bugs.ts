@@ -41,7 +41,7 @@ function bug(
 export const BUGS: readonly Bug[] = [
   bug(
     "ack-before-fsync",
-    [1, 1],
+    [1, 4],
     [`${REPLICATION}/context.ts`, "if (newest)", "if (newest && message.kind !== 'ack')"],
   ),
   bug("old-epoch-committed-by-counting", null, [
@@ -49,14 +49,18 @@ export const BUGS: readonly Bug[] = [
     "if (position < this.#reignPosition || position <= context.commit) return; // L2",
     "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
   ]),
-  bug("two-promises-in-one-epoch", null, [
-    `${REPLICATION}/replica.ts`,
-    "if (epoch < promise.epoch || (epoch === promise.epoch && promise.nominee !== from)) {",
-    "if (epoch < promise.epoch) {",
-  ]),
+  bug(
+    "two-promises-in-one-epoch",
+    [1, 4],
+    [
+      `${REPLICATION}/replica.ts`,
+      "if (epoch < promise.epoch || (epoch === promise.epoch && promise.nominee !== from)) {",
+      "if (epoch < promise.epoch) {",
+    ],
+  ),
   bug(
     "promise-lost-on-restart",
-    [1, 20],
+    [39, 8],
     [
       `${REPLICATION}/context.ts`,
       "this.hardState = options.hardState;",
@@ -65,12 +69,12 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "append-does-not-raise-promise",
-    [1, 1],
+    [1, 4],
     [`${REPLICATION}/replica.ts`, "if (epoch > promise.epoch) context.promise(epoch, from);", ""],
   ),
   bug(
     "ack-of-own-last-position",
-    [1, 64],
+    [1, 14],
     [
       `${REPLICATION}/replica.ts`,
       'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
@@ -79,7 +83,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "commit-past-the-message",
-    [1, 17],
+    [1, 14],
     [
       `${REPLICATION}/replica.ts`,
       "context.learnCommit(Math.min(append.commit, position));",
@@ -88,7 +92,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "tail-dropped-by-a-late-short-append",
-    [1, 35],
+    [1, 4],
     [
       `${REPLICATION}/context.ts`,
       "if (firstNew === -1) return reached;",
@@ -102,7 +106,7 @@ export const BUGS: readonly Bug[] = [
   ]),
   bug(
     "fetched-entries-restamped",
-    [1, 1],
+    [1, 14],
     [
       `${REPLICATION}/candidacy.ts`,
       "context.store(answer.prevPosition, answer.entries);",
@@ -111,7 +115,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "replacement-votes-early",
-    [1, 69],
+    [134, 8],
     [`${REPLICATION}/replica.ts`, "if (!voter) return;\n    if (epoch", "if (epoch"],
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears", "willing: !hears"],
     [
@@ -120,15 +124,19 @@ export const BUGS: readonly Bug[] = [
       "incarnation >= admissions.of(peer).incarnation,",
     ],
   ),
-  bug("replacement-counts-before-its-admission-is-committed", null, [
-    `${REPLICATION}/admissions.ts`,
-    "return admission.incarnation === incarnation && admission.position <= commit;",
-    "return commit >= 0 && admission.incarnation === incarnation;",
-  ]),
+  bug(
+    "replacement-counts-before-its-admission-is-committed",
+    [134, 8],
+    [
+      `${REPLICATION}/admissions.ts`,
+      "return admission.incarnation === incarnation && admission.position <= commit;",
+      "return commit >= 0 && admission.incarnation === incarnation;",
+    ],
+  ),
   // A leader that was replaced, and slept, makes a voter of whoever asks it.
   bug(
     "replacement-votes-once-a-stale-leader-lists-it",
-    null,
+    [134, 8],
     [
       `${REPLICATION}/context.ts`,
       "if (isAdmitted && own.position <= this.commit) this.becomeVoter();",
@@ -140,28 +148,36 @@ export const BUGS: readonly Bug[] = [
       "this.#persist({ ...write, entries });\n    this.#voteIfAdmitted();",
     ],
   ),
-  bug("ack-counted-for-a-later-round", null, [
-    `${REPLICATION}/leadership.ts`,
-    "follower.acknowledge(ack);",
-    "follower.acknowledge({ ...ack, round: this.#round });",
-  ]),
+  bug(
+    "ack-counted-for-a-later-round",
+    [91, 8],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "follower.acknowledge(ack);",
+      "follower.acknowledge({ ...ack, round: this.#round });",
+    ],
+  ),
   bug(
     "deciding-before-the-reign-is-committed",
-    [1, 2],
+    [1, 6],
     [
       `${REPLICATION}/leadership.ts`,
       "this.#reignPosition = context.log.last.position;",
       'this.#reignPosition = context.log.last.position;\n    this.opened = true;\n    context.emit({ kind: "leading", epoch });',
     ],
   ),
-  bug("promise-before-canvass", null, [
-    `${REPLICATION}/candidacy.ts`,
-    "this.#stage.willing.size + 1 < context.quorum",
-    "context.quorum < 0",
-  ]),
+  bug(
+    "promise-before-canvass",
+    [35, 8],
+    [
+      `${REPLICATION}/candidacy.ts`,
+      "this.#stage.willing.size + 1 < context.quorum",
+      "context.quorum < 0",
+    ],
+  ),
   bug(
     "deaf-leader-keeps-its-heartbeats-going",
-    [1, 1],
+    [1, 4],
     [
       `${REPLICATION}/leadership.ts`,
       "if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
@@ -170,7 +186,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "regained-lease-keeps-its-copies",
-    [1, 10],
+    [218, 8],
     [
       `${COHERENCE}/lease-holder.ts`,
       "this.#lease = offer;\n    this.#session += 1; // V3",
@@ -182,15 +198,11 @@ export const BUGS: readonly Bug[] = [
     "newSession(): void {\n    this.#fetches.clear();",
     "newSession(): void {",
   ]),
-  bug(
-    "lookup-joins-a-fetch-from-before-a-hold",
-    [1, 44],
-    [
-      `${COHERENCE}/copies.ts`,
-      "this.#fetches.delete(name); // F2\n      const floor",
-      "const floor",
-    ],
-  ),
+  bug("lookup-joins-a-fetch-from-before-a-hold", null, [
+    `${COHERENCE}/copies.ts`,
+    "this.#fetches.delete(name); // F2\n      const floor",
+    "const floor",
+  ]),
   // A front end also asks the leader when an answer is below the floor that the
   // stock had when it asked: for who waits for it. Without that the copy shows.
   bug(
@@ -200,36 +212,28 @@ export const BUGS: readonly Bug[] = [
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
   ),
-  bug(
-    "lease-counted-from-the-grant",
-    [1, 62],
-    [
-      `${COHERENCE}/lease-holder.ts`,
-      "const untilMs = asked.atMs + grant.ms;",
-      "const untilMs = nowMs + grant.ms;",
-    ],
-  ),
+  bug("lease-counted-from-the-grant", null, [
+    `${COHERENCE}/lease-holder.ts`,
+    "const untilMs = asked.atMs + grant.ms;",
+    "const untilMs = nowMs + grant.ms;",
+  ]),
   bug(
     "grant-before-the-view-is-level",
-    [1, 37],
+    [1, 16],
     [
       `${COHERENCE}/lease-holder.ts`,
       "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
       "const level = view.applied >= 0;",
     ],
   ),
-  bug(
-    "restarted-catalog-follows-at-once",
-    [1, 63],
-    [
-      `${COHERENCE}/catalog-view.ts`,
-      "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
-      "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
-    ],
-  ),
+  bug("restarted-catalog-follows-at-once", null, [
+    `${COHERENCE}/catalog-view.ts`,
+    "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
+    "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
+  ]),
   bug(
     "new-leader-forgets-older-leases",
-    [1, 24],
+    [1, 36],
     [
       `${COHERENCE}/leader-views.ts`,
       "this.#grantor.presume(catalog, options.wonMs + LEASE_MS + LEASE_MARGIN_MS); // W3",
@@ -243,7 +247,7 @@ export const BUGS: readonly Bug[] = [
   ]),
   bug(
     "leader-grants-beyond-its-confirmed-round",
-    [1, 79],
+    [92, 8],
     [
       `${COHERENCE}/leader-views.ts`,
       "confirmedMs + LEASE_MS - nowMs, sent, nowMs",
@@ -252,7 +256,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "exposed-before-all-hold",
-    [1, 1],
+    [1, 4],
     [
       `${COHERENCE}/leader-views.ts`,
       "Math.min(this.#commit, this.#grantor.heldByAll(nowMs)); // W1",
@@ -261,16 +265,18 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "catalog-answers-held-before-its-front-ends",
-    [1, 13],
+    [1, 28],
     [
       `${COHERENCE}/catalog-view.ts`,
       "Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3",
       "this.#frontends.heldByAll(nowMs) >= 0 ? this.#received : 0;",
     ],
   ),
+  // Without the floor that a fetch had, too, by which a front end knows better.
   bug(
     "held-stock-answered-at-once",
-    [1, 2],
+    [1, 12],
+    ["simulation/stock-views.ts", " || position < fetch.floor", ""],
     [
       `${COHERENCE}/catalog-view.ts`,
       "if (until <= this.#applied) return",
@@ -279,7 +285,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "hold-never-sent-again",
-    [1, 1],
+    [1, 4],
     [
       `${COHERENCE}/leader-views.ts`,
       "following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
@@ -291,16 +297,24 @@ export const BUGS: readonly Bug[] = [
     "this.#epoch = epoch;\n      this.#toldHeld = 0;",
     "this.#epoch = epoch;\n      this.#toldHeld = 0;\n      this.#frontends.forgetEnded(Number.POSITIVE_INFINITY, () => false);",
   ]),
-  bug("retry-without-the-request-id", null, [
-    `${SERVICE}/pending-question.ts`,
-    "? { ...question, recordRefusal: true } // P2",
-    "? { ...question, requestId: question.requestId + this.#attempts, recordRefusal: true }",
-  ]),
-  bug("adjust-without-request-id", null, [
-    `${SERVICE}/pending-question.ts`,
-    'if (question.kind !== "request") return question;',
-    'if (question.kind !== "request") return question;\n    if (again && question.content.kind === "adjust")\n      return { ...question, requestId: question.requestId + this.#attempts };',
-  ]),
+  bug(
+    "retry-without-the-request-id",
+    [1, 6],
+    [
+      `${SERVICE}/pending-question.ts`,
+      "? { ...question, recordRefusal: true } // P2",
+      "? { ...question, requestId: question.requestId + this.#attempts, recordRefusal: true }",
+    ],
+  ),
+  bug(
+    "adjust-without-request-id",
+    [1, 12],
+    [
+      `${SERVICE}/pending-question.ts`,
+      'if (question.kind !== "request") return question;',
+      'if (question.kind !== "request") return question;\n    if (again && question.content.kind === "adjust")\n      return { ...question, requestId: question.requestId + this.#attempts };',
+    ],
+  ),
   // Both rules that keep it from happening: the refusal would not be told otherwise.
   bug(
     "refusal-of-a-retried-call-not-recorded",
@@ -321,11 +335,15 @@ export const BUGS: readonly Bug[] = [
     "if (isRefused && !isRecorded && this.#askedInDoubt) return; // P3",
     "",
   ]),
-  bug("answer-from-unexposed-state", null, [
-    `${SERVICE}/waiting-answers.ts`,
-    "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
-    "this.#settleUnproven(turn);",
-  ]),
+  bug(
+    "answer-from-unexposed-state",
+    [1, 4],
+    [
+      `${SERVICE}/waiting-answers.ts`,
+      "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
+      "this.#settleUnproven(turn);",
+    ],
+  ),
   bug("answer-without-a-confirmed-round", null, [
     `${SERVICE}/waiting-answers.ts`,
     "confirmed: unproven.length === 0 ? true : null,",
@@ -334,7 +352,7 @@ export const BUGS: readonly Bug[] = [
   // What is copied is taken from the copies, the rest from a catalog, a little later.
   bug(
     "list-put-together-from-copies",
-    null,
+    [1, 34],
     [
       "simulation/stock-views.ts",
       "const floor = this.#view.floors.newestFloor;",
