@@ -1,0 +1,98 @@
+import { expect, test } from "vitest";
+import { type ClusterSources, type KnownReplica, WatchedCluster } from "./events-cluster.ts";
+import { BEAT_SILENT_MS } from "./events-limits.ts";
+
+function cluster() {
+  const world = {
+    leader: 9094 as number | null,
+    replicas: [beat(9090, 9094, 10), beat(9092, 9094, 12), beat(9094, 9094, 12)],
+  };
+  const sources: ClusterSources = {
+    leader: () => world.leader,
+    ready: () => world.leader !== null,
+    replicas: () => world.replicas,
+    catalogs: () => [],
+    frontends: () => [],
+    lease: () => null,
+    playground: () => null,
+    quorum: 2,
+    roleOf: (id) => `order-${id}`,
+  };
+  return { world, watched: new WatchedCluster(sources) };
+}
+
+/** A replica that has just beaten. */
+function beat(id: number, leader: number, last: number, epoch = 1): KnownReplica {
+  const health = {
+    replica: id,
+    leads: id === leader,
+    leader,
+    epoch,
+    lastPosition: last,
+    commitPosition: last,
+  };
+  return { id, connected: true, health };
+}
+
+const down = (id: number): KnownReplica => ({ id, connected: false, health: null });
+
+test("a follower isn't where it is, or the wrong one leads", () => {
+  const { watched } = cluster();
+  expect(watched.look(0, 0).replicas).toMatchObject([
+    { role: "order-9090", standing: "follows", behind: 2, last: 10 },
+    { role: "order-9092", standing: "follows", behind: 0 },
+    { role: "order-9094", standing: "leads", behind: 0 },
+  ]);
+});
+
+test("a replica that is paused looks as well as ever, since its connection is open", () => {
+  const { world, watched } = cluster();
+  watched.look(0, 0);
+  world.replicas = [world.replicas[0] ?? down(9090), beat(9092, 9094, 13), beat(9094, 9094, 13)];
+  const { replicas } = watched.look(BEAT_SILENT_MS + 1, 1);
+  expect(replicas.map(({ standing }) => standing)).toEqual(["silent", "follows", "leads"]);
+  expect(watched.take()).toEqual([{ kind: "silent", at: 1, role: "order-9090" }]);
+});
+
+test("a fail-over between two looks isn't seen", () => {
+  const { world, watched } = cluster();
+  watched.led(9094, 0, 1_000);
+  watched.look(0, 1_000);
+  expect(watched.take()).toEqual([
+    { kind: "leads", at: 1_000, role: "order-9094", epoch: 1, afterMs: null },
+  ]);
+  world.leader = null;
+  watched.led(null, 100, 1_100);
+  world.leader = 9092;
+  world.replicas = [beat(9090, 9092, 12, 2), beat(9092, 9092, 12, 2), down(9094)];
+  watched.led(9092, 138, 1_138);
+  watched.look(250, 1_250);
+  expect(watched.take()).toEqual([
+    { kind: "no-leader", at: 1_100, role: "order-9094" },
+    { kind: "leads", at: 1_138, role: "order-9092", epoch: 2, afterMs: 38 },
+    { kind: "down", at: 1_250, role: "order-9094" },
+  ]);
+  world.replicas = [...world.replicas.slice(0, 2), beat(9094, 9092, 3, 2)];
+  const { replicas } = watched.look(300, 1_300);
+  expect(replicas[2]).toMatchObject({ standing: "follows", behind: 9 });
+  expect(watched.take()).toEqual([{ kind: "back", at: 1_300, role: "order-9094" }]);
+});
+
+test("replicas that hear no leader look as if they followed", () => {
+  const { world, watched } = cluster();
+  world.leader = null;
+  expect(watched.look(0, 0).replicas.map(({ standing }) => standing)).toEqual([
+    "apart",
+    "apart",
+    "apart",
+  ]);
+});
+
+test("what changed while nobody watched is told as if it happened now", () => {
+  const { world, watched } = cluster();
+  watched.look(0, 0);
+  watched.rest();
+  world.replicas = [down(9090), beat(9092, 9094, 1), beat(9094, 9094, 1)];
+  watched.look(9_000, 9_000);
+  expect(watched.take()).toEqual([]);
+});

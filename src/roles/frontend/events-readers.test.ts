@@ -1,0 +1,71 @@
+import { createServer, get, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { READERS_MAX } from "./events-limits.ts";
+import { Readers } from "./events-readers.ts";
+import { messageOf } from "./events-ring.ts";
+
+const WAIT = { timeout: 10_000, interval: 5 };
+const UNREAD_BYTES_MAX = 200_000;
+
+let server: Server;
+let readers: Readers;
+
+beforeEach(async () => {
+  readers = new Readers({ unreadBytesMax: UNREAD_BYTES_MAX });
+  server = createServer((_request, response) => readers.add(response, "first\n\n"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+});
+afterEach(() => {
+  readers.close();
+  server.closeAllConnections();
+  server.close();
+});
+
+function connect(): Promise<IncomingMessage> {
+  const { port } = server.address() as AddressInfo;
+  return new Promise((resolve, reject) => {
+    get({ port, agent: false }, resolve).once("error", reject);
+  });
+}
+
+test("a reader that takes nothing keeps the others waiting, or grows without limit", async () => {
+  const slow = await connect(); // never read
+  const quick = await connect();
+  let received = 0;
+  quick.on("data", (data: Buffer) => {
+    received += data.length;
+  });
+  slow.once("error", () => {});
+  await vi.waitFor(() => expect(readers.count).toBe(2), WAIT);
+  const message = messageOf("change", { text: "x".repeat(100_000) }, "a-1");
+  let sent = 0;
+  while (readers.dropped === 0 && sent < 500) {
+    readers.send(message);
+    sent += 1;
+    const expected = sent * message.bytes;
+    await vi.waitFor(() => expect(received).toBeGreaterThanOrEqual(expected), WAIT);
+  }
+  expect(readers.dropped).toBe(1);
+  expect(readers.count).toBe(1);
+  readers.send(message);
+  const expected = (sent + 1) * message.bytes;
+  await vi.waitFor(() => expect(received).toBeGreaterThanOrEqual(expected), WAIT);
+});
+
+test("a reader that went away is written to for ever", async () => {
+  const reader = await connect();
+  await vi.waitFor(() => expect(readers.count).toBe(1), WAIT);
+  reader.destroy();
+  await vi.waitFor(() => expect(readers.count).toBe(0), WAIT);
+  expect(readers.dropped).toBe(0);
+});
+
+test("as many readers as there are may come", async () => {
+  const response = { write: () => true, end: () => {}, destroy: () => {}, writableLength: 0 };
+  for (let count = 0; count < READERS_MAX; count++) {
+    expect(readers.isFull).toBe(false);
+    readers.add({ ...response, once: () => {} } as never, "");
+  }
+  expect(readers.isFull).toBe(true);
+});
