@@ -2,9 +2,8 @@
 //
 // Whatever goes wrong ends in one line on stderr and exit status 1.
 
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { Command, CommanderError } from "commander";
+import about from "../../package.json" with { type: "json" };
 import { errorLine } from "./user-error.ts";
 
 /** The commands, in the order of the help. Each is loaded when it is run: a replica has no use for the others. */
@@ -24,7 +23,7 @@ const COMMANDS = {
 
 /** The program with the command that `name` names; with all of them when it names none, for the help and for hints. */
 export async function buildProgram(name: string | undefined): Promise<Command> {
-  const { description, version } = packageJson();
+  const { description, version } = about;
   const program = new Command("bazaar")
     .description(description)
     .version(version)
@@ -39,11 +38,6 @@ export async function buildProgram(name: string | undefined): Promise<Command> {
   }
   for (const command of commands) program.addCommand(command);
   return program;
-}
-
-/** What the package says of itself. */
-function packageJson(): { readonly description: string; readonly version: string } {
-  return JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
 }
 
 /** Runs the command in `args` to its end, and ends the process with its exit status. */

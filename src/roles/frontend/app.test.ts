@@ -96,7 +96,6 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
 
   describe("URLs", () => {
     const wrong: readonly (readonly [method: "GET" | "POST" | "PUT" | "DELETE", url: string])[] = [
-      ["GET", "/"],
       ["GET", "/stcks/BoarCo"],
       ["GET", "/stocks/"],
       ["GET", "/stocks/Fish1"],

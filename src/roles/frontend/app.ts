@@ -8,6 +8,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { InvariantViolation } from "../../core/invariant.ts";
+import { apiDocuments } from "./api-documents.ts";
 import { directly } from "./direct.ts";
 import type { Feed } from "./events.ts";
 import { eventRoutes } from "./events-routes.ts";
@@ -28,6 +29,8 @@ export interface AppOptions {
   readonly stocks: Stocks;
   /** The seed's lines go here, at debug; unexpected errors, at error. */
   readonly log: Logger;
+  /** Of the bazaar, for GET /openapi.json. */
+  readonly version?: string;
   /** What GET /events tells; without it there is no such route. */
   readonly feed?: Feed;
   /** The `up` to play with; without it there is no such route. */
@@ -57,8 +60,11 @@ export function build(options: AppOptions): FastifyInstance {
   const trades = new Trades(orders, log);
   logRequests(app, log);
   handleErrors(app, log, broken);
-  stockRoutes(app, stocks, log);
-  serviceRoutes(app, orders);
+  apiDocuments(app, options.version ?? "0.0.0");
+  app.register(async (scope) => {
+    stockRoutes(scope, stocks, log);
+    serviceRoutes(scope, orders);
+  });
   app.register(orderRoutes(orders, trades));
   app.register(pageRoutes());
   if (options.feed) eventRoutes(app, options.feed);

@@ -5,6 +5,7 @@
 
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
+import about from "../../../package.json" with { type: "json" };
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { redisCopies } from "../../io/cache/redis.ts";
 import { type CopyRemoved, noCopies, type StockCopies } from "../../io/cache/types.ts";
@@ -80,6 +81,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     orders: watch.orders,
     stocks,
     log,
+    version: about.version,
     broken: failed.resolve,
     feed: watch.feed,
     ...(playground && { playground }),

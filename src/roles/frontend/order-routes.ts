@@ -5,9 +5,10 @@
 
 import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
-import { z } from "zod";
+import type { z } from "zod";
 import { invariant } from "../../core/invariant.ts";
-import { ORDERS_PER_PAGE_MAX, type OrderView } from "../contract.ts";
+import type { OrderView } from "../contract.ts";
+import { api, asText, described, type pageQuery } from "./api-schemas.ts";
 import { readBody } from "./body-reader.ts";
 import {
   type HttpAnswer,
@@ -19,18 +20,10 @@ import {
 } from "./http-answer.ts";
 import { askFor, type Orders } from "./orders.ts";
 import { requestKey } from "./request-key.ts";
-import { tradeSchema } from "./trade-body.ts";
 import { BAD_KEY, KEY_HEADER, type Trades } from "./trades.ts";
 
 /** An order's number in a URL, as the answer to its trade gave it. */
 const NUMBER = /^[1-9][0-9]*$/;
-const PAGE_DEFAULT = 100;
-
-const pageSchema = z.object({
-  after: whole("after", 0, Number.MAX_SAFE_INTEGER).default(0),
-  limit: whole("limit", 1, ORDERS_PER_PAGE_MAX).default(PAGE_DEFAULT),
-});
-
 /** Registers the routes; a plugin of its own, since only they take a body. */
 export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades) {
   return async (scope: FastifyInstance): Promise<void> => {
@@ -40,8 +33,7 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades) {
     app.post(
       "/orders",
       {
-        schema: { body: tradeSchema },
-        validatorCompiler: () => () => true, // Trades reads the bytes
+        ...described(api.trade), // Trades reads the bytes
         onRequest: (request, reply, done) => {
           const key = requestKey(request.raw);
           if (!key) {
@@ -61,12 +53,16 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades) {
       },
     );
 
-    app.get<{ Params: { number: string } }>("/orders/:number", async (request, reply) => {
-      const { number } = request.params;
-      return send(reply, NUMBER.test(number) ? await order(number) : INVALID_URL);
-    });
+    app.get<{ Params: { number: string } }>(
+      "/orders/:number",
+      described(api.order),
+      async (request, reply) => {
+        const { number } = request.params;
+        return send(reply, NUMBER.test(number) ? await order(number) : INVALID_URL);
+      },
+    );
 
-    app.get("/orders", { schema: { querystring: pageSchema } }, async (request, reply) =>
+    app.get("/orders", { schema: api.orders, serializerCompiler: asText }, async (request, reply) =>
       send(reply, await page(request.query)),
     );
   };
@@ -79,7 +75,7 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades) {
     return asked.order ? success(orderView(asked.order)) : unknownOrder(number);
   }
 
-  async function page(asked: z.infer<typeof pageSchema>): Promise<HttpAnswer> {
+  async function page(asked: z.infer<typeof pageQuery>): Promise<HttpAnswer> {
     const answer = await askFor(orders, "orders", { kind: "orders", ...asked });
     if (answer.kind !== "orders") return unanswered(answer.kind);
     const body = JSON.stringify({ data: answer.orders.map(orderView), next: answer.next });
@@ -90,14 +86,4 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades) {
 /** The fields in the seed's order. */
 function orderView({ number, name, type, quantity }: OrderView): OrderView {
   return { number, name, type, quantity };
-}
-
-/** A whole number in a query, given at most once. */
-function whole(name: string, min: number, max: number) {
-  const error = `${name} must be a whole number from ${min} to ${max}`;
-  return z
-    .string({ error })
-    .regex(/^[0-9]{1,16}$/, error)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, error);
 }

@@ -1,6 +1,7 @@
 // What is asked about the service itself: who leads, is it up, is it ready.
 
 import type { FastifyInstance } from "fastify";
+import { api, described } from "./api-schemas.ts";
 import { NO_LEADER, send, success } from "./http-answer.ts";
 import type { Orders } from "./orders.ts";
 
@@ -8,16 +9,16 @@ export function serviceRoutes(
   app: FastifyInstance,
   orders: Pick<Orders, "leader" | "health">,
 ): void {
-  app.get("/get_order_leader", (_request, reply) => {
+  app.get("/get_order_leader", described(api.leader), (_request, reply) => {
     const leader = orders.leader();
     return send(reply, leader === null ? NO_LEADER : success({ order_leader: leader }));
   });
 
   // The process is up.
-  app.get("/healthz", (_request, reply) => send(reply, success("up")));
+  app.get("/healthz", described(api.health), (_request, reply) => send(reply, success("up")));
 
   // A trade could be answered now.
-  app.get("/readyz", (_request, reply) =>
+  app.get("/readyz", described(api.readiness), (_request, reply) =>
     send(reply, orders.health().ready ? success("ready") : NO_LEADER),
   );
 }

@@ -6,6 +6,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { isStockName } from "../../core/market/content.ts";
+import { api, described } from "./api-schemas.ts";
 import {
   type HttpAnswer,
   INVALID_URL,
@@ -25,7 +26,7 @@ interface ByName {
 }
 
 export function stockRoutes(app: FastifyInstance, stocks: Stocks, log: Logger): void {
-  app.get<ByName>("/stocks/:name", (request, reply) => {
+  app.get<ByName>("/stocks/:name", described(api.lookup), (request, reply) => {
     const { name } = request.params;
     if (!isStockName(name)) return send(reply, INVALID_URL);
     const found = stocks.lookup(name);
@@ -36,9 +37,11 @@ export function stockRoutes(app: FastifyInstance, stocks: Stocks, log: Logger): 
     return reply.header("content-type", JSON_TYPE).send(found.body);
   });
 
-  app.get("/stocks", async (_request, reply) => send(reply, listAnswer(await stocks.list())));
+  app.get("/stocks", described(api.stocks), async (_request, reply) =>
+    send(reply, listAnswer(await stocks.list())),
+  );
 
-  app.get<ByName>("/cache_invalid/:name", (request, reply) => {
+  app.get<ByName>("/cache_invalid/:name", described(api.dropCopy), (request, reply) => {
     const { name } = request.params;
     if (!isStockName(name)) return send(reply, INVALID_URL);
     stocks.drop(name);

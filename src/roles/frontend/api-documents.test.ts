@@ -1,0 +1,128 @@
+// The document against docs/api.md, and against what the routes really answer.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import pino from "pino";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { z } from "zod";
+import { memoryCopies } from "../../io/cache/memory.ts";
+import { build } from "./app.ts";
+import { StockCache } from "./stock-cache.ts";
+import { overSocket, type TestRequest } from "./test-http.ts";
+import { TestMarket } from "./test-market.ts";
+
+const log = pino({ level: "silent" });
+const API_PAGE = readFileSync(join(import.meta.dirname, "../../../docs/api.md"), "utf8");
+
+interface Operation {
+  readonly summary: string;
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly responses: Readonly<
+    Record<
+      string,
+      {
+        readonly content: {
+          readonly "application/json": { readonly schema: Parameters<typeof z.fromJSONSchema>[0] };
+        };
+      }
+    >
+  >;
+}
+interface OpenApi {
+  readonly openapi: string;
+  readonly info: { readonly version: string };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+}
+
+let market: TestMarket;
+let app: ReturnType<typeof build>;
+
+beforeEach(() => {
+  market = new TestMarket();
+  const copies = memoryCopies({ entriesMax: 100 });
+  const nowMs = () => 0;
+  const stocks = new StockCache({ copies, catalogs: market, orders: market, log, nowMs });
+  app = build({ orders: market, stocks, log, version: "1.2.3" });
+});
+afterEach(() => app.close());
+
+async function read(): Promise<OpenApi> {
+  const response = await app.inject("/openapi.json");
+  expect(response.statusCode).toBe(200);
+  return response.json();
+}
+
+test("a route is described in one place and missing in the other", async () => {
+  const { openapi, info, paths } = await read();
+  expect(openapi).toBe("3.1.0");
+  expect(info.version).toBe("1.2.3");
+  const described = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  const sections = /^### (.*)$/gm;
+  const written = [...API_PAGE.matchAll(sections)]
+    .flatMap(([, title = ""]) => title.match(/(?:GET|POST) \/\S*[\w]/g) ?? [])
+    .map((title) => title.replace("NAME", "{name}").replace("NUMBER", "{number}"))
+    .filter((title) => !NOT_JSON.includes(title));
+  expect(described.sort()).toEqual(written.sort());
+});
+
+/** What answers in another format, or is the document itself. */
+const NOT_JSON: readonly string[] = [
+  "GET /events",
+  "GET /openapi.json",
+  "GET /docs",
+  "GET /metrics",
+];
+
+const TRADE = { method: "POST", url: "/orders" } as const;
+const EXAMPLES: readonly (readonly [path: string, status: number, asked: TestRequest])[] = [
+  ["/stocks/{name}", 200, { url: "/stocks/FishCo" }],
+  ["/stocks/{name}", 400, { url: "/stocks/Ash" }],
+  ["/stocks/{name}", 404, { url: "/stocks/Fish1" }],
+  ["/stocks", 200, { url: "/stocks" }],
+  ["/orders", 200, { ...TRADE, payload: '{"name":"FishCo","quantity":1,"type":"buy"}' }],
+  ["/orders", 400, { ...TRADE, payload: '{"name":"Ash","quantity":1,"type":"buy"}' }],
+  ["/orders", 413, { ...TRADE, payload: " ".repeat(70_000) }],
+  ["/orders", 500, { ...TRADE, payload: '{"name":"FishCo","quantity":9999,"type":"buy"}' }],
+  ["/orders", 200, { url: "/orders" }],
+  ["/orders", 400, { url: "/orders?limit=0" }],
+  ["/orders/{number}", 200, { url: "/orders/1" }],
+  ["/orders/{number}", 400, { url: "/orders/99" }],
+  ["/orders/{number}", 404, { url: "/orders/0" }],
+  ["/get_order_leader", 200, { url: "/get_order_leader" }],
+  ["/cache_invalid/{name}", 200, { url: "/cache_invalid/FishCo" }],
+  ["/cache_invalid/{name}", 404, { url: "/cache_invalid/Fish1" }],
+  ["/healthz", 200, { url: "/healthz" }],
+  ["/readyz", 200, { url: "/readyz" }],
+];
+
+test("an answer has another shape than the document says", async () => {
+  const { paths } = await read();
+  const key = { "idempotency-key": "k" };
+  const first = { ...TRADE, payload: '{"name":"FishCo","quantity":2,"type":"buy"}', headers: key };
+  await overSocket(app, first);
+  const reused = { ...first, payload: '{"name":"FishCo","quantity":3,"type":"buy"}' };
+  for (const [path, status, asked] of [...EXAMPLES, ["/orders", 422, reused] as const]) {
+    const operation = paths[path]?.[(asked.method ?? "GET").toLowerCase()];
+    const schema = operation?.responses[status]?.content["application/json"].schema;
+    expect(schema, `${path} ${status}`).toBeDefined();
+    const response = await overSocket(app, asked);
+    expect(response.statusCode, `${path} ${status}`).toBe(status);
+    expect(() => z.fromJSONSchema(schema ?? {}).parse(response.json())).not.toThrow();
+  }
+});
+
+test("the page needs something from another host, or may ask for it", async () => {
+  const page = await overSocket(app, { url: "/docs/" });
+  expect(page.statusCode).toBe(200);
+  const policy = String(page.headers["content-security-policy"]);
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).not.toMatch(/https?:|\*/);
+  expect(page.body.replaceAll("http://www.w3.org", "")).not.toMatch(
+    /(?:src|href)="(?:https?:)?\/\//,
+  );
+  const script = await overSocket(app, { url: "/docs/js/scalar.js" });
+  expect(script.statusCode).toBe(200);
+  expect(script.headers["content-type"]).toContain("javascript");
+});

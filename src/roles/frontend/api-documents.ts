@@ -1,0 +1,92 @@
+// GET /openapi.json, made from the routes' own schemas, and /docs, which shows
+// it to people. Nothing on that page comes from elsewhere, and the browser is
+// told to hold it to that.
+//
+// The page's script has 4 MB: it is loaded when somebody first asks for it, in
+// an app of its own, since the public one takes no routes once it listens.
+
+import { randomBytes } from "node:crypto";
+import fastifySwagger from "@fastify/swagger";
+import Fastify, { type FastifyInstance } from "fastify";
+import { jsonSchemaTransform } from "fastify-type-provider-zod";
+import { JSON_TYPE } from "./http-answer.ts";
+
+const DESCRIPTION =
+  "A stock bazaar whose orders can't be lost. Success is status 200 and `{data}`; anything " +
+  "else is `{error: {code, message}}`, the code being the status.";
+
+const DOCUMENT_URL = "/openapi.json";
+const PAGE_URL = "/docs";
+const NONCE_BYTES = 16;
+
+/** Registers both; before the routes that they describe, which are those with a schema. */
+export function apiDocuments(app: FastifyInstance, version: string): void {
+  app.register(fastifySwagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "Stock Bazaar", description: DESCRIPTION, version, license: { name: "MIT" } },
+    },
+    transform: (route) =>
+      route.schema ? jsonSchemaTransform(route) : { schema: { hide: true }, url: route.url },
+  });
+  app.register(async (scope) => {
+    let text: string | null = null;
+    scope.get(DOCUMENT_URL, (_request, reply) => {
+      text ??= JSON.stringify(scope.swagger());
+      return reply.header("content-type", JSON_TYPE).send(text);
+    });
+
+    let page: Promise<FastifyInstance> | null = null;
+    scope.addHook("onClose", async () => (await page)?.close());
+    for (const url of [PAGE_URL, `${PAGE_URL}/`, `${PAGE_URL}/js/scalar.js`]) {
+      scope.get(url, async (request, reply) => {
+        page ??= referencePage();
+        const { routing } = await page;
+        reply.hijack();
+        routing(request.raw, reply.raw);
+      });
+    }
+  });
+}
+
+/** An app with the page alone. */
+async function referencePage(): Promise<FastifyInstance> {
+  const { default: reference } = await import("@scalar/fastify-api-reference");
+  // One for the life of the process: the page holds nothing that somebody else wrote.
+  const nonce = randomBytes(NONCE_BYTES).toString("base64");
+  const headers = {
+    "content-security-policy": [
+      "default-src 'none'",
+      `script-src 'self' 'nonce-${nonce}'`,
+      "style-src 'self' 'unsafe-inline'",
+      "img-src 'self' data:",
+      "font-src 'self' data:",
+      "connect-src 'self'",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ].join("; "),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+  };
+  const app = Fastify();
+  app.addHook("onRequest", (_request, reply, done) => {
+    reply.headers(headers);
+    done();
+  });
+  await app.register(reference, {
+    routePrefix: PAGE_URL,
+    configuration: {
+      url: DOCUMENT_URL,
+      nonce,
+      pageTitle: "Stock Bazaar: HTTP interface",
+      withDefaultFonts: false,
+      telemetry: false,
+      hideClientButton: true,
+      agent: { disabled: true },
+      mcp: { disabled: true },
+    },
+  });
+  await app.ready();
+  return app;
+}
