@@ -2,10 +2,13 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import Fastify from "fastify";
 import pino from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { memoryCopies } from "../../io/cache/memory.ts";
+import { apiDocuments } from "./api-documents.ts";
+import { api, described } from "./api-schemas.ts";
 import { build } from "./app.ts";
 import { StockCache } from "./stock-cache.ts";
 import { overSocket, type TestRequest } from "./test-http.ts";
@@ -65,6 +68,19 @@ test("a route is described in one place and missing in the other", async () => {
     .map((title) => title.replace("NAME", "{name}").replace("NUMBER", "{number}"))
     .filter((title) => !NOT_JSON.includes(title));
   expect(described.sort()).toEqual(written.sort());
+});
+
+test("a route without a schema is described, as if it were for everybody", async () => {
+  const own = Fastify();
+  apiDocuments(own, "1.0.0");
+  own.register(async (scope) => {
+    scope.get("/inside", () => "hidden");
+    scope.get("/readyz", described(api.readiness), () => "as it is");
+  });
+  const { paths } = (await own.inject("/openapi.json")).json();
+  expect(Object.keys(paths)).toEqual(["/readyz"]);
+  expect((await own.inject("/readyz")).body).toBe("as it is");
+  await own.close();
 });
 
 /** What answers in another format, or is the document itself. */
