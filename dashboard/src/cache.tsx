@@ -24,8 +24,13 @@ export function CachePanel({ cache, now }: { cache: CachePart; now: number }) {
       </div>
       <div class="hits">
         <p class="big">
-          {lookups === 0 ? "–" : percent(hits / lookups)}{" "}
-          <span class="big-note">answered by a copy</span>
+          {lookups === 0 ? (
+            <span class="big-note">No lookup yet</span>
+          ) : (
+            <>
+              {percent(hits / lookups)} <span class="big-note">answered by a copy</span>
+            </>
+          )}
         </p>
         <meter
           min={0}

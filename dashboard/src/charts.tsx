@@ -7,6 +7,8 @@ import { duration, perSecond } from "./format.ts";
 import { type Floor, RATES_MAX, type RatePoint } from "./model.ts";
 
 const HEIGHT = 220;
+/** The scale's top is at least this, so that one trade isn't drawn like a thousand. */
+const TOP_MIN = 10;
 
 interface Series {
   readonly name: string;
@@ -173,7 +175,7 @@ function optionsOf(
     padding: [8, 8, 0, 0],
     scales: {
       x: { time: true },
-      y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.15 : 1] },
+      y: { range: (_plot, _low, high) => [0, Math.max(high * 1.15, TOP_MIN)] },
     },
     axes: [
       {

@@ -294,3 +294,43 @@ test("a second signal doesn't wait for the stop", async () => {
     expect(newest(name).asked).toContain("kill");
   }
 });
+
+test("a role that was killed on purpose comes back by itself, or can't be started", async () => {
+  const { supervisor, open, newest, spawned, clock } = supervised();
+  await open();
+  expect(supervisor.play("kill", "order-9090")).toBe(true);
+  await clock.pass(10 * RESTART_AFTER_MS);
+  expect(spawned("order-9090")).toHaveLength(1);
+  expect(supervisor.standings()["order-9090"]).toBe("down");
+  expect(supervisor.play("kill", "order-9090")).toBe(false);
+  expect(supervisor.play("start", "order-9090")).toBe(true);
+  expect(supervisor.play("start", "order-9090")).toBe(false);
+  expect(spawned("order-9090")).toHaveLength(2);
+  newest("order-9090").end(); // a crash, this time
+  await clock.pass(RESTART_AFTER_MS);
+  expect(spawned("order-9090")).toHaveLength(3);
+});
+
+test("a front end that was killed from its page stays down with the page", async () => {
+  const { supervisor, open, spawned, clock } = supervised();
+  await open();
+  supervisor.play("kill", "frontend");
+  await clock.pass(RESTART_AFTER_MS);
+  expect(spawned("frontend")).toHaveLength(2);
+});
+
+test("a paused role can't be resumed, or doesn't hear that it is to stop", async () => {
+  const { supervisor, open, newest, clock } = supervised();
+  await open();
+  supervisor.play("pause", "order-9090");
+  expect(supervisor.standings()["order-9090"]).toBe("paused");
+  supervisor.play("resume", "order-9090");
+  expect(supervisor.standings()["order-9090"]).toBe("running");
+  supervisor.play("pause", "order-9092");
+  const stopped = supervisor.stop();
+  await clock.pass(0);
+  await stopped;
+  expect(newest("order-9090").asked).toEqual(["SIGSTOP", "SIGCONT", "stop"]);
+  expect(newest("order-9092").asked).toEqual(["SIGSTOP", "SIGCONT", "stop"]);
+  expect(supervisor.play("start", "order-9092")).toBe(false);
+});

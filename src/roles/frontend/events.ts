@@ -108,11 +108,10 @@ export class Feed {
 
   /** One more reader; `lastId` is the id of the last message it had, if it had one. */
   async watch(reader: ReaderSocket, lastId: string | undefined): Promise<void> {
-    if (this.#ticks === null) {
-      await this.#wake();
-      this.#cluster = this.#options.cluster.look(this.#options.nowMs(), this.#options.wallMs());
-    }
+    if (this.#ticks === null) await this.#wake();
     const missed = lastId === undefined ? null : this.#ring.after(lastId);
+    // What is in the picture mustn't come again as a change.
+    if (!missed) this.#say(this.#options.nowMs());
     const first = missed
       ? missed.map(({ text }) => text).join("")
       : messageOf("state", this.#state(), this.#ring.lastId).text;
@@ -132,8 +131,9 @@ export class Feed {
     this.#ticks = setInterval(() => this.#tick(), TICK_MS);
     const listed = this.#quietly(stocks.ask(nowMs(), true));
     const probed = this.#quietly(this.#options.probes.ask());
+    const read = this.#quietly(this.#options.tape.read());
     await Promise.race([
-      Promise.all([listed, probed]),
+      Promise.all([listed, probed, read]),
       new Promise((resolve) => setTimeout(resolve, 2 * TICK_MS)),
     ]);
   }

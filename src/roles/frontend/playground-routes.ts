@@ -13,6 +13,7 @@ const NO_COMMAND = badRequest("This is no command of the playground");
 
 export function playgroundRoutes(playground: Playground) {
   return async (app: FastifyInstance): Promise<void> => {
+    app.removeAllContentTypeParsers(); // nothing that a form of another site could send
     app.addContentTypeParser(
       "application/json",
       { parseAs: "string", bodyLimit: COMMAND_BYTES_MAX },

@@ -1,0 +1,107 @@
+import { expect, test } from "vitest";
+import type { ClusterPart, StateMessage } from "../../src/roles/frontend/events-messages.ts";
+import { changed, floorOf, healthOf, pace, TAPE_MAX } from "./model.ts";
+
+const CLUSTER: ClusterPart = {
+  leader: 9094,
+  epoch: 1,
+  quorum: 2,
+  ready: true,
+  frontends: [],
+  catalogs: [],
+  replicas: [9090, 9092, 9094].map((id) => ({
+    role: `order-${id}`,
+    id,
+    standing: id === 9094 ? "leads" : "follows",
+    epoch: 1,
+    last: 1,
+    commit: 1,
+    behind: 0,
+  })),
+  lease: null,
+  playground: null,
+};
+
+const STATE: StateMessage = {
+  at: 10_000,
+  stocks: {
+    rows: [
+      { name: "BoarCo", price: 1, quantity: 5, volume: 0, trades: 0 },
+      { name: "FishCo", price: 2, quantity: 9, volume: 0, trades: 0 },
+    ],
+    total: 2,
+    countedFrom: 1,
+  },
+  trails: { FishCo: [8, 9] },
+  orders: { rows: [order(1), order(2)], more: 0, last: 2 },
+  rates: [],
+  cluster: CLUSTER,
+  moments: [],
+  cache: {
+    kind: "memory",
+    size: 0,
+    sizeMax: 1,
+    hits: 0,
+    misses: 0,
+    evictions: 0,
+    invalidations: 0,
+    names: [],
+    gone: [],
+  },
+};
+
+function order(number: number) {
+  return { number, name: "FishCo", type: "buy" as const, quantity: 1 };
+}
+
+test("an order that both messages tell is on the tape twice", () => {
+  const floor = changed(floorOf(STATE), {
+    at: 10_250,
+    orders: { rows: [order(2), order(3)], more: 0, last: 3 },
+  });
+  expect(floor.tape.map(({ number }) => number)).toEqual([3, 2, 1]);
+  expect(floor.lastOrder).toBe(3);
+});
+
+test("the tape grows for as long as the page is open", () => {
+  let floor = floorOf(STATE);
+  for (let number = 3; number < 200; number++) {
+    floor = changed(floor, {
+      at: number,
+      orders: { rows: [order(number)], more: 0, last: number },
+    });
+  }
+  expect(floor.tape).toHaveLength(TAPE_MAX);
+  expect(floor.tape[0]?.number).toBe(199);
+});
+
+test("a new stock stands at the end, or an old one is lost", () => {
+  const rows = [{ name: "CartCo", price: 3, quantity: 1, volume: 0, trades: 0 }];
+  const floor = changed(floorOf(STATE), { at: 1, stocks: { rows, total: 3, countedFrom: 1 } });
+  expect([...floor.stocks.keys()]).toEqual(["BoarCo", "CartCo", "FishCo"]);
+});
+
+test("orders from before the page was opened count as its pace", () => {
+  const empty = floorOf({ ...STATE, orders: { rows: [], more: 0, last: 0 } });
+  let floor = changed(empty, { at: 10_000, orders: { rows: [], more: 9, last: 1_000_000 } });
+  expect(pace(floor)).toBe(0);
+  floor = changed(floor, { at: 11_000, orders: { rows: [], more: 9, last: 1_000_500 } });
+  expect(pace(floor)).toBe(500);
+});
+
+test("a trail takes a step with every message", () => {
+  let floor = changed(floorOf(STATE), { at: 10_250 });
+  expect(floor.trails.get("FishCo")).toEqual([8, 9]);
+  floor = changed(floor, { at: 12_100 });
+  expect(floor.trails.get("FishCo")).toEqual([8, 9, 9]);
+  expect(floor.trails.get("BoarCo")).toEqual([5]);
+});
+
+test("a cluster without a quorum looks open", () => {
+  expect(healthOf(CLUSTER)).toBe("open");
+  expect(healthOf({ ...CLUSTER, leader: null, ready: false })).toBe("choosing");
+  const [first, ...others] = CLUSTER.replicas;
+  if (!first) throw new Error("no replica");
+  const alone = [first, ...others.map((row) => ({ ...row, standing: "silent" as const }))];
+  expect(healthOf({ ...CLUSTER, replicas: alone })).toBe("no-quorum");
+});

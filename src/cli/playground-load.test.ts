@@ -1,0 +1,70 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { BazaarError } from "../client/index.ts";
+import { LOAD_UNDER_WAY_MAX, type LoadBazaar, PlaygroundLoad } from "./playground-load.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function market(answer: () => Promise<unknown> = async () => null) {
+  const asked = { lookups: 0, trades: 0, bought: 0, sold: 0 };
+  const bazaar: LoadBazaar = {
+    stocks: async () => [{ name: "FishCo" }, { name: "BoarCo" }],
+    lookup: () => {
+      asked.lookups += 1;
+      return answer();
+    },
+    trade: ({ type }) => {
+      asked.trades += 1;
+      asked[type === "buy" ? "bought" : "sold"] += 1;
+      return answer();
+    },
+  };
+  return { asked, bazaar };
+}
+
+/** Numbers in [0, 1), the same each time. */
+function numbers(): () => number {
+  let last = 0.1;
+  return () => {
+    last = (last * 997 + 0.337) % 1;
+    return last;
+  };
+}
+
+test("the load is another than the slider says, or goes on after it is back at 0", async () => {
+  const { asked, bazaar } = market();
+  const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers() });
+  load.set(300);
+  await vi.advanceTimersByTimeAsync(4_000);
+  const made = asked.lookups + asked.trades;
+  expect(Math.abs(made - 1_200)).toBeLessThan(30);
+  expect(asked.bought).toBeGreaterThan(100);
+  expect(asked.sold).toBeGreaterThan(100);
+  load.set(0);
+  await vi.advanceTimersByTimeAsync(4_000);
+  expect(asked.lookups + asked.trades).toBe(made);
+});
+
+test("a bazaar that doesn't answer gathers requests without limit", async () => {
+  const { asked, bazaar } = market(() => new Promise(() => {}));
+  const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers() });
+  load.set(2_000);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(asked.lookups + asked.trades).toBe(LOAD_UNDER_WAY_MAX);
+  load.close();
+});
+
+test("a call that fails ends the load", async () => {
+  const { asked, bazaar } = market(async () => {
+    throw new BazaarError("unavailable", "no answer");
+  });
+  const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers() });
+  load.set(100);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(asked.lookups + asked.trades).toBeGreaterThan(150);
+  load.close();
+});

@@ -1,0 +1,113 @@
+import { EventEmitter } from "node:events";
+import { expect, test } from "vitest";
+import type { ClusterConfig } from "../roles/config.ts";
+import type { PlaygroundState } from "../roles/frontend/events-messages.ts";
+import {
+  type Channel,
+  checkPlaygroundHosts,
+  FRONTEND_PAUSE_MS,
+  PlaygroundHost,
+  playgroundOf,
+  TOKEN_VARIABLE,
+} from "./playground.ts";
+
+function host(standings: PlaygroundState["roles"] = { frontend: "running" }) {
+  const played: string[] = [];
+  const told: PlaygroundState[] = [];
+  const later: { ms: number; callback: () => void }[] = [];
+  const load = { perSecond: 0, set: (perSecond: number) => Object.assign(load, { perSecond }) };
+  const playground = new PlaygroundHost({
+    supervisor: {
+      play: (action, role) => {
+        played.push(`${action} ${role}`);
+        return role in standings;
+      },
+      standings: () => standings,
+    },
+    load,
+    tell: (state) => told.push(state),
+    frontends: ["frontend"],
+    after: (ms, callback) => later.push({ ms, callback }),
+  });
+  return { playground, played, told, later, load };
+}
+
+test("a command is carried out, and nobody hears of it", async () => {
+  const { playground, played, told } = host();
+  const result = await playground.play({ kind: "process", action: "kill", role: "frontend" });
+  expect(result).toEqual({ done: true });
+  expect(played).toEqual(["kill frontend"]);
+  expect(told).toEqual([{ roles: { frontend: "running" }, load: 0, loadMax: 2_000 }]);
+});
+
+test("a command for nobody looks done", async () => {
+  const { playground } = host();
+  const result = await playground.play({ kind: "process", action: "kill", role: "order-1" });
+  expect(result.done).toBe(false);
+});
+
+test("a front end that is paused stays so, with nobody to resume it", async () => {
+  const { playground, played, later } = host({ frontend: "paused" });
+  await playground.play({ kind: "process", action: "pause", role: "frontend" });
+  expect(later.map(({ ms }) => ms)).toEqual([FRONTEND_PAUSE_MS]);
+  later[0]?.callback();
+  expect(played).toEqual(["pause frontend", "resume frontend"]);
+});
+
+test("the slider sets another load than it shows", async () => {
+  const { playground, told, load } = host();
+  await playground.play({ kind: "load", perSecond: 250 });
+  expect(load.perSecond).toBe(250);
+  expect(told.at(-1)?.load).toBe(250);
+});
+
+test("two runs share a token", () => {
+  expect(host().playground.token).not.toBe(host().playground.token);
+  expect(host().playground.token.length).toBeGreaterThanOrEqual(32);
+});
+
+test("a playground that other machines reach is opened", () => {
+  const at = (address: string) =>
+    ({ frontends: [{ name: "frontend", host: address, port: 8000 }] }) as unknown as ClusterConfig;
+  for (const address of ["127.0.0.1", "localhost", "::1"]) {
+    expect(() => checkPlaygroundHosts(at(address))).not.toThrow();
+  }
+  for (const address of ["0.0.0.0", "::", "10.0.0.1"]) {
+    expect(() => checkPlaygroundHosts(at(address))).toThrow("--playground");
+  }
+});
+
+function channel() {
+  const sent: { id: number }[] = [];
+  const events = new EventEmitter();
+  const made = Object.assign(events, {
+    connected: true,
+    send: (message: { id: number }) => sent.push(message),
+  });
+  return { channel: made as unknown as Channel, sent, events };
+}
+
+test("an answer of up goes to another question, or nonsense is taken for one", async () => {
+  const { channel: process, sent, events } = channel();
+  const playground = playgroundOf(process, { [TOKEN_VARIABLE]: "secret" });
+  expect(playground?.token).toBe("secret");
+  const first = playground?.ask({ kind: "load", perSecond: 1 });
+  const second = playground?.ask({ kind: "load", perSecond: 2 });
+  const [one, two] = sent.map(({ id }) => id);
+  events.emit("message", { kind: "played", id: two, result: { done: false, why: "no" } });
+  events.emit("message", "nonsense");
+  events.emit("message", { kind: "played", id: one, result: { done: true } });
+  expect(await first).toEqual({ done: true });
+  expect(await second).toEqual({ done: false, why: "no" });
+  const state = { roles: { frontend: "running" }, load: 5, loadMax: 10 };
+  expect(playground?.state()).toBeNull();
+  events.emit("message", { kind: "playground-state", state });
+  expect(playground?.state()).toEqual(state);
+});
+
+test("a front end that wasn't started as a playground becomes one", () => {
+  expect(playgroundOf(channel().channel, {})).toBeUndefined();
+  const { channel: alone } = channel();
+  Object.assign(alone, { connected: false });
+  expect(playgroundOf(alone, { [TOKEN_VARIABLE]: "secret" })).toBeUndefined();
+});

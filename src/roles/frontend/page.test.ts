@@ -1,0 +1,60 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import Fastify from "fastify";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { pageRoutes } from "./page.ts";
+
+let folder = "";
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "bazaar-page-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function served() {
+  const app = Fastify();
+  app.register(pageRoutes(folder));
+  return app;
+}
+
+function buildPage(): void {
+  mkdirSync(join(folder, "assets"));
+  writeFileSync(join(folder, "index.html"), "<!doctype html><title>Stock Bazaar</title>");
+  writeFileSync(join(folder, "assets/index-abc.js"), "1");
+}
+
+test("a checkout without the page built leaves its user without a word", async () => {
+  const answer = await served().inject("/");
+  expect(answer.statusCode).toBe(503);
+  expect(answer.body).toContain("npm run build:page");
+});
+
+test("the page may load, or send to, another host", async () => {
+  buildPage();
+  const answer = await served().inject("/");
+  expect(answer.statusCode).toBe(200);
+  expect(answer.headers["content-type"]).toContain("text/html");
+  const policy = String(answer.headers["content-security-policy"]);
+  expect(policy).toContain("default-src 'none'");
+  expect(policy).toContain("frame-ancestors 'none'");
+  expect(policy).not.toMatch(/unsafe|\*|https?:|data:/);
+  expect(answer.headers["x-content-type-options"]).toBe("nosniff");
+});
+
+test("a browser keeps an old page, or loads unchanged scripts again", async () => {
+  buildPage();
+  const app = served();
+  expect((await app.inject("/")).headers["cache-control"]).toBe("no-cache");
+  const asset = await app.inject("/assets/index-abc.js");
+  expect(asset.headers["cache-control"]).toContain("immutable");
+});
+
+test("a file that isn't the page's can be had", async () => {
+  buildPage();
+  writeFileSync(join(folder, "../bazaar-page-secret"), "x");
+  const app = served();
+  for (const url of ["/../bazaar-page-secret", "/%2e%2e/bazaar-page-secret", "/assets", "/x.js"]) {
+    expect((await app.inject(url)).statusCode).toBe(404);
+  }
+  rmSync(join(folder, "../bazaar-page-secret"));
+});
