@@ -22,7 +22,8 @@ export class Child {
   constructor(command: string, args: readonly string[]) {
     this.process = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], env: environment() });
     const kill = () => this.process.kill("SIGKILL");
-    process.on("exit", kill);
+    // Before the folders it writes to are removed.
+    process.prependListener("exit", kill);
     this.process.stdout?.setEncoding("utf8").on("data", (text: string) => {
       this.stdout += text;
     });

@@ -5,13 +5,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A killed server may still be writing. */
-const REMOVE_ATTEMPTS = 5;
+/** A killed server's processes may still be writing: each try waits a little longer than the one before. */
+const REMOVE = { recursive: true, force: true, maxRetries: 10, retryDelay: 50 } as const;
 
 export class TemporaryFolder implements Disposable {
   readonly path: string;
-  readonly #remove = () =>
-    rmSync(this.path, { recursive: true, force: true, maxRetries: REMOVE_ATTEMPTS });
+  readonly #remove = () => rmSync(this.path, REMOVE);
 
   /** In the system's folder for such, or in TMPDIR. */
   constructor(name: string) {
