@@ -140,14 +140,15 @@ export class Cluster {
   }
 
   /**
-   * Whether the role serves, and `up` would start it again, this time and once
-   * more. One that only starts has nothing to lose, and on a slow machine would
-   * be killed for ever.
+   * Whether the role serves, and `up` would start it again after this end and
+   * `more` others. One that only starts has nothing to lose, and on a slow
+   * machine would be killed for ever.
    */
-  mayEnd(role: string): boolean {
+  mayEnd(role: string, more: number): boolean {
     if (!this.#serving.has(role)) return false;
     const since = performance.now() - CRASH_WINDOW_MS;
-    return (this.#ends.get(role) ?? []).filter((at) => at >= since).length < CRASHES_MAX - 2;
+    const lately = (this.#ends.get(role) ?? []).filter((at) => at >= since);
+    return lately.length + 1 + more < CRASHES_MAX;
   }
 
   /** Sends a signal to the process of a role, if it runs. Returns its pid. */

@@ -16,7 +16,10 @@
 // In general that takes exponential time. Here the numbers give the order of the
 // trades, and reads change nothing and are done as soon as they can be, which
 // loses no order. So only changes without a number, new stocks and adjustments,
-// branch, and few of them are under way at once.
+// branch, and few of them are under way at once. Of those, only the ones to
+// stocks that matter for the end at hand are tried: any other can as well come
+// after it, together with what was read of its stock, unless a list of all
+// stocks is under way, which would see the difference.
 
 /** A stock as a read saw it. */
 export interface SeenStock {
@@ -71,7 +74,7 @@ export type Linearization =
   | { readonly ok: false; readonly problem: string };
 
 /** More states at once than any history of some clients leads to: then the search gives up, and says so. */
-const STATES_MAX = 200_000;
+const STATES_MAX = 1_000_000;
 /** States that a problem tells of. */
 const STATES_TOLD_MAX = 4;
 
@@ -98,6 +101,8 @@ class Search {
   readonly #adjusted = new Map<string, number>();
   readonly #openChanges = new Set<number>();
   readonly #openReads = new Set<number>();
+  /** Of those, the reads of all stocks. */
+  readonly #openLists = new Set<number>();
   /** Trades that have begun, by number. */
   readonly #begun = new Set<number>();
   #states: State[] = [{ trades: 0, changes: [], reads: [] }];
@@ -136,6 +141,7 @@ class Search {
     else if (deed.kind !== "read") this.#openChanges.add(id);
     else {
       this.#openReads.add(id);
+      if (deed.seen.kind === "stocks") this.#openLists.add(id);
       this.#states = this.#states.map((state) => this.#withReads(state));
     }
   }
@@ -145,15 +151,17 @@ class Search {
     const kept = new Map<string, State>();
     const seen = new Set<string>();
     const waiting = [...this.#states];
+    const names = this.#namesThatMatter(id);
     for (let state = waiting.pop(); state !== undefined; state = waiting.pop()) {
       const key = keyOf(state);
       if (seen.has(key)) continue;
       seen.add(key);
       if (seen.size > STATES_MAX) return null;
       if (this.#isDone(id, state)) kept.set(key, state);
-      else waiting.push(...this.#next(state));
+      else waiting.push(...this.#next(state, names));
     }
     this.#openReads.delete(id);
+    this.#openLists.delete(id);
     const { deed } = this.#operation(id);
     if (this.#openChanges.delete(id) && kept.size > 0) this.#settle(deed);
     const rest = [...kept.values()].map((state) => without(state, id));
@@ -175,8 +183,22 @@ class Search {
     return (deed.kind === "read" ? state.reads : state.changes).includes(id);
   }
 
-  /** The states one change further: the next trade, or a change under way. */
-  #next(state: State): State[] {
+  /** Those of the operation itself, and of the trades that may have to come before it. */
+  #namesThatMatter(id: number): ReadonlySet<string> {
+    const { deed } = this.#operation(id);
+    const name = nameOf(deed);
+    const names = new Set(name === null ? [] : [name]);
+    const from = Math.min(...this.#states.map(({ trades }) => trades));
+    const to = deed.kind === "trade" ? deed.number : Number.POSITIVE_INFINITY;
+    for (let trades = from; trades < to && this.#begun.has(trades + 1); trades++) {
+      const movement = this.#history.movements[trades];
+      if (movement) names.add(movement.name);
+    }
+    return names;
+  }
+
+  /** The states one change further: the next trade, or a change under way to a stock that matters. */
+  #next(state: State, names: ReadonlySet<string>): State[] {
     const next: State[] = [];
     const trade = this.#history.movements[state.trades];
     if (trade && this.#begun.has(state.trades + 1)) {
@@ -185,8 +207,11 @@ class Search {
         next.push({ ...state, trades: state.trades + 1 });
       }
     }
+    const allMatter = [...this.#openLists].some((id) => !state.reads.includes(id));
     for (const id of this.#openChanges) {
-      if (state.changes.includes(id) || !this.#allows(state, this.#operation(id).deed)) continue;
+      const { deed } = this.#operation(id);
+      if (!allMatter && !names.has(nameOf(deed) ?? "")) continue;
+      if (state.changes.includes(id) || !this.#allows(state, deed)) continue;
       next.push({ ...state, changes: [...state.changes, id].sort((a, b) => a - b) });
     }
     return next.map((each) => this.#withReads(each));

@@ -21,6 +21,10 @@ const LASTS_TYPICAL_MS = 600;
 const LASTS_MAX_MS = 4_000;
 /** Of the run, before the disk is lost. */
 const DISK_AT = 0.4;
+/** Ends of a role that `up` must still mend: one beyond, since it may end by itself. */
+const ENDS_LEFT = 1;
+/** The same for the replica that will lose its disk: killed for that, it may start too early, more than once. */
+const ENDS_LEFT_FOR_DISK = 3;
 /** Everything must work before a disk may be lost, and be replaced soon after, milliseconds. */
 const DISK_LIMIT_MS = 60_000;
 const LEADER_ASK_MS = 300;
@@ -41,12 +45,15 @@ export class Nemesis {
   readonly #options: NemesisOptions;
   readonly #random: Random;
   readonly #active = new Set<Promise<void>>();
+  /** The replica that will lose its disk; null once that has happened. */
+  #doomed: string | null;
   /** Stopped processes. */
   readonly #paused = new Set<string>();
 
   constructor(options: NemesisOptions) {
     this.#options = options;
     this.#random = new Random(options.seed);
+    this.#doomed = this.#random.pick(this.#replicas).name;
   }
 
   /** Strikes for as long as was asked; settles once everything is healed. */
@@ -54,18 +61,17 @@ export class Nemesis {
     const { cluster, durationMs, tell } = this.#options;
     const random = this.#random;
     const start = performance.now();
-    let hasDisk = true;
     while (performance.now() - start < durationMs) {
       await delay(random.between(BETWEEN_MIN_MS, BETWEEN_MAX_MS));
-      if (hasDisk && performance.now() - start > DISK_AT * durationMs) {
-        hasDisk = false;
+      const doomed = this.#doomed;
+      if (doomed !== null && performance.now() - start > DISK_AT * durationMs) {
         await this.#allHealed();
         await cluster.ready(DISK_LIMIT_MS);
-        const { name } = random.pick(this.#replicas);
+        this.#doomed = null;
         this.#count("disk lost and replaced");
-        tell(`the disk of ${name} is lost`);
-        await cluster.replaceDisk(name, DISK_LIMIT_MS);
-        tell(`${name} is replaced`);
+        tell(`the disk of ${doomed} is lost`);
+        await cluster.replaceDisk(doomed, DISK_LIMIT_MS);
+        tell(`${doomed} is replaced`);
       } else if (this.#active.size < ACTIVE_MAX) {
         const fault = await this.#draw();
         const lasting = fault().finally(() => this.#active.delete(lasting));
@@ -125,7 +131,8 @@ export class Nemesis {
     const { cluster, tell } = this.#options;
     for (const role of roles) {
       // A stopped process takes no other signal, and the pause ends by itself.
-      if (!cluster.mayEnd(role) || (signal === "SIGTERM" && this.#paused.has(role))) continue;
+      const more = role === this.#doomed ? ENDS_LEFT_FOR_DISK : ENDS_LEFT;
+      if (!cluster.mayEnd(role, more) || (signal === "SIGTERM" && this.#paused.has(role))) continue;
       const pid = cluster.signal(role, signal);
       if (pid === null) continue;
       this.#count(what);

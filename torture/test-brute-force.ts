@@ -53,7 +53,8 @@ export function explainedByTrying({ stocks, history, orders }: Recorded): boolea
     }
   };
   const tried = (market: Market, left: readonly Operation[]): boolean =>
-    left.length === 0 ||
+    // What was never answered needn't have happened.
+    left.every(({ end }) => end === Number.POSITIVE_INFINITY) ||
     left.some((next) => {
       if (left.some((other) => other.end < next.start)) return false;
       const then = after(market, next);
