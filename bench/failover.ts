@@ -7,7 +7,7 @@
 // to this script: it gives up a role that crashes five times in a minute.)
 //
 // The wait is what a client sees: of all clients, the longest time between two
-// answers, from the blow until each has had two. What bringing the replica back
+// answers, from the blow until each has had three. What bringing the replica back
 // costs them is told beside it. Everything runs on one machine, clients too. A
 // request that fails fails the benchmark.
 
@@ -102,7 +102,7 @@ async function strike(kind: Blow["kind"]): Promise<void> {
   const pid = await cluster.running(role);
   longestMs = 0;
   process.kill(pid, kind === "killed" ? "SIGKILL" : "SIGSTOP");
-  const goals = answers.map((count) => count + 2);
+  const goals = answers.map((count) => count + 3);
   await until("answers", () => answers.every((count, index) => count >= (goals[index] ?? 0)));
   const gapMs = longestMs;
   longestMs = 0;
