@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { InvariantViolation, invariant } from "../../core/invariant.ts";
 import { clientHeaders } from "./handshake.ts";
+import { mayLook } from "./listen.ts";
 import { Bench, eventually, FRONTEND, SECRET, testContract, testHandlers } from "./testing.ts";
 import type { Peer } from "./types.ts";
 
@@ -56,6 +57,22 @@ test("a web browser that finds the port is told to go", async () => {
   const listener = await bench.listen();
   const response = await fetch(`http://127.0.0.1:${listener.port}/`);
   expect(response.status).toBe(426);
+});
+
+test("metrics are told to a stranger, or kept from who may look", async () => {
+  const metrics = async () => ({ contentType: "text/plain", text: "bazaar_leads 1\n" });
+  const listener = await bench.listen({ metrics });
+  const url = `http://127.0.0.1:${listener.port}/metrics`;
+  const told = await fetch(url);
+  expect(told.status).toBe(200);
+  expect(await told.text()).toBe("bazaar_leads 1\n");
+  expect((await fetch(url, { method: "POST" })).status).toBe(426);
+  expect(mayLook("10.0.0.7", {}, SECRET)).toBe(false);
+  expect(mayLook("10.0.0.7", clientHeaders(SECRET, FRONTEND), SECRET)).toBe(true);
+  expect(mayLook(undefined, {}, SECRET)).toBe(false);
+  for (const address of ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"]) {
+    expect(mayLook(address, {}, SECRET)).toBe(true);
+  }
 });
 
 test("a port in use is the caller's to report", async () => {

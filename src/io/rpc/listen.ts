@@ -1,7 +1,7 @@
 // The listening side: a port that only processes with the cluster's secret can
 // open a connection on.
 
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
@@ -32,8 +32,15 @@ export interface ListenOptions<C extends Contract> {
   readonly onClose?: (peer: Peer) => void;
   /** A handler threw an InvariantViolation; must end the process. Default: an uncaught exception. */
   readonly onInvariantViolation?: OnInvariantViolation;
+  /**
+   * What GET /metrics answers, from this machine or with the secret; without it
+   * the port has no such page. Prometheus' text format.
+   */
+  readonly metrics?: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly limits?: Partial<RpcLimits>;
 }
+
+const METRICS_URL = "/metrics";
 
 /** How often connections that are still shaking hands are looked at, in milliseconds. */
 const HANDSHAKE_CHECK_INTERVAL_MS = 500;
@@ -58,8 +65,22 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
       requestTimeout: limits.handshakeTimeoutMs,
       connectionsCheckingInterval: HANDSHAKE_CHECK_INTERVAL_MS,
     },
-    (_request, response) => {
-      response.writeHead(426, { connection: "close" }).end();
+    (request, response) => {
+      const close = { connection: "close" };
+      if (!options.metrics || request.method !== "GET" || request.url !== METRICS_URL) {
+        response.writeHead(426, close).end();
+      } else if (!mayLook(request.socket.remoteAddress, request.headers, options.secret)) {
+        response.writeHead(403, close).end("needs the cluster's secret, or this machine\n");
+      } else {
+        options.metrics().then(
+          ({ contentType, text }) =>
+            response.writeHead(200, { ...close, "content-type": contentType }).end(text),
+          (error: unknown) => {
+            log.error({ err: error }, "No metrics");
+            response.writeHead(500, close).end();
+          },
+        );
+      }
     },
   );
   http.maxConnections = limits.connectionsMax;
@@ -143,6 +164,19 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
       return closing;
     },
   };
+}
+
+/** Whether who asks from `address` may see the metrics: from this machine, or with the secret. */
+export function mayLook(
+  address: string | undefined,
+  headers: IncomingHttpHeaders,
+  secret: string,
+): boolean {
+  return isLoopback(address ?? "") || knowsSecret(headers, secret);
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || /^(?:::ffff:)?127\./.test(address);
 }
 
 function refuse(socket: Duplex, status: string): void {

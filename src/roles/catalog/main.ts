@@ -10,6 +10,7 @@ import { LEASE_ASK_MS } from "../../core/coherence/limits.ts";
 import { openCatalogStore } from "../../io/journal/catalog-store.ts";
 import { stocksDigest } from "../../io/journal/digests.ts";
 import { lockRole } from "../../io/journal/lock.ts";
+import { RoleMetrics } from "../../io/metrics/role-metrics.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import type { Identity } from "../../io/rpc/types.ts";
@@ -69,6 +70,23 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     return { role: name, pid: process.pid, up: true, leader, epoch, applied: stocks.position };
   };
 
+  const metrics = new RoleMetrics(name);
+  metrics.gauge(
+    "bazaar_applied_position",
+    "Journal position that the view shows.",
+    () => view.applied,
+  );
+  metrics.gauge(
+    "bazaar_received_position",
+    "Journal position received from the leader.",
+    () => view.received,
+  );
+  metrics.gauge("bazaar_epoch", "Epoch of the leader that is followed.", () => view.epoch);
+  metrics.gauge("bazaar_stocks", "Stocks on offer.", () => stocks.size);
+  metrics.gauge("bazaar_leased", "1 while answers may be given without the leader.", () =>
+    view.isLeased(nowMs()) ? 1 : 0,
+  );
+
   const listener = await listen({
     host: place.host,
     port: place.port,
@@ -90,6 +108,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     },
     onClose: (peer) => service.left(peer),
     onInvariantViolation: broken,
+    metrics: () => metrics.scrape(),
   });
   parts.defer(() => listener.close());
 

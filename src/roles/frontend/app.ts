@@ -14,6 +14,7 @@ import type { Feed } from "./events.ts";
 import { eventRoutes } from "./events-routes.ts";
 import { badConnection, badUrl, handleErrors } from "./http-errors.ts";
 import { HEADER_BYTES_MAX, REQUEST_CHECK_INTERVAL_MS, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
+import { type FrontendMetrics, metricsRoute } from "./metrics.ts";
 import { orderRoutes } from "./order-routes.ts";
 import type { Orders } from "./orders.ts";
 import { pageRoutes } from "./page.ts";
@@ -29,6 +30,8 @@ export interface AppOptions {
   readonly stocks: Stocks;
   /** The seed's lines go here, at debug; unexpected errors, at error. */
   readonly log: Logger;
+  /** What GET /metrics tells; without it there is no such route. */
+  readonly metrics?: FrontendMetrics;
   /** Of the bazaar, for GET /openapi.json. */
   readonly version?: string;
   /** What GET /events tells; without it there is no such route. */
@@ -58,7 +61,10 @@ export function build(options: AppOptions): FastifyInstance {
   app.removeAllContentTypeParsers(); // only POST /orders has a body worth reading
   const broken = options.broken ?? (() => {});
   const trades = new Trades(orders, log);
+  const { metrics } = options;
+  metrics?.tradeEnds(trades.ends);
   logRequests(app, log);
+  if (metrics) metricsRoute(app, metrics);
   handleErrors(app, log, broken);
   apiDocuments(app, options.version ?? "0.0.0");
   app.register(async (scope) => {
@@ -69,6 +75,7 @@ export function build(options: AppOptions): FastifyInstance {
   app.register(pageRoutes());
   if (options.feed) eventRoutes(app, options.feed);
   if (options.playground) app.register(playgroundRoutes(options.playground));
-  directly(app.server, { stocks, trades, log, broken });
+  const durations = metrics?.durations ?? { ended() {} };
+  directly(app.server, { stocks, trades, durations, log, broken });
   return app;
 }

@@ -25,6 +25,7 @@ const TRADE = {
 let app: FastifyInstance;
 let log: TestLog;
 let broken: Error[];
+let ended: string[];
 let market: TestMarket;
 let lookup: (name: string) => { body: string; position: number } | Promise<never>;
 
@@ -39,12 +40,14 @@ function start(level: "info" | "debug" = "info"): void {
     trades: new Trades({ ask: (question) => market.ask(question) }, silent),
     log: log.log,
     broken: (violation) => broken.push(violation),
+    durations: { ended: (route, status) => ended.push(`${route} ${status}`) },
   });
 }
 
 beforeEach(() => {
   market = new TestMarket();
   broken = [];
+  ended = [];
   lookup = () => ({ body: "the copy", position: 1 });
 });
 afterEach(() => app.close());
@@ -63,6 +66,15 @@ test("what isn't in its plainest form is answered without the router's care for 
   }
   const posted = ["/orders?", "/orders/", "/stocks/FishCo"];
   for (const url of posted) expect((await overSocket(app, { ...TRADE, url })).body).toBe(ROUTED);
+});
+
+test("an answer is missing in the metrics, or counted for another route", async () => {
+  start();
+  await overSocket(app, { url: "/stocks/FishCo" });
+  await overSocket(app, TRADE);
+  await overSocket(app, { ...TRADE, payload: "{" });
+  await overSocket(app, { url: "/orders" });
+  expect(ended).toEqual(["GET /stocks/:name 200", "POST /orders 200", "POST /orders 400"]);
 });
 
 test("a request is missing in a log that takes debug lines", async () => {

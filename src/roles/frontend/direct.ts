@@ -15,10 +15,14 @@ import { isStockName } from "../../core/market/content.ts";
 import { readBody } from "./body-reader.ts";
 import { type HttpAnswer, INTERNAL_ERROR, JSON_TYPE } from "./http-answer.ts";
 import { RETRY_AFTER_S } from "./limits.ts";
+import type { RequestDurations } from "./metrics.ts";
 import { requestKey } from "./request-key.ts";
 import { lookupAnswer, type Stocks } from "./stock-routes.ts";
 import { BAD_KEY, bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
 
+/** The routes of these requests, as the router has them. */
+const LOOKUP_ROUTE = "GET /stocks/:name";
+const TRADE_ROUTE = "POST /orders";
 const LOOKUP_URL = "/stocks/";
 const TRADE_URL = "/orders";
 
@@ -26,13 +30,15 @@ export interface DirectOptions {
   readonly stocks: Pick<Stocks, "lookup">;
   readonly trades: Trades;
   readonly log: Logger;
+  /** Told of each answer. */
+  readonly durations: RequestDurations;
   /** Told of a broken invariant, after which the process must not go on. */
   readonly broken: (violation: InvariantViolation) => void;
 }
 
 /** Puts itself before the listener that `server` has for requests: the router. */
 export function directly(server: Server, options: DirectOptions): void {
-  const { stocks, trades, log, broken } = options;
+  const { stocks, trades, log, broken, durations } = options;
   if (log.isLevelEnabled("debug")) return; // D2
   const [router] = server.listeners("request") as RequestListener[];
   if (!router) throw new Error("the router must be there first");
@@ -57,14 +63,19 @@ export function directly(server: Server, options: DirectOptions): void {
   }
 
   function lookup(name: string, request: IncomingMessage, response: ServerResponse): void {
+    const startMs = performance.now();
     try {
       const found = stocks.lookup(name);
       if (!(found instanceof Promise)) {
         response.writeHead(200, headers(found.body)).end(found.body);
+        durations.ended(LOOKUP_ROUTE, 200, startMs);
         return;
       }
       found
-        .then((result) => write(response, lookupAnswer(name, result)))
+        .then((result) => {
+          write(response, lookupAnswer(name, result));
+          durations.ended(LOOKUP_ROUTE, response.statusCode, startMs);
+        })
         .catch((error: unknown) => failed(error, request, response));
     } catch (error) {
       failed(error, request, response);
@@ -72,20 +83,25 @@ export function directly(server: Server, options: DirectOptions): void {
   }
 
   function trade(request: IncomingMessage, response: ServerResponse): void {
+    const startMs = performance.now();
+    const tell = (answer: HttpAnswer): void => {
+      write(response, answer);
+      durations.ended(TRADE_ROUTE, answer.status, startMs);
+    };
     const key = requestKey(request);
     if (!key) {
-      write(response, BAD_KEY);
+      tell(BAD_KEY);
       return;
     }
     response.setHeader(KEY_HEADER, key);
     readBody(request, (problem, body) => {
       if (problem) {
-        write(response, bodyProblem(problem) ?? INTERNAL_ERROR);
+        tell(bodyProblem(problem) ?? INTERNAL_ERROR);
         return;
       }
       trades
         .answer(body, key, KEY_HEADER in request.headers)
-        .then((answer) => write(response, answer))
+        .then(tell)
         .catch((error: unknown) => failed(error, request, response));
     });
   }

@@ -21,6 +21,7 @@ import { LeaseWatch } from "./events-observed.ts";
 import { type WatchedFrontend, watchFrontend } from "./events-watch.ts";
 import { Leases } from "./leases.ts";
 import { CLOSE_GRACE_MS, CLOSE_SWEEP_MS, LEADER_WAIT_MS } from "./limits.ts";
+import { FrontendMetrics } from "./metrics.ts";
 import { OrderService } from "./order-service.ts";
 import type { Playground } from "./playground.ts";
 import { StockCache } from "./stock-cache.ts";
@@ -77,8 +78,15 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   const { playground } = options;
   const seen = { copies, orders, catalogs, stocks, leases: leaseWatch, links, playground };
   const watch: WatchedFrontend = watchFrontend({ config, name, log, nowMs, ...seen });
+  const metrics = new FrontendMetrics(name, {
+    cache: () => stocks.stats(),
+    isReady: () => orders.health().ready,
+    isLeased: () => leaseWatch.lease !== null,
+    onLeader: (callback) => orders.onLeader(callback),
+  });
   const app = build({
     orders: watch.orders,
+    metrics,
     stocks,
     log,
     version: about.version,

@@ -14,7 +14,7 @@ import {
   unreadableTrade,
 } from "./http-answer.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
-import { askFor, type Orders } from "./orders.ts";
+import { askFor, type Orders, type Unanswered } from "./orders.ts";
 import { tradeReader } from "./trade-body.ts";
 
 /** The header that carries a trade's key, both ways. */
@@ -30,7 +30,25 @@ const REUSED_KEY = failure(
 const BODY_TOO_LARGE = failure(413, `The body is larger than ${BODY_BYTES_MAX} bytes`);
 const BODY_CUT_OFF = badRequest("The body ended early"); // told to nobody
 
+/** How a POST ended. */
+export type TradeEnd =
+  | "accepted"
+  | "refused"
+  | "reused"
+  | "malformed"
+  | "unavailable"
+  | "overloaded";
+
 export class Trades {
+  /** How many ended in which way. */
+  readonly ends: Record<TradeEnd, number> = {
+    accepted: 0,
+    refused: 0,
+    reused: 0,
+    malformed: 0,
+    unavailable: 0,
+    overloaded: 0,
+  };
   readonly #orders: Pick<Orders, "ask">;
   readonly #log: Logger;
   readonly #read = tradeReader();
@@ -46,7 +64,10 @@ export class Trades {
    */
   async answer(body: unknown, key: string, given: boolean): Promise<HttpAnswer> {
     const read = this.#read(body);
-    if ("wrong" in read) return unreadableTrade(read.wrong);
+    if ("wrong" in read) {
+      this.ends.malformed += 1;
+      return unreadableTrade(read.wrong);
+    }
     const { name, type, quantity } = read.value;
     const debug = this.#log.isLevelEnabled("debug");
     if (debug) {
@@ -60,6 +81,7 @@ export class Trades {
       recordRefusal: given,
     });
     const answer = asked.kind === "outcome" ? outcomeAnswer(asked.outcome) : unanswered(asked.kind);
+    this.ends[endOf(asked)] += 1;
     if (debug) this.#log.debug(`Received trade response - ${answer.status} ${answer.body}`);
     return answer;
   }
@@ -70,6 +92,14 @@ export function bodyProblem(error: unknown): HttpAnswer | null {
   if (error instanceof BodyTooLargeError) return BODY_TOO_LARGE;
   if (error instanceof BodyCutOffError) return BODY_CUT_OFF;
   return null;
+}
+
+function endOf(
+  asked: { readonly kind: "outcome"; readonly outcome: Outcome } | Unanswered,
+): TradeEnd {
+  if (asked.kind !== "outcome") return asked.kind;
+  const { kind } = asked.outcome;
+  return kind === "refused" || kind === "reused" ? kind : "accepted";
 }
 
 function outcomeAnswer(outcome: Outcome): HttpAnswer {

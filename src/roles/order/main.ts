@@ -25,6 +25,7 @@ import { orderHandlers, servedContract } from "./handlers.ts";
 import { IdleWork } from "./idle-work.ts";
 import { searchLeader } from "./leader-search.ts";
 import { BEAT_MS, COUNT_BYTES } from "./limits.ts";
+import { OrderMetrics } from "./metrics.ts";
 import { ReplicaService } from "./replica-service.ts";
 import { StartupSync } from "./startup-sync.ts";
 import { TradeLines } from "./trade-lines.ts";
@@ -53,21 +54,33 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     service.close();
     failed.resolve(reason instanceof Error ? reason : new Error(String(reason)));
   };
+  const metrics: OrderMetrics = new OrderMetrics(name, {
+    health: () => service.health(),
+    exposedPosition: () => service.exposed ?? 0,
+    appliedPosition: () => ledger.appliedPosition,
+    lastNumber: () => service.lastNumber,
+    nowMs: () => performance.now(),
+  });
   const source: QuorumLog = new QuorumLog({
     journal,
     applied: ledger.appliedPosition,
     tables: ledger,
     listener: {
       committed: (entries) => service.committed(entries),
-      leading: (epoch) => service.leading(epoch),
+      leading: (epoch) => {
+        metrics.leaderFound();
+        service.leading(epoch);
+      },
       deposed: () => service.deposed(),
     },
     observer: {
       following(leader, epoch, behind) {
         log.info({ leader, epoch, behind }, "Following the order leader");
+        metrics.leaderFound();
         beats.send();
       },
       replicated: (replica, position) => service.written(replica, position),
+      written: (entries, ms) => metrics.written(entries, ms),
       ...(lines && {
         stored: (entries) => lines.stored(entries),
         alreadyHeld: (entries) => lines.alreadyHeld(entries),
@@ -90,6 +103,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     nowMs: () => performance.now(),
     onChange: () => beats.send(),
     onBroken: broken,
+    times: () => metrics.reignTimes(),
   });
   const beats: Beats = new Beats(() => service.health());
   parts.defer(() => {
@@ -143,6 +157,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
       service.unfollow(peer);
     },
     onInvariantViolation: broken,
+    metrics: () => metrics.scrape(),
   });
   parts.defer(() => listener.close());
 

@@ -23,6 +23,7 @@ function reignOf({ catalogs = [] as string[] } = {}) {
     followers: [],
     log: silent,
     trace: null,
+    times: null,
     nowMs: () => clock.nowMs,
     onBroken: (reason) => broken.push(reason),
   });

@@ -21,6 +21,7 @@ import type { Peer } from "../../io/rpc/types.ts";
 import type { Answer, AskResult, Question } from "../contract.ts";
 import { CatalogFeeds, type FollowQuestion, type HeldAnswer } from "./catalog-feeds.ts";
 import { QUESTIONS_IN_HAND_MAX, TURNS_IN_HAND_MAX } from "./limits.ts";
+import type { ReignTimes } from "./reign-times.ts";
 import type { TradeTrace } from "./trade-trace.ts";
 
 /** What a reign reads of the durable tables. */
@@ -43,6 +44,7 @@ export interface ReignOptions {
   readonly followers: Iterable<readonly [Peer, number]>;
   readonly log: Logger;
   readonly trace: TradeTrace | null;
+  readonly times: ReignTimes | null;
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number;
   /** Something broke that must stop the process. */
@@ -133,6 +135,7 @@ export class Reign {
     const last = entries.at(-1);
     if (last === undefined) return;
     this.#committed = last.position;
+    this.#options.times?.committed(last.position);
     this.#scheduleSending();
   }
 
@@ -211,7 +214,7 @@ export class Reign {
   }
 
   #decide(): void {
-    const { market, tables, source, trace } = this.#options;
+    const { market, tables, source, trace, times } = this.#options;
     const arrived = this.#arrived;
     this.#arrived = [];
     this.#arrivedQuestions = 0;
@@ -239,6 +242,7 @@ export class Reign {
       });
       this.#statePosition = last;
       trace?.appended(last);
+      times?.appended(last);
     }
     const waiting = asks.map((ask, index) => ({ ask, settle: settleOf(arrived[index]) }));
     this.#waiting.add(this.#statePosition, waiting, (settled) => {
@@ -253,6 +257,7 @@ export class Reign {
     const { exposed } = this.#views;
     if (this.#waiting.exposed(exposed) > 0) this.#told = true;
     this.#options.trace?.exposed(exposed);
+    this.#options.times?.exposed(exposed);
     if (this.#mayDecide) this.#scheduleDeciding();
   }
 }

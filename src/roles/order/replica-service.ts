@@ -17,6 +17,7 @@ import type { Peer } from "../../io/rpc/types.ts";
 import type { AskResult, Following, Health, Question } from "../contract.ts";
 import type { FollowQuestion, HeldAnswer } from "./catalog-feeds.ts";
 import { Reign, type ReignTables } from "./reign.ts";
+import type { ReignTimes } from "./reign-times.ts";
 import { type PeerOf, Relay } from "./relay.ts";
 import { TradeTrace } from "./trade-trace.ts";
 
@@ -47,6 +48,8 @@ export interface ReplicaServiceOptions {
   readonly onChange: () => void;
   /** Something broke that must stop the process. */
   readonly onBroken: (reason: unknown) => void;
+  /** Told how long the parts of a new reign's turns take. */
+  readonly times?: () => ReignTimes;
 }
 
 export class ReplicaService implements LogListener {
@@ -117,6 +120,7 @@ export class ReplicaService implements LogListener {
       trace: log.isLevelEnabled("debug") ? new TradeTrace(log, others) : null,
       nowMs,
       onBroken,
+      times: this.#options.times?.() ?? null,
     });
     log.info({ epoch, position: this.#deliveredPosition }, "Leading");
     this.#options.onChange();

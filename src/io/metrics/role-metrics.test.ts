@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { RoleMetrics } from "./role-metrics.ts";
+
+async function lines(metrics: RoleMetrics, name: string): Promise<readonly string[]> {
+  const { text } = await metrics.scrape();
+  return text.split("\n").filter((line) => line.startsWith(name));
+}
+
+test("a value is remembered from the last scrape instead of read", async () => {
+  const metrics = new RoleMetrics("order-9094");
+  let commit = 7;
+  let changes = 2;
+  metrics.gauge("bazaar_commit_position", "Help.", () => commit);
+  metrics.total("bazaar_leader_changes_total", "Help.", () => changes);
+  expect(await lines(metrics, "bazaar_")).toEqual([
+    'bazaar_commit_position{role="order-9094"} 7',
+    'bazaar_leader_changes_total{role="order-9094"} 2',
+  ]);
+  commit = 9;
+  changes = 3;
+  expect(await lines(metrics, "bazaar_")).toEqual([
+    'bazaar_commit_position{role="order-9094"} 9',
+    'bazaar_leader_changes_total{role="order-9094"} 3',
+  ]);
+});
+
+test("totals that can't be told are told as nought", async () => {
+  const metrics = new RoleMetrics("frontend");
+  metrics.totals("bazaar_cache_lookups_total", "Help.", "result", () => ({ hit: 3, miss: null }));
+  expect(await lines(metrics, "bazaar_cache_lookups_total")).toEqual([
+    'bazaar_cache_lookups_total{result="hit",role="frontend"} 3',
+  ]);
+});
+
+test("observations get lost between labels", async () => {
+  const metrics = new RoleMetrics("frontend");
+  const by = metrics.histogramBy("bazaar_request_duration_seconds", "Help.", ["route"]);
+  by({ route: "/orders" }).observe(0.003);
+  by({ route: "/orders" }).observe(0.3);
+  by({ route: "/stocks" }).observe(0.0001);
+  const sums = (await lines(metrics, "bazaar_request_duration_seconds_count")).toSorted();
+  expect(sums).toEqual([
+    'bazaar_request_duration_seconds_count{role="frontend",route="/orders"} 2',
+    'bazaar_request_duration_seconds_count{role="frontend",route="/stocks"} 1',
+  ]);
+});

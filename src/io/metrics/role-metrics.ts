@@ -1,0 +1,103 @@
+// The metrics of one process, in Prometheus' text format. Names, units and help
+// follow its conventions: base units in the name, counters end in _total.
+//
+// What can be read when somebody asks is read then; only durations are observed
+// as they happen. So a metric costs the work that it measures next to nothing.
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+/** The text of a scrape, and its content type. */
+export interface Scrape {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+/** Upper bounds for durations from a disk's write to a fail-over, seconds. */
+export const DURATION_BUCKETS_S: readonly number[] = [
+  0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
+];
+/** Upper bounds for how much is done together. */
+export const BATCH_BUCKETS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
+
+/** A histogram with fixed labels. */
+export interface Observer {
+  /** In the histogram's unit. */
+  observe(value: number): void;
+}
+
+export class RoleMetrics {
+  readonly #registry = new Registry();
+
+  /** Every metric carries the role's name as the label `role`; the process's own are included. */
+  constructor(role: string) {
+    this.#registry.setDefaultLabels({ role });
+    collectDefaultMetrics({ register: this.#registry });
+  }
+
+  /** A number that is read when asked for. */
+  gauge(name: string, help: string, read: () => number): void {
+    const registers = [this.#registry];
+    const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) });
+  }
+
+  /** Totals that are counted elsewhere, and read when asked for; those that are null are left out. */
+  totals<L extends string>(
+    name: string,
+    help: string,
+    label: L,
+    read: () => Readonly<Record<string, number | null>>,
+  ): void {
+    const counter: Counter<L> = new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        for (const [value, total] of Object.entries(read())) {
+          if (total !== null) counter.inc({ [label]: value } as Record<L, string>, total);
+        }
+      },
+    });
+  }
+
+  /** A total that is read when asked for. */
+  total(name: string, help: string, read: () => number): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        counter.inc(read());
+      },
+    });
+  }
+
+  /** A histogram without labels. */
+  histogram(name: string, help: string, buckets = DURATION_BUCKETS_S): Observer {
+    return new Histogram({ name, help, buckets: [...buckets], registers: [this.#registry] });
+  }
+
+  /** A histogram by labels; keep what it returns for labels that come often. */
+  histogramBy<L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+    buckets = DURATION_BUCKETS_S,
+  ): (labels: Record<L, string>) => Observer {
+    const registers = [this.#registry];
+    const histogram = new Histogram({
+      name,
+      help,
+      labelNames: [...labelNames],
+      buckets: [...buckets],
+      registers,
+    });
+    return (labels) => histogram.labels(...labelNames.map((name) => labels[name]));
+  }
+
+  async scrape(): Promise<Scrape> {
+    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+  }
+}

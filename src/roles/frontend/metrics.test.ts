@@ -1,0 +1,75 @@
+import pino from "pino";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { memoryCopies } from "../../io/cache/memory.ts";
+import { build } from "./app.ts";
+import { FrontendMetrics } from "./metrics.ts";
+import { StockCache } from "./stock-cache.ts";
+import { overSocket } from "./test-http.ts";
+import { TestMarket } from "./test-market.ts";
+
+const log = pino({ level: "silent" });
+let app: ReturnType<typeof build>;
+let found: (leader: number | null) => void;
+
+beforeEach(() => {
+  const market = new TestMarket();
+  const copies = memoryCopies({ entriesMax: 100 });
+  const stocks = new StockCache({ copies, catalogs: market, orders: market, log, nowMs: () => 0 });
+  const { ask } = stocks.askLease("catalog");
+  stocks.granted("catalog", { epoch: 1, ask, ms: 1, exposed: 0, sent: 0 });
+  const metrics = new FrontendMetrics("frontend", {
+    cache: () => stocks.stats(),
+    isReady: () => true,
+    isLeased: () => false,
+    onLeader(callback) {
+      found = callback;
+    },
+  });
+  app = build({ orders: market, stocks, log, metrics });
+});
+afterEach(() => app.close());
+
+async function scrape(): Promise<ReadonlyMap<string, number>> {
+  const { body, headers } = await overSocket(app, { url: "/metrics" });
+  expect(headers["content-type"]).toContain("text/plain");
+  const lines = body.split("\n").filter((line) => line.startsWith("bazaar_"));
+  return new Map(
+    lines.map((line) => [
+      line.replace(/ [^ ]*$/, "").replace(/role="frontend",|,?role="frontend"/, ""),
+      Number(line.replace(/.* /, "")),
+    ]),
+  );
+}
+
+test("requests and trades are counted wrong, answered before the router or by it", async () => {
+  const trade = { method: "POST", url: "/orders" } as const;
+  await overSocket(app, { ...trade, payload: '{"name":"FishCo","quantity":1,"type":"buy"}' });
+  await overSocket(app, { ...trade, payload: '{"name":"Ash","quantity":1,"type":"buy"}' });
+  await overSocket(app, { ...trade, payload: "{" });
+  for (let time = 0; time < 3; time += 1) await overSocket(app, { url: "/stocks/FishCo" });
+  await overSocket(app, { url: "/orders/1" });
+  await overSocket(app, { url: "/nowhere" });
+  const told = await scrape();
+  const requests = (route: string, status: number) =>
+    told.get(`bazaar_http_request_duration_seconds_count{route="${route}",status="${status}"}`);
+  expect(requests("POST /orders", 200)).toBe(1);
+  expect(requests("POST /orders", 400)).toBe(2);
+  expect(requests("GET /stocks/:name", 200)).toBe(3);
+  expect(requests("GET /orders/:number", 200)).toBe(1);
+  expect(requests("none", 404)).toBe(1);
+  expect(told.get('bazaar_trades_total{outcome="accepted"}')).toBe(1);
+  expect(told.get('bazaar_trades_total{outcome="refused"}')).toBe(1);
+  expect(told.get('bazaar_trades_total{outcome="malformed"}')).toBe(1);
+  expect(told.get('bazaar_cache_lookups_total{result="hit"}')).toBe(2);
+  expect(told.get('bazaar_cache_lookups_total{result="miss"}')).toBe(1);
+});
+
+test("a lost leader counts as a new one", async () => {
+  found(9094);
+  found(null);
+  found(9092);
+  const told = await scrape();
+  expect(told.get("bazaar_leader_changes_total{}")).toBe(2);
+  expect(told.get("bazaar_ready{}")).toBe(1);
+  expect(told.get("bazaar_leased{}")).toBe(0);
+});
