@@ -35,8 +35,8 @@ export async function unpackChromium(): Promise<readonly ChromiumLaunch[]> {
       rmSync(partial, { recursive: true, force: true });
       if (!existsSync(FOLDER)) throw error;
     }
-    writeFileSync(join(FOLDER, "fonts.conf"), FONTS);
   }
+  writeFileSync(join(FOLDER, "fonts.conf"), FONTS);
   const executable = join(FOLDER, "chromium");
   const env = { FONTCONFIG_FILE: join(FOLDER, "fonts.conf") };
   // The package brings libraries for machines without them.
@@ -65,8 +65,8 @@ export async function chromiumLaunch(): Promise<ChromiumLaunch | null> {
 const FONTS = `<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
-  <dir prefix="relative">fonts/fonts</dir>
-  <cachedir prefix="relative">fonts-cache</cachedir>
+  <dir>${join(FOLDER, "fonts/fonts")}</dir>
+  <cachedir>${join(FOLDER, "fonts-cache")}</cachedir>
 </fontconfig>
 `;
 

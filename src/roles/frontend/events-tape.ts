@@ -36,6 +36,8 @@ export class Tape {
   #isReading = false;
   /** Nobody watched until now: there may be more orders than can be summed. */
   #isBehind = true;
+  /** What was committed before somebody watched is counted; from now on it is news. */
+  #isLevel = false;
   readonly volumes = new Map<string, Volume>();
 
   constructor(orders: Pick<Orders, "ask">) {
@@ -57,6 +59,7 @@ export class Tape {
   rest(): void {
     this.#own.clear();
     this.#isBehind = true;
+    this.#isLevel = false;
   }
 
   /** Reads on, as far as one tick may. Never rejects; does nothing while it is at it already. */
@@ -69,7 +72,11 @@ export class Tape {
         this.#countOwn();
         const orders = await this.#page(this.#last, ORDERS_PER_PAGE_MAX);
         for (const order of orders ?? []) this.#count(order);
-        if (!orders || orders.length < ORDERS_PER_PAGE_MAX) break;
+        if (!orders) break;
+        if (orders.length < ORDERS_PER_PAGE_MAX) {
+          this.#reached();
+          break;
+        }
       }
       this.#countOwn();
     } finally {
@@ -79,7 +86,7 @@ export class Tape {
 
   /** What came since the last take(); null when nothing did. */
   take(): OrdersPart | null {
-    if (this.#freshCount === 0) return null;
+    if (!this.#isLevel || this.#freshCount === 0) return null;
     const part = {
       rows: this.#fresh,
       more: this.#freshCount - this.#fresh.length,
@@ -92,11 +99,20 @@ export class Tape {
 
   /** The newest orders, for a whole picture. */
   get newest(): OrdersPart {
+    if (!this.#isLevel) return { rows: [], more: 0, last: 0 };
     return {
       rows: this.#kept,
       more: Math.max(0, this.#last - this.#kept.length),
       last: this.#last,
     };
+  }
+
+  /** All that had been committed is counted. */
+  #reached(): void {
+    if (this.#isLevel) return;
+    this.#isLevel = true;
+    this.#fresh = this.#kept.slice(-TAPE_ROWS_MAX);
+    this.#freshCount = this.#fresh.length;
   }
 
   #countOwn(): void {
