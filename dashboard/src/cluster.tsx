@@ -117,9 +117,10 @@ interface NodeProps {
 
 function Node({ role, title, standing, word, detail, cluster, playground }: NodeProps) {
   const played = cluster.playground?.roles[role];
-  const isPaused = played === "paused" && standing !== "down";
+  // What can't answer while it is paused may look as if it were gone.
+  const isPaused = played === "paused";
   return (
-    <li class={`node ${standing} ${isPaused ? "silent" : ""}`} data-role={role}>
+    <li class={`node ${isPaused ? "silent" : standing}`} data-role={role}>
       <span class="node-title">{title}</span>
       <span class="node-word">
         <span class="dot" aria-hidden="true" />

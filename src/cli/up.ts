@@ -92,6 +92,7 @@ export async function runUp(
         void whenOpen(urls, isOver.signal).then((isOpen) => {
           clearTimeout(impatience);
           if (isOpen) print(`open ${urls.join(" ")}`);
+          if (isOpen && host) print("playground: the page may kill, pause and start processes");
         });
       } else if (event.kind === "ended" && event.next === "start-failed") {
         startFailed.resolve(upLine(event, logOf(event.role.name)));
