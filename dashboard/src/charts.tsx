@@ -58,7 +58,7 @@ export function Charts({ floor }: { floor: Floor }) {
           series={THROUGHPUT}
           rates={floor.rates}
           changes={changes}
-          axis={(value) => perSecond(value)}
+          axis={(value) => perSecond(value).replace(".0", "")}
         />
         <Chart
           title="Trade latency"
@@ -172,7 +172,7 @@ function optionsOf(
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 22, 0, 0],
     scales: {
       x: { time: true },
       y: { range: (_plot, _low, high) => [0, Math.max(high * 1.15, TOP_MIN)] },
