@@ -96,6 +96,10 @@ function unsettled(world: World, clients: Clients, deaf: ReplicaNode | null): st
   if (asleep) return `${asleep.name} is still paused`;
   const leaders = world.replicas.filter((replica) => replica.replica?.status().leads);
   if (leaders.length !== 1) return `${leaders.length} replicas lead`;
+  const epoch = leaders[0]?.replica?.status().epoch ?? 0;
+  const ahead = world.replicas.find(({ disk }) => disk.hardState.promise.epoch > epoch);
+  // It will be refused by that one, as it has to be, once they hear each other.
+  if (ahead) return `${ahead.name} has promised a later epoch than the leader's`;
   const confirmedAt = leaders[0]?.replica?.status().reign?.confirmedAt ?? 0;
   if (leaders[0] && leaders[0].clock() - confirmedAt > 2 * LOOK_MS)
     return `${leaders[0].name} leads, and no quorum confirms it`;

@@ -81,6 +81,42 @@ describe("canvass (Raft, PreVote)", () => {
     expect(outcomes(cluster, 9094)).toEqual([{ kind: "lost", reason: "no quorum is willing" }]);
   });
 
+  test("waits for a dead peer's answer when the other one won't have it", () => {
+    const cluster = new Cluster();
+    cluster.elect(9094);
+    cluster.wire = [];
+    cluster.step(9092, { kind: "disconnected", peer: 9094 }); // 9090 hasn't noticed yet
+    lead(cluster, 9092);
+    cluster.drop({ to: 9094 });
+    cluster.deliver({ kind: "canvass" });
+    cluster.deliver({ kind: "canvass-answer" });
+    expect(outcomes(cluster, 9092)).toEqual([{ kind: "follows", leader: 9094, epoch: 1 }]);
+  });
+
+  test("waits for the answer of a peer that dies meanwhile", () => {
+    const cluster = new Cluster();
+    cluster.receive(9090, 9094, { kind: "prepare", epoch: 1 });
+    lead(cluster, 9092);
+    cluster.drop({ to: 9094 });
+    cluster.deliver({ kind: "canvass" });
+    cluster.deliver({ kind: "canvass-answer" });
+    expect(outcomes(cluster, 9092)).toEqual([]);
+    cluster.step(9092, { kind: "disconnected", peer: 9094 });
+    expect(outcomes(cluster, 9092)).toEqual([{ kind: "lost", reason: "no quorum is willing" }]);
+  });
+
+  test("gives up on a willing peer whose connection closed", () => {
+    const cluster = new Cluster({ replicas: [1, 2, 3, 4, 5] });
+    lead(cluster, 5);
+    cluster.deliver({ kind: "canvass", to: 1 });
+    cluster.deliver({ kind: "canvass-answer" });
+    for (const peer of [1, 3, 4] as const) cluster.step(5, { kind: "disconnected", peer });
+    expect(outcomes(cluster, 5)).toEqual([]); // 2 may still answer, and 1 has
+    cluster.deliver({ kind: "canvass", to: 2 });
+    cluster.deliver({ kind: "canvass-answer" });
+    expect(cluster.disk(5).underWay).toHaveLength(1);
+  });
+
   test("doesn't learn whom the unwilling follow", () => {
     const cluster = new Cluster();
     cluster.elect(9090, [9090, 9092]);

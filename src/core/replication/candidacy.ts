@@ -37,6 +37,8 @@ type Stage =
       readonly kind: "canvassing";
       readonly willing: Set<ReplicaId>;
       readonly unwilling: Set<ReplicaId>;
+      /** Whom the newest refusal named. */
+      heard: { readonly leader: ReplicaId; readonly epoch: number } | null;
     }
   | { readonly kind: "preparing" }
   | { readonly kind: "fetching"; readonly from: ReplicaId; readonly until: LogPoint };
@@ -57,7 +59,7 @@ export class Candidacy {
     this.#context = context;
     this.token = token;
     this.#progressAt = context.now;
-    this.#stage = { kind: "canvassing", willing: new Set(), unwilling: new Set() };
+    this.#stage = { kind: "canvassing", willing: new Set(), unwilling: new Set(), heard: null };
   }
 
   begin(): CandidacyStep {
@@ -75,6 +77,7 @@ export class Candidacy {
   }
 
   disconnected(peer: ReplicaId): CandidacyStep {
+    if (this.#stage.kind === "canvassing") return this.#loseIfHopeless();
     if (this.#stage.kind !== "fetching" || this.#stage.from !== peer) return WAIT;
     return { kind: "lost", reason: `the connection to ${peer} closed during the fetch` };
   }
@@ -91,10 +94,26 @@ export class Candidacy {
       return this.#prepareIfWilling();
     }
     this.#stage.unwilling.add(from);
-    if (context.peers.length + 1 - this.#stage.unwilling.size >= context.quorum) return WAIT;
     if (answer.leader !== null && answer.leader !== context.id) {
-      return { kind: "follow", leader: answer.leader, epoch: answer.epoch };
+      this.#stage.heard = { leader: answer.leader, epoch: answer.epoch };
     }
+    return this.#loseIfHopeless();
+  }
+
+  /**
+   * Ends a canvass that can't have a quorum any more, so that another nominee is
+   * tried at once: a peer without a connection, the leader that just died say,
+   * won't answer, and waiting for it would be most of a fail-over.
+   */
+  #loseIfHopeless(): CandidacyStep {
+    const { connected, peers, quorum } = this.#context;
+    const stage = this.#stage;
+    if (stage.kind !== "canvassing") return WAIT;
+    const hopeful = peers.filter(
+      (peer) => stage.willing.has(peer) || (connected.has(peer) && !stage.unwilling.has(peer)),
+    );
+    if (hopeful.length + 1 >= quorum) return WAIT;
+    if (stage.heard !== null) return { kind: "follow", ...stage.heard };
     return { kind: "lost", reason: "no quorum is willing" };
   }
 
