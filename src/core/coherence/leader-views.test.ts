@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LeaderViews } from "./leader-views.ts";
-import { HOLD_AGAIN_MS, HOLD_WINDOW_MESSAGES_MAX, LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
+import { HOLD_AGAIN_MS, LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
 
 const UNTIL_MS = LEASE_MS + LEASE_MARGIN_MS;
 const exposed = (position: number) => ({ kind: "exposed", position });
@@ -164,17 +164,17 @@ describe("a catalog", () => {
     expect(views.follows("catalog-9096", 6, 1_100)).toContainEqual(send(6));
   });
 
-  test("that is far behind gets one piece, or all pieces at once", () => {
-    const views = new LeaderViews({ epoch: 3, reignPosition: 1_000, catalogs: [], wonMs: 0 });
-    views.committed(1_000, 0);
-    let effects = views.follows("catalog-9096", 0, 1);
-    let messages = 0;
-    for (let position = 1; effects.some(({ kind }) => kind === "send"); position += 1) {
-      effects = views.sent("catalog-9096", position, 1);
-      messages += 1;
-    }
-    expect(messages).toBe(HOLD_WINDOW_MESSAGES_MAX);
-    expect(views.held("catalog-9096", 10, 10, 2)).toEqual([send(HOLD_WINDOW_MESSAGES_MAX)]);
+  test("that has a history to read takes the leader from everybody else", () => {
+    const views = won("catalog-9096");
+    views.committed(1_000, 1_000);
+    expect(views.follows("catalog-9096", 0, 1_005)).toContainEqual(send(0));
+    expect(views.sent("catalog-9096", 100, 1_005)).toContainEqual(send(100));
+    expect(views.sent("catalog-9096", 200, 1_005)).toEqual([]);
+    expect(views.committed(1_001, 1_006)).not.toContainEqual(send(200));
+    expect(views.held("catalog-9096", 100, 0, 1_007)).toContainEqual(send(200));
+    expect(views.sent("catalog-9096", 1_001, 1_008)).toEqual([]);
+    // Level again: what is committed now is sent at once.
+    expect(views.committed(1_002, 1_009)).toContainEqual(send(1_001));
   });
 
   test("that missed a message waits for ever for the next, or is flooded", () => {

@@ -16,7 +16,13 @@
 import { invariant } from "../invariant.ts";
 import { LeaseGrantor } from "./lease-grantor.ts";
 import type { Grant } from "./lease-holder.ts";
-import { HOLD_AGAIN_MS, HOLD_WINDOW_MESSAGES_MAX, LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
+import {
+  CATCH_UP_WINDOW_MESSAGES_MAX,
+  HOLD_AGAIN_MS,
+  HOLD_WINDOW_MESSAGES_MAX,
+  LEASE_MARGIN_MS,
+  LEASE_MS,
+} from "./limits.ts";
 
 export type LeaderEffect =
   /** Send this catalog some entries after `after`, with the exposed position; then report `sent`. */
@@ -33,6 +39,8 @@ interface Following {
   received: number;
   /** Ascending: the positions that messages without an answer reach. */
   unanswered: number[];
+  /** The newest message didn't reach the commit position: there is a history to read. */
+  isCatchingUp: boolean;
   /** When something was sent, or answered, last. */
   progressMs: number;
   toldExposed: number;
@@ -92,6 +100,7 @@ export class LeaderViews {
       sent: received,
       received,
       unanswered: [],
+      isCatchingUp: false,
       progressMs: nowMs,
       toldExposed: 0,
     };
@@ -114,6 +123,7 @@ export class LeaderViews {
     if (following.unanswered.length === 0) following.progressMs = nowMs;
     following.sent = through;
     following.unanswered.push(through);
+    following.isCatchingUp = through < this.#commit;
     following.toldExposed = this.#exposed;
     this.#grantor.sent(catalog, through, nowMs);
     const effects: LeaderEffect[] = [];
@@ -170,7 +180,9 @@ export class LeaderViews {
 
   #pump(catalog: string, following: Following, effects: LeaderEffect[]): void {
     if (following.sent >= this.#commit) return;
-    if (following.unanswered.length >= HOLD_WINDOW_MESSAGES_MAX) return;
+    const { isCatchingUp, unanswered } = following;
+    const window = isCatchingUp ? CATCH_UP_WINDOW_MESSAGES_MAX : HOLD_WINDOW_MESSAGES_MAX;
+    if (unanswered.length >= window) return;
     effects.push({ kind: "send", catalog, after: following.sent });
   }
 

@@ -25,3 +25,6 @@ export const HELD_BATCHES_MAX = 4_096;
 
 /** Messages with entries on their way to one catalog, unanswered; the next waits. */
 export const HOLD_WINDOW_MESSAGES_MAX = 64;
+
+/** … and while each is as large as may be, since the catalog has a history to read: reading all the others at once would keep the leader from its heartbeats. */
+export const CATCH_UP_WINDOW_MESSAGES_MAX = 2;
