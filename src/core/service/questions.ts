@@ -15,7 +15,7 @@ import {
   ANSWER_WAIT_MS,
   CALLS_IN_FLIGHT_MAX,
   LETTERS_PER_CALL_MAX,
-  QUESTIONS_PER_CALL_MAX,
+  QUESTIONS_PER_BATCH_MAX,
   QUESTIONS_WAITING_MAX,
   START_LIMIT_MS,
   SWEEP_GAP_MS,
@@ -190,7 +190,7 @@ export class Questions<R extends Route, T> {
       if (!pending.settled) {
         letters += pending.letters;
         const isFull =
-          batch.length === QUESTIONS_PER_CALL_MAX ||
+          batch.length === QUESTIONS_PER_BATCH_MAX ||
           letters > LETTERS_PER_CALL_MAX ||
           pending.alone;
         if (isFull && batch.length > 0) break;

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import {
   ANSWER_WAIT_MS,
   CALLS_IN_FLIGHT_MAX,
-  QUESTIONS_PER_CALL_MAX,
+  QUESTIONS_PER_BATCH_MAX,
   QUESTIONS_WAITING_MAX,
   START_LIMIT_MS,
 } from "../../core/service/limits.ts";
@@ -67,7 +67,7 @@ describe("Q3", () => {
       void bench.questions.ask(trade(`${i}`));
       await turn();
     }
-    for (let i = 0; i < CALLS_IN_FLIGHT_MAX * QUESTIONS_PER_CALL_MAX; i += 1) {
+    for (let i = 0; i < CALLS_IN_FLIGHT_MAX * QUESTIONS_PER_BATCH_MAX; i += 1) {
       void bench.questions.ask(trade(`more ${i}`));
     }
     const asked = watch(bench.questions.ask(trade("a")));

@@ -4,7 +4,7 @@ import {
   CALLS_IN_FLIGHT_MAX,
   LETTERS_PER_CALL_MAX,
   QUESTION_DEADLINE_MS,
-  QUESTIONS_PER_CALL_MAX,
+  QUESTIONS_PER_BATCH_MAX,
 } from "../../core/service/limits.ts";
 import { Bench, type Made, SWEEP_MS, turn, watch } from "./order-service-bench.ts";
 import { Questions } from "./order-service-questions.ts";
@@ -46,9 +46,9 @@ describe("a turn's questions", () => {
   test("make a call with more questions than a replica takes", async () => {
     const bench = new Bench();
     await bench.lead(9094);
-    for (let i = 0; i <= QUESTIONS_PER_CALL_MAX; i += 1) void bench.questions.ask(trade(`${i}`));
+    for (let i = 0; i <= QUESTIONS_PER_BATCH_MAX; i += 1) void bench.questions.ask(trade(`${i}`));
     await turn();
-    expect(bench.made.map((made) => made.questions.length)).toEqual([QUESTIONS_PER_CALL_MAX, 1]);
+    expect(bench.made.map((made) => made.questions.length)).toEqual([QUESTIONS_PER_BATCH_MAX, 1]);
   });
 
   test("make a call larger than a connection takes", async () => {
