@@ -90,7 +90,10 @@ function requestDurations(metrics: RoleMetrics): RequestDurations {
   return {
     ended(route, status, startMs) {
       let ofRoute = observers.get(route);
-      if (!ofRoute) observers.set(route, (ofRoute = new Map()));
+      if (!ofRoute) {
+        ofRoute = new Map();
+        observers.set(route, ofRoute);
+      }
       let observer = ofRoute.get(status);
       if (!observer) {
         observer = by({ route, status: String(status) });
