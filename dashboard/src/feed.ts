@@ -1,7 +1,7 @@
 // The connection to GET /events, kept up: the browser's own EventSource, which
 // resumes by itself, and a watch over it, for what it doesn't notice.
 
-import type { ChangeMessage, StateMessage } from "../../src/roles/frontend/events-messages.ts";
+import type { ChangeMessage, StateMessage } from "../../src/client/event-messages.ts";
 import { changed, type Floor, floorOf } from "./model.ts";
 
 /** A front end says something every two seconds at least; silent for longer, it is lost. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ClusterPart, StateMessage } from "../../src/roles/frontend/events-messages.ts";
+import type { ClusterPart, StateMessage } from "../../src/client/event-messages.ts";
 import { changed, floorOf, healthOf, pace, TAPE_MAX } from "./model.ts";
 
 const CLUSTER: ClusterPart = {

@@ -12,7 +12,7 @@ import type {
   RatePoint,
   StateMessage,
   StockRow,
-} from "../../src/roles/frontend/events-messages.ts";
+} from "../../src/client/event-messages.ts";
 
 export type { CachePart, ClusterPart, Moment, OrderRow, RatePoint, StockRow };
 

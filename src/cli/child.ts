@@ -11,7 +11,7 @@
 
 import { spawn } from "node:child_process";
 import { z } from "zod";
-import type { PlaygroundState } from "../roles/frontend/events-messages.ts";
+import type { PlaygroundState } from "../client/event-messages.ts";
 import {
   type PlaygroundCommand,
   type PlaygroundResult,

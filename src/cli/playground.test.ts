@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import { expect, test } from "vitest";
+import type { PlaygroundState } from "../client/event-messages.ts";
 import type { ClusterConfig } from "../roles/config.ts";
-import type { PlaygroundState } from "../roles/frontend/events-messages.ts";
 import {
   type Channel,
   checkPlaygroundHosts,

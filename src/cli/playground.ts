@@ -6,8 +6,8 @@
 
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import type { PlaygroundState } from "../client/event-messages.ts";
 import type { ClusterConfig } from "../roles/config.ts";
-import type { PlaygroundState } from "../roles/frontend/events-messages.ts";
 import type { Playground } from "../roles/frontend/playground.ts";
 import {
   LOAD_MAX,

@@ -9,6 +9,7 @@
 import { type AttemptResult, attempt, type Question } from "./attempt.ts";
 import { backoffMs } from "./backoff.ts";
 import { BazaarError, type BazaarErrorDetails } from "./errors.ts";
+import { type BazaarEvent, type EventOptions, pause, readEvents } from "./events.ts";
 import {
   isArrayOf,
   isObject,
@@ -151,6 +152,15 @@ export class BazaarClient {
     }
   }
 
+  /**
+   * What happens, as it happens: a whole picture first, then what changes. Doesn't end by
+   * itself: a lost connection is made again, and nothing is missed that the front end still has.
+   */
+  events(options: EventOptions = {}): AsyncGenerator<BazaarEvent, never, undefined> {
+    const url = `${this.#base}/events`;
+    return readEvents({ ...options, url, fetch: this.#fetch, random: this.#random });
+  }
+
   async #get<T>(
     path: string,
     isAnswer: (data: unknown) => data is T,
@@ -212,19 +222,6 @@ export class BazaarClient {
       signal?.removeEventListener("abort", end);
     }
   }
-}
-
-/** Resolves after `waitMs`, or at once when the signal aborts. */
-async function pause(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, waitMs);
-    signal?.addEventListener("abort", done);
-  });
 }
 
 /** Random, and unlike crypto.randomUUID there for a page that was not loaded over https. */

@@ -17,7 +17,7 @@ import {
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: ["core"],
   io: ["io", "core"],
-  roles: ["roles", "io", "core"],
+  roles: ["roles", "client", "io", "core"],
   client: ["client", "core"],
   cli: ["cli", "client", "roles", "io", "core"],
 };

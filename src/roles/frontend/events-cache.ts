@@ -1,8 +1,8 @@
 // The cache as those who watch see it: how much, what is in it, what just went.
 
+import type { CachePart, GoneCopy } from "../../client/event-messages.ts";
 import type { CopyRemoved, StockCopies } from "../../io/cache/types.ts";
 import { CACHE_GONE_MAX, CACHE_NAMES_MAX } from "./events-limits.ts";
-import type { CachePart, GoneCopy } from "./events-messages.ts";
 
 /** What it looks at. */
 export type WatchedCopies = Pick<StockCopies, "kind" | "stats" | "names">;

@@ -2,8 +2,6 @@
 // themselves, from its connections, and from a small question a second to the
 // catalogs and the other front ends. And the moments in which it changed.
 
-import type { Health } from "../contract.ts";
-import { BEAT_SILENT_MS } from "./events-limits.ts";
 import type {
   CatalogRow,
   ClusterPart,
@@ -12,7 +10,9 @@ import type {
   PlaygroundState,
   ReplicaRow,
   ReplicaStanding,
-} from "./events-messages.ts";
+} from "../../client/event-messages.ts";
+import type { Health } from "../contract.ts";
+import { BEAT_SILENT_MS } from "./events-limits.ts";
 
 /** What the front end knows of one replica. */
 export interface KnownReplica {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { OrderRow } from "./events-messages.ts";
+import type { OrderRow } from "../../client/event-messages.ts";
 import { LeaseWatch, observedOrders } from "./events-observed.ts";
 import { TestMarket } from "./test-market.ts";
 

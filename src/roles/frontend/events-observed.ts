@@ -1,8 +1,8 @@
 // How the front end's own work is seen without its knowing: the parts that the
 // routes and the leases use, wrapped so that what passes is counted.
 
+import type { ClusterPart, OrderRow } from "../../client/event-messages.ts";
 import { LEASE_ASKS_MAX } from "../../core/coherence/limits.ts";
-import type { ClusterPart, OrderRow } from "./events-messages.ts";
 import type { TradeEnd } from "./events-rates.ts";
 import type { LeasesOptions } from "./leases.ts";
 import type { Orders } from "./orders.ts";

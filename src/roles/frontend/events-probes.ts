@@ -1,10 +1,10 @@
 // What this front end doesn't hear by itself, asked once a second while
 // somebody watches: how far the catalogs are, and whether other front ends answer.
 
+import type { CatalogRow, FrontendRow } from "../../client/event-messages.ts";
 import type { Link } from "../../io/rpc/types.ts";
 import { catalogContract } from "../contract.ts";
 import { PROBE_LIMIT_MS } from "./events-limits.ts";
-import type { CatalogRow, FrontendRow } from "./events-messages.ts";
 
 const statusContract = { status: catalogContract.status } as const;
 

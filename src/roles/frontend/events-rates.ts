@@ -4,8 +4,8 @@
 // Latencies are counted in buckets that are a twelfth of an octave wide, so a
 // percentile is right to 6 %, and its cost doesn't grow with the trades.
 
+import type { RatePoint } from "../../client/event-messages.ts";
 import { RATES_KEPT_S } from "./events-limits.ts";
-import type { RatePoint } from "./events-messages.ts";
 
 /** Buckets an octave. */
 const PER_OCTAVE = 12;

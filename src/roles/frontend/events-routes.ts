@@ -1,5 +1,5 @@
 // GET /events: server-sent events (WHATWG HTML, section 9.2). What they say is
-// in events-messages.ts.
+// in client/event-messages.ts.
 
 import type { FastifyInstance } from "fastify";
 import type { Feed } from "./events.ts";

@@ -4,6 +4,7 @@
 // The list comes from a catalog, as GET /stocks does, and never from copies: a
 // spectator changes neither what the cache holds nor what it counts.
 
+import type { StockRow, StocksPart, Trails } from "../../client/event-messages.ts";
 import type { Stock } from "../../core/market/types.ts";
 import {
   STOCKS_BUSY_MS,
@@ -13,7 +14,6 @@ import {
   TRAIL_STEP_MS,
   TRAIL_STEPS_MAX,
 } from "./events-limits.ts";
-import type { StockRow, StocksPart, Trails } from "./events-messages.ts";
 import type { Volume } from "./events-tape.ts";
 import type { StockCache } from "./stock-cache.ts";
 

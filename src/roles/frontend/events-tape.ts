@@ -8,6 +8,7 @@
 // The alternative, to have the leader push every order to whoever watches, would
 // put the cost of a spectator on each trade.
 
+import type { OrderRow, OrdersPart } from "../../client/event-messages.ts";
 import { ORDERS_PER_PAGE_MAX, type OrderView } from "../contract.ts";
 import {
   TAPE_BACKLOG_MAX,
@@ -15,7 +16,6 @@ import {
   TAPE_PAGES_PER_TICK_MAX,
   TAPE_ROWS_MAX,
 } from "./events-limits.ts";
-import type { OrderRow, OrdersPart } from "./events-messages.ts";
 import { askFor, type Orders } from "./orders.ts";
 
 /** What the counted orders of one stock add up to. */

@@ -9,6 +9,15 @@
 // What is seen of each part is in the files named events-….ts.
 
 import type { Logger } from "pino";
+import type {
+  CachePart,
+  ChangeMessage,
+  ClusterPart,
+  Moment,
+  OrderRow,
+  RatePoint,
+  StateMessage,
+} from "../../client/event-messages.ts";
 import type { WatchedCache } from "./events-cache.ts";
 import type { WatchedCluster } from "./events-cluster.ts";
 import {
@@ -20,15 +29,6 @@ import {
   SILENCE_MAX_MS,
   TICK_MS,
 } from "./events-limits.ts";
-import type {
-  CachePart,
-  ChangeMessage,
-  ClusterPart,
-  Moment,
-  OrderRow,
-  RatePoint,
-  StateMessage,
-} from "./events-messages.ts";
 import type { Probes } from "./events-probes.ts";
 import { Rates, type TradeEnd } from "./events-rates.ts";
 import { type ReaderSocket, Readers } from "./events-readers.ts";

@@ -10,7 +10,7 @@
 // to the `up` that started it, over the channel that every role has with it.
 
 import { timingSafeEqual } from "node:crypto";
-import type { PlaygroundState } from "./events-messages.ts";
+import type { PlaygroundState } from "../../client/event-messages.ts";
 import type { PlaygroundCommand, PlaygroundResult } from "./playground-commands.ts";
 
 /** The `up` that started this front end. */

@@ -1,0 +1,90 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { BazaarClient } from "./client.ts";
+import type { BazaarEvent } from "./events.ts";
+
+let server: Server;
+let client: BazaarClient;
+let asked: (string | undefined)[];
+let answer: (request: IncomingMessage, response: ServerResponse) => void;
+
+beforeEach(async () => {
+  asked = [];
+  server = createServer((request, response) => {
+    asked.push(request.headers["last-event-id"]?.toString());
+    answer(request, response);
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  client = new BazaarClient({ url: `http://127.0.0.1:${port}`, random: () => 0 });
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((closed) => server.close(closed));
+});
+
+function tell(response: ServerResponse, ...events: readonly string[]): void {
+  response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8" });
+  response.write(`: hello\n\n${events.join("")}`);
+}
+const event = (id: string, kind: string, at: number) =>
+  `id: ${id}\nevent: ${kind}\ndata: {"at":${at}}\n\n`;
+
+async function take(count: number, events: AsyncIterable<BazaarEvent>): Promise<BazaarEvent[]> {
+  const taken: BazaarEvent[] = [];
+  for await (const each of events) {
+    taken.push(each);
+    if (taken.length === count) break;
+  }
+  return taken;
+}
+
+test("events come in another order or shape, and who stops listening stays connected", async () => {
+  let closed = false;
+  answer = (request, response) => {
+    request.socket.on("close", () => {
+      closed = true;
+    });
+    tell(response, event("a-1", "state", 1), event("a-2", "other", 2), event("a-3", "change", 3));
+  };
+  expect(await take(2, client.events())).toEqual([
+    { kind: "state", id: "a-1", data: { at: 1 } },
+    { kind: "change", id: "a-3", data: { at: 3 } },
+  ]);
+  await expect.poll(() => closed).toBe(true);
+});
+
+test("a lost connection ends the events, or begins them anew", async () => {
+  answer = (_request, response) => {
+    if (asked.length === 1) {
+      tell(response, event("a-1", "state", 1));
+      setImmediate(() => response.destroy());
+    } else if (asked.length === 2) response.writeHead(503, { "retry-after": "0" }).end();
+    else tell(response, event("a-2", "change", 2));
+  };
+  const events = await take(2, client.events({ after: "a-0" }));
+  expect(events.map(({ id }) => id)).toEqual(["a-1", "a-2"]);
+  expect(asked).toEqual(["a-0", "a-1", "a-1"]);
+});
+
+test("what answers is no bazaar, and is asked for ever", async () => {
+  answer = (_request, response) => response.writeHead(404).end("{}");
+  await expect(take(1, client.events())).rejects.toMatchObject({ kind: "misunderstood" });
+  answer = (_request, response) => response.writeHead(200, { "content-type": "text/html" }).end();
+  await expect(take(1, client.events())).rejects.toMatchObject({ kind: "misunderstood" });
+  expect(asked).toHaveLength(2);
+});
+
+test("a signal doesn't end the wait for the next event", async () => {
+  answer = (_request, response) => tell(response, event("a-1", "state", 1));
+  const controller = new AbortController();
+  const events = client.events({ signal: controller.signal });
+  expect((await events.next()).value).toMatchObject({ id: "a-1" });
+  const next = events.next();
+  controller.abort();
+  await expect(next).rejects.toMatchObject({ kind: "aborted" });
+  await expect(client.events({ signal: controller.signal }).next()).rejects.toMatchObject({
+    kind: "aborted",
+  });
+});
