@@ -54,6 +54,17 @@ const cache = z.union([
   z.string().regex(/^rediss?:\/\/[^\s/]+/),
 ]);
 
+/** As a browser sends it: scheme, host and port, nothing after. */
+const origin = z.string().regex(/^(\*|https?:\/\/[^\s/,]+)$/);
+const originList = z.array(origin).min(1).max(64);
+const origins = z.union([
+  z
+    .string()
+    .transform((value): z.input<typeof originList> => value.split(",").map((part) => part.trim()))
+    .pipe(originList),
+  originList,
+]);
+
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
 interface OptionSpec {
@@ -141,6 +152,12 @@ export const optionSpecs = {
     help: "sets maxmemory-policy of the Redis server (default: left as it is)",
     schema: z.string().regex(/^[a-z-]{1,40}$/),
     wants: "a policy of Redis, like volatile-ttl",
+  },
+  "cors-origin": {
+    value: "ORIGINS",
+    help: "sites whose pages may ask the front ends, with commas between (default: none)",
+    schema: origins,
+    wants: "origins with commas between, like https://shop.example, or *",
   },
   "log-level": {
     value: "LEVEL",

@@ -36,6 +36,7 @@ test("without options the bazaar is the seed's: 8000, 9096, and 9090, 9092, 9094
     ],
     stocks: "/package/stocks.csv",
     cache: { kind: "memory", entriesMax: 1000 },
+    corsOrigins: [],
     logLevel: "info",
   });
 });
@@ -72,6 +73,7 @@ test("every option of the command line is also read from the environment and fro
     stocks: "/s.csv",
     cache: "redis://127.0.0.1:6379",
     "redis-maxmemory": "10mb",
+    "cors-origin": "https://shop.example, http://127.0.0.1:3000",
     "redis-maxmemory-policy": "volatile-ttl",
     "log-level": "debug",
   };
@@ -216,6 +218,11 @@ test.each<[string, Partial<Sources>, string]>([
     "port 9096 is given twice, to catalog-9096",
   ],
   ["a front end past the last port", { flags: { port: "65535", frontends: "2" } }, "go past 65535"],
+  [
+    "a site with a path, which no browser sends",
+    { flags: { "cors-origin": "https://shop.example/" } },
+    "--cors-origin must be origins with commas between, like https://shop.example, or *",
+  ],
   ["a cache that isn't one", { flags: { cache: "disk" } }, "--cache must be memory, none or redis"],
 ])("%s is one line that says what to do", (_, sources, expected) => {
   expect(line(sources)).toContain(expected);

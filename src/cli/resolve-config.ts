@@ -69,6 +69,7 @@ export function resolveConfig(sources: Sources): ClusterConfig {
     ),
     stocks: pathOf(settings.stocks, sources, sources.stocksShipped),
     cache: cacheOf(settings),
+    corsOrigins: settings["cors-origin"]?.value ?? [],
     logLevel: settings["log-level"]?.value ?? "info",
   };
   refuseClashes(config);

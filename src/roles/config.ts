@@ -40,6 +40,8 @@ export const clusterConfigSchema = z.object({
       maxmemoryPolicy: z.string().optional(),
     }),
   ]),
+  /** Sites whose pages may ask the front ends: `https://shop.example`, or `*`. */
+  corsOrigins: z.array(z.string()).max(64),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
 });
 export type ClusterConfig = z.infer<typeof clusterConfigSchema>;

@@ -9,6 +9,7 @@ import { validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { InvariantViolation } from "../../core/invariant.ts";
 import { apiDocuments } from "./api-documents.ts";
+import { answersOrigins, corsHook } from "./cors.ts";
 import { directly } from "./direct.ts";
 import type { Feed } from "./events.ts";
 import { eventRoutes } from "./events-routes.ts";
@@ -30,6 +31,8 @@ export interface AppOptions {
   readonly stocks: Stocks;
   /** The seed's lines go here, at debug; unexpected errors, at error. */
   readonly log: Logger;
+  /** Sites whose pages may ask: `https://shop.example`, or `*`; none unless told. */
+  readonly corsOrigins?: readonly string[];
   /** What GET /metrics tells; without it there is no such route. */
   readonly metrics?: FrontendMetrics;
   /** Of the bazaar, for GET /openapi.json. */
@@ -64,6 +67,8 @@ export function build(options: AppOptions): FastifyInstance {
   const { metrics } = options;
   metrics?.tradeEnds(trades.ends);
   logRequests(app, log);
+  const answerOrigin = answersOrigins(options.corsOrigins ?? []);
+  if (answerOrigin) corsHook(app, answerOrigin);
   if (metrics) metricsRoute(app, metrics);
   handleErrors(app, log, broken);
   apiDocuments(app, options.version ?? "0.0.0");
@@ -76,6 +81,6 @@ export function build(options: AppOptions): FastifyInstance {
   if (options.feed) eventRoutes(app, options.feed);
   if (options.playground) app.register(playgroundRoutes(options.playground));
   const durations = metrics?.durations ?? { ended() {} };
-  directly(app.server, { stocks, trades, durations, log, broken });
+  directly(app.server, { stocks, trades, durations, answerOrigin, log, broken });
   return app;
 }

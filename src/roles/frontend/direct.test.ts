@@ -40,6 +40,7 @@ function start(level: "info" | "debug" = "info"): void {
     trades: new Trades({ ask: (question) => market.ask(question) }, silent),
     log: log.log,
     broken: (violation) => broken.push(violation),
+    answerOrigin: null,
     durations: { ended: (route, status) => ended.push(`${route} ${status}`) },
   });
 }

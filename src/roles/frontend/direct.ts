@@ -13,6 +13,7 @@ import type { Logger } from "pino";
 import { InvariantViolation } from "../../core/invariant.ts";
 import { isStockName } from "../../core/market/content.ts";
 import { readBody } from "./body-reader.ts";
+import type { AnswerOrigin } from "./cors.ts";
 import { type HttpAnswer, INTERNAL_ERROR, JSON_TYPE } from "./http-answer.ts";
 import { RETRY_AFTER_S } from "./limits.ts";
 import type { RequestDurations } from "./metrics.ts";
@@ -30,6 +31,8 @@ export interface DirectOptions {
   readonly stocks: Pick<Stocks, "lookup">;
   readonly trades: Trades;
   readonly log: Logger;
+  /** Says to a browser whether a page may ask; null: none may. */
+  readonly answerOrigin: AnswerOrigin | null;
   /** Told of each answer. */
   readonly durations: RequestDurations;
   /** Told of a broken invariant, after which the process must not go on. */
@@ -38,7 +41,7 @@ export interface DirectOptions {
 
 /** Puts itself before the listener that `server` has for requests: the router. */
 export function directly(server: Server, options: DirectOptions): void {
-  const { stocks, trades, log, broken, durations } = options;
+  const { stocks, trades, answerOrigin, log, broken, durations } = options;
   if (log.isLevelEnabled("debug")) return; // D2
   const [router] = server.listeners("request") as RequestListener[];
   if (!router) throw new Error("the router must be there first");
@@ -52,10 +55,12 @@ export function directly(server: Server, options: DirectOptions): void {
     if (method === "GET" && url.startsWith(LOOKUP_URL)) {
       const name = url.slice(LOOKUP_URL.length);
       if (!isStockName(name)) return false;
+      answerOrigin?.(request, response);
       lookup(name, request, response);
       return true;
     }
     if (method === "POST" && url === TRADE_URL) {
+      answerOrigin?.(request, response);
       trade(request, response);
       return true;
     }

@@ -31,6 +31,7 @@ const CONFIG: ClusterConfig = {
   replicas: [{ ...PLACE, id: 9094, name: "order-9094" }],
   stocks: "",
   cache: { kind: "memory", entriesMax: 2 },
+  corsOrigins: [],
   logLevel: "silent",
 };
 

@@ -57,6 +57,7 @@ async function start(
     replicas: [{ host, port: replica.port, id: replica.port, name: "order-test" }],
     stocks: "",
     cache,
+    corsOrigins: [],
     logLevel: "debug",
   };
   const role = await startFrontend({ config, name: "frontend", secret: SECRET, log: log.log });

@@ -90,6 +90,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     stocks,
     log,
     version: about.version,
+    corsOrigins: config.corsOrigins,
     broken: failed.resolve,
     feed: watch.feed,
     ...(playground && { playground }),

@@ -7,7 +7,7 @@ import { text } from "node:stream/consumers";
 import type { FastifyInstance } from "fastify";
 
 export interface TestRequest {
-  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS";
   readonly url: string;
   readonly payload?: string;
   readonly headers?: Readonly<Record<string, string>>;

@@ -45,6 +45,7 @@ export class TestCluster {
       replicas: ids.map((id) => ({ host, port: id, id, name: `order-${id}` })),
       stocks: "",
       cache: { kind: "none" },
+      corsOrigins: [],
       logLevel: "silent",
     });
     for (const { id, name } of cluster.config.replicas) {
