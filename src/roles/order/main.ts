@@ -26,6 +26,7 @@ import { IdleWork } from "./idle-work.ts";
 import { searchLeader } from "./leader-search.ts";
 import { BEAT_MS, COUNT_BYTES } from "./limits.ts";
 import { OrderMetrics } from "./metrics.ts";
+import { rehearse } from "./rehearsal.ts";
 import { ReplicaService } from "./replica-service.ts";
 import { StartupSync } from "./startup-sync.ts";
 import { TradeLines } from "./trade-lines.ts";
@@ -180,6 +181,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   });
 
   startup.searched(await searchLeader({ others, identity, secret, log }));
+  rehearse().catch((error: unknown) => log.warn({ err: error }, "The rehearsal failed"));
   const running = parts.move();
   return { failed: failed.promise, close: () => running.disposeAsync() };
 }

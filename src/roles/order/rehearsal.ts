@@ -1,0 +1,209 @@
+// A reign rehearsed in memory, when a replica starts: an election among three
+// made-up replicas, then some trades.
+//
+// JavaScript is compiled as it is run. A replica that follows has never run what
+// a leader does, and would run all of it for the first time while clients wait
+// for the next leader: that was the largest part of a fail-over. So it is run
+// once before, on nothing: no file, no socket, no name of a real replica. What
+// comes of it is thrown away, and nothing depends on it.
+
+import pino from "pino";
+import { MarketState } from "../../core/market/state.ts";
+import type { ReplicaEffect, ReplicaEvent } from "../../core/replication/events.ts";
+import { Replica } from "../../core/replication/replica.ts";
+import type { Entry, HardState, Message } from "../../core/replication/types.ts";
+import { replicationContract } from "../../io/log/envelope-schema.ts";
+import type { CommittedEntry, LogStatus } from "../../io/log/log.ts";
+import { FrameDecoder, joinFrame, MessageEncoder } from "../../io/rpc/codec.ts";
+import type { Peer } from "../../io/rpc/types.ts";
+import { orderContract } from "../contract.ts";
+import { Reign, type ReignTables } from "./reign.ts";
+
+const REPLICAS = [1, 2, 3] as const;
+const CATALOG = "catalog";
+const STOCK = { name: "Rehearsed", price: 1, quantity: 1_000_000 };
+/** Enough for the first tier of compilation; the next one comes with real work. */
+const TURNS = 30;
+const COMMANDS_BYTES_MAX = 1 << 20;
+
+/** Settles with the number of trades that were made. */
+export async function rehearse(): Promise<number> {
+  const cluster = new RehearsedCluster();
+  cluster.step(1, { kind: "lead" });
+  const { epoch } = cluster.leader.status();
+  const tables: ReignTables = {
+    appliedPosition: 0,
+    order: () => undefined,
+    orders: () => [],
+    readTogether: (read) => read(),
+  };
+  const older = { request: () => undefined };
+  const reign: Reign = new Reign({
+    replica: 1,
+    epoch,
+    source: cluster,
+    market: new MarketState({ stocks: [STOCK], lastNumber: 0, older }),
+    position: cluster.status().commitPosition,
+    tables,
+    catalogs: [CATALOG],
+    followers: [],
+    log: pino({ level: "silent" }),
+    trace: null,
+    times: null,
+    nowMs: () => 0,
+    onBroken: (reason) => {
+      throw reason;
+    },
+  });
+  cluster.onCommitted = (entries) => reign.committed(entries);
+  const catalog = rehearsedPeer();
+  let trades = 0;
+  for (let turn = 0; turn < TURNS; turn += 1) {
+    reign.follow(catalog, { received: cluster.status().commitPosition, epoch, ask: turn });
+    const asked = reign.ask(travelled({ relayed: false, questions: questionsOf(turn) }).questions);
+    for (let wait = 0; wait < 4; wait += 1) await nextTurn();
+    const reached = cluster.status().commitPosition;
+    reign.held(catalog, { epoch, received: reached, held: reached });
+    reign.tick();
+    const result = await asked;
+    if (result.kind !== "answers") continue;
+    for (const answer of result.answers) {
+      if (answer.kind === "outcome" && answer.outcome.kind === "accepted") trades += 1;
+    }
+  }
+  reign.close();
+  return trades;
+}
+
+type Asking = ReturnType<(typeof orderContract)["ask"]["argument"]["parse"]>;
+
+function questionsOf(turn: number): Asking["questions"] {
+  const { name } = STOCK;
+  return [
+    {
+      kind: "request",
+      requestId: `rehearsal-${turn}`,
+      content: { kind: "trade", name, type: turn % 2 === 0 ? "buy" : "sell", quantity: 1 },
+      recordRefusal: false,
+    },
+    { kind: "lookup", name },
+    { kind: "order", number: turn + 1 },
+  ];
+}
+
+/** As it comes out of a connection at the other end. */
+function travelled(asking: Asking): Asking {
+  return orderContract.ask.argument.parse(overTheWire(asking));
+}
+
+function overTheWire(message: unknown): unknown {
+  const bytes = new MessageEncoder().encode(message);
+  return new FrameDecoder().decode(joinFrame([bytes], bytes.length))[0];
+}
+
+/** Three replicas whose messages arrive and whose writes are durable at once. */
+class RehearsedCluster {
+  onCommitted: (entries: readonly CommittedEntry[]) => void = () => {};
+  readonly leader: Replica;
+  readonly #replicas = new Map<number, Replica>();
+  readonly #events: { readonly to: number; readonly event: ReplicaEvent }[] = [];
+  #delivered = 0;
+  #isRunning = false;
+
+  constructor() {
+    for (const id of REPLICAS) this.#replicas.set(id, rehearsedReplica(id));
+    this.leader = this.#replica(1);
+    for (const id of REPLICAS) {
+      for (const peer of REPLICAS) if (peer !== id) this.step(id, { kind: "connected", peer });
+    }
+  }
+
+  step(to: number, event: ReplicaEvent): void {
+    this.#events.push({ to, event });
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    for (let next = this.#events.shift(); next; next = this.#events.shift()) {
+      const id = next.to;
+      const effects = this.#replica(id).step({ now: 0, wallMs: 0 }, next.event);
+      for (const effect of effects) this.#carryOut(id, effect);
+    }
+    this.#isRunning = false;
+  }
+
+  // What a reign needs of its log.
+
+  status(): LogStatus {
+    const { leader, epoch, lastPosition, commitPosition, reign } = this.leader.status();
+    return { phase: "leading", leader, epoch, lastPosition, commitPosition, reign };
+  }
+
+  append(commands: readonly Uint8Array[]): number {
+    this.step(1, { kind: "append", commands });
+    this.step(1, { kind: "round", confirm: null });
+    return this.leader.status().lastPosition;
+  }
+
+  confirm(): Promise<boolean> {
+    this.step(1, { kind: "round", confirm: 1 });
+    return Promise.resolve(true);
+  }
+
+  read(position: number, bytesMax: number): readonly CommittedEntry[] {
+    const { commitPosition } = this.leader.status();
+    return this.leader
+      .entriesAfter(position, bytesMax)
+      .filter((entry) => entry.position <= commitPosition)
+      .map(({ position: at, epoch, body }) => ({
+        position: at,
+        epoch,
+        at: 0,
+        command: body.kind === "command" ? body.bytes : null,
+      }));
+  }
+
+  #replica(id: number): Replica {
+    const replica = this.#replicas.get(id);
+    if (!replica) throw new Error(`no replica ${id} was made up`);
+    return replica;
+  }
+
+  #carryOut(id: number, effect: ReplicaEffect): void {
+    if (effect.kind === "send") this.#send(id, effect.to, effect.message);
+    else if (effect.kind === "persist") this.step(id, { kind: "persisted", id: effect.id });
+    else if (effect.kind === "committed" && id === 1) {
+      const entries = this.read(this.#delivered, COMMANDS_BYTES_MAX);
+      this.#delivered = effect.position;
+      this.onCommitted(entries);
+    }
+  }
+
+  #send(from: number, to: number, message: Message): void {
+    const envelope = replicationContract.message.argument.parse(
+      overTheWire({ from, incarnation: 1, message }),
+    );
+    this.step(to, { kind: "receive", envelope });
+  }
+}
+
+function rehearsedReplica(id: number): Replica {
+  const hardState: HardState = { promise: { epoch: 0, nominee: 1 }, voter: true };
+  const entries = (): readonly Entry[] => [];
+  const stored = { lastPosition: 0, epochAt: () => 0, entries, admissions: () => [] };
+  return new Replica({ id, incarnation: 1, replicas: REPLICAS, hardState, stored, applied: 0 });
+}
+
+/** A catalog that says nothing by itself. */
+function rehearsedPeer(): Peer {
+  return {
+    identity: { role: "catalog", name: CATALOG },
+    isOpen: true,
+    calls: (contract) =>
+      Object.fromEntries(Object.keys(contract).map((name) => [name, () => {}])) as never,
+    flush() {},
+    close() {},
+  };
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
