@@ -3,6 +3,7 @@
 /** Milliseconds; null when there was no call. */
 export interface LatencySummary {
   readonly count: number;
+  readonly mean: number | null;
   readonly p50: number | null;
   readonly p95: number | null;
   readonly p99: number | null;
@@ -13,7 +14,14 @@ export function summarize(latenciesMs: readonly number[]): LatencySummary {
   const sorted = Float64Array.from(latenciesMs).sort();
   const rank = (percent: number) => {
     const value = sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)];
-    return value === undefined ? null : Math.round(value * 1_000) / 1_000;
+    return value === undefined ? null : rounded(value);
   };
-  return { count: sorted.length, p50: rank(50), p95: rank(95), p99: rank(99) };
+  const sum = sorted.reduce((so, value) => so + value, 0);
+  const mean = sorted.length === 0 ? null : rounded(sum / sorted.length);
+  return { count: sorted.length, mean, p50: rank(50), p95: rank(95), p99: rank(99) };
+}
+
+/** To microseconds. */
+function rounded(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000;
 }

@@ -1,0 +1,118 @@
+// What an evaluation measured: the numbers behind its report, as results.json
+// holds them. Times are milliseconds unless the name says otherwise.
+
+import type { LatencySummary } from "../percentiles.ts";
+import type { Verdict } from "../verify-cluster.ts";
+
+/** Where, when and how it was measured. */
+export interface About {
+  /** When it began, ISO 8601. */
+  readonly date: string;
+  readonly bazaar: string;
+  readonly node: string;
+  /** Operating system and its release. */
+  readonly system: string;
+  readonly processor: string;
+  readonly processors: number;
+  readonly memoryGiB: number;
+  /** Processes that wanted to run, on average over the minute before. */
+  readonly loadBefore: number;
+  /** What was typed, and what that ran. */
+  readonly commands: readonly string[];
+}
+
+/** The lab's clients at one probability of a trade, with the cache or without. */
+export interface LoadCell {
+  readonly hasCache: boolean;
+  readonly probability: number;
+  /** All calls, the final check of each order included. */
+  readonly requests: number;
+  readonly requestsPerSecond: number;
+  readonly seconds: number;
+  readonly refusals: number;
+  readonly failures: number;
+  /** Orders found as they were made, of `total`. */
+  readonly matched: number;
+  readonly total: number;
+  /** Lookups that the cache answered, and that it couldn't. */
+  readonly hits: number;
+  readonly misses: number;
+  readonly lookup: LatencySummary;
+  readonly trade: LatencySummary;
+}
+
+/** One request, and what was in the cache after it. */
+export interface ReplacementStep {
+  readonly action: "lookup" | "trade";
+  readonly name: string;
+  /** The most recently used first. */
+  readonly cached: readonly string[];
+}
+
+export interface Replacement {
+  /** How many stocks the cache holds at most. */
+  readonly capacity: number;
+  readonly stocks: readonly string[];
+  readonly steps: readonly ReplacementStep[];
+  /** Steps, from 1, after which it held something else than the rule says. */
+  readonly unexpected: readonly number[];
+}
+
+export interface Kill {
+  /** Id of the replica. */
+  readonly replica: number;
+  readonly led: boolean;
+  /** Since the clients began. */
+  readonly atMs: number;
+  /** The longest that a call took, of all clients, from the kill until each had traded again. */
+  readonly gapMs: number;
+  /** From its start until it was level with the others. */
+  readonly backMs: number;
+}
+
+/** A tenth of a second of the clients' calls, by when each was answered. */
+export interface Moment {
+  readonly atMs: number;
+  readonly answers: number;
+  readonly worstMs: number;
+}
+
+export interface FailOver {
+  readonly clients: number;
+  readonly kills: readonly Kill[];
+  /** Lookups, trades and checks, each with all its attempts. */
+  readonly calls: number;
+  readonly refusals: number;
+  /** Calls that had no answer. */
+  readonly failures: number;
+  /** Attempts that the client library repeated by itself. */
+  readonly repeated: number;
+  /** The final check: orders found as they were made, of `total`. */
+  readonly matched: number;
+  readonly total: number;
+  /** Of all lookups and trades. */
+  readonly latency: LatencySummary;
+  readonly timeline: readonly Moment[];
+  /** What `bazaar verify` said at the end. */
+  readonly verdict: Verdict;
+}
+
+export interface Evaluation {
+  readonly about: About;
+  readonly clients: number;
+  readonly iterations: number;
+  readonly load: readonly LoadCell[];
+  readonly replacement: Replacement;
+  readonly failOver: FailOver;
+}
+
+/** True when every promise held: every call answered, every order found, all copies the same. */
+export function allHeld({ load, replacement, failOver }: Evaluation): boolean {
+  return (
+    [...load, failOver].every(
+      ({ failures, matched, total }) => failures === 0 && matched === total,
+    ) &&
+    replacement.unexpected.length === 0 &&
+    failOver.verdict.ok
+  );
+}
