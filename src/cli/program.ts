@@ -19,6 +19,7 @@ const COMMANDS = {
   list: async () => (await import("./commands/list.ts")).listCommand(),
   adjust: async () => (await import("./commands/adjust.ts")).adjustCommand(),
   client: async () => (await import("./commands/client.ts")).clientCommand(),
+  evaluate: async () => (await import("./commands/evaluate.ts")).evaluateCommand(),
 } as const satisfies Readonly<Record<string, () => Promise<Command>>>;
 
 /** The program with the command that `name` names; with all of them when it names none, for the help and for hints. */
