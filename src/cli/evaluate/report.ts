@@ -25,6 +25,9 @@ export type Block =
       readonly caption: string;
     };
 
+/** A load above this part of the processors leaves too little to the bazaar. */
+const BUSY_PART = 0.5;
+
 export function reportOf(evaluation: Evaluation): readonly Block[] {
   const { about, load, replacement, failOver, clients, iterations } = evaluation;
   return [
@@ -32,6 +35,13 @@ export function reportOf(evaluation: Evaluation): readonly Block[] {
     paragraph(
       "Measured on one machine, which runs the bazaar and its clients at once: the numbers compare with each other, not with those of another machine.",
     ),
+    ...(about.loadBefore > about.processors * BUSY_PART
+      ? [
+          paragraph(
+            `The machine was busy before this began (load ${about.loadBefore.toFixed(2)} on ${about.processors} processors): the times are too long, and small differences mean nothing.`,
+          ),
+        ]
+      : []),
     heading(2, "Answers"),
     ...answersTo(evaluation).flatMap(({ question, text }) => [
       heading(3, question),

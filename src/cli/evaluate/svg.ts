@@ -79,8 +79,8 @@ export function marksOf(values: readonly number[], kind: Axis["scale"]): readonl
 
 function logMarks(values: readonly number[]): readonly number[] {
   const positive = values.filter((value) => value > 0);
-  const least = Math.min(...positive, 1);
-  const greatest = Math.max(...positive, least * 10);
+  const least = positive.length > 0 ? Math.min(...positive) : 1;
+  const greatest = Math.max(...positive, least * 2);
   const [low, high] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(greatest))];
   const factors = high - low > LOG_DECADES_DENSE ? [1] : [1, 2, 5];
   const all = Array.from({ length: high - low + 1 }, (_, index) =>
