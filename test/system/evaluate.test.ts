@@ -2,6 +2,7 @@
 // and the answers are those of the numbers. Not whether the numbers are good:
 // that is for the machine to say.
 
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -101,6 +102,9 @@ test("an evaluation that is interrupted leaves no process and no folder", async 
     stderr: expect.not.stringContaining("bazaar:"),
   });
   expect(readdirSync(temporary)).toEqual([]);
+  // The options of every process of a cluster name its folder.
+  const { stdout } = spawnSync("ps", ["-A", "-o", "args="], { encoding: "utf8" });
+  expect(stdout.split("\n").filter((line) => line.includes(temporary))).toEqual([]);
 });
 
 /** Tags of an XML text that aren't closed, or closed without being open; attributes without quotes. */
