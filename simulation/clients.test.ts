@@ -3,6 +3,7 @@ import { encodeCommands } from "../src/core/market/codec.ts";
 import type { Command, Outcome, Stock } from "../src/core/market/types.ts";
 import { Clients } from "./clients.ts";
 import type { Answer, Question } from "./messages.ts";
+import { SIMPLE } from "./setting.ts";
 import { Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
@@ -18,7 +19,7 @@ const QUESTIONS_MAX = 5_000;
 
 /** One client of a world where nothing moves; the test answers what it asks. FishCo, BoarCo, MenhirCo: 20, 30, 40 at 3. */
 class Lying {
-  readonly world = new World(1);
+  readonly world = new World(1, SIMPLE);
   readonly clients: Clients;
   #asked: Asked[] = [];
 

@@ -4,17 +4,23 @@ import type { Content, Outcome, Request } from "../src/core/market/types.ts";
 import type { OrderView } from "../src/core/service/types.ts";
 import type { FrontendNode } from "./frontend-node.ts";
 import type { Answer, Question } from "./messages.ts";
+import type { Habits } from "./setting.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
-/** A buyer of this much at once finds the last items. */
-const QUANTITIES_MAX = [3, 12, 40];
+/** Calls under way with which even an impatient client waits for its answer. */
+const IN_FLIGHT_MAX = 100;
 
 /** One call of a client, from its side. */
 interface ClientCall {
   readonly question: Question;
   /** No answer given before it began may rest on a later position than its own does. */
   readonly floor: number;
+}
+
+interface Client {
+  readonly client: number;
+  readonly habits: Habits;
 }
 
 /** A change whose answer was never learned, to be asked again under its request id. */
@@ -25,33 +31,14 @@ export class Clients {
   readonly #told = new Map<string, { readonly outcome: Outcome; readonly content: Content }>();
   /** Requests under a key of the client, which it may use again. */
   readonly #keys: Request[] = [];
-  // How clients are in this run.
-  readonly #thinkMs: number;
-  readonly #quantityMax: number;
-  readonly #buys: number;
-  /** Shares of trades, and of trades and lookups. */
-  readonly #mix: readonly [trades: number, lookups: number];
-  readonly #keyed: number;
-  /** A client that stays with one front end, while it is up. */
-  readonly #loyal: number;
   #working = true;
   #inFlight = 0;
 
   constructor(world: World, count: number) {
     this.#world = world;
-    const { random } = world;
-    this.#thinkMs = random.pick([8, 15, 40]);
-    this.#quantityMax = random.pick(QUANTITIES_MAX);
-    this.#buys = random.pick([0.5, 0.55, 0.7]);
-    this.#mix = random.pick([
-      [0.4, 0.38],
-      [0.2, 0.7],
-      [0.3, 0.3],
-      [0.7, 0.2],
-    ] as const);
-    this.#keyed = random.pick([0, 0.3, 1]);
-    this.#loyal = random.pick([0, 0.5, 1]);
-    for (let client = 0; client < count; client += 1) this.#next(client, 0, null);
+    for (let client = 0; client < count; client += 1) {
+      this.#next({ client, habits: world.random.pick(world.setting.habits) }, 0, null);
+    }
   }
 
   get inFlight(): number {
@@ -67,57 +54,54 @@ export class Clients {
     this.#working = false;
   }
 
-  #next(client: number, sequence: number, unknown: Unknown | null): void {
+  #next(who: Client, sequence: number, unknown: Unknown | null): void {
     const { random, scheduler } = this.#world;
-    scheduler.after(random.heavy(this.#thinkMs), () => {
+    scheduler.after(random.heavy(who.habits.thinkMs), () => {
       if (!this.#working) return;
-      const frontend = this.#frontend(client);
-      if (!frontend) return this.#next(client, sequence, unknown);
-      const question = unknown ?? this.#question(client, sequence);
+      const frontend = this.#frontend(who.client);
+      if (!frontend) return this.#next(who, sequence, unknown);
+      const question = unknown ?? this.#question(who, sequence);
+      let wentOn = false;
+      const goOn = (again: Unknown | null): void => {
+        if (!wentOn) this.#next(who, sequence + 1, again);
+        wentOn = true;
+      };
       this.#call(frontend, question, (answer) => {
         const again = answer === null && question.kind === "request" && random.chance(0.7);
-        this.#next(
-          client,
-          sequence + 1,
-          again ? { ...question, request: { ...question.request, recordRefusal: true } } : null,
-        );
+        goOn(again ? { ...question, request: { ...question.request, recordRefusal: true } } : null);
       });
+      this.#losePatience(question, goOn);
+    });
+  }
+
+  /** An answer may still come, and is checked; meanwhile the client asks again, if it has a key, or something else. */
+  #losePatience(question: Question, goOn: (again: Unknown | null) => void): void {
+    const { random, scheduler, setting, counters } = this.#world;
+    if (setting.patienceMs === null) return;
+    const isKeyed = question.kind === "request" && question.request.recordRefusal;
+    scheduler.after(random.heavy(setting.patienceMs), () => {
+      if (this.#inFlight >= IN_FLIGHT_MAX) return;
+      counters.add("calls given up by impatient clients");
+      goOn(isKeyed && random.chance(0.5) ? question : null);
     });
   }
 
   #frontend(client: number): FrontendNode | null {
-    const { frontends, random } = this.#world;
+    const { frontends, random, setting } = this.#world;
     const own = frontends[client % frontends.length];
-    if (own?.isUp && random.chance(this.#loyal)) return own;
-    const up = this.#world.frontends.filter((frontend) => frontend.isUp);
-    return up.length > 0 ? this.#world.random.pick(up) : null;
+    if (own?.isUp && random.chance(setting.loyal)) return own;
+    const up = frontends.filter((frontend) => frontend.isUp);
+    return up.length > 0 ? random.pick(up) : null;
   }
 
-  #question(client: number, sequence: number): Question {
-    const { random, oracle, stockNames } = this.#world;
+  #question({ client, habits }: Client, sequence: number): Question {
+    const { random, oracle, stockNames, setting } = this.#world;
     const draw = random.next();
     const requestId = `client-${client}-${sequence}`;
-    const name = random.chance(0.97) ? random.pick(stockNames) : "Nowhere";
-    const [trades, lookups] = this.#mix;
-    const rest = draw - trades - lookups;
-    if (draw < trades) {
-      const type = random.chance(this.#buys) ? "buy" : "sell";
-      const quantity = random.chance(0.97) ? 1 + random.below(this.#quantityMax) : -random.below(3);
-      const recordRefusal = random.chance(this.#keyed);
-      const content = { kind: "trade", name, type, quantity } as const;
-      const known = random.chance(0.05) ? random.pick(this.#keys) : undefined;
-      // A client's key again, with whatever content: the same answer, or none.
-      if (known)
-        return {
-          kind: "request",
-          request: { ...known, content: random.chance(0.5) ? known.content : content },
-        };
-      const request = { requestId, content, recordRefusal };
-      if (recordRefusal) this.#keys.push(request);
-      return { kind: "request", request };
-    }
-    if (rest < 0) return { kind: "lookup", name };
-    const what = rest / (1 - trades - lookups);
+    const name = random.chance(setting.nonsense) ? "Nowhere" : random.pick(stockNames);
+    if (draw < habits.trades) return this.#trade(requestId, name);
+    if (draw < habits.trades + habits.lookups) return { kind: "lookup", name };
+    const what = habits.asksOnly ? random.between(0.4, 1) : random.next();
     if (what < 0.25) {
       const by = random.below(21) - 10;
       return {
@@ -138,7 +122,30 @@ export class Clients {
       };
     }
     if (what < 0.55) return { kind: "list" };
-    return { kind: "order", number: 1 + random.below(oracle.lastNumber + 2) };
+    // The newest ones, or any.
+    const newest = oracle.lastNumber + 1 - random.below(3);
+    const number = random.chance(0.4) ? newest : 1 + random.below(oracle.lastNumber + 2);
+    return { kind: "order", number: Math.max(1, number) };
+  }
+
+  #trade(requestId: string, name: string): Question {
+    const { random, setting } = this.#world;
+    const type = random.chance(setting.buys) ? "buy" : "sell";
+    const isSense = !random.chance(setting.nonsense);
+    const quantity = isSense ? 1 + random.below(setting.quantityMax) : -random.below(3);
+    const recordRefusal = random.chance(setting.keyed);
+    const content = { kind: "trade", name, type, quantity } as const;
+    const known = random.chance(0.05) ? random.pick(this.#keys) : undefined;
+    // A client's key again, with whatever content: the same answer, or none.
+    if (known) {
+      return {
+        kind: "request",
+        request: { ...known, content: random.chance(0.5) ? known.content : content },
+      };
+    }
+    const request = { requestId, content, recordRefusal };
+    if (recordRefusal) this.#keys.push(request);
+    return { kind: "request", request };
   }
 
   #call(frontend: FrontendNode, question: Question, done: (answer: Answer | null) => void): void {

@@ -67,6 +67,10 @@ export interface FaultMix {
   readonly rivalsPerSecond: number;
   /** A direction becomes slow for a while, as through a full buffer: messages come, but late. */
   readonly slowLinkPerSecond: number;
+  /** A direction carries some kinds of messages, loses others and delays a third sort, for a while. */
+  readonly spoilPerSecond: number;
+  /** A front end turns to a catalog that is behind. */
+  readonly laggardPerSecond: number;
   /** The leader, paused, alone with some of its catalogs and front ends. */
   readonly isolationPerSecond: number;
   /** A catalog with some front ends, cut off from all others. */
@@ -106,6 +110,8 @@ export function drawFaults(random: Random): FaultMix {
     strayNominationPerSecond: maybe(0.4, () => random.between(0.1, 3)),
     rivalsPerSecond: maybe(0.4, () => random.between(3, 60)),
     slowLinkPerSecond: maybe(0.4, () => random.between(0.1, 1)),
+    spoilPerSecond: maybe(0.4, () => random.between(0.5, 5)),
+    laggardPerSecond: maybe(0.3, () => random.between(0.3, 3)),
     isolationPerSecond: maybe(0.4, () => random.between(0.1, 0.6)),
     islandPerSecond: maybe(0.3, () => random.between(0.1, 0.5)),
     orphaningPerSecond: maybe(0.3, () => random.between(0.1, 0.5)),
@@ -151,6 +157,18 @@ function drawTargets(random: Random): ReadonlyMap<MessageKind, Target> {
   return targets;
 }
 
+/** Of a conversation: some kinds all lost, some all late, some as they should be. */
+export function drawSpoilt(random: Random): ReadonlyMap<MessageKind, Target> {
+  const spoilt = new Map<MessageKind, Target>();
+  const lateMs = random.pick([30, 150, 500, 1_800]);
+  for (const kind of new Set(CONVERSATIONS.flat())) {
+    const draw = random.next();
+    if (draw < 0.4) spoilt.set(kind, { loss: 1, late: 0, lateMs: 0 });
+    else if (draw < 0.7) spoilt.set(kind, { loss: 0, late: 1, lateMs });
+  }
+  return spoilt;
+}
+
 /** No faults at all: how a run ends, so that everything must settle. */
 export function withoutFaults(mix: FaultMix): FaultMix {
   return {
@@ -172,6 +190,8 @@ export function withoutFaults(mix: FaultMix): FaultMix {
     strayNominationPerSecond: 0,
     rivalsPerSecond: 0,
     slowLinkPerSecond: 0,
+    spoilPerSecond: 0,
+    laggardPerSecond: 0,
     isolationPerSecond: 0,
     islandPerSecond: 0,
     orphaningPerSecond: 0,

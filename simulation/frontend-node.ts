@@ -136,8 +136,9 @@ export class FrontendNode extends Process {
     for (const done of [...this.#waiting]) done(null);
   }
 
-  switchCatalog(): void {
-    this.#stocks?.switchCatalog();
+  /** Another catalog is preferred: this one, or the next. */
+  switchCatalog(to?: string): void {
+    this.#stocks?.switchCatalog(to);
   }
 
   get holdsLease(): boolean {

@@ -1,7 +1,7 @@
 // Does to a world what its fault mix says.
 
 import { SimulatedDisk } from "./disk.ts";
-import { type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
+import { drawSpoilt, type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
 import type { Process } from "./process.ts";
 import type { ReplicaNode } from "./replica-node.ts";
 import type { World } from "./world.ts";
@@ -74,6 +74,8 @@ export class Nemesis {
     if (due(faults.rivalsPerSecond)) this.#nominateRivals();
     if (due(faults.strayNominationPerSecond)) this.#strayNomination();
     if (due(faults.slowLinkPerSecond)) this.#slowLink();
+    if (due(faults.spoilPerSecond)) this.#spoil();
+    if (due(faults.laggardPerSecond)) this.#turnToLaggard();
     if (due(faults.isolationPerSecond)) this.#isolateLeader();
     if (due(faults.islandPerSecond)) this.#island();
     if (due(faults.orphaningPerSecond)) this.#orphan();
@@ -194,6 +196,41 @@ export class Nemesis {
     scheduler.after(random.between(100, LONGEST_CUT_MS), () => network.slow(from.name, to.name, 0));
   }
 
+  /** One side of a conversation between two processes goes wrong in part. */
+  #spoil(): void {
+    const { random, catalogs, frontends } = this.#world;
+    const sides = [[this.#someReplica()], catalogs, frontends] as const;
+    const meeting = random.below(3);
+    const from = random.pick<Process>(sides[meeting] ?? frontends);
+    const to = random.pick<Process>(sides[(meeting + 1) % 3] ?? catalogs);
+    if (random.chance(0.6)) this.#spoilLine(from, to);
+    if (random.chance(0.6)) this.#spoilLine(to, from);
+  }
+
+  #spoilLine(from: Process, to: Process): void {
+    const { random, network, scheduler, counters } = this.#world;
+    counters.add("lines spoilt");
+    const kinds = drawSpoilt(random);
+    this.#world.log(`spoilt: ${from.name} to ${to.name}`);
+    network.spoil(from.name, to.name, kinds);
+    scheduler.after(random.between(50, 1_200), () => network.spoil(from.name, to.name, null));
+  }
+
+  #turnToLaggard(): void {
+    const { random, catalogs, frontends, replicas, scheduler, counters } = this.#world;
+    if (catalogs.length < 2) return;
+    const catalog = random.pick(catalogs);
+    const frontend = random.pick(frontends);
+    const ms = random.between(20, 400);
+    counters.add("front ends turned to a laggard");
+    this.#world.log(
+      `${frontend.name} turns to ${catalog.name}, which is ${ms.toFixed(0)} ms behind`,
+    );
+    for (const replica of replicas) this.#slow(replica, catalog, ms);
+    if (random.chance(0.6)) this.#spoilLine(catalog, frontend);
+    scheduler.after(random.between(0, ms), () => frontend.switchCatalog(catalog.name));
+  }
+
   /**
    * The leader sleeps through an election, in company: who is cut off with it
    * can't know that it was replaced.
@@ -206,7 +243,7 @@ export class Nemesis {
     counters.add("leaders isolated");
     const pauseMs = random.chance(0.8) ? random.between(100, LONGEST_ISOLATED_PAUSE_MS) : 0;
     if (random.chance(0.5)) {
-      this.#separate(new Set<Process>([leader, ...company]));
+      this.#separate(new Set<Process>([leader, ...company]), pauseMs + random.between(10, 1_000));
       this.#pauseFor(leader, pauseMs);
       return;
     }
@@ -255,7 +292,8 @@ export class Nemesis {
     const source = replicas.find(({ id }) => id === from);
     const others = replicas.filter((replica) => replica !== nominee && replica !== source);
     if (!source) return;
-    this.#slow(source, nominee, random.between(200, 900));
+    if (random.chance(0.6)) this.#slow(source, nominee, random.between(200, 900));
+    else this.#slow(nominee, source, random.between(200, 900));
     this.#cut(
       others.flatMap((other) => [[nominee, other] as const, [other, nominee] as const]),
       random.between(500, 2_000),

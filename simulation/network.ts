@@ -7,8 +7,8 @@
 // closed connection, but not at once, and of a silent cut not at all.
 
 import type { Counters } from "./counters.ts";
-import type { FaultMix } from "./faults.ts";
-import { kindOf, type SimulatedMessage } from "./messages.ts";
+import type { FaultMix, Target } from "./faults.ts";
+import { kindOf, type MessageKind, type SimulatedMessage } from "./messages.ts";
 import type { Random } from "./random.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -34,6 +34,8 @@ interface Line {
   cuts: number;
   /** Extra delay, milliseconds. */
   slowMs: number;
+  /** Kinds of messages that are lost or late; null: all are as they should be. */
+  spoilt: ReadonlyMap<MessageKind, Target> | null;
   lastArrival: number;
   kept: SimulatedMessage[];
 }
@@ -71,7 +73,7 @@ export class Network {
     }
     let line = lines.get(to);
     if (!line) {
-      line = { from, to, cuts: 0, slowMs: 0, lastArrival: 0, kept: [] };
+      line = { from, to, cuts: 0, slowMs: 0, spoilt: null, lastArrival: 0, kept: [] };
       lines.set(to, line);
     }
     return line;
@@ -99,11 +101,17 @@ export class Network {
     this.#line(from, to).slowMs = ms;
   }
 
-  /** Takes back all cuts and slowness. */
+  /** This direction loses or delays these kinds of messages, and carries the others; null ends it. */
+  spoil(from: string, to: string, kinds: ReadonlyMap<MessageKind, Target> | null): void {
+    this.#line(from, to).spoilt = kinds;
+  }
+
+  /** Takes back all cuts, slowness and the rest. */
   heal(): void {
     for (const lines of this.#lines.values()) {
       for (const line of lines.values()) {
         line.slowMs = 0;
+        line.spoilt = null;
         line.cuts = 0;
         this.#release(line);
       }
@@ -127,7 +135,7 @@ export class Network {
       this.#counters.add("lost");
       return;
     }
-    const target = targets.size > 0 ? targets.get(kindOf(message)) : undefined;
+    const target = line.spoilt?.get(kindOf(message)) ?? targets.get(kindOf(message));
     if (target) {
       if (random.chance(target.loss)) {
         this.#counters.add("lost by kind");

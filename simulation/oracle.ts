@@ -124,6 +124,7 @@ export class Oracle {
       }
       this.committed.push(entry);
       this.#feed(entry);
+      if (disks && entry === entries.at(-1)) checkKept(replica, entry, disks);
     }
   }
 
@@ -198,6 +199,29 @@ export class Oracle {
   get lastNumber(): number {
     return this.#orders.length;
   }
+}
+
+/**
+ * R4, seen before an election shows it: were one held now, with whatever quorum,
+ * the best journal of it must hold what was just committed.
+ */
+function checkKept(replica: ReplicaId, entry: Entry, disks: readonly SimulatedDisk[]): void {
+  const { position, epoch } = entry;
+  const lacking = disks.filter(
+    (disk) => disk.lastPosition < position || disk.epochAt(position) !== epoch,
+  );
+  for (const winner of lacking) {
+    const behind = disks.filter((disk) => isAtMost(disk, winner)).length;
+    if (2 * behind <= disks.length) continue;
+    throw new Violation(
+      `R4: ${replica} commits ${position} of epoch ${epoch}, which a next leader may lack`,
+    );
+  }
+}
+
+function isAtMost(disk: SimulatedDisk, other: SimulatedDisk): boolean {
+  const [epoch, otherEpoch] = [disk.epochAt(disk.lastPosition), other.epochAt(other.lastPosition)];
+  return epoch < otherEpoch || (epoch === otherEpoch && disk.lastPosition <= other.lastPosition);
 }
 
 /** Entries travel by reference here: one that is another object may still be the same. */

@@ -77,10 +77,16 @@ export class StockViews {
     });
   }
 
-  /** Now and then another catalog is preferred. */
-  switchCatalog(): void {
-    const first = this.#connected.shift();
-    if (first !== undefined) this.#connected.push(first);
+  /** Now and then another catalog is preferred: `to`, if that is connected, or the next. */
+  switchCatalog(to?: string): void {
+    if (to !== undefined && this.#connected[0] === to) return;
+    if (to !== undefined && this.#connected.includes(to)) {
+      this.#without(to);
+      this.#connected.unshift(to);
+    } else {
+      const first = this.#connected.shift();
+      if (first !== undefined) this.#connected.push(first);
+    }
     this.#options.world.counters.add("grantors switched");
   }
 

@@ -14,6 +14,7 @@ import type { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import { ReplicaNode } from "./replica-node.ts";
 import { Scheduler } from "./scheduler.ts";
+import { drawSetting, type Setting } from "./setting.ts";
 
 const TIMELINE_LINES_MAX = 4_000;
 
@@ -30,7 +31,8 @@ export class World {
   readonly replicas: readonly ReplicaNode[];
   readonly catalogs: readonly CatalogNode[];
   readonly frontends: readonly FrontendNode[];
-  readonly stockNames = ["FishCo", "BoarCo", "MenhirCo"];
+  readonly setting: Setting;
+  readonly stockNames: readonly string[];
   /** Where front ends keep their copies, if not in memory. */
   readonly store: CopyStore | null;
   /** Told what a replica has just done; the nemesis may strike then. */
@@ -38,9 +40,12 @@ export class World {
   readonly timeline: string[] = [];
   #faults: FaultMix;
 
-  constructor(seed: number) {
+  /** `setting` is drawn, unless a test gives one. */
+  constructor(seed: number, setting?: Setting) {
     this.seed = seed;
     this.random = new Random(seed);
+    this.setting = setting ?? drawSetting(this.random);
+    this.stockNames = ["FishCo", "BoarCo", "MenhirCo"].slice(0, this.setting.stocks);
     this.#faults = drawFaults(this.random);
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
     this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
@@ -54,11 +59,11 @@ export class World {
       return new ReplicaNode(this, id, disk);
     });
     this.catalogs = Array.from(
-      { length: 1 + this.random.below(2) },
+      { length: this.setting.catalogs },
       (_, n) => new CatalogNode(this, `catalog-${n}`),
     );
     this.frontends = Array.from(
-      { length: 1 + this.random.below(3) },
+      { length: this.setting.frontends },
       (_, n) => new FrontendNode(this, `frontend-${n}`),
     );
     for (const process of this.processes) this.network.add(process);
@@ -77,7 +82,7 @@ export class World {
             requestId: `first-${name}`,
             name,
             price: 10 + index,
-            quantity: 20 + 10 * index,
+            quantity: this.setting.firstQuantity + 10 * index,
           },
         ]),
       },
