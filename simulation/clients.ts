@@ -4,7 +4,7 @@ import type { Content, Outcome, Request } from "../src/core/market/types.ts";
 import type { OrderView } from "../src/core/service/types.ts";
 import type { FrontendNode } from "./frontend-node.ts";
 import type { Answer, Question } from "./messages.ts";
-import type { Habits } from "./setting.ts";
+import { ASKER, type Habits } from "./setting.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -37,7 +37,9 @@ export class Clients {
   constructor(world: World, count: number) {
     this.#world = world;
     for (let client = 0; client < count; client += 1) {
-      this.#next({ client, habits: world.random.pick(world.setting.habits) }, 0, null);
+      const { habits, divided } = world.setting;
+      const onlyAsks = divided && client % world.frontends.length === 0;
+      this.#next({ client, habits: onlyAsks ? ASKER : world.random.pick(habits) }, 0, null);
     }
   }
 

@@ -69,6 +69,8 @@ export interface FaultMix {
   readonly slowLinkPerSecond: number;
   /** A direction carries some kinds of messages, loses others and delays a third sort, for a while. */
   readonly spoilPerSecond: number;
+  /** For about a lease a front end hears nothing of holds and leases of a catalog, only its answers, perhaps late. */
+  readonly hardOfHearingPerSecond: number;
   /** A front end turns to a catalog that is behind. */
   readonly laggardPerSecond: number;
   /** The leader, paused, alone with some of its catalogs and front ends. */
@@ -88,6 +90,28 @@ export interface FaultMix {
 }
 
 export function drawFaults(random: Random): FaultMix {
+  const mix = drawMix(random);
+  return random.chance(0.25) ? { ...mix, ...mostly(random) } : mix;
+}
+
+/** What needs a quiet world around it to be seen. */
+const SUBTLE = [
+  "spoilPerSecond",
+  "hardOfHearingPerSecond",
+  "laggardPerSecond",
+  "isolationPerSecond",
+  "islandPerSecond",
+  "slowLinkPerSecond",
+] as const;
+
+/** One subtle fault again and again, and little else. */
+function mostly(random: Random): Partial<FaultMix> {
+  const none = { partitionPerSecond: 0, pairCutPerSecond: 0, oneWayPerSecond: 0, wipePerSecond: 0 };
+  const few = { crashPerSecond: random.pick([0, 0, 0.5, 1.5]), pausePerSecond: 0 };
+  return { ...none, ...few, lossPerMessage: 0, [random.pick(SUBTLE)]: random.between(1, 4) };
+}
+
+function drawMix(random: Random): FaultMix {
   const maybe = (probability: number, value: () => number): number =>
     random.chance(probability) ? value() : 0;
   return {
@@ -111,6 +135,7 @@ export function drawFaults(random: Random): FaultMix {
     rivalsPerSecond: maybe(0.4, () => random.between(3, 60)),
     slowLinkPerSecond: maybe(0.4, () => random.between(0.1, 1)),
     spoilPerSecond: maybe(0.4, () => random.between(0.5, 5)),
+    hardOfHearingPerSecond: maybe(0.3, () => random.between(0.3, 3)),
     laggardPerSecond: maybe(0.3, () => random.between(0.3, 3)),
     isolationPerSecond: maybe(0.4, () => random.between(0.1, 0.6)),
     islandPerSecond: maybe(0.3, () => random.between(0.1, 0.5)),
@@ -158,15 +183,25 @@ function drawTargets(random: Random): ReadonlyMap<MessageKind, Target> {
 }
 
 /** Of a conversation: some kinds all lost, some all late, some as they should be. */
-export function drawSpoilt(random: Random): ReadonlyMap<MessageKind, Target> {
+export function drawSpoilt(random: Random, lateMs: number): ReadonlyMap<MessageKind, Target> {
   const spoilt = new Map<MessageKind, Target>();
-  const lateMs = random.pick([30, 150, 500, 1_800]);
   for (const kind of new Set(CONVERSATIONS.flat())) {
     const draw = random.next();
     if (draw < 0.4) spoilt.set(kind, { loss: 1, late: 0, lateMs: 0 });
     else if (draw < 0.7) spoilt.set(kind, { loss: 0, late: 1, lateMs });
   }
   return spoilt;
+}
+
+/** What of a catalog comes through to one that is hard of hearing. */
+export function drawUnheard(random: Random): ReadonlyMap<MessageKind, Target> {
+  const lost = { loss: 1, late: 0, lateMs: 0 };
+  const late = random.chance(0.7) ? 1 : 0;
+  return new Map([
+    ["leased", random.chance(0.8) ? lost : { loss: 0, late: 1, lateMs: 400 }],
+    ["hold", random.chance(0.8) ? lost : { loss: 0, late: 1, lateMs: 900 }],
+    ["looked", { loss: 0, late, lateMs: 450 }],
+  ]);
 }
 
 /** No faults at all: how a run ends, so that everything must settle. */
@@ -191,6 +226,7 @@ export function withoutFaults(mix: FaultMix): FaultMix {
     rivalsPerSecond: 0,
     slowLinkPerSecond: 0,
     spoilPerSecond: 0,
+    hardOfHearingPerSecond: 0,
     laggardPerSecond: 0,
     isolationPerSecond: 0,
     islandPerSecond: 0,

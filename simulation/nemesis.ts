@@ -1,7 +1,7 @@
 // Does to a world what its fault mix says.
 
 import { SimulatedDisk } from "./disk.ts";
-import { drawSpoilt, type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
+import { drawSpoilt, drawUnheard, type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
 import type { Process } from "./process.ts";
 import type { ReplicaNode } from "./replica-node.ts";
 import type { World } from "./world.ts";
@@ -75,6 +75,7 @@ export class Nemesis {
     if (due(faults.strayNominationPerSecond)) this.#strayNomination();
     if (due(faults.slowLinkPerSecond)) this.#slowLink();
     if (due(faults.spoilPerSecond)) this.#spoil();
+    if (due(faults.hardOfHearingPerSecond)) this.#deafen();
     if (due(faults.laggardPerSecond)) this.#turnToLaggard();
     if (due(faults.isolationPerSecond)) this.#isolateLeader();
     if (due(faults.islandPerSecond)) this.#island();
@@ -91,7 +92,7 @@ export class Nemesis {
   /** A leader more often than not: that is where it hurts. */
   #someReplica(): ReplicaNode {
     const { random, replicas } = this.#world;
-    const leader = replicas.find((replica) => replica.replica?.status().leads);
+    const leader = this.#leader();
     return leader && random.chance(0.5) ? leader : random.pick(replicas);
   }
 
@@ -99,6 +100,9 @@ export class Nemesis {
     if (!process.isUp) return;
     const { random, scheduler, counters } = this.#world;
     counters.add("crashes");
+    // Troubles come together: whoever hears badly misses what the next leader says.
+    const troubled = process === this.#leader() && this.#world.faults.hardOfHearingPerSecond > 0;
+    if (troubled && random.chance(0.5)) this.#deafen();
     this.#world.log(`${process.name} crashes`);
     process.crash();
     const ms = downMs ?? random.heavy(random.between(1, LONGEST_DOWN_MS / 3));
@@ -196,24 +200,47 @@ export class Nemesis {
     scheduler.after(random.between(100, LONGEST_CUT_MS), () => network.slow(from.name, to.name, 0));
   }
 
-  /** One side of a conversation between two processes goes wrong in part. */
+  /** A conversation between two processes goes wrong in part, on one side or both. */
   #spoil(): void {
-    const { random, catalogs, frontends } = this.#world;
-    const sides = [[this.#someReplica()], catalogs, frontends] as const;
-    const meeting = random.below(3);
-    const from = random.pick<Process>(sides[meeting] ?? frontends);
-    const to = random.pick<Process>(sides[(meeting + 1) % 3] ?? catalogs);
-    if (random.chance(0.6)) this.#spoilLine(from, to);
-    if (random.chance(0.6)) this.#spoilLine(to, from);
+    const { random, catalogs, frontends, counters } = this.#world;
+    const replica = this.#leader() ?? this.#someReplica();
+    const [catalog, frontend] = [random.pick(catalogs), random.pick(frontends)];
+    const [one, other] = random.pick<readonly [Process, Process]>([
+      [replica, catalog],
+      [catalog, frontend],
+      [frontend, replica],
+    ]);
+    counters.add("lines spoilt");
+    const lateMs = random.pick(other === replica ? [30, 1_800, 2_500] : [30, 150, 500]);
+    if (random.chance(0.6)) this.#spoilLine(one, other, drawSpoilt(random, lateMs));
+    if (random.chance(0.6)) this.#spoilLine(other, one, drawSpoilt(random, lateMs));
   }
 
-  #spoilLine(from: Process, to: Process): void {
-    const { random, network, scheduler, counters } = this.#world;
-    counters.add("lines spoilt");
-    const kinds = drawSpoilt(random);
-    this.#world.log(`spoilt: ${from.name} to ${to.name}`);
+  #deafen(): void {
+    const { random, catalogs, frontends, counters } = this.#world;
+    counters.add("front ends hard of hearing");
+    this.#spoilLine(
+      random.pick(catalogs),
+      random.pick(frontends),
+      drawUnheard(random),
+      random.between(300, 1_000),
+    );
+  }
+
+  #spoilLine(
+    from: Process,
+    to: Process,
+    kinds: ReturnType<typeof drawSpoilt>,
+    ms = this.#world.random.between(50, 1_500),
+  ): void {
+    const { network, scheduler } = this.#world;
+    this.#world.log(`spoilt: ${from.name} to ${to.name} for ${ms.toFixed(0)} ms`);
     network.spoil(from.name, to.name, kinds);
-    scheduler.after(random.between(50, 1_200), () => network.spoil(from.name, to.name, null));
+    scheduler.after(ms, () => network.spoil(from.name, to.name, null));
+  }
+
+  #leader(): ReplicaNode | undefined {
+    return this.#world.replicas.find((replica) => replica.replica?.status().leads);
   }
 
   #turnToLaggard(): void {
@@ -227,7 +254,9 @@ export class Nemesis {
       `${frontend.name} turns to ${catalog.name}, which is ${ms.toFixed(0)} ms behind`,
     );
     for (const replica of replicas) this.#slow(replica, catalog, ms);
-    if (random.chance(0.6)) this.#spoilLine(catalog, frontend);
+    if (random.chance(0.7)) {
+      this.#spoilLine(catalog, frontend, drawUnheard(random), ms + random.between(100, 500));
+    }
     scheduler.after(random.between(0, ms), () => frontend.switchCatalog(catalog.name));
   }
 
@@ -237,9 +266,10 @@ export class Nemesis {
    */
   #isolateLeader(): void {
     const { random, replicas, catalogs, frontends, counters, scheduler } = this.#world;
-    const leader = replicas.find((replica) => replica.replica?.status().leads);
+    const leader = this.#leader();
     if (!leader) return;
-    const company = [...catalogs, ...frontends].filter(() => random.chance(0.4));
+    const some = [...catalogs, ...frontends].filter(() => random.chance(0.4));
+    const company = random.chance(0.5) ? some : [random.pick(frontends)];
     counters.add("leaders isolated");
     const pauseMs = random.chance(0.8) ? random.between(100, LONGEST_ISOLATED_PAUSE_MS) : 0;
     if (random.chance(0.5)) {
@@ -322,7 +352,7 @@ export class Nemesis {
   /** A leader sleeps until another leads; then a third loses its disk and meets only the sleeper. */
   #admitByStaleLeader(): void {
     const { replicas, random, scheduler, counters } = this.#world;
-    const stale = replicas.find((replica) => replica.replica?.status().leads);
+    const stale = this.#leader();
     if (!stale || stale.isPaused) return;
     stale.pause(random.between(600, 1_200));
     this.#world.log(`${stale.name} sleeps, to admit a replacement when it wakes`);

@@ -97,7 +97,9 @@ function unsettled(world: World, clients: Clients, deaf: ReplicaNode | null): st
   const leaders = world.replicas.filter((replica) => replica.replica?.status().leads);
   if (leaders.length !== 1) return `${leaders.length} replicas lead`;
   const epoch = leaders[0]?.replica?.status().epoch ?? 0;
-  const ahead = world.replicas.find(({ disk }) => disk.hardState.promise.epoch > epoch);
+  const ahead = world.replicas.find(
+    (replica) => replica !== deaf && replica.disk.hardState.promise.epoch > epoch,
+  );
   // It will be refused by that one, as it has to be, once they hear each other.
   if (ahead) return `${ahead.name} has promised a later epoch than the leader's`;
   const confirmedAt = leaders[0]?.replica?.status().reign?.confirmedAt ?? 0;

@@ -31,6 +31,8 @@ export interface Setting {
   readonly buys: number;
   /** Share of trades under a key of the client. */
   readonly keyed: number;
+  /** Whoever asks through the first front end only asks. */
+  readonly divided: boolean;
   /** How faithful a client is to its front end, while that is up. */
   readonly loyal: number;
   /** Share of what is asked about a stock that isn't there, or with a quantity that makes no sense. */
@@ -56,6 +58,9 @@ const SPECIALISTS: readonly Habits[] = [
   { thinkMs: 15, trades: 0.4, lookups: 0.4, asksOnly: false },
 ];
 
+/** Changes nothing. */
+export const ASKER: Habits = { thinkMs: 6, trades: 0, lookups: 0.4, asksOnly: true };
+
 function plain(random: Random): Setting {
   const thinkMs = random.pick([8, 15, 40]);
   const [trades, lookups] = random.pick(MIXES);
@@ -68,6 +73,7 @@ function plain(random: Random): Setting {
     quantityMax: random.pick([3, 12, 40]),
     buys: random.pick([0.5, 0.55, 0.7]),
     keyed: random.pick([0, 0.3, 1]),
+    divided: false,
     loyal: random.pick([0, 0.5, 1]),
     nonsense: 0.03,
     patienceMs: null,
@@ -83,11 +89,12 @@ function narrowed(random: Random): Partial<Setting> {
   const small = random.chance(0.5);
   const scarce = random.chance(0.4);
   return {
-    ...(small ? { frontends: 2, stocks: 1 + random.below(2) } : {}),
+    ...(small ? { frontends: 2, stocks: random.pick([1, 2, 8]) } : {}),
     ...(scarce ? { firstQuantity: random.below(4), quantityMax: 3, buys: 0.5 } : {}),
     ...(random.chance(0.6) ? { habits: SPECIALISTS } : {}),
     ...(random.chance(0.6) ? { patienceMs: random.pick([30, 150, 500]) } : {}),
     ...(random.chance(0.3) ? { keyed: 0 } : {}),
+    ...(random.chance(0.25) ? { frontends: 2, divided: true, loyal: 1 } : {}),
     nonsense: random.pick([0, 0.03]),
   };
 }
@@ -102,6 +109,7 @@ export const SIMPLE: Setting = {
   quantityMax: 12,
   buys: 0.55,
   keyed: 0.3,
+  divided: false,
   loyal: 0.5,
   nonsense: 0.03,
   patienceMs: null,

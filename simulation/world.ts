@@ -17,6 +17,7 @@ import { Scheduler } from "./scheduler.ts";
 import { drawSetting, type Setting } from "./setting.ts";
 
 const TIMELINE_LINES_MAX = 4_000;
+const STOCKS = ["FishCo", "BoarCo", "MenhirCo", "ElmCo", "OakCo", "AshCo", "YewCo", "FirCo"];
 
 export class World {
   readonly seed: number;
@@ -45,7 +46,7 @@ export class World {
     this.seed = seed;
     this.random = new Random(seed);
     this.setting = setting ?? drawSetting(this.random);
-    this.stockNames = ["FishCo", "BoarCo", "MenhirCo"].slice(0, this.setting.stocks);
+    this.stockNames = STOCKS.slice(0, this.setting.stocks);
     this.#faults = drawFaults(this.random);
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
     this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
