@@ -4,7 +4,7 @@ import type { Content, Outcome, Request } from "../src/core/market/types.ts";
 import type { OrderView } from "../src/core/service/types.ts";
 import type { FrontendNode } from "./frontend-node.ts";
 import type { Answer, Question } from "./messages.ts";
-import { ASKER, type Habits } from "./setting.ts";
+import { drawHabits, type Habits } from "./setting.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -37,9 +37,7 @@ export class Clients {
   constructor(world: World, count: number) {
     this.#world = world;
     for (let client = 0; client < count; client += 1) {
-      const { habits, divided } = world.setting;
-      const onlyAsks = divided && client % world.frontends.length === 0;
-      this.#next({ client, habits: onlyAsks ? ASKER : world.random.pick(habits) }, 0, null);
+      this.#next({ client, habits: drawHabits(world.setting, client, world.random) }, 0, null);
     }
   }
 

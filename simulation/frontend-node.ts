@@ -141,6 +141,11 @@ export class FrontendNode extends Process {
     this.#stocks?.switchCatalog(to);
   }
 
+  /** The catalog that it asks; null if it is connected to none. */
+  get catalog(): string | null {
+    return this.#stocks?.catalog ?? null;
+  }
+
   get holdsLease(): boolean {
     return this.#stocks?.holdsLease ?? false;
   }

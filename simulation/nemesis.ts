@@ -1,27 +1,32 @@
 // Does to a world what its fault mix says.
 
 import { SimulatedDisk } from "./disk.ts";
-import { drawSpoilt, drawUnheard, type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
+import { type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
+import { Links } from "./links.ts";
 import type { Process } from "./process.ts";
 import type { ReplicaNode } from "./replica-node.ts";
+import { drawMisunderstanding, drawSpoilt, drawUnheard } from "./spoilt.ts";
 import type { World } from "./world.ts";
 
 const STEP_MS = 10;
 const LONGEST_DOWN_MS = 3_000;
 const LONGEST_PAUSE_MS = 2_500;
-const LONGEST_CUT_MS = 3_000;
 const LONGEST_STORE_OUTAGE_MS = 1_500;
 const LONGEST_ISOLATED_PAUSE_MS = 1_500;
 const SLOWEST_LINK_MS = 1_500;
 
 export class Nemesis {
   readonly #world: World;
+  readonly #links: Links;
   #incarnations = 1;
   #resting = false;
   #strikeAgainAt = 0;
+  /** Will be stranded when it fetches. */
+  #straggler: ReplicaNode | null = null;
 
   constructor(world: World) {
     this.#world = world;
+    this.#links = new Links(world);
     world.onDeed = (replica, deed, to) => this.#deed(replica, deed, to);
     this.#next();
   }
@@ -33,6 +38,7 @@ export class Nemesis {
   rest(deaf: Process | null): void {
     const world = this.#world;
     this.#resting = true;
+    this.#links.rest();
     world.faults = withoutFaults(world.faults);
     world.network.heal();
     if (world.store) world.store.isOut = false;
@@ -75,7 +81,9 @@ export class Nemesis {
     if (due(faults.strayNominationPerSecond)) this.#strayNomination();
     if (due(faults.slowLinkPerSecond)) this.#slowLink();
     if (due(faults.spoilPerSecond)) this.#spoil();
-    if (due(faults.hardOfHearingPerSecond)) this.#deafen();
+    if (due(faults.stragglerPerSecond)) this.#nominateStraggler();
+    if (due(faults.misunderstandingPerSecond))
+      this.#links.misunderstand(drawMisunderstanding(random));
     if (due(faults.laggardPerSecond)) this.#turnToLaggard();
     if (due(faults.isolationPerSecond)) this.#isolateLeader();
     if (due(faults.islandPerSecond)) this.#island();
@@ -100,9 +108,9 @@ export class Nemesis {
     if (!process.isUp) return;
     const { random, scheduler, counters } = this.#world;
     counters.add("crashes");
-    // Troubles come together: whoever hears badly misses what the next leader says.
-    const troubled = process === this.#leader() && this.#world.faults.hardOfHearingPerSecond > 0;
-    if (troubled && random.chance(0.5)) this.#deafen();
+    // Troubles come together: who is misunderstood now misses what the next leader says.
+    const troubled = process === this.#leader() && this.#world.faults.misunderstandingPerSecond > 0;
+    if (troubled && random.chance(0.5)) this.#links.misunderstand(drawMisunderstanding(random));
     this.#world.log(`${process.name} crashes`);
     process.crash();
     const ms = downMs ?? random.heavy(random.between(1, LONGEST_DOWN_MS / 3));
@@ -125,40 +133,10 @@ export class Nemesis {
     process.pause(ms);
   }
 
-  /** Cuts these directions, and mends them after a while. */
-  #cut(
-    directions: readonly (readonly [Process, Process])[],
-    ms = this.#world.random.between(10, LONGEST_CUT_MS),
-  ): void {
-    const { scheduler, network } = this.#world;
-    for (const [from, to] of directions) network.cut(from.name, to.name);
-    scheduler.after(ms, () => {
-      if (this.#resting) return;
-      for (const [from, to] of directions) network.mend(from.name, to.name);
-    });
-  }
-
-  /** Cuts `inside` off from all others, both ways; but `hears`, if given, still hears the replicas. */
-  #separate(inside: ReadonlySet<Process>, ms?: number, hears?: Process): void {
-    const { processes, replicas } = this.#world;
-    this.#world.log(`cut: ${[...inside].map(({ name }) => name).join(", ")} | the others`);
-    this.#cut(
-      processes.flatMap((from) =>
-        processes.flatMap((to) =>
-          inside.has(from) === inside.has(to) ||
-          (to === hears && replicas.some((one) => one === from))
-            ? []
-            : [[from, to] as const],
-        ),
-      ),
-      ms,
-    );
-  }
-
   #partition(): void {
     const { random, processes, counters } = this.#world;
     counters.add("partitions");
-    this.#separate(new Set(processes.filter(() => random.chance(0.5))));
+    this.#links.separate(new Set(processes.filter(() => random.chance(0.5))));
   }
 
   /** Two replicas that don't hear each other, though all others hear both. */
@@ -169,7 +147,7 @@ export class Nemesis {
     if (one === other) return;
     counters.add("pairs cut");
     this.#world.log(`cut: ${one.name} | ${other.name}`);
-    this.#cut([
+    this.#links.cut([
       [one, other],
       [other, one],
     ]);
@@ -181,7 +159,7 @@ export class Nemesis {
     const to = random.pick(processes);
     counters.add("one-way cuts");
     this.#world.log(`cut: ${from.name} to ${to.name}`);
-    this.#cut([[from, to]]);
+    this.#links.cut([[from, to]]);
   }
 
   #slowLink(): void {
@@ -191,13 +169,7 @@ export class Nemesis {
     const ms = random.between(100, SLOWEST_LINK_MS);
     counters.add("slow links");
     this.#world.log(`slow: ${from.name} to ${to.name} by ${ms.toFixed(0)} ms`);
-    this.#slow(from, to, ms);
-  }
-
-  #slow(from: Process, to: Process, ms: number): void {
-    const { random, network, scheduler } = this.#world;
-    network.slow(from.name, to.name, ms);
-    scheduler.after(random.between(100, LONGEST_CUT_MS), () => network.slow(from.name, to.name, 0));
+    this.#links.slow(from, to, ms);
   }
 
   /** A conversation between two processes goes wrong in part, on one side or both. */
@@ -212,31 +184,8 @@ export class Nemesis {
     ]);
     counters.add("lines spoilt");
     const lateMs = random.pick(other === replica ? [30, 1_800, 2_500] : [30, 150, 500]);
-    if (random.chance(0.6)) this.#spoilLine(one, other, drawSpoilt(random, lateMs));
-    if (random.chance(0.6)) this.#spoilLine(other, one, drawSpoilt(random, lateMs));
-  }
-
-  #deafen(): void {
-    const { random, catalogs, frontends, counters } = this.#world;
-    counters.add("front ends hard of hearing");
-    this.#spoilLine(
-      random.pick(catalogs),
-      random.pick(frontends),
-      drawUnheard(random),
-      random.between(300, 1_000),
-    );
-  }
-
-  #spoilLine(
-    from: Process,
-    to: Process,
-    kinds: ReturnType<typeof drawSpoilt>,
-    ms = this.#world.random.between(50, 1_500),
-  ): void {
-    const { network, scheduler } = this.#world;
-    this.#world.log(`spoilt: ${from.name} to ${to.name} for ${ms.toFixed(0)} ms`);
-    network.spoil(from.name, to.name, kinds);
-    scheduler.after(ms, () => network.spoil(from.name, to.name, null));
+    if (random.chance(0.6)) this.#links.spoil(one, other, drawSpoilt(random, lateMs));
+    if (random.chance(0.6)) this.#links.spoil(other, one, drawSpoilt(random, lateMs));
   }
 
   #leader(): ReplicaNode | undefined {
@@ -253,10 +202,8 @@ export class Nemesis {
     this.#world.log(
       `${frontend.name} turns to ${catalog.name}, which is ${ms.toFixed(0)} ms behind`,
     );
-    for (const replica of replicas) this.#slow(replica, catalog, ms);
-    if (random.chance(0.7)) {
-      this.#spoilLine(catalog, frontend, drawUnheard(random), ms + random.between(100, 500));
-    }
+    for (const replica of replicas) this.#links.slow(replica, catalog, ms);
+    if (random.chance(0.7)) this.#links.misunderstand(drawUnheard(random, 0.2), frontend, catalog);
     scheduler.after(random.between(0, ms), () => frontend.switchCatalog(catalog.name));
   }
 
@@ -273,7 +220,10 @@ export class Nemesis {
     counters.add("leaders isolated");
     const pauseMs = random.chance(0.8) ? random.between(100, LONGEST_ISOLATED_PAUSE_MS) : 0;
     if (random.chance(0.5)) {
-      this.#separate(new Set<Process>([leader, ...company]), pauseMs + random.between(10, 1_000));
+      this.#links.separate(
+        new Set<Process>([leader, ...company]),
+        pauseMs + random.between(10, 1_000),
+      );
       this.#pauseFor(leader, pauseMs);
       return;
     }
@@ -281,10 +231,10 @@ export class Nemesis {
     const others = replicas.filter((replica) => replica !== leader);
     const lateMs = pauseMs + random.between(100, LONGEST_ISOLATED_PAUSE_MS / 3);
     this.#world.log(`${leader.name}'s mail is ${lateMs.toFixed(0)} ms late`);
-    for (const other of others) this.#slow(other, leader, lateMs);
+    for (const other of others) this.#links.slow(other, leader, lateMs);
     scheduler.after(random.between(0, 100), () => {
       if (this.#resting) return;
-      this.#separate(new Set<Process>([leader, ...company]), lateMs + 500, leader);
+      this.#links.separate(new Set<Process>([leader, ...company]), lateMs + 500, leader);
       this.#pauseFor(leader, pauseMs);
     });
   }
@@ -293,12 +243,18 @@ export class Nemesis {
     const { random, catalogs, frontends, counters } = this.#world;
     counters.add("islands");
     const company = frontends.filter(() => random.chance(0.6));
-    this.#separate(new Set<Process>([random.pick(catalogs), ...company]));
+    this.#links.separate(new Set<Process>([random.pick(catalogs), ...company]));
   }
 
   #deed(replica: ReplicaNode, deed: StrikeOn, to: number | null): void {
     const { random, faults, scheduler, counters } = this.#world;
     const { strike } = faults;
+    if (deed === "fetch" && replica === this.#straggler && !this.#resting) {
+      this.#straggler = null;
+      counters.add("stragglers stranded");
+      this.#strand(replica, to);
+      return;
+    }
     if (this.#resting || !strike?.on.has(deed) || scheduler.now < this.#strikeAgainAt) return;
     if (!random.chance(deed === "fetch" ? Math.sqrt(strike.chance) : strike.chance)) return;
     this.#strikeAgainAt = scheduler.now + random.between(0, strike.truceMs);
@@ -312,7 +268,7 @@ export class Nemesis {
       this.#crash(replica, random.heavy(strike.downMs));
       return;
     }
-    this.#separate(new Set([replica]), random.between(20, LONGEST_ISOLATED_PAUSE_MS));
+    this.#links.separate(new Set([replica]), random.between(20, LONGEST_ISOLATED_PAUSE_MS));
     if (random.chance(0.3)) this.#pause(replica);
   }
 
@@ -322,9 +278,9 @@ export class Nemesis {
     const source = replicas.find(({ id }) => id === from);
     const others = replicas.filter((replica) => replica !== nominee && replica !== source);
     if (!source) return;
-    if (random.chance(0.6)) this.#slow(source, nominee, random.between(200, 900));
-    else this.#slow(nominee, source, random.between(200, 900));
-    this.#cut(
+    if (random.chance(0.6)) this.#links.slow(source, nominee, random.between(200, 900));
+    else this.#links.slow(nominee, source, random.between(200, 900));
+    this.#links.cut(
       others.flatMap((other) => [[nominee, other] as const, [other, nominee] as const]),
       random.between(500, 2_000),
     );
@@ -349,6 +305,27 @@ export class Nemesis {
     }
   }
 
+  /** A replica that was cut off is nominated when the leader crashes, and has to fetch. */
+  #nominateStraggler(): void {
+    const { random, replicas, scheduler, counters } = this.#world;
+    const leader = this.#leader();
+    const straggler = random.pick(replicas.filter((replica) => replica !== leader));
+    if (!leader || !straggler?.isUp || straggler.isPaused) return;
+    counters.add("stragglers nominated");
+    const ms = random.between(100, 400);
+    this.#links.separate(new Set([straggler]), ms);
+    scheduler.after(ms, () => {
+      if (this.#resting) return;
+      this.#straggler = straggler;
+      this.#crash(leader, random.heavy(60));
+      for (const laterMs of [10, 20, 40]) {
+        scheduler.after(laterMs, () => {
+          if (straggler.isUp && !straggler.isPaused) straggler.nominate(() => {});
+        });
+      }
+    });
+  }
+
   /** A leader sleeps until another leads; then a third loses its disk and meets only the sleeper. */
   #admitByStaleLeader(): void {
     const { replicas, random, scheduler, counters } = this.#world;
@@ -366,7 +343,7 @@ export class Nemesis {
       }
       if (!this.#wipe(victim)) return;
       counters.add("replacements met by a stale leader");
-      this.#separate(new Set([stale, victim]));
+      this.#links.separate(new Set([stale, victim]));
     };
     look(150);
   }
@@ -378,7 +355,7 @@ export class Nemesis {
     if (!catalog.isUp) return;
     counters.add("front ends orphaned");
     this.#world.log(`cut: ${catalog.name} | ${frontend.name}; ${catalog.name} restarts`);
-    this.#cut([
+    this.#links.cut([
       [catalog, frontend],
       [frontend, catalog],
     ]);

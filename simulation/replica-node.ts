@@ -237,10 +237,11 @@ export class ReplicaNode extends Process implements Endpoint {
   step(event: ReplicaEvent): void {
     if (!this.#replica) return;
     const replica = this.#replica;
-    const { strike } = this.world.faults;
+    const { strike, stragglerPerSecond } = this.world.faults;
+    const isWatched = strike !== null || stragglerPerSecond > 0;
     for (const effect of replica.step({ now: this.clock(), wallMs: 0 }, event)) {
       this.#carryOut(effect);
-      const deed = strike ? this.#deed(effect) : null;
+      const deed = isWatched ? this.#deed(effect) : null;
       if (deed) this.world.onDeed(this, deed, effect.kind === "send" ? effect.to : null);
       if (this.#replica !== replica) return; // struck down: the rest was never done
     }

@@ -32,7 +32,8 @@ export function run(seed: number, ticks: number): RunResult {
     for (const process of world.processes) {
       world.scheduler.after(world.random.between(0, 50), () => process.start());
     }
-    const clients = new Clients(world, 1 + world.random.below(8));
+    const fewest = world.setting.isNarrow ? 2 : 1;
+    const clients = new Clients(world, fewest + world.random.below(8));
     const nemesis = new Nemesis(world);
     world.scheduler.runUntil(ticks);
     // A replacement that isn't admitted yet leaves no quorum without the deaf one.

@@ -18,6 +18,8 @@ export interface Habits {
 }
 
 export interface Setting {
+  /** Not plain. */
+  readonly isNarrow: boolean;
   readonly catalogs: number;
   readonly frontends: number;
   /** Stocks from the start. */
@@ -48,23 +50,26 @@ const MIXES = [
   [0.7, 0.2],
 ] as const;
 
+const TRADER: Habits = { thinkMs: 10, trades: 1, lookups: 0, asksOnly: true };
+
 /** Each does one thing only, and some of it all the time. */
 const SPECIALISTS: readonly Habits[] = [
   { thinkMs: 2, trades: 0, lookups: 1, asksOnly: true },
   { thinkMs: 6, trades: 0, lookups: 1, asksOnly: true },
-  { thinkMs: 10, trades: 1, lookups: 0, asksOnly: true },
-  { thinkMs: 10, trades: 1, lookups: 0, asksOnly: true },
+  TRADER,
+  TRADER,
   { thinkMs: 6, trades: 0.3, lookups: 0, asksOnly: true },
   { thinkMs: 15, trades: 0.4, lookups: 0.4, asksOnly: false },
 ];
 
 /** Changes nothing. */
-export const ASKER: Habits = { thinkMs: 6, trades: 0, lookups: 0.4, asksOnly: true };
+const ASKER: Habits = { thinkMs: 6, trades: 0, lookups: 0.4, asksOnly: true };
 
 function plain(random: Random): Setting {
   const thinkMs = random.pick([8, 15, 40]);
   const [trades, lookups] = random.pick(MIXES);
   return {
+    isNarrow: false,
     catalogs: 1 + random.below(2),
     frontends: 1 + random.below(3),
     stocks: 3,
@@ -89,6 +94,7 @@ function narrowed(random: Random): Partial<Setting> {
   const small = random.chance(0.5);
   const scarce = random.chance(0.4);
   return {
+    isNarrow: true,
     ...(small ? { frontends: 2, stocks: random.pick([1, 2, 8]) } : {}),
     ...(scarce ? { firstQuantity: random.below(4), quantityMax: 3, buys: 0.5 } : {}),
     ...(random.chance(0.6) ? { habits: SPECIALISTS } : {}),
@@ -101,6 +107,7 @@ function narrowed(random: Random): Partial<Setting> {
 
 /** The same for every seed; for tests. */
 export const SIMPLE: Setting = {
+  isNarrow: false,
   catalogs: 1,
   frontends: 2,
   stocks: 3,
@@ -114,3 +121,10 @@ export const SIMPLE: Setting = {
   nonsense: 0.03,
   patienceMs: null,
 };
+
+/** What a client is like; in a narrow setting one at least trades. */
+export function drawHabits(setting: Setting, client: number, random: Random): Habits {
+  const { divided, frontends, habits, isNarrow } = setting;
+  if (divided && client % frontends === 0) return ASKER;
+  return isNarrow && client === 1 ? TRADER : random.pick(habits);
+}

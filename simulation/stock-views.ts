@@ -61,6 +61,10 @@ export class StockViews {
     this.#options.world.counters.add("caches dropped");
   }
 
+  get catalog(): string | null {
+    return this.#connected[0] ?? null;
+  }
+
   get holdsLease(): boolean {
     return this.#view.mayServe(this.#options.clock());
   }

@@ -47,7 +47,7 @@ export class World {
     this.random = new Random(seed);
     this.setting = setting ?? drawSetting(this.random);
     this.stockNames = STOCKS.slice(0, this.setting.stocks);
-    this.#faults = drawFaults(this.random);
+    this.#faults = drawFaults(this.random, this.setting.isNarrow);
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
     this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
     this.messageBytesMax = this.random.pick([60, 60, 250, 1_000, 1 << 20]);

@@ -1,0 +1,92 @@
+// What a nemesis does to the links between processes, for a while: cuts them,
+// slows them, spoils them in part.
+
+import type { CatalogNode } from "./catalog-node.ts";
+import type { FrontendNode } from "./frontend-node.ts";
+import type { Process } from "./process.ts";
+import type { Misunderstanding, Spoilt } from "./spoilt.ts";
+import type { World } from "./world.ts";
+
+const LONGEST_CUT_MS = 3_000;
+const LONGEST_SPOILT_MS = 1_500;
+
+export class Links {
+  readonly #world: World;
+  #resting = false;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Nothing that was begun goes on; the network is healed by the caller. */
+  rest(): void {
+    this.#resting = true;
+  }
+
+  /** Cuts these directions, and mends them after a while. */
+  cut(
+    directions: readonly (readonly [Process, Process])[],
+    ms = this.#world.random.between(10, LONGEST_CUT_MS),
+  ): void {
+    const { scheduler, network } = this.#world;
+    for (const [from, to] of directions) network.cut(from.name, to.name);
+    scheduler.after(ms, () => {
+      if (this.#resting) return;
+      for (const [from, to] of directions) network.mend(from.name, to.name);
+    });
+  }
+
+  /** Cuts `inside` off from all others, both ways; but `hears`, if given, still hears the replicas. */
+  separate(inside: ReadonlySet<Process>, ms?: number, hears?: Process): void {
+    const { processes, replicas } = this.#world;
+    this.#world.log(`cut: ${[...inside].map(({ name }) => name).join(", ")} | the others`);
+    this.cut(
+      processes.flatMap((from) =>
+        processes.flatMap((to) =>
+          inside.has(from) === inside.has(to) ||
+          (to === hears && replicas.some((one) => one === from))
+            ? []
+            : [[from, to] as const],
+        ),
+      ),
+      ms,
+    );
+  }
+
+  slow(from: Process, to: Process, ms: number): void {
+    const { random, network, scheduler } = this.#world;
+    network.slow(from.name, to.name, ms);
+    scheduler.after(random.between(100, LONGEST_CUT_MS), () => network.slow(from.name, to.name, 0));
+  }
+
+  spoil(
+    from: Process,
+    to: Process,
+    kinds: Spoilt,
+    ms = this.#world.random.between(50, LONGEST_SPOILT_MS),
+  ): void {
+    const { network, scheduler } = this.#world;
+    this.#world.log(`spoilt: ${from.name} to ${to.name} for ${ms.toFixed(0)} ms`);
+    network.spoil(from.name, to.name, kinds);
+    scheduler.after(ms, () => network.spoil(from.name, to.name, null));
+  }
+
+  /** Between a front end and the catalog that it asks, unless others are given. */
+  misunderstand(
+    drawn: Misunderstanding,
+    frontend = this.#world.random.pick(this.#world.frontends),
+    catalog = this.#catalogOf(frontend),
+  ): void {
+    const { counters, scheduler } = this.#world;
+    counters.add("misunderstandings");
+    if (drawn.asking.size > 0) this.spoil(frontend, catalog, drawn.asking, drawn.askingMs);
+    scheduler.after(drawn.thenMs, () => {
+      if (!this.#resting) this.spoil(catalog, frontend, drawn.hearing, drawn.hearingMs);
+    });
+  }
+
+  #catalogOf(frontend: FrontendNode): CatalogNode {
+    const { catalogs, random } = this.#world;
+    return catalogs.find(({ name }) => name === frontend.catalog) ?? random.pick(catalogs);
+  }
+}
