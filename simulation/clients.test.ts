@@ -19,11 +19,12 @@ const QUESTIONS_MAX = 5_000;
 
 /** One client of a world where nothing moves; the test answers what it asks. FishCo, BoarCo, MenhirCo: 20, 30, 40 at 3. */
 class Lying {
-  readonly world = new World(1, SIMPLE);
+  readonly world: World;
   readonly clients: Clients;
   #asked: Asked[] = [];
 
-  constructor() {
+  constructor(setting = SIMPLE) {
+    this.world = new World(1, setting);
     for (const frontend of this.world.frontends) {
       frontend.isUp = true;
       vi.spyOn(frontend, "ask").mockImplementation((question, answer) => {
@@ -79,6 +80,21 @@ const outcome = (of: Outcome, position: number): Answer => ({
 const stock = (name: string, quantity: number): Stock => ({ name, price: 10, quantity });
 const stocks = (...of: Stock[]): Answer => ({ kind: "stocks", stocks: of, position: 3 });
 const ALL = [stock("FishCo", 20), stock("BoarCo", 30), stock("MenhirCo", 40)];
+
+test("a client that went on to its next call doesn't notice what the first one is told at last", () => {
+  const impatient = new Lying({ ...SIMPLE, patienceMs: 5 });
+  const first = impatient.next();
+  const second = impatient.next();
+  expect(second).not.toBe(first);
+  const wrong: Answer = { kind: "order", order: null, position: 4 };
+  expect(() => first.answer(wrong)).toThrow(Violation);
+});
+
+test("a patient client asks on before it is answered", () => {
+  const patient = new Lying();
+  patient.next();
+  expect(() => patient.next()).toThrow("the client asks no more");
+});
 
 describe("a client doesn't notice that", () => {
   test("an answer is older than one it knew of when it asked (C1)", () => {

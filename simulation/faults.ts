@@ -106,13 +106,15 @@ const SUBTLE = [
   "islandPerSecond",
   "slowLinkPerSecond",
   "stragglerPerSecond",
+  "stragglerPerSecond",
+  "misunderstandingPerSecond",
 ] as const;
 
 /** One subtle fault again and again, and little else. */
 function mostly(random: Random): Partial<FaultMix> {
   const none = { partitionPerSecond: 0, pairCutPerSecond: 0, oneWayPerSecond: 0, wipePerSecond: 0 };
   const few = { crashPerSecond: random.pick([0, 0, 0.5, 1.5]), pausePerSecond: 0, strike: null };
-  return { ...none, ...few, lossPerMessage: 0, [random.pick(SUBTLE)]: random.between(1, 4) };
+  return { ...none, ...few, lossPerMessage: 0, [random.pick(SUBTLE)]: random.between(1, 5) };
 }
 
 function drawMix(random: Random): FaultMix {
@@ -137,11 +139,11 @@ function drawMix(random: Random): FaultMix {
     staleAdmissionPerSecond: maybe(0.15, () => random.between(0.1, 0.4)),
     strayNominationPerSecond: maybe(0.4, () => random.between(0.1, 3)),
     rivalsPerSecond: maybe(0.4, () => random.between(3, 60)),
-    stragglerPerSecond: maybe(0.25, () => random.between(0.2, 1)),
+    stragglerPerSecond: maybe(0.3, () => random.between(0.2, 1.5)),
     slowLinkPerSecond: maybe(0.4, () => random.between(0.1, 1)),
     spoilPerSecond: maybe(0.4, () => random.between(0.5, 5)),
-    misunderstandingPerSecond: maybe(0.3, () => random.between(0.3, 3)),
-    laggardPerSecond: maybe(0.3, () => random.between(0.3, 3)),
+    misunderstandingPerSecond: maybe(0.4, () => random.between(0.5, 4)),
+    laggardPerSecond: maybe(0.4, () => random.between(0.5, 4)),
     isolationPerSecond: maybe(0.4, () => random.between(0.2, 1.5)),
     islandPerSecond: maybe(0.3, () => random.between(0.1, 0.5)),
     orphaningPerSecond: maybe(0.3, () => random.between(0.1, 0.5)),

@@ -4,6 +4,7 @@
 import type { CatalogNode } from "./catalog-node.ts";
 import type { FrontendNode } from "./frontend-node.ts";
 import type { Process } from "./process.ts";
+import type { ReplicaNode } from "./replica-node.ts";
 import type { Misunderstanding, Spoilt } from "./spoilt.ts";
 import type { World } from "./world.ts";
 
@@ -53,10 +54,16 @@ export class Links {
     );
   }
 
-  slow(from: Process, to: Process, ms: number): void {
-    const { random, network, scheduler } = this.#world;
-    network.slow(from.name, to.name, ms);
-    scheduler.after(random.between(100, LONGEST_CUT_MS), () => network.slow(from.name, to.name, 0));
+  /** What this direction carries comes `lateMs` later, for a while. */
+  slow(
+    from: Process,
+    to: Process,
+    lateMs: number,
+    ms = this.#world.random.between(100, LONGEST_CUT_MS),
+  ): void {
+    const { network, scheduler } = this.#world;
+    network.slow(from.name, to.name, lateMs);
+    scheduler.after(ms, () => network.slow(from.name, to.name, 0));
   }
 
   spoil(
@@ -83,6 +90,29 @@ export class Links {
     scheduler.after(drawn.thenMs, () => {
       if (!this.#resting) this.spoil(catalog, frontend, drawn.hearing, drawn.hearingMs);
     });
+  }
+
+  /**
+   * A nominee that fetches from `id` hears only that one, and one of the two is
+   * late; meanwhile another stands.
+   */
+  strand(nominee: ReplicaNode, id: number | null): void {
+    const { random, replicas, scheduler } = this.#world;
+    const source = replicas.find((replica) => replica.id === id);
+    const others = replicas.filter((replica) => replica !== nominee && replica !== source);
+    if (!source) return;
+    const [from, to] = random.chance(0.4) ? [source, nominee] : [nominee, source];
+    this.slow(from, to, random.between(300, 900));
+    this.cut(
+      others.flatMap((other) => [[nominee, other] as const, [other, nominee] as const]),
+      random.between(500, 2_000),
+    );
+    const rival = random.pick(others);
+    for (const laterMs of [random.between(150, 250), random.between(250, 500)]) {
+      scheduler.after(laterMs, () => {
+        if (!this.#resting && rival.isUp && !rival.isPaused) rival.nominate(() => {});
+      });
+    }
   }
 
   #catalogOf(frontend: FrontendNode): CatalogNode {

@@ -194,17 +194,17 @@ export class Nemesis {
 
   #turnToLaggard(): void {
     const { random, catalogs, frontends, replicas, scheduler, counters } = this.#world;
-    if (catalogs.length < 2) return;
-    const catalog = random.pick(catalogs);
     const frontend = random.pick(frontends);
-    const ms = random.between(20, 400);
+    const catalog = catalogs.find(({ name }) => name !== frontend.catalog);
+    if (!catalog || frontend.catalog === null) return;
+    const ms = random.between(20, 300);
     counters.add("front ends turned to a laggard");
     this.#world.log(
       `${frontend.name} turns to ${catalog.name}, which is ${ms.toFixed(0)} ms behind`,
     );
-    for (const replica of replicas) this.#links.slow(replica, catalog, ms);
+    for (const replica of replicas) this.#links.slow(replica, catalog, ms, 2 * ms);
     if (random.chance(0.7)) this.#links.misunderstand(drawUnheard(random, 0.2), frontend, catalog);
-    scheduler.after(random.between(0, ms), () => frontend.switchCatalog(catalog.name));
+    scheduler.after(random.between(0, ms / 3), () => frontend.switchCatalog(catalog.name));
   }
 
   /**
@@ -252,7 +252,7 @@ export class Nemesis {
     if (deed === "fetch" && replica === this.#straggler && !this.#resting) {
       this.#straggler = null;
       counters.add("stragglers stranded");
-      this.#strand(replica, to);
+      this.#links.strand(replica, to);
       return;
     }
     if (this.#resting || !strike?.on.has(deed) || scheduler.now < this.#strikeAgainAt) return;
@@ -261,7 +261,7 @@ export class Nemesis {
     counters.add(`struck at ${deed}`);
     this.#world.log(`${replica.name} is struck at ${deed}`);
     if (deed === "fetch" && random.chance(0.7)) {
-      this.#strand(replica, to);
+      this.#links.strand(replica, to);
       return;
     }
     if (random.chance(strike.kills)) {
@@ -270,24 +270,6 @@ export class Nemesis {
     }
     this.#links.separate(new Set([replica]), random.between(20, LONGEST_ISOLATED_PAUSE_MS));
     if (random.chance(0.3)) this.#pause(replica);
-  }
-
-  /** A nominee that fetches hears only whom it fetches from, and late; meanwhile another stands. */
-  #strand(nominee: ReplicaNode, from: number | null): void {
-    const { random, replicas, scheduler } = this.#world;
-    const source = replicas.find(({ id }) => id === from);
-    const others = replicas.filter((replica) => replica !== nominee && replica !== source);
-    if (!source) return;
-    if (random.chance(0.6)) this.#links.slow(source, nominee, random.between(200, 900));
-    else this.#links.slow(nominee, source, random.between(200, 900));
-    this.#links.cut(
-      others.flatMap((other) => [[nominee, other] as const, [other, nominee] as const]),
-      random.between(500, 2_000),
-    );
-    scheduler.after(random.between(150, 400), () => {
-      const rival = random.pick(others);
-      if (!this.#resting && rival.isUp && !rival.isPaused) rival.nominate(() => {});
-    });
   }
 
   /** Nobody leads, and several front ends each have their own idea of who should. */

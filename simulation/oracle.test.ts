@@ -135,6 +135,28 @@ describe("R4 is broken unseen by", () => {
   });
 });
 
+describe("R4 is broken unseen until an election shows it by", () => {
+  const first = entry(1, 0, list("FishCo", 20));
+  const old = entry(2, 1, { kind: "reign", leader: 9094 });
+  const later = entry(2, 2, { kind: "reign", leader: 9090 });
+  const commits = (...disks: SimulatedDisk[]) => {
+    const oracle = new Oracle();
+    oracle.commits(9094, [first], null);
+    oracle.commits(9094, [old], disks);
+  };
+
+  test("an older epoch's entry that a quorum holds, and a better journal lacks (Raft, figure 8)", () => {
+    expectViolation(
+      () => commits(diskOf(first, old), diskOf(first, old), diskOf(first, later)),
+      "R4: 9094 commits 2 of epoch 1, which a next leader may lack",
+    );
+  });
+
+  test("nothing: a journal that lacks it and that no quorum would choose", () => {
+    expect(() => commits(diskOf(first, old), diskOf(first, old), diskOf(first))).not.toThrow();
+  });
+});
+
 describe("R2 is broken unseen by", () => {
   const first = entry(1, 0, list("FishCo", 20));
   const reign = entry(2, 1, { kind: "reign", leader: 9094 });

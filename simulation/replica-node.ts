@@ -240,9 +240,13 @@ export class ReplicaNode extends Process implements Endpoint {
     const { strike, stragglerPerSecond } = this.world.faults;
     const isWatched = strike !== null || stragglerPerSecond > 0;
     for (const effect of replica.step({ now: this.clock(), wallMs: 0 }, event)) {
-      this.#carryOut(effect);
       const deed = isWatched ? this.#deed(effect) : null;
-      if (deed) this.world.onDeed(this, deed, effect.kind === "send" ? effect.to : null);
+      const to = effect.kind === "send" ? effect.to : null;
+      // A fetch may be struck on its way.
+      if (deed === "fetch") this.world.onDeed(this, deed, to);
+      if (this.#replica !== replica) return;
+      this.#carryOut(effect);
+      if (deed !== null && deed !== "fetch") this.world.onDeed(this, deed, to);
       if (this.#replica !== replica) return; // struck down: the rest was never done
     }
   }

@@ -95,6 +95,7 @@ function narrowed(random: Random): Partial<Setting> {
   const scarce = random.chance(0.4);
   return {
     isNarrow: true,
+    catalogs: random.pick([1, 2, 2]),
     ...(small ? { frontends: 2, stocks: random.pick([1, 2, 8]) } : {}),
     ...(scarce ? { firstQuantity: random.below(4), quantityMax: 3, buys: 0.5 } : {}),
     ...(random.chance(0.6) ? { habits: SPECIALISTS } : {}),
