@@ -18,8 +18,8 @@ interface Edit {
 
 export interface Bug {
   readonly name: string;
-  /** The simulation must find it within `seeds` runs from `first` on; null: it isn't known to find it. */
-  readonly found: { readonly first: number; readonly seeds: number } | null;
+  /** The simulation must find it within `seeds` runs from `first` on. */
+  readonly found: { readonly first: number; readonly seeds: number };
   readonly edits: readonly Edit[];
 }
 
@@ -29,13 +29,12 @@ const SERVICE = "src/core/service";
 
 function bug(
   name: string,
-  found: readonly [first: number, seeds: number] | null,
+  [first, seeds]: readonly [first: number, seeds: number],
   ...edits: readonly (readonly [string, string, string])[]
 ): Bug {
-  const where = found && { first: found[0], seeds: found[1] };
   return {
     name,
-    found: where,
+    found: { first, seeds },
     edits: edits.map(([file, find, replace]) => ({ file, find, replace })),
   };
 }
@@ -46,14 +45,18 @@ export const BUGS: readonly Bug[] = [
     [1, 4],
     [`${REPLICATION}/context.ts`, "if (newest)", "if (newest && message.kind !== 'ack')"],
   ),
-  bug("old-epoch-committed-by-counting", null, [
-    `${REPLICATION}/leadership.ts`,
-    "if (position < this.#reignPosition || position <= context.commit) return; // L2",
-    "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
-  ]),
+  bug(
+    "old-epoch-committed-by-counting",
+    [95, 8],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "if (position < this.#reignPosition || position <= context.commit) return; // L2",
+      "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
+    ],
+  ),
   bug(
     "two-promises-in-one-epoch",
-    [1, 4],
+    [1, 8],
     [
       `${REPLICATION}/replica.ts`,
       "if (epoch < promise.epoch || (epoch === promise.epoch && promise.nominee !== from)) {",
@@ -62,7 +65,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "promise-lost-on-restart",
-    [39, 8],
+    [40, 8],
     [
       `${REPLICATION}/context.ts`,
       "this.hardState = options.hardState;",
@@ -76,7 +79,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "ack-of-own-last-position",
-    [1, 14],
+    [67, 8],
     [
       `${REPLICATION}/replica.ts`,
       'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
@@ -85,7 +88,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "commit-past-the-message",
-    [1, 14],
+    [18, 8],
     [
       `${REPLICATION}/replica.ts`,
       "context.learnCommit(Math.min(append.commit, position));",
@@ -94,18 +97,22 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "tail-dropped-by-a-late-short-append",
-    [1, 4],
+    [76, 8],
     [
       `${REPLICATION}/context.ts`,
       "if (firstNew === -1) return reached;",
       "if (firstNew === -1) {\n      if (entries.length > 0 && reached < this.log.last.position && reached >= this.commit) {\n        this.log.truncateFrom(reached + 1);\n        for (const write of this.#pendingWrites) write.position = Math.min(write.position, reached);\n        this.#persist({ truncateFrom: reached + 1 });\n      }\n      return reached;\n    }",
     ],
   ),
-  bug("fetch-not-fenced", null, [
-    `${REPLICATION}/replica.ts`,
-    "if (promise.epoch !== fetch.epoch || promise.nominee !== from) {",
-    "if (promise.epoch < 0) {",
-  ]),
+  bug(
+    "fetch-not-fenced",
+    [152, 8],
+    [
+      `${REPLICATION}/replica.ts`,
+      "if (promise.epoch !== fetch.epoch || promise.nominee !== from) {",
+      "if (promise.epoch < 0) {",
+    ],
+  ),
   bug(
     "fetched-entries-restamped",
     [1, 14],
@@ -117,7 +124,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "replacement-votes-early",
-    [134, 8],
+    [27, 8],
     [`${REPLICATION}/replica.ts`, "if (!voter) return;\n    if (epoch", "if (epoch"],
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears", "willing: !hears"],
     [
@@ -128,7 +135,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "replacement-counts-before-its-admission-is-committed",
-    [134, 8],
+    [659, 8],
     [
       `${REPLICATION}/admissions.ts`,
       "return admission.incarnation === incarnation && admission.position <= commit;",
@@ -138,7 +145,7 @@ export const BUGS: readonly Bug[] = [
   // A leader that was replaced, and slept, makes a voter of whoever asks it.
   bug(
     "replacement-votes-once-a-stale-leader-lists-it",
-    [134, 8],
+    [659, 8],
     [
       `${REPLICATION}/context.ts`,
       "if (isAdmitted && own.position <= this.commit) this.becomeVoter();",
@@ -152,7 +159,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "ack-counted-for-a-later-round",
-    [91, 8],
+    [1734, 8],
     [
       `${REPLICATION}/leadership.ts`,
       "follower.acknowledge(ack);",
@@ -161,7 +168,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "deciding-before-the-reign-is-committed",
-    [1, 6],
+    [1, 4],
     [
       `${REPLICATION}/leadership.ts`,
       "this.#reignPosition = context.log.last.position;",
@@ -170,7 +177,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "promise-before-canvass",
-    [35, 8],
+    [1, 28],
     [
       `${REPLICATION}/candidacy.ts`,
       "this.#stage.willing.size + 1 < context.quorum",
@@ -179,7 +186,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "deaf-leader-keeps-its-heartbeats-going",
-    [1, 4],
+    [49, 8],
     [
       `${REPLICATION}/leadership.ts`,
       "if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
@@ -188,40 +195,52 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "regained-lease-keeps-its-copies",
-    [218, 8],
+    [1, 20],
     [
       `${COHERENCE}/lease-holder.ts`,
       "this.#lease = offer;\n    this.#session += 1; // V3",
       "this.#lease = offer;\n    return false;",
     ],
   ),
-  bug("fill-from-an-earlier-session", null, [
-    `${COHERENCE}/copies.ts`,
-    "newSession(): void {\n    this.#fetches.clear();",
-    "newSession(): void {",
-  ]),
-  bug("lookup-joins-a-fetch-from-before-a-hold", null, [
-    `${COHERENCE}/copies.ts`,
-    "this.#fetches.delete(name); // F2\n      const floor",
-    "const floor",
-  ]),
+  bug(
+    "fill-from-an-earlier-session",
+    [1100, 8],
+    [
+      `${COHERENCE}/copies.ts`,
+      "newSession(): void {\n    this.#fetches.clear();",
+      "newSession(): void {",
+    ],
+  ),
+  bug(
+    "lookup-joins-a-fetch-from-before-a-hold",
+    [111, 8],
+    [
+      `${COHERENCE}/copies.ts`,
+      "this.#fetches.delete(name); // F2\n      const floor",
+      "const floor",
+    ],
+  ),
   // A front end also asks the leader when an answer is below the floor that the
   // stock had when it asked: for who waits for it. Without that the copy shows.
   bug(
     "fill-below-the-floor",
-    null,
+    [106, 8],
     ["simulation/stock-views.ts", " || position < fetch.floor", ""],
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
   ),
-  bug("lease-counted-from-the-grant", null, [
-    `${COHERENCE}/lease-holder.ts`,
-    "const untilMs = asked.atMs + grant.ms;",
-    "const untilMs = nowMs + grant.ms;",
-  ]),
+  bug(
+    "lease-counted-from-the-grant",
+    [1, 20],
+    [
+      `${COHERENCE}/lease-holder.ts`,
+      "const untilMs = asked.atMs + grant.ms;",
+      "const untilMs = nowMs + grant.ms;",
+    ],
+  ),
   bug(
     "grant-before-the-view-is-level",
-    [1, 16],
+    [1, 10],
     [
       `${COHERENCE}/lease-holder.ts`,
       "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
@@ -230,7 +249,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "restarted-catalog-follows-at-once",
-    [1, 34],
+    [987, 8],
     [
       `${COHERENCE}/catalog-view.ts`,
       "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
@@ -239,21 +258,25 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "new-leader-forgets-older-leases",
-    [1, 36],
+    [1, 24],
     [
       `${COHERENCE}/leader-views.ts`,
       "this.#grantor.presume(catalog, options.wonMs + LEASE_MS + LEASE_MARGIN_MS); // W3",
       "this.#grantor.presume(catalog, options.wonMs + 0 * (LEASE_MS + LEASE_MARGIN_MS));",
     ],
   ),
-  bug("catalog-grants-beyond-its-own-lease", null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "const atMostMs = this.#lease.remainingMs(nowMs);",
-    "const atMostMs = LEASE_MS;",
-  ]),
+  bug(
+    "catalog-grants-beyond-its-own-lease",
+    [21, 8],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "const atMostMs = this.#lease.remainingMs(nowMs);",
+      "const atMostMs = LEASE_MS;",
+    ],
+  ),
   bug(
     "leader-grants-beyond-its-confirmed-round",
-    [92, 8],
+    [1, 20],
     [
       `${COHERENCE}/leader-views.ts`,
       "confirmedMs + LEASE_MS - nowMs, sent, nowMs",
@@ -281,7 +304,7 @@ export const BUGS: readonly Bug[] = [
   // Without the floor that a fetch had, too, by which a front end knows better.
   bug(
     "held-stock-answered-at-once",
-    [1, 12],
+    [1, 20],
     ["simulation/stock-views.ts", " || position < fetch.floor", ""],
     [
       `${COHERENCE}/catalog-view.ts`,
@@ -291,21 +314,25 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "hold-never-sent-again",
-    [1, 4],
+    [1, 8],
     [
       `${COHERENCE}/leader-views.ts`,
       "following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
       "following.unanswered.length >= 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
     ],
   ),
-  bug("catalog-forgets-its-front-ends-in-a-new-epoch", null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "this.#epoch = epoch;\n      this.#toldHeld = 0;",
-    "this.#epoch = epoch;\n      this.#toldHeld = 0;\n      this.#frontends.forgetEnded(Number.POSITIVE_INFINITY, () => false);",
-  ]),
+  bug(
+    "catalog-forgets-its-front-ends-in-a-new-epoch",
+    [61, 8],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "this.#epoch = epoch;\n      this.#toldHeld = 0;",
+      "this.#epoch = epoch;\n      this.#toldHeld = 0;\n      this.#frontends.forgetEnded(Number.POSITIVE_INFINITY, () => false);",
+    ],
+  ),
   bug(
     "retry-without-the-request-id",
-    [1, 6],
+    [1, 4],
     [
       `${SERVICE}/pending-question.ts`,
       "? { ...question, recordRefusal: true } // P2",
@@ -314,7 +341,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "adjust-without-request-id",
-    [1, 12],
+    [1, 16],
     [
       `${SERVICE}/pending-question.ts`,
       'if (question.kind !== "request") return question;',
@@ -324,7 +351,7 @@ export const BUGS: readonly Bug[] = [
   // Both rules that keep it from happening: the refusal would not be told otherwise.
   bug(
     "refusal-of-a-retried-call-not-recorded",
-    null,
+    [1, 22],
     [
       `${SERVICE}/pending-question.ts`,
       "? { ...question, recordRefusal: true } // P2",
@@ -336,11 +363,15 @@ export const BUGS: readonly Bug[] = [
       "",
     ],
   ),
-  bug("unrecorded-refusal-told-after-a-retry", null, [
-    `${SERVICE}/pending-question.ts`,
-    "if (isRefused && !isRecorded && this.#askedInDoubt) return; // P3",
-    "",
-  ]),
+  bug(
+    "unrecorded-refusal-told-after-a-retry",
+    [1, 22],
+    [
+      `${SERVICE}/pending-question.ts`,
+      "if (isRefused && !isRecorded && this.#askedInDoubt) return; // P3",
+      "",
+    ],
+  ),
   bug(
     "answer-from-unexposed-state",
     [1, 4],
@@ -350,15 +381,19 @@ export const BUGS: readonly Bug[] = [
       "this.#settleUnproven(turn);",
     ],
   ),
-  bug("answer-without-a-confirmed-round", null, [
-    `${SERVICE}/waiting-answers.ts`,
-    "confirmed: unproven.length === 0 ? true : null,",
-    "confirmed: true,",
-  ]),
+  bug(
+    "answer-without-a-confirmed-round",
+    [196, 8],
+    [
+      `${SERVICE}/waiting-answers.ts`,
+      "confirmed: unproven.length === 0 ? true : null,",
+      "confirmed: true,",
+    ],
+  ),
   // What is copied is taken from the copies, the rest from a catalog, a little later.
   bug(
     "list-put-together-from-copies",
-    [1, 34],
+    [1, 28],
     [
       "simulation/stock-views.ts",
       "const floor = this.#view.floors.newestFloor;",
@@ -370,11 +405,11 @@ export const BUGS: readonly Bug[] = [
       'if (answer?.kind === "stocks" && answer.position >= floor)\n        done({ ...answer, stocks: answer.stocks.map((stock) => own.get(stock.name) ?? stock) });',
     ],
   ),
-  bug("stored-copies-without-their-session", null, [
-    "simulation/copies.ts",
-    "this.#sessions += 1;",
-    "this.#sessions = 1;",
-  ]),
+  bug(
+    "stored-copies-without-their-session",
+    [158, 8],
+    ["simulation/copies.ts", "this.#sessions += 1;", "this.#sessions = 1;"],
+  ),
 ];
 
 /** The bug of this name; throws with all names if there is none. */
