@@ -1,4 +1,5 @@
-// The checkers are checked: each deliberate bug is found again, by real runs of the simulation in a process of their own.
+// The checkers are checked: each deliberate bug is found again, by real runs of
+// the simulation in a process of their own, but for those that are found too seldom.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -26,6 +27,7 @@ async function simulate(...args: string[]): Promise<{ code: number; output: stri
 
 describe("a simulation with a deliberate bug that finds nothing is too weak", () => {
   for (const { name, found } of BUGS) {
+    if (found === null) continue;
     test(
       name,
       async () => {
@@ -54,6 +56,7 @@ test("a bug that no longer applies to the code is an error, not a clean run", ()
 test("a bug that the guarantees don't list, or with other numbers, is one that nobody knows of", () => {
   const page = readFileSync(new URL("../docs/guarantees.md", import.meta.url), "utf8");
   for (const { name, found } of BUGS) {
-    expect(page).toContain(`| \`${name}\` | ${found.seeds} from ${found.first} |`);
+    const numbers = found ? `${found.seeds} from ${found.first}` : "too seldom for a test";
+    expect(page).toContain(`| \`${name}\` | ${numbers} |`);
   }
 });

@@ -18,8 +18,8 @@ interface Edit {
 
 export interface Bug {
   readonly name: string;
-  /** The simulation must find it within `seeds` runs from `first` on. */
-  readonly found: { readonly first: number; readonly seeds: number };
+  /** The simulation must find it within `seeds` runs from `first` on; null: it finds it too seldom for a test. */
+  readonly found: { readonly first: number; readonly seeds: number } | null;
   readonly edits: readonly Edit[];
 }
 
@@ -29,12 +29,12 @@ const SERVICE = "src/core/service";
 
 function bug(
   name: string,
-  [first, seeds]: readonly [first: number, seeds: number],
+  found: readonly [first: number, seeds: number] | null,
   ...edits: readonly (readonly [string, string, string])[]
 ): Bug {
   return {
     name,
-    found: { first, seeds },
+    found: found && { first: found[0], seeds: found[1] },
     edits: edits.map(([file, find, replace]) => ({ file, find, replace })),
   };
 }
@@ -79,7 +79,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "ack-of-own-last-position",
-    [67, 8],
+    [221, 8],
     [
       `${REPLICATION}/replica.ts`,
       'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
@@ -106,7 +106,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "fetch-not-fenced",
-    [152, 8],
+    [267, 8],
     [
       `${REPLICATION}/replica.ts`,
       "if (promise.epoch !== fetch.epoch || promise.nominee !== from) {",
@@ -159,7 +159,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "ack-counted-for-a-later-round",
-    [1734, 8],
+    [1755, 8],
     [
       `${REPLICATION}/leadership.ts`,
       "follower.acknowledge(ack);",
@@ -204,7 +204,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "fill-from-an-earlier-session",
-    [1100, 8],
+    [1689, 8],
     [
       `${COHERENCE}/copies.ts`,
       "newSession(): void {\n    this.#fetches.clear();",
@@ -213,7 +213,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "lookup-joins-a-fetch-from-before-a-hold",
-    [111, 8],
+    [85, 8],
     [
       `${COHERENCE}/copies.ts`,
       "this.#fetches.delete(name); // F2\n      const floor",
@@ -224,7 +224,7 @@ export const BUGS: readonly Bug[] = [
   // stock had when it asked: for who waits for it. Without that the copy shows.
   bug(
     "fill-below-the-floor",
-    [106, 8],
+    [381, 8],
     ["simulation/stock-views.ts", " || position < fetch.floor", ""],
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
