@@ -83,6 +83,7 @@ async function referencePage(): Promise<FastifyInstance> {
       withDefaultFonts: false,
       telemetry: false,
       hideClientButton: true,
+      showDeveloperTools: "never",
       agent: { disabled: true },
       mcp: { disabled: true },
     },
