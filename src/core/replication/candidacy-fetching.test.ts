@@ -47,6 +47,26 @@ describe("fetch (Raft §5.4.1)", () => {
     expect(cluster.take(9094, "truncated")).toEqual([{ kind: "truncated", from: 3, through: 4 }]);
   });
 
+  test("asks once more for each answer that comes twice, and so ever more often", () => {
+    const cluster = new Cluster({
+      journals: { 9092: journal(1, 1, 1, 1, 1, 1), 9090: journal(1) },
+      messageBytesMax: 150,
+    });
+    lead(cluster, 9094);
+    cluster.drop({ to: 9090 });
+    cluster.deliver({ kind: "canvass" });
+    cluster.deliver({ kind: "canvass-answer" });
+    cluster.persist(9094);
+    cluster.drop({ to: 9090 });
+    cluster.deliver({ kind: "prepare" });
+    cluster.persist(9092);
+    cluster.deliver({ kind: "promise" });
+    cluster.deliver({ kind: "fetch" });
+    const [answer] = cluster.drop({ kind: "fetched" });
+    for (let again = 0; answer && again < 3; again += 1) cluster.arrive(answer);
+    expect(cluster.sent({ kind: "fetch" })).toHaveLength(1);
+  });
+
   test("needs a longer journal than one message holds", () => {
     const cluster = new Cluster({
       journals: { 9092: journal(1, 1, 1, 1, 1, 1), 9090: journal(1) },

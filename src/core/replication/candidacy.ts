@@ -41,7 +41,13 @@ type Stage =
       heard: { readonly leader: ReplicaId; readonly epoch: number } | null;
     }
   | { readonly kind: "preparing" }
-  | { readonly kind: "fetching"; readonly from: ReplicaId; readonly until: LogPoint };
+  | {
+      readonly kind: "fetching";
+      readonly from: ReplicaId;
+      readonly until: LogPoint;
+      /** The position that the one request under way asks to go on from. */
+      after: number;
+    };
 
 export class Candidacy {
   readonly kind = "standing";
@@ -164,7 +170,7 @@ export class Candidacy {
       holder = peer;
     }
     if (holder !== null) {
-      this.#stage = { kind: "fetching", from: holder, until: best };
+      this.#stage = { kind: "fetching", from: holder, until: best, after: log.last.position };
       this.#progressAt = this.#context.now;
       this.#fetchAfter(log.last.position);
       return WAIT;
@@ -180,6 +186,7 @@ export class Candidacy {
 
   #fetchAfter(position: number): void {
     if (this.#stage.kind !== "fetching") return;
+    this.#stage.after = position;
     this.#context.send(this.#stage.from, {
       kind: "fetch",
       epoch: this.#epoch,
@@ -194,6 +201,8 @@ export class Candidacy {
     const { log } = context;
     if (stage.kind !== "fetching" || stage.from !== from || answer.epoch !== this.#epoch)
       return WAIT;
+    // A repeated answer: each asks for the next piece, and repeats of those would double it again.
+    if (answer.prevPosition !== stage.after) return WAIT;
     if (answer.goBackTo !== null) {
       if (answer.goBackTo >= answer.prevPosition)
         return { kind: "lost", reason: `${from} sends what makes no sense` };
@@ -201,7 +210,7 @@ export class Candidacy {
       this.#fetchAfter(Math.min(answer.goBackTo, log.last.position));
       return WAIT;
     }
-    // A repeated answer: what it follows may have been replaced meanwhile.
+    // What it follows may have been replaced meanwhile.
     if (
       answer.prevPosition > log.last.position ||
       log.epochAt(answer.prevPosition) !== answer.prevEpoch
@@ -212,7 +221,7 @@ export class Candidacy {
     context.store(answer.prevPosition, answer.entries); // C4
     this.#progressAt = context.now;
     if (!atLeastAsGood(log.last, stage.until)) {
-      this.#fetchAfter(log.last.position);
+      this.#fetchAfter(answer.prevPosition + answer.entries.length);
       return WAIT;
     }
     this.#stage = { kind: "preparing" };
