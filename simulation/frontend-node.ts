@@ -119,6 +119,7 @@ export class FrontendNode extends Process {
       clock: () => this.clock(),
       after,
       send: (to, message) => this.send(to, message),
+      newCall: () => this.#newCall(),
       askLeader: (question, done) => this.#askLeader(question, done),
     });
     this.every(TICK_MS, () => {

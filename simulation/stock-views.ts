@@ -27,6 +27,8 @@ export interface StockViewsOptions {
   readonly clock: () => number;
   readonly after: (ms: number, run: () => void) => void;
   readonly send: (to: string, message: SimulatedMessage) => void;
+  /** A number that no call of this front end had, in an earlier life neither: answers can outlive one. */
+  readonly newCall: () => number;
   readonly askLeader: (question: StockQuestion, done: Done) => void;
 }
 
@@ -37,7 +39,6 @@ export class StockViews {
   /** Connected, but they don't answer. */
   readonly #aside = new Set<string>();
   readonly #calls = new Map<number, Done>();
-  #nextCall = 1;
 
   constructor(options: StockViewsOptions) {
     this.#options = options;
@@ -186,9 +187,8 @@ export class StockViews {
       done(null);
       return;
     }
-    const { after, send } = this.#options;
-    const call = this.#nextCall;
-    this.#nextCall += 1;
+    const { after, send, newCall } = this.#options;
+    const call = newCall();
     this.#calls.set(call, done);
     after(LOOK_MS, () => {
       if (!this.#calls.delete(call)) return;
