@@ -47,7 +47,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "old-epoch-committed-by-counting",
-    [95, 8],
+    [588, 8],
     [
       `${REPLICATION}/leadership.ts`,
       "if (position < this.#reignPosition || position <= context.commit) return; // L2",
