@@ -164,6 +164,20 @@ describe("a catalog", () => {
     expect(views.follows("catalog-9096", 6, 1_100)).toContainEqual(send(6));
   });
 
+  test("is leased for less than it is counted to hold, once it is sent everything again", () => {
+    const views = leading("catalog-9096", "catalog-9097");
+    const later = 1_010 + UNTIL_MS; // its lease has ended, the other's hasn't
+    views.grant("catalog-9097", 2, later - 10, later - 10);
+    views.committed(12, later);
+    views.sent("catalog-9096", 12, later);
+    expect(views.grant("catalog-9096", 2, later, later)).toMatchObject({ sent: 12 });
+    // Nothing came of it: it begins again, two messages at a time, and hasn't got that far.
+    views.tick(later + HOLD_AGAIN_MS);
+    views.sent("catalog-9096", 11, later + HOLD_AGAIN_MS);
+    const grant = views.grant("catalog-9096", 3, later + HOLD_AGAIN_MS, later + HOLD_AGAIN_MS);
+    expect(grant).toMatchObject({ sent: 12 });
+  });
+
   test("that has a history to read takes the leader from everybody else", () => {
     const views = won("catalog-9096");
     views.committed(1_000, 1_000);

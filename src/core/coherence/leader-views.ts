@@ -151,7 +151,9 @@ export class LeaderViews {
   grant(catalog: string, ask: number, confirmedMs: number, nowMs: number): Grant | null {
     const following = this.#following.get(catalog);
     if (!following || this.#exposed < this.#reignPosition) return null; // W2
-    const sent = Math.max(following.sent, this.#exposed);
+    // Never below what it is counted to hold: an earlier grant may have said more, and what was
+    // sent is begun again from where the catalog stands.
+    const sent = Math.max(following.sent, this.#exposed, this.#grantor.heldBy(catalog)); // W2
     const ms = this.#grantor.grant(catalog, confirmedMs + LEASE_MS - nowMs, sent, nowMs); // W2
     return ms === null ? null : { epoch: this.#epoch, ask, ms, exposed: this.#exposed, sent };
   }
