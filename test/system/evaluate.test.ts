@@ -95,7 +95,7 @@ test("an evaluation that is interrupted leaves no process and no folder", async 
   const args = ["evaluate", `--out=${join(folder, "interrupted")}`, "--iterations=100000"];
   const main = join(import.meta.dirname, "../../src/cli/main.ts");
   const running = new Running(process.execPath, [main, ...args], { TMPDIR: temporary });
-  await until("the load", () => running.stderr.includes("load, cache on"), EVALUATION_LIMIT_MS);
+  await until("the load", () => running.stderr.includes("load, p = 0 %"), EVALUATION_LIMIT_MS);
   running.signal("SIGINT");
   expect(await running.end()).toMatchObject({
     status: 130,

@@ -1,12 +1,12 @@
-// An evaluation from its first cluster to its numbers: load with the cache, load
-// without, replacement in a small cache, fail-over; each on a new cluster, so
-// that none inherits what another left.
+// An evaluation from its first cluster to its numbers: load with the cache and
+// without, replacement in a small cache, fail-over; each on new clusters, so that
+// none inherits what another left.
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { BazaarClient } from "../../client/index.ts";
 import { OwnCluster } from "./cluster.ts";
 import { countingFetch, failOver } from "./fail-over.ts";
-import { cacheNow, loadCells, PROBABILITIES } from "./load-grid.ts";
+import { cacheNow, loadCells } from "./load-grid.ts";
 import { CACHE_SIZE, watchReplacement } from "./replacement.ts";
 import type { About, Evaluation } from "./results.ts";
 
@@ -23,47 +23,48 @@ export interface EvaluateOptions {
 }
 
 /** Of the progress, where each part begins; about what each takes of the time. */
-const STARTS = { cacheOn: 0, cacheOff: 0.25, replacement: 0.5, failOver: 0.6 } as const;
+const STARTS = { replacement: 0.5, failOver: 0.6 } as const;
 const READY_PAUSE_MS = 50;
 const READY_ROUNDS_MAX = 200;
 
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const { clients, iterations, about } = options;
   const common = { clients, random: Math.random, now: () => performance.now() };
-  const load = (hasCache: boolean) =>
-    onCluster(options, hasCache ? [] : ["--no-cache"], async (cluster) => {
+  const load = await onClusters(options, [[], ["--no-cache"]], async (clusters) => {
+    const sides = clusters.map((cluster, index) => {
       const bazaar = cluster.client();
-      const start = hasCache ? STARTS.cacheOn : STARTS.cacheOff;
-      return loadCells({
-        ...common,
-        bazaar,
-        hasCache,
-        iterations,
-        names: await stockNames(bazaar),
-        counters: () => cacheNow(bazaar),
-        onProgress: (probability, part) => {
-          const done = (PROBABILITIES.indexOf(probability) + part) / PROBABILITIES.length;
-          const what = `load, cache ${hasCache ? "on" : "off"}, p = ${probability * 100} %`;
-          options.onProgress(start + 0.25 * done, what);
-        },
-      });
+      return { bazaar, hasCache: index === 0, counters: () => cacheNow(bazaar) };
     });
-  const cells = [...(await load(true)), ...(await load(false))];
-  const replacement = await onCluster(options, [`--cache-size=${CACHE_SIZE}`], async (cluster) => {
-    const bazaar = cluster.client();
-    const cached = async () => (await cacheNow(bazaar)).names ?? [];
-    const names = await stockNames(bazaar);
-    await whenCopiesAreKept(bazaar, names[0] ?? "", cached);
-    return watchReplacement({
-      bazaar,
-      names,
-      capacity: CACHE_SIZE,
-      cached,
-      onProgress: (part) =>
-        options.onProgress(STARTS.replacement + 0.1 * part, "cache replacement"),
+    return loadCells({
+      ...common,
+      sides,
+      iterations,
+      names: await stockNames(sides[0]?.bazaar),
+      onProgress: (part, { hasCache, probability }) => {
+        const what = `load, p = ${probability * 100} %, cache ${hasCache ? "on" : "off"}`;
+        options.onProgress(STARTS.replacement * part, what);
+      },
     });
   });
-  const failedOver = await onCluster(options, [], async (cluster) => {
+  const replacement = await onClusters(
+    options,
+    [[`--cache-size=${CACHE_SIZE}`]],
+    async ([cluster]) => {
+      const bazaar = cluster.client();
+      const cached = async () => (await cacheNow(bazaar)).names ?? [];
+      const names = await stockNames(bazaar);
+      await whenCopiesAreKept(bazaar, names[0] ?? "", cached);
+      return watchReplacement({
+        bazaar,
+        names,
+        capacity: CACHE_SIZE,
+        cached,
+        onProgress: (part) =>
+          options.onProgress(STARTS.replacement + 0.1 * part, "cache replacement"),
+      });
+    },
+  );
+  const failedOver = await onClusters(options, [[]], async ([cluster]) => {
     let repeated = 0;
     const counting = countingFetch(fetch, () => {
       repeated += 1;
@@ -78,31 +79,42 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
       onProgress: (part) => options.onProgress(STARTS.failOver + 0.4 * part, "fail-over"),
     });
   });
-  return { about, clients, iterations, load: cells, replacement, failOver: failedOver };
+  return { about, clients, iterations, load, replacement, failOver: failedOver };
 }
 
-/** Runs `work` on a new cluster and stops that, however it ends. */
-async function onCluster<T>(
+/** One cluster for each list of options. */
+type Clusters<M extends readonly unknown[]> = { readonly [K in keyof M]: OwnCluster };
+
+/** Runs `work` on new clusters and stops them, however it ends. */
+async function onClusters<const M extends readonly (readonly string[])[], T>(
   { signal }: EvaluateOptions,
-  more: readonly string[],
-  work: (cluster: OwnCluster) => Promise<T>,
+  options: M,
+  work: (clusters: Clusters<M>) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  const cluster = await OwnCluster.prepare(more);
+  const clusters: OwnCluster[] = [];
   const aborted = Promise.withResolvers<never>();
   const onAbort = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", onAbort);
+  const open = async (more: readonly string[]) => {
+    const cluster = await OwnCluster.prepare(more);
+    clusters.push(cluster);
+    await (signal.aborted ? cluster.close() : cluster.open());
+  };
+  const working = async () => {
+    for (const more of options) await open(more); // In turn: open ports aren't taken twice.
+    return work(clusters as unknown as Clusters<M>);
+  };
   try {
-    const working = cluster.open().then(() => work(cluster));
-    return await Promise.race([working, aborted.promise]);
+    return await Promise.race([working(), aborted.promise]);
   } finally {
     signal.removeEventListener("abort", onAbort);
-    await cluster.close();
+    await Promise.all(clusters.map((cluster) => cluster.close()));
   }
 }
 
-async function stockNames(bazaar: BazaarClient): Promise<readonly string[]> {
-  return (await bazaar.stocks()).map(({ name }) => name);
+async function stockNames(bazaar: BazaarClient | undefined): Promise<readonly string[]> {
+  return ((await bazaar?.stocks()) ?? []).map(({ name }) => name);
 }
 
 /** A front end keeps copies once it has a lease, a moment after it is open. Leaves the cache empty. */

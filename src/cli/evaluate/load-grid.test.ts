@@ -24,34 +24,54 @@ function bazaar() {
   };
 }
 
-test("a cell holds only its own calls, not the warm-up's or its neighbour's", async () => {
-  const under = bazaar();
+/** Runs the grid over two made-up bazaars; `told` are the cells in the order they were measured. */
+async function run() {
+  const [on, off] = [bazaar(), bazaar()];
   let ms = 0;
   const parts: number[] = [];
+  const told: string[] = [];
   const cells = await loadCells({
-    bazaar: under,
-    hasCache: true,
+    sides: [
+      { bazaar: on, hasCache: true, counters: async () => ({ hits: on.made.lookups, misses: 7 }) },
+      { bazaar: off, hasCache: false, counters: async () => ({ hits: 0, misses: 0 }) },
+    ],
     names: ["FishCo"],
     clients: 2,
     iterations: 30,
-    counters: async () => ({ hits: under.made.lookups, misses: 7 }),
     random: Math.random,
     now: () => {
       ms += 1;
       return ms;
     },
-    onProgress: (_probability, part) => parts.push(part),
+    onProgress: (part, { hasCache, probability }) => {
+      parts.push(part);
+      const cell = `${hasCache ? "on" : "off"} ${probability}`;
+      if (told.at(-1) !== cell) told.push(cell);
+    },
   });
-  expect(cells.map(({ probability }) => probability)).toEqual(PROBABILITIES);
-  for (const { lookup, trade, hits, misses, requests, matched, total } of cells) {
+  return { cells, parts, told };
+}
+
+test("a cell holds only its own calls, not the warm-up's or its neighbour's", async () => {
+  const { cells } = await run();
+  for (const { hasCache, lookup, trade, hits, misses, requests, matched, total } of cells) {
     expect(lookup.count).toBe(60);
-    expect([hits, misses]).toEqual([60, 0]);
+    expect([hits, misses]).toEqual([hasCache ? 60 : 0, 0]);
     expect(requests).toBe(60 + trade.count + total);
     expect(matched).toBe(total);
   }
+  expect(cells.map(({ probability }) => probability)).toEqual([...PROBABILITIES, ...PROBABILITIES]);
+  expect(cells.map(({ hasCache }) => hasCache).indexOf(false)).toBe(PROBABILITIES.length);
   expect(cells[0]?.trade.count).toBe(0);
   expect(cells[4]?.trade.count).toBeGreaterThan(0);
-  expect(Math.max(...parts)).toBe(1);
+});
+
+test("a machine that becomes busy doesn't look like a cache that slows down", async () => {
+  const { told, parts } = await run();
+  expect(told.slice(0, 5)).toEqual(["on 0", "off 0", "off 0.2", "on 0.2", "on 0.4"]);
+  expect(told).toHaveLength(10);
+  expect(parts).toEqual(parts.toSorted((a, b) => a - b));
+  expect([parts[0], parts.at(-1)]).toEqual([0, 1]);
 });
 
 test("a front end is watched no longer than until it has told of its cache", async () => {

@@ -1,5 +1,8 @@
 // The lab's clients over the probability of a trade, with the cache and without:
 // how long lookups and trades take, and how many requests a second that makes.
+//
+// The two take turns, and in turn who is first: so whatever else the machine does
+// meanwhile falls on both, and doesn't look like something that the cache did.
 
 import type { CachePart } from "../../client/event-messages.ts";
 import type { BazaarClient } from "../../client/index.ts";
@@ -12,56 +15,75 @@ export const PROBABILITIES: readonly number[] = [0, 0.2, 0.4, 0.6, 0.8];
 const WARM_UP_ITERATIONS = 100;
 const WARM_UP_PROBABILITY = 0.5;
 
-export interface LoadOptions {
+/** A bazaar to be measured; while the other is, it has nothing to do. */
+export interface LoadSide {
   readonly bazaar: LabBazaar;
   readonly hasCache: boolean;
+  /** The cache's counters now. */
+  readonly counters: () => Promise<{ readonly hits: number; readonly misses: number }>;
+}
+
+export interface LoadOptions {
+  readonly sides: readonly LoadSide[];
   readonly names: readonly string[];
   readonly clients: number;
   readonly iterations: number;
-  /** The cache's counters now. */
-  readonly counters: () => Promise<{ readonly hits: number; readonly misses: number }>;
   /** In [0, 1). */
   readonly random: () => number;
   /** Monotonic, milliseconds. */
   readonly now: () => number;
-  /** Told as each cell goes on, 0 to 1. */
-  readonly onProgress: (probability: number, part: number) => void;
+  /** Told as each cell goes on: how much of all cells is done, 0 to 1. */
+  readonly onProgress: (part: number, cell: Pick<LoadCell, "hasCache" | "probability">) => void;
 }
 
-/** One cell for each of {@link PROBABILITIES}, one after the other. */
+/** A cell for each side and each of {@link PROBABILITIES}, one after the other; side by side in the result. */
 export async function loadCells(options: LoadOptions): Promise<readonly LoadCell[]> {
-  const { iterations, counters, onProgress } = options;
+  const { sides, iterations } = options;
   const warmUp = Math.min(iterations, WARM_UP_ITERATIONS);
-  await lab(options, warmUp, WARM_UP_PROBABILITY, () => {});
+  for (const side of sides) await lab(options, side, warmUp, WARM_UP_PROBABILITY, () => {});
   const cells: LoadCell[] = [];
-  for (const probability of PROBABILITIES) {
-    onProgress(probability, 0);
-    const before = await counters();
-    const result = await lab(options, iterations, probability, (part) =>
-      onProgress(probability, part),
-    );
-    const after = await counters();
-    cells.push({
-      hasCache: options.hasCache,
-      probability,
-      requests: result.requests,
-      requestsPerSecond: result.seconds > 0 ? Math.round(result.requests / result.seconds) : 0,
-      seconds: result.seconds,
-      refusals: result.refusals,
-      failures: result.failures,
-      matched: result.matched,
-      total: result.total,
-      hits: after.hits - before.hits,
-      misses: after.misses - before.misses,
-      lookup: result.latencyMs.lookup,
-      trade: result.latencyMs.trade,
-    });
+  const count = sides.length * PROBABILITIES.length;
+  for (const [index, probability] of PROBABILITIES.entries()) {
+    for (const side of index % 2 === 0 ? sides : sides.toReversed()) {
+      const done = cells.length;
+      const onPart = (part: number) =>
+        options.onProgress((done + part) / count, { hasCache: side.hasCache, probability });
+      onPart(0);
+      cells.push(await loadCell(options, side, probability, onPart));
+    }
   }
-  return cells;
+  return sides.flatMap(({ hasCache }) => cells.filter((cell) => cell.hasCache === hasCache));
+}
+
+async function loadCell(
+  options: LoadOptions,
+  side: LoadSide,
+  probability: number,
+  onPart: (part: number) => void,
+): Promise<LoadCell> {
+  const before = await side.counters();
+  const result = await lab(options, side, options.iterations, probability, onPart);
+  const after = await side.counters();
+  return {
+    hasCache: side.hasCache,
+    probability,
+    requests: result.requests,
+    requestsPerSecond: result.seconds > 0 ? Math.round(result.requests / result.seconds) : 0,
+    seconds: result.seconds,
+    refusals: result.refusals,
+    failures: result.failures,
+    matched: result.matched,
+    total: result.total,
+    hits: after.hits - before.hits,
+    misses: after.misses - before.misses,
+    lookup: result.latencyMs.lookup,
+    trade: result.latencyMs.trade,
+  };
 }
 
 function lab(
-  { bazaar, names, clients, random, now }: LoadOptions,
+  { names, clients, random, now }: LoadOptions,
+  { bazaar }: LoadSide,
   iterations: number,
   probability: number,
   onPart: (part: number) => void,
