@@ -1,6 +1,6 @@
 // Nearly all requests are lookups and trades in their plainest form. These are
 // answered here, before the router: what a framework does for any request, and
-// these don't need, would be half the work of a lookup that has a copy.
+// these don't need, would be a good part of the work of a lookup that has a copy.
 //
 //   D1. The answer is the route's, byte for byte: both call the same code, and
 //       the tests of the interface run over a socket as well as injected.
