@@ -21,3 +21,16 @@ export function retryAfterMs(header: string | null, now: number): number {
   const date = Date.parse(value);
   return Number.isNaN(date) || /^[-+\d.]*$/.test(value) ? 0 : Math.max(0, date - now);
 }
+
+/** Resolves after `waitMs`, or at once when the signal aborts. */
+export async function pause(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, waitMs);
+    signal?.addEventListener("abort", done);
+  });
+}

@@ -7,9 +7,9 @@
 // the answer, or an error that carries the key to ask again with.
 
 import { type AttemptResult, attempt, type Question } from "./attempt.ts";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs, pause } from "./backoff.ts";
 import { BazaarError, type BazaarErrorDetails } from "./errors.ts";
-import { type BazaarEvent, type EventOptions, pause, readEvents } from "./events.ts";
+import { type BazaarEvent, type EventOptions, readEvents } from "./events.ts";
 import {
   isArrayOf,
   isObject,

@@ -3,7 +3,7 @@
 // what was missed meanwhile comes after, or a new whole picture if it was too much.
 
 import { EventSourceParserStream } from "eventsource-parser/stream";
-import { backoffMs, retryAfterMs } from "./backoff.ts";
+import { backoffMs, pause, retryAfterMs } from "./backoff.ts";
 import { BazaarError } from "./errors.ts";
 import type { ChangeMessage, StateMessage } from "./event-messages.ts";
 
@@ -120,19 +120,6 @@ class Connection {
     clearTimeout(this.#silence);
     this.#silence = setTimeout(this.#end, SILENCE_MAX_MS);
   }
-}
-
-/** Resolves after `waitMs`, or at once when the signal aborts. */
-export async function pause(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, waitMs);
-    signal?.addEventListener("abort", done);
-  });
 }
 
 function aborted(signal: AbortSignal): BazaarError {

@@ -366,6 +366,7 @@ export class QuorumLog implements ReplicatedLog {
   }
 }
 
-function toCommitted({ position, epoch, at, body }: Entry): CommittedEntry {
+/** An entry as the role sees it: what replication wrote for itself carries no command. */
+export function toCommitted({ position, epoch, at, body }: Entry): CommittedEntry {
   return { position, epoch, at, command: body.kind === "command" ? body.bytes : null };
 }

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
+import { isLoopback } from "../loopback.ts";
 import { Complaints } from "./complaints.ts";
 import { Connection } from "./connection.ts";
 import { dispatcher, type OnInvariantViolation } from "./dispatcher.ts";
@@ -172,11 +173,7 @@ export function mayLook(
   headers: IncomingHttpHeaders,
   secret: string,
 ): boolean {
-  return isLoopback(address ?? "") || knowsSecret(headers, secret);
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || /^(?:::ffff:)?127\./.test(address);
+  return isLoopback(address) || knowsSecret(headers, secret);
 }
 
 function refuse(socket: Duplex, status: string): void {

@@ -11,6 +11,7 @@
 
 import { timingSafeEqual } from "node:crypto";
 import type { PlaygroundState } from "../../client/event-messages.ts";
+import { isLoopback } from "../../io/loopback.ts";
 import type { PlaygroundCommand, PlaygroundResult } from "./playground-commands.ts";
 
 /** The `up` that started this front end. */
@@ -53,11 +54,6 @@ export function refusedToCommand(caller: Caller, token: string): string | null {
     return "The token is not of this run: load the page again";
   }
   return null;
-}
-
-function isLoopback(address: string | undefined): boolean {
-  const plain = address?.replace(/^::ffff:/, "") ?? "";
-  return plain === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(plain);
 }
 
 function isSame(origin: string, host: string): boolean {

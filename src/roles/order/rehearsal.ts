@@ -7,6 +7,7 @@
 // once before, on nothing: no file, no socket, no name of a real replica. What
 // comes of it is thrown away, and nothing depends on it.
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import pino from "pino";
 import { MarketState } from "../../core/market/state.ts";
 import type { ReplicaEffect, ReplicaEvent } from "../../core/replication/events.ts";
@@ -14,6 +15,7 @@ import { Replica } from "../../core/replication/replica.ts";
 import type { Entry, HardState, Message } from "../../core/replication/types.ts";
 import { replicationContract } from "../../io/log/envelope-schema.ts";
 import type { CommittedEntry, LogStatus } from "../../io/log/log.ts";
+import { toCommitted } from "../../io/log/quorum-log.ts";
 import { FrameDecoder, joinFrame, MessageEncoder } from "../../io/rpc/codec.ts";
 import type { Peer } from "../../io/rpc/types.ts";
 import { orderContract } from "../contract.ts";
@@ -153,12 +155,7 @@ class RehearsedCluster {
     return this.leader
       .entriesAfter(position, bytesMax)
       .filter((entry) => entry.position <= commitPosition)
-      .map(({ position: at, epoch, body }) => ({
-        position: at,
-        epoch,
-        at: 0,
-        command: body.kind === "command" ? body.bytes : null,
-      }));
+      .map(toCommitted);
   }
 
   #replica(id: number): Replica {
@@ -202,8 +199,4 @@ function rehearsedPeer(): Peer {
     flush() {},
     close() {},
   };
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
