@@ -57,7 +57,17 @@ describe("RecordWriter and RecordReader", () => {
   });
 
   it("strings of every width come back whole, each its own", () => {
-    const strings = ["", "FishCo", "é", "€", "🏺", "\0", "\ufeff", "x".repeat(70_000)];
+    const strings = [
+      "",
+      "FishCo",
+      "é",
+      "€",
+      "🏺",
+      "\0",
+      "\ufeff",
+      "x".repeat(70_000),
+      `${"𐀀".repeat(129)}Ѐ`,
+    ];
     const read = new RecordReader(
       written((writer) => {
         for (const string of strings) writer.string(string);
