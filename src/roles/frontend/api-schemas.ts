@@ -50,6 +50,7 @@ const failed = (what: string) =>
   z.object({ error: z.object({ code: z.int(), message: z.string() }) }).describe(what);
 const told = <T extends z.ZodType>(what: string, data: T) => z.object({ data }).describe(what);
 
+const FOREIGN = failed("Asked by a page of another site that isn't named by --cors-origin");
 const UNKNOWN_URL = failed("No such URL");
 const UNAVAILABLE = failed("No leader or quorum in time, or overload; ask again, see Retry-After");
 
@@ -84,6 +85,7 @@ export const api = {
     response: {
       200: told("Accepted", z.object({ transaction_number: z.int().positive() })),
       400: failed("Malformed, or refused: quantity, type or stock"),
+      403: FOREIGN,
       413: failed("The body is too large"),
       422: failed("The key was used for another trade"),
       500: failed("Refused: not enough volume"),
@@ -126,7 +128,11 @@ export const api = {
     summary: "Drop a copy from this front end's cache",
     tags: ["service"],
     params: byName,
-    response: { 200: told("Dropped, known or not", z.string()), 404: UNKNOWN_URL },
+    response: {
+      200: told("Dropped, known or not", z.string()),
+      403: FOREIGN,
+      404: UNKNOWN_URL,
+    },
   },
   health: {
     summary: "Whether the process is up",

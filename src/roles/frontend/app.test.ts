@@ -235,6 +235,29 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
     });
   });
 
+  describe("a page of another site", () => {
+    const evil = { origin: "https://evil.example", "content-type": "text/plain" };
+    const FOREIGN =
+      '{"error":{"code":403,"message":"Pages of other sites may not do this, except of those named by --cors-origin"}}';
+
+    test("trades, though the browser hides the answer from it", async () => {
+      const response = await post(trade(1), evil);
+      expect(response.statusCode).toBe(403);
+      expect(response.body).toBe(FOREIGN);
+      expect(response.headers["idempotency-key"]).toBeUndefined();
+      expect(market.questions).toEqual([]);
+    });
+
+    test("drops copies", async () => {
+      await ask("/stocks/FishCo");
+      const image = { url: "/cache_invalid/FishCo", headers: { "sec-fetch-site": "cross-site" } };
+      const script = { url: "/cache_invalid/FishCo", headers: evil };
+      for (const asked of [image, script]) expect((await ask(asked)).body).toBe(FOREIGN);
+      await ask("/stocks/FishCo");
+      expect(market.lookups).toHaveLength(1);
+    });
+  });
+
   describe("idempotency keys", () => {
     test("the same key and content is the same trade, and is answered the same", async () => {
       const headers = { "idempotency-key": "my key: 1" };
@@ -253,6 +276,19 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
       expect((await post(trade(101, "buy", "GameStart"), headers)).statusCode).toBe(500);
       expect(market.questions[0]).toMatchObject({ requestId: "k", recordRefusal: true });
       expect(market.questions[1]).toMatchObject({ recordRefusal: false });
+    });
+
+    test("a refusal under a key made for the client binds it later", async () => {
+      const refused = await post(trade(101, "buy", "GameStart"));
+      expect(refused.statusCode).toBe(500);
+      const made = refused.headers["idempotency-key"];
+      expect(made).toMatch(/^[0-9a-f-]{36}$/);
+      await post(trade(10, "sell", "GameStart"));
+      const headers = { "idempotency-key": String(made) };
+      for (const _ of ["first", "again"]) {
+        const response = await post(trade(101, "buy", "GameStart"), headers);
+        expect(response.body).toBe('{"data":{"transaction_number":2}}');
+      }
     });
 
     test("the same key with other content is 422, and changes nothing", async () => {

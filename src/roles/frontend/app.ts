@@ -13,6 +13,7 @@ import { answersOrigins, corsHook } from "./cors.ts";
 import { directly } from "./direct.ts";
 import type { Feed } from "./events.ts";
 import { eventRoutes } from "./events-routes.ts";
+import { foreignTo } from "./foreign-pages.ts";
 import { badConnection, badUrl, handleErrors } from "./http-errors.ts";
 import { HEADER_BYTES_MAX, REQUEST_CHECK_INTERVAL_MS, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
 import { type FrontendMetrics, metricsRoute } from "./metrics.ts";
@@ -31,7 +32,7 @@ export interface AppOptions {
   readonly stocks: Stocks;
   /** The seed's lines go here, at debug; unexpected errors, at error. */
   readonly log: Logger;
-  /** Sites whose pages may ask: `https://shop.example`, or `*`; none unless told. */
+  /** Sites whose pages may ask and trade: `https://shop.example`, or `*`; none unless told. */
   readonly corsOrigins?: readonly string[];
   /** What GET /metrics tells; without it there is no such route. */
   readonly metrics?: FrontendMetrics;
@@ -63,17 +64,19 @@ export function build(options: AppOptions): FastifyInstance {
   app.setValidatorCompiler(validatorCompiler);
   app.removeAllContentTypeParsers(); // only POST /orders has a body worth reading
   const broken = options.broken ?? (() => {});
-  const trades = new Trades(orders, log);
+  const corsOrigins = options.corsOrigins ?? [];
+  const isForeign = foreignTo(corsOrigins);
+  const trades = new Trades(orders, log, isForeign);
   const { metrics } = options;
   metrics?.tradeEnds(trades.ends);
   logRequests(app, log);
-  const answerOrigin = answersOrigins(options.corsOrigins ?? []);
+  const answerOrigin = answersOrigins(corsOrigins);
   if (answerOrigin) corsHook(app, answerOrigin);
   if (metrics) metricsRoute(app, metrics);
   handleErrors(app, log, broken);
   apiDocuments(app, options.version ?? "0.0.0");
   app.register(async (scope) => {
-    stockRoutes(scope, stocks, log);
+    stockRoutes(scope, stocks, log, isForeign);
     serviceRoutes(scope, orders);
   });
   app.register(orderRoutes(orders, trades));

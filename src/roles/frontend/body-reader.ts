@@ -2,7 +2,9 @@
 //
 // A body that is too large is read to its end and thrown away before it is
 // refused: many clients send everything before they read, and would see a
-// broken connection instead of the answer. Only what is far too large is cut off.
+// broken connection instead of the answer. After it the connection is as usable
+// as before. Of what is far too large the rest isn't read; it would have to be
+// before another request on that connection, so whoever answers closes it.
 
 import type { IncomingMessage } from "node:http";
 import { BODY_BYTES_MAX, BODY_DISCARDED_BYTES_MAX } from "./limits.ts";
@@ -10,6 +12,13 @@ import { BODY_BYTES_MAX, BODY_DISCARDED_BYTES_MAX } from "./limits.ts";
 /** The body has more bytes than are taken. */
 export class BodyTooLargeError extends Error {
   override readonly name = "BodyTooLargeError";
+  /** Whether it was read to its end; else the connection must be closed. */
+  readonly ended: boolean;
+
+  constructor(ended: boolean) {
+    super();
+    this.ended = ended;
+  }
 }
 
 /** The connection broke before the body had come as a whole. */
@@ -36,11 +45,11 @@ export function readBody(
       return;
     }
     chunks = [];
-    if (bytes > BODY_DISCARDED_BYTES_MAX) finish(new BodyTooLargeError());
+    if (bytes > BODY_DISCARDED_BYTES_MAX) finish(new BodyTooLargeError(false));
   }
 
   function onEnd(): void {
-    if (bytes > BODY_BYTES_MAX) finish(new BodyTooLargeError());
+    if (bytes > BODY_BYTES_MAX) finish(new BodyTooLargeError(true));
     else finish(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, bytes));
   }
 

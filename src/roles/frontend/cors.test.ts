@@ -65,6 +65,16 @@ describe("a page of a site that was named", () => {
   });
 });
 
+test.each([[[SHOP]], [["*"]], [[]]])("%j: who may trade isn't who was named", async (named) => {
+  start(named);
+  for (const url of ["/orders", "/orders?"]) {
+    const status = async (origin: string) =>
+      (await overSocket(app, { ...TRADE, url, headers: { origin } })).statusCode;
+    expect(await status(SHOP)).toBe(named.length > 0 ? 200 : 403);
+    expect(await status("https://evil.example")).toBe(named[0] === "*" ? 200 : 403);
+  }
+});
+
 test("a page of another site may read what it gets", async () => {
   start([SHOP]);
   for (const url of ["/stocks/FishCo", "/healthz"]) {

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
 
 /** Any site; there are no cookies or passwords here that it could use. */
-const ANY = "*";
+export const ANY_ORIGIN = "*";
 /** What a page may send and read beside what it always may. */
 const REQUEST_HEADERS = "content-type, idempotency-key, last-event-id, traceparent";
 const RESPONSE_HEADERS = "idempotency-key, retry-after";
@@ -19,12 +19,12 @@ export type AnswerOrigin = (request: IncomingMessage, response: ServerResponse) 
 /** For pages from `origins` (`https://shop.example`, or `*`); null when there are none. */
 export function answersOrigins(origins: readonly string[]): AnswerOrigin | null {
   if (origins.length === 0) return null;
-  const any = origins.includes(ANY);
+  const any = origins.includes(ANY_ORIGIN);
   return (request, response) => {
     if (!any) response.setHeader("vary", "origin");
     const { origin } = request.headers;
     if (origin === undefined || !(any || origins.includes(origin))) return false;
-    response.setHeader("access-control-allow-origin", any ? ANY : origin);
+    response.setHeader("access-control-allow-origin", any ? ANY_ORIGIN : origin);
     response.setHeader("access-control-expose-headers", RESPONSE_HEADERS);
     const isPreflight =
       request.method === "OPTIONS" && "access-control-request-method" in request.headers;

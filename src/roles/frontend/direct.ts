@@ -12,14 +12,12 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from "n
 import type { Logger } from "pino";
 import { InvariantViolation } from "../../core/invariant.ts";
 import { isStockName } from "../../core/market/content.ts";
-import { readBody } from "./body-reader.ts";
 import type { AnswerOrigin } from "./cors.ts";
 import { type HttpAnswer, INTERNAL_ERROR, JSON_TYPE } from "./http-answer.ts";
 import { RETRY_AFTER_S } from "./limits.ts";
 import type { RequestDurations } from "./metrics.ts";
-import { requestKey } from "./request-key.ts";
 import { lookupAnswer, type Stocks } from "./stock-routes.ts";
-import { BAD_KEY, bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
+import { bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
 
 /** The routes of these requests, as the router has them. */
 const LOOKUP_ROUTE = "GET /stocks/:name";
@@ -81,9 +79,9 @@ export function directly(server: Server, options: DirectOptions): void {
           write(response, lookupAnswer(name, result));
           durations.ended(LOOKUP_ROUTE, response.statusCode, startMs);
         })
-        .catch((error: unknown) => failed(error, request, response));
+        .catch((error: unknown) => failed(error, request, response, LOOKUP_ROUTE, startMs));
     } catch (error) {
-      failed(error, request, response);
+      failed(error, request, response, LOOKUP_ROUTE, startMs);
     }
   }
 
@@ -93,13 +91,13 @@ export function directly(server: Server, options: DirectOptions): void {
       write(response, answer);
       durations.ended(TRADE_ROUTE, answer.status, startMs);
     };
-    const key = requestKey(request);
-    if (!key) {
-      tell(BAD_KEY);
+    const key = trades.begin(request);
+    if (typeof key !== "string") {
+      tell(key);
       return;
     }
     response.setHeader(KEY_HEADER, key);
-    readBody(request, (problem, body) => {
+    trades.read(request, (problem, body) => {
       if (problem) {
         tell(bodyProblem(problem) ?? INTERNAL_ERROR);
         return;
@@ -107,19 +105,28 @@ export function directly(server: Server, options: DirectOptions): void {
       trades
         .answer(body, key, KEY_HEADER in request.headers)
         .then(tell)
-        .catch((error: unknown) => failed(error, request, response));
+        .catch((error: unknown) => failed(error, request, response, TRADE_ROUTE, startMs));
     });
   }
 
-  function failed(error: unknown, { url }: IncomingMessage, response: ServerResponse): void {
+  function failed(
+    error: unknown,
+    { url }: IncomingMessage,
+    response: ServerResponse,
+    route: string,
+    startMs: number,
+  ): void {
     log.error({ err: error, url }, "Request failed");
     if (error instanceof InvariantViolation) broken(error);
-    if (!response.headersSent) write(response, INTERNAL_ERROR);
+    if (response.headersSent) return;
+    write(response, INTERNAL_ERROR);
+    durations.ended(route, INTERNAL_ERROR.status, startMs);
   }
 }
 
-function write(response: ServerResponse, { status, body }: HttpAnswer): void {
+function write(response: ServerResponse, { status, body, closes }: HttpAnswer): void {
   if (status === 503) response.setHeader("retry-after", RETRY_AFTER_S);
+  if (closes) response.setHeader("connection", "close");
   response.writeHead(status, headers(body)).end(body);
 }
 

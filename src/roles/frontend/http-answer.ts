@@ -9,6 +9,8 @@ import { RETRY_AFTER_S } from "./limits.ts";
 export interface HttpAnswer {
   readonly status: number;
   readonly body: string;
+  /** The connection can't be used for another request, and is closed. */
+  readonly closes?: boolean;
 }
 
 export const JSON_TYPE = "application/json; charset=utf-8";
@@ -77,5 +79,6 @@ export function unanswered(kind: "unavailable" | "overloaded"): HttpAnswer {
 
 export function send(reply: FastifyReply, answer: HttpAnswer): FastifyReply {
   if (answer.status === 503) reply.header("retry-after", RETRY_AFTER_S);
+  if (answer.closes) reply.header("connection", "close");
   return reply.code(answer.status).header("content-type", JSON_TYPE).send(answer.body);
 }

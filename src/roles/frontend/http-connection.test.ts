@@ -6,6 +6,7 @@ import pino from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { build } from "./app.ts";
+import { BODY_DISCARDED_BYTES_MAX } from "./limits.ts";
 import { StockCache } from "./stock-cache.ts";
 import { TestMarket } from "./test-market.ts";
 
@@ -133,6 +134,13 @@ describe("a connection stays usable", () => {
       post(TRADE, `Idempotency-Key: a\r\nidempotency-key: b\r\ncontent-length: ${TRADE.length}`),
       400,
     ],
+    [
+      "a page of another site",
+      post(TRADE, `origin: x://y\r\ncontent-length: ${TRADE.length}`),
+      403,
+    ],
+    ["a body too large", post("x".repeat(70_000)), 413],
+    ["a chunked body too large", chunked("x".repeat(70_000)), 413],
     ["a refused expectation", GET.replace("host: x", "host: x\r\nexpect: a miracle"), 417],
   ];
   test.each(after)("after %s", async (_what, request, status) => {
@@ -170,13 +178,24 @@ describe("bodies", () => {
     expect((await connection.ask(TRADE)).body).toBe('{"data":{"transaction_number":1}}');
   });
 
-  test.each(["with a length", "in chunks"])("more than 64 KiB are 413, %s", async (how) => {
-    const connection = await open();
-    const body = "x".repeat(65_537);
-    const response = await connection.ask(how === "in chunks" ? chunked(body) : post(body));
-    expect(response.status).toBe(413);
-    expect(JSON.parse(response.body).error.code).toBe(413);
-  });
+  const endless: readonly (readonly [how: string, head: string])[] = [
+    ["before the router", post("", "content-length: 100000000")],
+    ["by the router", post("", "content-length: 100000000").replace("/orders", "/orders?")],
+    ["before the router, in chunks", `${post("", "transfer-encoding: chunked")}5f5e100\r\n`],
+  ];
+  test.each(endless)(
+    "a body without end is read for as long as it comes: refused %s",
+    async (_how, head) => {
+      const connection = await open();
+      connection.socket.write(head);
+      connection.socket.write(Buffer.alloc(BODY_DISCARDED_BYTES_MAX, "x"));
+      const response = await connection.ask("x".repeat(100_000));
+      expect(response.status).toBe(413);
+      expect(JSON.parse(response.body).error.code).toBe(413);
+      expect(response.headers.get("connection")).toBe("close");
+      await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
+    },
+  );
 });
 
 test("a client that sends all before it reads gets its 413, not a broken connection", async () => {

@@ -46,7 +46,7 @@ test("a broken invariant ends the process, not only the request", async () => {
 });
 
 test("a client's mistake isn't logged as ours", async () => {
-  expect(await failing(new BodyTooLargeError())).toEqual({
+  expect(await failing(new BodyTooLargeError(true))).toEqual({
     status: 413,
     body: '{"error":{"code":413,"message":"The body is larger than 65536 bytes"}}',
   });

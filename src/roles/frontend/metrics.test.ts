@@ -9,10 +9,11 @@ import { TestMarket } from "./test-market.ts";
 
 const log = pino({ level: "silent" });
 let app: ReturnType<typeof build>;
+let market: TestMarket;
 let found: (leader: number | null) => void;
 
 beforeEach(() => {
-  const market = new TestMarket();
+  market = new TestMarket();
   const copies = memoryCopies({ entriesMax: 100 });
   const stocks = new StockCache({ copies, catalogs: market, orders: market, log, nowMs: () => 0 });
   const { ask } = stocks.askLease("catalog");
@@ -62,6 +63,32 @@ test("requests and trades are counted wrong, answered before the router or by it
   expect(told.get('bazaar_trades_total{outcome="malformed"}')).toBe(1);
   expect(told.get('bazaar_cache_lookups_total{result="hit"}')).toBe(2);
   expect(told.get('bazaar_cache_lookups_total{result="miss"}')).toBe(1);
+});
+
+test("a refusal before or after the leader was asked is missing in the counts", async () => {
+  const trade = { method: "POST", payload: '{"name":"FishCo","quantity":1,"type":"buy"}' } as const;
+  for (const url of ["/orders", "/orders?"]) {
+    const post = (headers: Record<string, string>, payload: string = trade.payload) =>
+      overSocket(app, { ...trade, url, headers, payload });
+    await post({ "idempotency-key": "" });
+    await post({}, "x".repeat(70_000));
+    await post({ origin: "https://evil.example" });
+    market.failing = new Error("unheard of");
+    await post({});
+    market.failing = "unavailable";
+    await post({});
+    market.failing = null;
+  }
+  const told = await scrape();
+  const trades = (outcome: string) => told.get(`bazaar_trades_total{outcome="${outcome}"}`);
+  expect(trades("malformed")).toBe(4);
+  expect(trades("foreign")).toBe(2);
+  expect(trades("failed")).toBe(2);
+  expect(trades("unavailable")).toBe(2);
+  for (const status of [400, 413, 403, 500, 503]) {
+    const route = `{route="POST /orders",status="${status}"}`;
+    expect(told.get(`bazaar_http_request_duration_seconds_count${route}`), `${status}`).toBe(2);
+  }
 });
 
 test("a lost leader counts as a new one", async () => {

@@ -9,7 +9,6 @@ import type { z } from "zod";
 import { invariant } from "../../core/invariant.ts";
 import type { OrderView } from "../contract.ts";
 import { api, asText, described, type pageQuery } from "./api-schemas.ts";
-import { readBody } from "./body-reader.ts";
 import {
   type HttpAnswer,
   INVALID_URL,
@@ -19,8 +18,7 @@ import {
   unknownOrder,
 } from "./http-answer.ts";
 import { askFor, type Orders } from "./orders.ts";
-import { requestKey } from "./request-key.ts";
-import { BAD_KEY, KEY_HEADER, type Trades } from "./trades.ts";
+import { KEY_HEADER, type Trades } from "./trades.ts";
 
 /** An order's number in a URL, as the answer to its trade gave it. */
 const NUMBER = /^[1-9][0-9]*$/;
@@ -28,16 +26,16 @@ const NUMBER = /^[1-9][0-9]*$/;
 export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades) {
   return async (scope: FastifyInstance): Promise<void> => {
     const app = scope.withTypeProvider<ZodTypeProvider>();
-    app.addContentTypeParser("*", (_request, payload, done) => readBody(payload, done));
+    app.addContentTypeParser("*", (_request, payload, done) => trades.read(payload, done));
 
     app.post(
       "/orders",
       {
         ...described(api.trade), // Trades reads the bytes
         onRequest: (request, reply, done) => {
-          const key = requestKey(request.raw);
-          if (!key) {
-            send(reply, BAD_KEY);
+          const key = trades.begin(request.raw);
+          if (typeof key !== "string") {
+            send(reply, key);
             return;
           }
           reply.header(KEY_HEADER, key);

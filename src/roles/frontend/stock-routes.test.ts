@@ -12,7 +12,7 @@ function serving(over: Partial<Stocks>) {
     drop: () => {},
     ...over,
   };
-  stockRoutes(app, stocks, log.log);
+  stockRoutes(app, stocks, log.log, () => false);
   return { app, log };
 }
 

@@ -7,6 +7,7 @@ import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import { isStockName } from "../../core/market/content.ts";
 import { api, described } from "./api-schemas.ts";
+import { FOREIGN_PAGE, type IsForeign } from "./foreign-pages.ts";
 import {
   type HttpAnswer,
   INVALID_URL,
@@ -25,7 +26,12 @@ interface ByName {
   Params: { name: string };
 }
 
-export function stockRoutes(app: FastifyInstance, stocks: Stocks, log: Logger): void {
+export function stockRoutes(
+  app: FastifyInstance,
+  stocks: Stocks,
+  log: Logger,
+  isForeign: IsForeign,
+): void {
   app.get<ByName>("/stocks/:name", described(api.lookup), (request, reply) => {
     const { name } = request.params;
     if (!isStockName(name)) return send(reply, INVALID_URL);
@@ -44,6 +50,7 @@ export function stockRoutes(app: FastifyInstance, stocks: Stocks, log: Logger): 
   app.get<ByName>("/cache_invalid/:name", described(api.dropCopy), (request, reply) => {
     const { name } = request.params;
     if (!isStockName(name)) return send(reply, INVALID_URL);
+    if (isForeign(request.raw)) return send(reply, FOREIGN_PAGE);
     stocks.drop(name);
     return send(reply, success("cache invalidation successful"));
   });

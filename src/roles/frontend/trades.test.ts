@@ -29,7 +29,8 @@ test("what is no trade reaches the leader", async () => {
 });
 
 test("an error that isn't the body's is told to the client", () => {
-  expect(bodyProblem(new BodyTooLargeError())?.status).toBe(413);
+  expect(bodyProblem(new BodyTooLargeError(true))).toMatchObject({ status: 413 });
+  expect(bodyProblem(new BodyTooLargeError(false))).toMatchObject({ status: 413, closes: true });
   expect(bodyProblem(new BodyCutOffError())?.status).toBe(400);
   expect(bodyProblem(new Error("other"))).toBeNull();
 });

@@ -1,9 +1,11 @@
 // A trade on its way from the bytes of a POST to its answer.
 
+import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import type { Outcome } from "../../core/market/types.ts";
 import { REQUEST_ID_LENGTH_MAX } from "../contract.ts";
-import { BodyCutOffError, BodyTooLargeError } from "./body-reader.ts";
+import { BodyCutOffError, BodyTooLargeError, readBody } from "./body-reader.ts";
+import { FOREIGN_PAGE, foreignTo, type IsForeign } from "./foreign-pages.ts";
 import {
   badRequest,
   failure,
@@ -15,12 +17,13 @@ import {
 } from "./http-answer.ts";
 import { BODY_BYTES_MAX } from "./limits.ts";
 import { askFor, type Orders, type Unanswered } from "./orders.ts";
+import { requestKey } from "./request-key.ts";
 import { tradeReader } from "./trade-body.ts";
 
 /** The header that carries a trade's key, both ways. */
 export const KEY_HEADER = "idempotency-key";
 
-export const BAD_KEY = badRequest(
+const BAD_KEY = badRequest(
   `Idempotency-Key must be 1 to ${REQUEST_ID_LENGTH_MAX} printable ASCII characters, given once`,
 );
 const REUSED_KEY = failure(
@@ -28,6 +31,8 @@ const REUSED_KEY = failure(
   "The Idempotency-Key was used before, with another name, type or quantity",
 );
 const BODY_TOO_LARGE = failure(413, `The body is larger than ${BODY_BYTES_MAX} bytes`);
+/** As much came as is read at all: nobody waits for the rest. */
+const BODY_ENDLESS: HttpAnswer = { ...BODY_TOO_LARGE, closes: true };
 const BODY_CUT_OFF = badRequest("The body ended early"); // told to nobody
 
 /** How a POST ended. */
@@ -36,8 +41,10 @@ export type TradeEnd =
   | "refused"
   | "reused"
   | "malformed"
+  | "foreign"
   | "unavailable"
-  | "overloaded";
+  | "overloaded"
+  | "failed";
 
 export class Trades {
   /** How many ended in which way. */
@@ -46,16 +53,41 @@ export class Trades {
     refused: 0,
     reused: 0,
     malformed: 0,
+    foreign: 0,
     unavailable: 0,
     overloaded: 0,
+    failed: 0,
   };
   readonly #orders: Pick<Orders, "ask">;
   readonly #log: Logger;
+  readonly #isForeign: IsForeign;
   readonly #read = tradeReader();
 
-  constructor(orders: Pick<Orders, "ask">, log: Logger) {
+  /** `isForeign`: which pages may not trade; all of other sites unless told. */
+  constructor(orders: Pick<Orders, "ask">, log: Logger, isForeign: IsForeign = foreignTo([])) {
     this.#orders = orders;
     this.#log = log;
+    this.#isForeign = isForeign;
+  }
+
+  /** Reads the headers: the request id to trade under, or the answer if there is to be no trade. */
+  begin(request: Pick<IncomingMessage, "headers" | "rawHeaders">): string | HttpAnswer {
+    if (this.#isForeign(request)) {
+      this.ends.foreign += 1;
+      return FOREIGN_PAGE;
+    }
+    const key = requestKey(request);
+    if (key !== null) return key;
+    this.ends.malformed += 1;
+    return BAD_KEY;
+  }
+
+  /** Reads the body. An error is one that bodyProblem() knows. */
+  read(request: IncomingMessage, done: (error: Error | null, body?: Uint8Array) => void): void {
+    readBody(request, (error, body) => {
+      if (error instanceof BodyTooLargeError) this.ends.malformed += 1;
+      done(error, body);
+    });
   }
 
   /**
@@ -74,22 +106,28 @@ export class Trades {
       this.#log.debug(`data - ${JSON.stringify(read.value)}`);
       this.#log.debug("Calling trade service");
     }
-    const asked = await askFor(this.#orders, "outcome", {
-      kind: "request",
-      requestId: key,
-      content: { kind: "trade", name, type, quantity },
-      recordRefusal: given,
-    });
-    const answer = asked.kind === "outcome" ? outcomeAnswer(asked.outcome) : unanswered(asked.kind);
-    this.ends[endOf(asked)] += 1;
-    if (debug) this.#log.debug(`Received trade response - ${answer.status} ${answer.body}`);
-    return answer;
+    let end: TradeEnd = "failed";
+    try {
+      const asked = await askFor(this.#orders, "outcome", {
+        kind: "request",
+        requestId: key,
+        content: { kind: "trade", name, type, quantity },
+        recordRefusal: given,
+      });
+      const answer =
+        asked.kind === "outcome" ? outcomeAnswer(asked.outcome) : unanswered(asked.kind);
+      end = endOf(asked);
+      if (debug) this.#log.debug(`Received trade response - ${answer.status} ${answer.body}`);
+      return answer;
+    } finally {
+      this.ends[end] += 1;
+    }
   }
 }
 
 /** What is said of a body that couldn't be read; null if that isn't what went wrong. */
 export function bodyProblem(error: unknown): HttpAnswer | null {
-  if (error instanceof BodyTooLargeError) return BODY_TOO_LARGE;
+  if (error instanceof BodyTooLargeError) return error.ended ? BODY_TOO_LARGE : BODY_ENDLESS;
   if (error instanceof BodyCutOffError) return BODY_CUT_OFF;
   return null;
 }
