@@ -1,3 +1,4 @@
+import { EventEmitter } from "node:events";
 import { createServer, get, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -13,7 +14,10 @@ let readers: Readers;
 
 beforeEach(async () => {
   readers = new Readers({ unreadBytesMax: UNREAD_BYTES_MAX });
-  server = createServer((_request, response) => readers.add(response, "first\n\n"));
+  server = createServer((_request, response) => {
+    readers.join(response);
+    readers.begin(response, "first\n\n");
+  });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 });
 afterEach(() => {
@@ -65,7 +69,28 @@ test("as many readers as there are may come", async () => {
   const response = { write: () => true, end: () => {}, destroy: () => {}, writableLength: 0 };
   for (let count = 0; count < READERS_MAX; count++) {
     expect(readers.isFull).toBe(false);
-    readers.add({ ...response, once: () => {} } as never, "");
+    readers.join({ ...response, once: () => {} } as never);
   }
   expect(readers.isFull).toBe(true);
+});
+
+test("a reader that has left before it is let in, or before its turn, is kept for ever", () => {
+  const reader = Object.assign(new EventEmitter(), {
+    written: [] as string[],
+    destroyed: false,
+    writableLength: 0,
+    write: (text: string) => reader.written.push(text),
+  });
+  const given = reader as never;
+  readers.join(given);
+  readers.send(messageOf("change", {}, "a-1")); // it isn't its turn yet
+  expect(reader.written).toEqual([]);
+  readers.begin(given, "first");
+  expect(reader.written).toEqual(["first"]);
+  reader.destroyed = true; // and nobody has said so
+  readers.send(messageOf("change", {}, "a-2"));
+  readers.begin(given, "again");
+  readers.join(given);
+  expect(readers.count).toBe(0);
+  expect(reader.written).toEqual(["first"]);
 });

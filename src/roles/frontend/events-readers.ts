@@ -9,11 +9,12 @@ import type { Sent } from "./events-ring.ts";
 /** What is needed of a response. */
 export type ReaderSocket = Pick<
   ServerResponse,
-  "write" | "end" | "destroy" | "writableLength" | "once"
+  "write" | "end" | "destroy" | "destroyed" | "writableLength" | "once"
 >;
 
 export class Readers {
-  readonly #readers = new Set<ReaderSocket>();
+  /** Those that have been let in, and whether they have had the first message. */
+  readonly #readers = new Map<ReaderSocket, boolean>();
   readonly #unreadMax: number;
   #dropped = 0;
 
@@ -34,25 +35,38 @@ export class Readers {
     return this.#dropped;
   }
 
-  /** From now on it gets every message, after `first`. */
-  add(reader: ReaderSocket, first: string): void {
-    this.#readers.add(reader);
+  /** Lets it in: it has its place, and gets nothing before begin(). */
+  join(reader: ReaderSocket): void {
+    if (reader.destroyed) return;
+    this.#readers.set(reader, false);
     reader.once("close", () => this.#readers.delete(reader));
     reader.once("error", () => this.#readers.delete(reader));
+  }
+
+  /** From now on it gets every message, after `first`; if it is still there. */
+  begin(reader: ReaderSocket, first: string): void {
+    if (!this.#readers.has(reader)) return;
+    this.#readers.set(reader, true);
     this.#write(reader, first);
   }
 
   send(message: Sent): void {
-    for (const reader of this.#readers) this.#write(reader, message.text);
+    for (const [reader, hasBegun] of this.#readers) {
+      if (hasBegun) this.#write(reader, message.text);
+    }
   }
 
   /** Ends all of them. */
   close(): void {
-    for (const reader of this.#readers) reader.end();
+    for (const reader of this.#readers.keys()) reader.end();
     this.#readers.clear();
   }
 
   #write(reader: ReaderSocket, text: string): void {
+    if (reader.destroyed) {
+      this.#readers.delete(reader);
+      return;
+    }
     if (reader.writableLength > this.#unreadMax) {
       this.#readers.delete(reader);
       this.#dropped += 1;

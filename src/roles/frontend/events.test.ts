@@ -18,6 +18,7 @@ import { eventRoutes } from "./events-routes.ts";
 import type { WatchedStocks } from "./events-stocks.ts";
 import { Tape } from "./events-tape.ts";
 import { type WatchedFrontend, watchFrontend } from "./events-watch.ts";
+import type { Asked } from "./orders.ts";
 import { StockCache } from "./stock-cache.ts";
 import { TestMarket } from "./test-market.ts";
 
@@ -96,7 +97,7 @@ test("a reader gets something else first than a whole picture", async () => {
   await vi.waitFor(() => expect(messages.length).toBeGreaterThan(0), WAIT);
   expect(messages[0]?.event).toBe("state");
   const state = dataOf<StateMessage>(messages[0]);
-  expect(state.stocks.rows.map(({ name }) => name)).toEqual(["BoarCo", "FishCo", "GameStart"]);
+  expect(state.stocks?.rows.map(({ name }) => name)).toEqual(["BoarCo", "FishCo", "GameStart"]);
   expect(state.cluster).toMatchObject({ leader: 9094, ready: true, quorum: 1 });
   expect(state.cache).toMatchObject({ kind: "memory", size: 0, sizeMax: 2 });
   close();
@@ -128,6 +129,29 @@ test("more readers come than are let in", async () => {
   expect(late.response.headers.get("retry-after")).toBe("1");
   for (const { close } of readers) close();
   await vi.waitFor(() => expect(watch.feed.readers.count).toBe(0), WAIT);
+});
+
+test("of many that come at once, before there is anything to show, too many are let in", async () => {
+  vi.spyOn(market, "ask").mockReturnValue(new Promise(() => {}));
+  const readers = await Promise.all(Array.from({ length: 100 }, () => read()));
+  const statuses = readers.map(({ response }) => response.status);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(READERS_MAX);
+  expect(statuses.filter((status) => status === 503)).toHaveLength(100 - READERS_MAX);
+  for (const { close } of readers) close();
+  await vi.waitFor(() => expect(watch.feed.readers.count).toBe(0), WAIT);
+});
+
+test("a reader that leaves while there is nothing to show yet is kept for ever", async () => {
+  const waiting = Promise.withResolvers<Asked>();
+  vi.spyOn(market, "ask").mockReturnValue(waiting.promise);
+  const { close, ended } = await read();
+  close();
+  await ended;
+  const { messages, close: end } = await read();
+  await vi.waitFor(() => expect(messages.length).toBeGreaterThan(0), WAIT);
+  waiting.resolve({ kind: "unavailable" });
+  await vi.waitFor(() => expect(watch.feed.readers.count).toBe(1), WAIT);
+  end();
 });
 
 test("readers keep the server from closing", async () => {

@@ -61,6 +61,8 @@ export class Feed {
   readonly #rates = new Rates();
   readonly #second: NodeJS.Timeout;
   #ticks: NodeJS.Timeout | null = null;
+  /** Settles when what a first picture needs was asked for, or waited for long enough. */
+  #waking: Promise<void> | null = null;
   #tickCount = 0;
   #watchedMs = 0;
   #saidMs = 0;
@@ -108,14 +110,17 @@ export class Feed {
 
   /** One more reader; `lastId` is the id of the last message it had, if it had one. */
   async watch(reader: ReaderSocket, lastId: string | undefined): Promise<void> {
-    if (this.#ticks === null) await this.#wake();
+    this.#readers.join(reader); // before anything is waited for: others come meanwhile
+    if (this.#ticks === null) this.#waking = this.#wake();
+    await this.#waking;
+    if (reader.destroyed) return;
     const missed = lastId === undefined ? null : this.#ring.after(lastId);
     // What is in the picture mustn't come again as a change.
     if (!missed) this.#say(this.#options.nowMs());
     const first = missed
       ? missed.map(({ text }) => text).join("")
       : messageOf("state", this.#state(), this.#ring.lastId).text;
-    this.#readers.add(reader, first);
+    this.#readers.begin(reader, first);
   }
 
   close(): void {
@@ -141,6 +146,7 @@ export class Feed {
   #sleep(): void {
     if (this.#ticks !== null) clearInterval(this.#ticks);
     this.#ticks = null;
+    this.#ring.forget();
     this.#options.tape.rest();
     this.#options.cluster.rest();
   }
