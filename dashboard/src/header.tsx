@@ -22,6 +22,7 @@ export function Header({ link, floor }: { link: LinkState; floor: Floor | null }
         ? (["Connecting", "warn"] as const)
         : HEALTH[healthOf(floor.cluster)];
   const recent = floor?.rates.slice(-LATENCY_S).findLast(({ p50 }) => p50 !== null);
+  const lastOrder = floor?.lastOrder ?? null;
   return (
     <header class="sign">
       <div class="awning" aria-hidden="true" />
@@ -39,8 +40,11 @@ export function Header({ link, floor }: { link: LinkState; floor: Floor | null }
           {word}
         </p>
         <dl class="figures">
-          <Figure name="Orders" value={floor ? exact(floor.lastOrder) : "–"} />
-          <Figure name="Orders/s" value={floor ? perSecond(pace(floor)) : "–"} />
+          <Figure name="Orders" value={lastOrder === null ? "–" : exact(lastOrder)} />
+          <Figure
+            name="Orders/s"
+            value={floor && lastOrder !== null ? perSecond(pace(floor)) : "–"}
+          />
           <Figure name="Trade p50" value={duration(recent?.p50 ?? null)} />
           <Figure name="Trade p99" value={duration(recent?.p99 ?? null)} />
           <Figure name="Leader" value={String(floor?.cluster.leader ?? "none")} />

@@ -4,6 +4,7 @@
 import { useState } from "preact/hooks";
 import { count, price } from "./format.ts";
 import type { Floor, StockRow } from "./model.ts";
+import { NotKnown } from "./not-known.tsx";
 import { Scroll } from "./scroll.tsx";
 import { Sparkline } from "./sparkline.tsx";
 
@@ -18,7 +19,7 @@ interface MarketProps {
 
 export function Market({ floor, chosen, onChoose }: MarketProps) {
   const [filter, setFilter] = useState("");
-  const rows = [...floor.stocks.values()];
+  const rows = [...(floor.stocks?.values() ?? [])];
   const wanted = filter.trim().toLowerCase();
   const shown =
     wanted === "" ? rows : rows.filter(({ name }) => name.toLowerCase().includes(wanted));
@@ -26,12 +27,14 @@ export function Market({ floor, chosen, onChoose }: MarketProps) {
     <section class="panel market" aria-labelledby="market-title">
       <div class="panel-head">
         <h2 id="market-title">Market</h2>
-        <p class="aside">
-          {rows.length < floor.stocksTotal
-            ? `first ${count(rows.length)} of ${count(floor.stocksTotal)} stocks`
-            : `${count(floor.stocksTotal)} stocks`}
-          {floor.countedFrom > 1 && `, traded since order ${count(floor.countedFrom)}`}
-        </p>
+        {floor.stocks && (
+          <p class="aside">
+            {rows.length < floor.stocksTotal
+              ? `first ${count(rows.length)} of ${count(floor.stocksTotal)} stocks`
+              : `${count(floor.stocksTotal)} stocks`}
+            {floor.countedFrom > 1 && `, traded since order ${count(floor.countedFrom)}`}
+          </p>
+        )}
       </div>
       {rows.length >= FILTER_FROM && (
         <input
@@ -43,7 +46,9 @@ export function Market({ floor, chosen, onChoose }: MarketProps) {
           onInput={(event) => setFilter(event.currentTarget.value)}
         />
       )}
-      {rows.length === 0 ? (
+      {floor.stocks === null ? (
+        <NotKnown what="The stocks" cluster={floor.cluster} />
+      ) : rows.length === 0 ? (
         <div class="empty" data-testid="no-stocks">
           <p>Nothing is on offer yet.</p>
           <p>
@@ -118,7 +123,7 @@ function Row({ row, trail, isChosen, onChoose }: RowProps) {
           {quantity === 0 ? "sold out" : count(quantity)}
         </span>
       </td>
-      <td class="number quiet">{count(volume)}</td>
+      <td class="number quiet">{volume === null ? "–" : count(volume)}</td>
       <td class="trail">
         <Sparkline values={[...trail, quantity]} />
       </td>

@@ -59,7 +59,7 @@ test("an order that both messages tell is on the tape twice", () => {
     at: 10_250,
     orders: { rows: [order(2), order(3)], more: 0, last: 3 },
   });
-  expect(floor.tape.map(({ number }) => number)).toEqual([3, 2, 1]);
+  expect(floor.tape?.map(({ number }) => number)).toEqual([3, 2, 1]);
   expect(floor.lastOrder).toBe(3);
 });
 
@@ -72,21 +72,36 @@ test("the tape grows for as long as the page is open", () => {
     });
   }
   expect(floor.tape).toHaveLength(TAPE_MAX);
-  expect(floor.tape[0]?.number).toBe(199);
+  expect(floor.tape?.[0]?.number).toBe(199);
 });
 
 test("a new stock stands at the end, or an old one is lost", () => {
   const rows = [{ name: "CartCo", price: 3, quantity: 1, volume: 0, trades: 0 }];
   const floor = changed(floorOf(STATE), { at: 1, stocks: { rows, total: 3, countedFrom: 1 } });
-  expect([...floor.stocks.keys()]).toEqual(["BoarCo", "CartCo", "FishCo"]);
+  expect([...(floor.stocks ?? new Map()).keys()]).toEqual(["BoarCo", "CartCo", "FishCo"]);
 });
 
 test("orders from before the page was opened count as its pace", () => {
-  const empty = floorOf({ ...STATE, orders: { rows: [], more: 0, last: 0 } });
-  let floor = changed(empty, { at: 10_000, orders: { rows: [], more: 9, last: 1_000_000 } });
+  for (const orders of [null, { rows: [], more: 0, last: 500 }]) {
+    let floor = floorOf({ ...STATE, at: 9_000, orders });
+    floor = changed(floor, { at: 10_000, orders: { rows: [], more: 9, last: 1_000_000 } });
+    expect(pace(floor)).toBe(0);
+    floor = changed(floor, { at: 11_000, orders: { rows: [], more: 500, last: 1_000_500 } });
+    expect(pace(floor)).toBe(500);
+  }
+});
+
+test("what isn't known yet looks like an empty bazaar", () => {
+  const unknown = floorOf({ ...STATE, stocks: null, trails: {}, orders: null });
+  let floor = changed(unknown, { at: 12_500 });
+  expect(floor).toMatchObject({ stocks: null, tape: null, lastOrder: null });
   expect(pace(floor)).toBe(0);
-  floor = changed(floor, { at: 11_000, orders: { rows: [], more: 9, last: 1_000_500 } });
-  expect(pace(floor)).toBe(500);
+  floor = changed(floor, {
+    at: 13_000,
+    stocks: { rows: [], total: 0, countedFrom: 1 },
+    orders: { rows: [], more: 0, last: 0 },
+  });
+  expect(floor).toMatchObject({ stocks: new Map(), tape: [], lastOrder: 0 });
 });
 
 test("a trail takes a step with every message", () => {

@@ -9,6 +9,7 @@ import type {
   ClusterPart,
   Moment,
   OrderRow,
+  OrdersPart,
   RatePoint,
   StateMessage,
   StockRow,
@@ -30,16 +31,18 @@ const PACE_MS = 3_000;
 export interface Floor {
   /** By the front end's clock. */
   readonly at: number;
-  readonly stocks: ReadonlyMap<string, StockRow>;
+  /** Null until they are known. */
+  readonly stocks: ReadonlyMap<string, StockRow> | null;
   readonly stocksTotal: number;
   readonly countedFrom: number;
   readonly trails: ReadonlyMap<string, readonly number[]>;
   readonly trailAt: number;
-  /** Newest first. */
-  readonly tape: readonly OrderRow[];
+  /** Newest first; null until it is known. */
+  readonly tape: readonly OrderRow[] | null;
   /** Of the newest message: orders that aren't on the tape. */
   readonly more: number;
-  readonly lastOrder: number;
+  /** Number of the newest order; null until it is known. */
+  readonly lastOrder: number | null;
   /** What the newest order's number was, when; for the pace. */
   readonly marks: readonly { readonly at: number; readonly last: number }[];
   readonly rates: readonly RatePoint[];
@@ -52,15 +55,15 @@ export interface Floor {
 export function floorOf(state: StateMessage): Floor {
   return {
     at: state.at,
-    stocks: new Map(state.stocks.rows.map((row) => [row.name, row])),
-    stocksTotal: state.stocks.total,
-    countedFrom: state.stocks.countedFrom,
+    stocks: state.stocks && new Map(state.stocks.rows.map((row) => [row.name, row])),
+    stocksTotal: state.stocks?.total ?? 0,
+    countedFrom: state.stocks?.countedFrom ?? 1,
     trails: new Map(Object.entries(state.trails)),
     trailAt: state.at,
-    tape: state.orders.rows.toReversed(),
+    tape: state.orders?.rows.toReversed() ?? null,
     more: 0,
-    lastOrder: state.orders.last,
-    marks: state.orders.last > 0 ? [{ at: state.at, last: state.orders.last }] : [],
+    lastOrder: state.orders?.last ?? null,
+    marks: state.orders ? [{ at: state.at, last: state.orders.last }] : [],
     rates: state.rates,
     cluster: state.cluster,
     moments: state.moments.toReversed(),
@@ -70,22 +73,22 @@ export function floorOf(state: StateMessage): Floor {
 
 export function changed(floor: Floor, change: ChangeMessage): Floor {
   const { at, stocks, orders, rates, cluster, moments, cache } = change;
-  const rows = stocks ? withRows(floor.stocks, stocks.rows) : floor.stocks;
+  const rows = stocks ? withRows(floor.stocks ?? new Map(), stocks.rows) : floor.stocks;
   const isTrailDue = at - floor.trailAt >= TRAIL_STEP_MS;
   // A whole picture and the change after it may both have an order.
-  const fresh = (orders?.rows ?? []).filter(({ number }) => number > (floor.tape[0]?.number ?? 0));
-  const lastOrder = Math.max(floor.lastOrder, orders?.last ?? 0);
+  const newest = floor.tape?.[0]?.number ?? 0;
+  const fresh = (orders?.rows ?? []).filter(({ number }) => number > newest);
   return {
     at,
     stocks: rows,
     stocksTotal: stocks?.total ?? floor.stocksTotal,
     countedFrom: stocks?.countedFrom ?? floor.countedFrom,
-    trails: isTrailDue ? withTrails(floor.trails, rows) : floor.trails,
+    trails: isTrailDue && rows ? withTrails(floor.trails, rows) : floor.trails,
     trailAt: isTrailDue ? at : floor.trailAt,
-    tape: fresh.length > 0 ? [...fresh.toReversed(), ...floor.tape].slice(0, TAPE_MAX) : floor.tape,
+    tape: orders ? [...fresh.toReversed(), ...(floor.tape ?? [])].slice(0, TAPE_MAX) : floor.tape,
     more: orders ? orders.more : 0,
-    lastOrder,
-    marks: withMark(floor, at, lastOrder),
+    lastOrder: orders ? Math.max(floor.lastOrder ?? 0, orders.last) : floor.lastOrder,
+    marks: withMark(floor, at, orders),
     rates: rates ? [...floor.rates, ...rates].slice(-RATES_MAX) : floor.rates,
     cluster: cluster ?? floor.cluster,
     moments: moments
@@ -103,10 +106,17 @@ export function pace({ marks }: Floor): number {
   return ((last.last - first.last) * 1_000) / (last.at - first.at);
 }
 
-/** The first number that is heard of isn't a pace: it may stand for a million orders. */
-function withMark({ marks, lastOrder }: Floor, at: number, last: number): Floor["marks"] {
-  const before = lastOrder === 0 && last > 1 ? [] : marks.filter((mark) => at - mark.at <= PACE_MS);
-  return [...before, { at, last }];
+/** Numbers that jump by more than there is news aren't a pace: those orders may be days old. */
+function withMark(
+  { marks, lastOrder }: Floor,
+  at: number,
+  orders: OrdersPart | undefined,
+): Floor["marks"] {
+  const last = orders?.last ?? lastOrder;
+  if (last === null) return [];
+  const news = orders ? orders.rows.length + orders.more : 0;
+  const isPace = lastOrder !== null && last - lastOrder <= news;
+  return [...(isPace ? marks.filter((mark) => at - mark.at <= PACE_MS) : []), { at, last }];
 }
 
 /** How the cluster is, in one word. */

@@ -2,6 +2,7 @@
 
 import { count, exact } from "./format.ts";
 import type { Floor } from "./model.ts";
+import { NotKnown } from "./not-known.tsx";
 import { Scroll } from "./scroll.tsx";
 
 export function Tape({ floor }: { floor: Floor }) {
@@ -14,7 +15,9 @@ export function Tape({ floor }: { floor: Floor }) {
           {more > 0 ? `and ${count(more)} more just now` : "orders as they commit"}
         </p>
       </div>
-      {tape.length === 0 ? (
+      {tape === null ? (
+        <NotKnown what="The orders" cluster={floor.cluster} />
+      ) : tape.length === 0 ? (
         <div class="empty" data-testid="no-orders">
           <p>No order yet.</p>
           <p>The first one is yours to make.</p>

@@ -8,7 +8,8 @@ import type { StockRow } from "./model.ts";
 
 interface TicketProps {
   readonly bazaar: BazaarClient;
-  readonly stocks: ReadonlyMap<string, StockRow>;
+  /** Null until they are known. */
+  readonly stocks: ReadonlyMap<string, StockRow> | null;
   readonly chosen: string | null;
   readonly onChoose: (name: string) => void;
 }
@@ -34,8 +35,8 @@ export function Ticket({ bazaar, stocks, chosen, onChoose }: TicketProps) {
     },
     [],
   );
-  const name = chosen ?? stocks.keys().next().value ?? "";
-  const stock = stocks.get(name);
+  const name = chosen ?? stocks?.keys().next().value ?? "";
+  const stock = stocks?.get(name);
   const units = Number(quantity);
   const verb = type === "buy" ? "Buy" : "Sell";
   const worth = stock && units > 0 ? price(stock.price * units) : null;
@@ -88,7 +89,8 @@ export function Ticket({ bazaar, stocks, chosen, onChoose }: TicketProps) {
             value={name}
             onChange={(event) => onChoose(event.currentTarget.value)}
           >
-            {[...stocks.keys()].map((each) => (
+            {stocks === null && <option value="">not known yet</option>}
+            {[...(stocks?.keys() ?? [])].map((each) => (
               <option key={each} value={each}>
                 {each}
               </option>

@@ -4,17 +4,17 @@
 // `change` carries the parts that changed, in the same shapes: rows of stocks
 // replace those of the same name, orders, rates and moments are added, cluster
 // and cache replace what was there. Times are milliseconds since 1970 by the
-// front end's clock.
+// front end's clock. What isn't known yet, since no leader has answered, is null.
 
-/** One stock; sums are of the orders counted, see {@link StocksPart}. */
+/** One stock; sums are of the orders counted, see {@link StocksPart}, null until those are known. */
 export interface StockRow {
   readonly name: string;
   readonly price: number;
   readonly quantity: number;
   /** Units bought and sold. */
-  readonly volume: number;
+  readonly volume: number | null;
   /** Orders. */
-  readonly trades: number;
+  readonly trades: number | null;
 }
 
 export interface StocksPart {
@@ -38,7 +38,7 @@ export interface OrderRow {
 export interface OrdersPart {
   /** The newest, ascending; at most TAPE_ROWS_MAX in a change. */
   readonly rows: readonly OrderRow[];
-  /** Orders committed since the last message that aren't in `rows`. */
+  /** Orders committed since the last message that aren't in `rows`; of a picture, all before them. */
   readonly more: number;
   /** Number of the newest order known; 0 when there is none. */
   readonly last: number;
@@ -155,9 +155,11 @@ export interface GoneCopy {
 /** The data of `event: state`. */
 export interface StateMessage {
   readonly at: number;
-  readonly stocks: StocksPart;
+  /** Null until they are known. */
+  readonly stocks: StocksPart | null;
   readonly trails: Trails;
-  readonly orders: OrdersPart;
+  /** Null until they are known: an empty bazaar has no rows and 0 as `last`. */
+  readonly orders: OrdersPart | null;
   readonly rates: readonly RatePoint[];
   readonly cluster: ClusterPart;
   readonly moments: readonly Moment[];
@@ -165,4 +167,6 @@ export interface StateMessage {
 }
 
 /** The data of `event: change`; every part may be missing. */
-export type ChangeMessage = { readonly at: number } & Partial<Omit<StateMessage, "at" | "trails">>;
+export type ChangeMessage = { readonly at: number } & {
+  readonly [Part in Exclude<keyof StateMessage, "at" | "trails">]?: NonNullable<StateMessage[Part]>;
+};

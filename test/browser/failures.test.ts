@@ -3,7 +3,7 @@
 
 import { expect, test } from "vitest";
 import { useClusters } from "../system/harness/lifetime.ts";
-import { Load } from "../system/harness/load.ts";
+import { Load, tradeInTurn } from "../system/harness/load.ts";
 import { violations } from "./harness/axe.ts";
 import { screenshot, usePages } from "./harness/browser.ts";
 
@@ -68,6 +68,33 @@ test("a bazaar without a quorum looks open, or a trade is lost in it", async () 
     .locator(`[data-role="order-${low}"]`)
     .getByText(/follows|leads/)
     .waitFor();
+});
+
+test("a page that is opened without a quorum shows an empty bazaar", async () => {
+  const cluster = await clusters.prepare({ logLevel: "info" });
+  await cluster.up("--no-restart");
+  await tradeInTurn(cluster.client(), [{ name: "FishCo", type: "buy", quantity: 5 }]);
+  const [, middle, high] = cluster.replicas;
+  await cluster.kill(`order-${high}`);
+  await cluster.kill(`order-${middle}`);
+  const page = await pages.open(cluster.url, { expected: LOST });
+  await page.getByTestId("banner").getByText("No quorum.").waitFor();
+  await page.getByText("The stocks are not known while no leader answers.").waitFor();
+  await page.getByText("The orders are not known while no leader answers.").waitFor();
+  const body = (await page.locator("body").textContent()) ?? "";
+  expect(body).not.toMatch(/\b0 stocks|Nothing is on offer|No order yet/);
+  const orders = page.locator("dt", { hasText: /^Orders$/ }).locator("+ dd");
+  expect(await orders.textContent()).toBe("–");
+  await screenshot(page, "opened-without-quorum-1440-light");
+  expect(await violations(page)).toEqual([]);
+
+  cluster.start("order", String(middle));
+  await page.getByRole("rowheader", { name: "FishCo" }).waitFor();
+  await page
+    .getByRole("listitem")
+    .filter({ hasText: /^1Buy5FishCo$/ })
+    .waitFor();
+  await expect.poll(() => orders.textContent()).toBe("1");
 });
 
 test("a page whose front end is gone goes on as if it weren't, or doesn't come back", async () => {

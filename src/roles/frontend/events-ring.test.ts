@@ -35,6 +35,16 @@ test("an id of another process, or of the future, or nonsense is taken for one o
   }
 });
 
+test("who was there before something was left out resumes behind the hole", () => {
+  const events = ring();
+  events.add("change", { at: 1 });
+  events.forget();
+  expect(events.after("abc-1")).toBeNull();
+  const [hereId, sent] = [events.lastId, events.add("change", { at: 2 })];
+  expect(events.after("abc-1")).toBeNull();
+  expect(events.after(hereId)).toEqual([sent]);
+});
+
 test("large messages take more memory than was allowed", () => {
   const events = ring({ bytesMax: 100, messagesMax: 50 });
   for (let at = 1; at <= 50; at++) events.add("change", { text: "x".repeat(20) });

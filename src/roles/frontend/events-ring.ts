@@ -48,6 +48,13 @@ export class EventRing {
     return sent;
   }
 
+  /** From now on something is missing: who was here before needs a whole picture. E2 */
+  forget(): void {
+    this.#last += 1;
+    this.#kept = [];
+    this.#bytes = 0;
+  }
+
   /** What came after this id, in order; null when that isn't known (any more). */
   after(id: string): readonly Sent[] | null {
     const match = /^([a-z0-9]+)-(\d{1,15})$/.exec(id);

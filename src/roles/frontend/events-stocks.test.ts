@@ -36,6 +36,27 @@ test("a stock that didn't change is told again and again", async () => {
   });
 });
 
+test("what isn't known yet is told as an empty bazaar, and an empty one as unknown", async () => {
+  const { market, stocks } = watched([]);
+  market.isThere = false;
+  await stocks.ask(0, true);
+  stocks.step(0);
+  expect([stocks.all, stocks.take(), stocks.trails]).toEqual([null, null, {}]);
+  market.isThere = true;
+  await stocks.ask(10_000, true);
+  expect(stocks.take()).toEqual({ rows: [], total: 0, countedFrom: 1 });
+  expect(stocks.take()).toBeNull();
+});
+
+test("before the orders are summed, nothing seems to have been traded", async () => {
+  const unknown = new WatchedStocks(
+    { list: async () => ({ kind: "stocks", stocks: [FISH] }) },
+    { volumes: null, countedFrom: 1 },
+  );
+  await unknown.ask(0, true);
+  expect(unknown.take()?.rows).toMatchObject([{ quantity: 600, volume: null, trades: null }]);
+});
+
 test("volume that grows isn't told, since the quantity is the same", async () => {
   const { sums, stocks } = watched([FISH]);
   await stocks.ask(0, true);
@@ -60,7 +81,7 @@ test("while nobody can tell, what is known is forgotten", async () => {
   await stocks.ask(0, true);
   market.isThere = false;
   await stocks.ask(60_000, true);
-  expect(stocks.all.rows).toHaveLength(1);
+  expect(stocks.all?.rows).toHaveLength(1);
 });
 
 test("a trail grows without limit, or at another pace", async () => {

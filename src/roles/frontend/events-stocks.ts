@@ -17,21 +17,26 @@ import {
 import type { Volume } from "./events-tape.ts";
 import type { StockCache } from "./stock-cache.ts";
 
+const NOTHING = { volume: 0, trades: 0 } as const;
+const UNKNOWN = { volume: null, trades: null } as const;
+
 interface Sums {
-  readonly volumes: ReadonlyMap<string, Volume>;
+  /** Null until they are known. */
+  readonly volumes: ReadonlyMap<string, Volume> | null;
   readonly countedFrom: number;
 }
 
 export class WatchedStocks {
   readonly #stocks: Pick<StockCache, "list">;
   readonly #sums: Sums;
-  #shown: readonly Stock[] = [];
+  /** Null until somebody has told. */
+  #shown: readonly Stock[] | null = null;
   #total = 0;
   #nextAtMs = 0;
   #trailAtMs = 0;
   #isAsking = false;
-  /** Rows as they were told, by name. */
-  #told = new Map<string, StockRow>();
+  /** Rows as they were told, by name; null when none were. */
+  #told: ReadonlyMap<string, StockRow> | null = null;
   #toldTotal = 0;
   #toldFrom = 1;
   readonly #trails = new Map<string, number[]>();
@@ -62,7 +67,7 @@ export class WatchedStocks {
   step(nowMs: number): void {
     if (nowMs < this.#trailAtMs) return;
     this.#trailAtMs = nowMs + TRAIL_STEP_MS;
-    for (const { name, quantity } of this.#shown) {
+    for (const { name, quantity } of this.#shown ?? []) {
       const trail = this.#trails.get(name) ?? [];
       trail.push(quantity);
       if (trail.length > TRAIL_STEPS_MAX) trail.shift();
@@ -74,19 +79,22 @@ export class WatchedStocks {
     return Object.fromEntries(this.#trails);
   }
 
-  /** All rows, for a whole picture. */
-  get all(): StocksPart {
+  /** All rows, for a whole picture; null until they are known. */
+  get all(): StocksPart | null {
+    if (this.#shown === null) return null;
     const rows = this.#shown.map((stock) => this.#row(stock));
     return { rows, total: this.#total, countedFrom: this.#sums.countedFrom };
   }
 
   /** The rows that changed since the last take(); null when none did. */
   take(): StocksPart | null {
-    const { rows, total, countedFrom } = this.all;
-    const changed = rows.filter((row) => !isSame(row, this.#told.get(row.name)));
-    if (changed.length === 0 && total === this.#toldTotal && countedFrom === this.#toldFrom) {
-      return null;
-    }
+    const { all } = this;
+    const told = this.#told;
+    if (all === null) return null;
+    const { rows, total, countedFrom } = all;
+    const changed = rows.filter((row) => !isSame(row, told?.get(row.name)));
+    const isSaid = told !== null && total === this.#toldTotal && countedFrom === this.#toldFrom;
+    if (changed.length === 0 && isSaid) return null;
     this.#told = new Map(rows.map((row) => [row.name, row]));
     this.#toldTotal = total;
     this.#toldFrom = countedFrom;
@@ -94,7 +102,8 @@ export class WatchedStocks {
   }
 
   #row({ name, price, quantity }: Stock): StockRow {
-    const { volume, trades } = this.#sums.volumes.get(name) ?? { volume: 0, trades: 0 };
+    const { volumes } = this.#sums;
+    const { volume, trades } = volumes?.get(name) ?? (volumes ? NOTHING : UNKNOWN);
     return { name, price, quantity, volume, trades };
   }
 }

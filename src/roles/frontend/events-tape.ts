@@ -38,7 +38,11 @@ export class Tape {
   #isBehind = true;
   /** What was committed before somebody watched is counted; from now on it is news. */
   #isLevel = false;
-  readonly volumes = new Map<string, Volume>();
+  /** That it is level was told: an empty bazaar has nothing else to tell. */
+  #isTold = false;
+  /** What was known when nobody watched any more; null until it was level once. */
+  #rested: OrdersPart | null = null;
+  readonly #volumes = new Map<string, Volume>();
 
   constructor(orders: Pick<Orders, "ask">) {
     this.#orders = orders;
@@ -46,6 +50,11 @@ export class Tape {
 
   get countedFrom(): number {
     return this.#countedFrom;
+  }
+
+  /** What the counted orders add up to, by stock; null until all there were are counted. */
+  get volumes(): ReadonlyMap<string, Volume> | null {
+    return this.#isLevel || this.#rested !== null ? this.#volumes : null;
   }
 
   /** A trade was answered here. */
@@ -57,6 +66,7 @@ export class Tape {
 
   /** Nobody watches any more. */
   rest(): void {
+    this.#rested = this.newest;
     this.#own.clear();
     this.#isBehind = true;
     this.#isLevel = false;
@@ -86,7 +96,8 @@ export class Tape {
 
   /** What came since the last take(); null when nothing did. */
   take(): OrdersPart | null {
-    if (!this.#isLevel || this.#freshCount === 0) return null;
+    if (!this.#isLevel || (this.#freshCount === 0 && this.#isTold)) return null;
+    this.#isTold = true;
     const part = {
       rows: this.#fresh,
       more: this.#freshCount - this.#fresh.length,
@@ -97,11 +108,11 @@ export class Tape {
     return part;
   }
 
-  /** The newest orders, for a whole picture. */
-  get newest(): OrdersPart {
-    if (!this.#isLevel) return { rows: [], more: 0, last: 0 };
+  /** The newest orders known, for a whole picture; null until they are. */
+  get newest(): OrdersPart | null {
+    if (!this.#isLevel) return this.#rested;
     return {
-      rows: this.#kept,
+      rows: [...this.#kept],
       more: Math.max(0, this.#last - this.#kept.length),
       last: this.#last,
     };
@@ -111,7 +122,9 @@ export class Tape {
   #reached(): void {
     if (this.#isLevel) return;
     this.#isLevel = true;
-    this.#fresh = this.#kept.slice(-TAPE_ROWS_MAX);
+    this.#isTold = false;
+    const known = this.#rested?.last ?? 0;
+    this.#fresh = this.#kept.filter(({ number }) => number > known).slice(-TAPE_ROWS_MAX);
     this.#freshCount = this.#fresh.length;
   }
 
@@ -129,12 +142,12 @@ export class Tape {
     this.#last = order.number;
     const { number, name, type, quantity } = order;
     const row = { number, name, type, quantity };
-    const sums = this.volumes.get(name);
+    const sums = this.#volumes.get(name);
     if (sums) {
       sums.volume += quantity;
       sums.trades += 1;
     } else {
-      this.volumes.set(name, { volume: quantity, trades: 1 });
+      this.#volumes.set(name, { volume: quantity, trades: 1 });
     }
     this.#freshCount += 1;
     this.#fresh = addTo(this.#fresh, row, TAPE_ROWS_MAX);
@@ -165,7 +178,7 @@ export class Tape {
     }
     this.#last = low - TAPE_BACKLOG_MAX;
     this.#countedFrom = this.#last + 1;
-    this.volumes.clear();
+    this.#volumes.clear();
   }
 
   /** Null when no leader answered. */
