@@ -36,8 +36,6 @@ const REMOVED: Readonly<Record<string, CopyRemoved>> = {
 class MemoryCopies implements StockCopies {
   readonly kind = "memory";
   readonly #copies: LRUCache<string, StockCopy>;
-  #hits = 0;
-  #misses = 0;
   #evictions = 0;
   #invalidations = 0;
   #isClearing = false;
@@ -56,10 +54,7 @@ class MemoryCopies implements StockCopies {
   }
 
   get(name: string): StockCopy | undefined {
-    const copy = this.#copies.get(name);
-    if (copy === undefined) this.#misses++;
-    else this.#hits++;
-    return copy;
+    return this.#copies.get(name);
   }
 
   put(name: string, copy: StockCopy): void {
@@ -67,8 +62,7 @@ class MemoryCopies implements StockCopies {
   }
 
   drop(names: readonly string[]): void {
-    this.#invalidations += names.length;
-    for (const name of names) this.#copies.delete(name);
+    for (const name of names) if (this.#copies.delete(name)) this.#invalidations++;
   }
 
   clear(): void {
@@ -84,8 +78,6 @@ class MemoryCopies implements StockCopies {
   stats(): CopyStats {
     return {
       size: this.#copies.size,
-      hits: this.#hits,
-      misses: this.#misses,
       evictions: this.#evictions,
       invalidations: this.#invalidations,
     };

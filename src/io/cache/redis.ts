@@ -79,8 +79,6 @@ class Store implements RedisCopies {
   #configLogged = false;
   #retryMs = RETRY_MIN_MS;
   #retry: NodeJS.Timeout | undefined;
-  #hits = 0;
-  #misses = 0;
   #invalidations = 0;
 
   constructor(options: RedisCopiesOptions) {
@@ -93,9 +91,7 @@ class Store implements RedisCopies {
 
   get(name: string): undefined | Promise<StockCopy | undefined> {
     const client = this.#client();
-    if (client) return this.#read(client, name);
-    this.#misses++;
-    return undefined;
+    return client ? this.#read(client, name) : undefined;
   }
 
   put(name: string, copy: StockCopy): void {
@@ -106,12 +102,13 @@ class Store implements RedisCopies {
   }
 
   drop(names: readonly string[]): void {
-    this.#invalidations += names.length;
     const client = this.#client();
     if (!client || names.length === 0) return; // the next connection starts a session
     const dropped = this.#limited(client, client.del(names.map((name) => this.#prefix + name)));
     void dropped.then((count) => {
-      if (count === undefined) this.clear(); // who knows what is still there
+      if (count === undefined)
+        this.clear(); // who knows what is still there
+      else this.#invalidations += count;
     });
   }
 
@@ -122,8 +119,6 @@ class Store implements RedisCopies {
   stats(): CopyStats {
     return {
       size: null,
-      hits: this.#hits,
-      misses: this.#misses,
       evictions: null,
       invalidations: this.#invalidations,
     };
@@ -141,10 +136,7 @@ class Store implements RedisCopies {
     const prefix = this.#prefix;
     const text = await this.#limited(client, client.get(prefix + name));
     // A session that ended while we waited takes its copies along. K1
-    const copy = text && prefix === this.#prefix ? parseCopy(text) : undefined;
-    if (copy) this.#hits++;
-    else this.#misses++;
-    return copy;
+    return text && prefix === this.#prefix ? parseCopy(text) : undefined;
   }
 
   #client(): Client | null {

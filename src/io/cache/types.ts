@@ -21,11 +21,9 @@ export interface StockCopy {
 /** What a store did since it was made. Null where the store can't tell. */
 export interface CopyStats {
   readonly size: number | null;
-  readonly hits: number;
-  readonly misses: number;
   /** Copies that had to go for others. */
   readonly evictions: number | null;
-  /** Names that were dropped, whether there was a copy or not. */
+  /** Copies that were dropped by name. */
   readonly invalidations: number;
 }
 
@@ -48,20 +46,13 @@ export interface StockCopies {
 
 /** The store of a front end that is told to keep no copies. */
 export function noCopies(): StockCopies {
-  let misses = 0;
-  let invalidations = 0;
   return {
     kind: "none",
-    get() {
-      misses++;
-      return undefined;
-    },
+    get: () => undefined,
     put() {},
-    drop(names) {
-      invalidations += names.length;
-    },
+    drop() {},
     clear() {},
-    stats: () => ({ size: 0, hits: 0, misses, evictions: 0, invalidations }),
+    stats: () => ({ size: 0, evictions: 0, invalidations: 0 }),
     close() {},
   };
 }

@@ -3,23 +3,26 @@
 import type { CachePart, GoneCopy } from "../../client/event-messages.ts";
 import type { CopyRemoved, StockCopies } from "../../io/cache/types.ts";
 import { CACHE_GONE_MAX, CACHE_NAMES_MAX } from "./events-limits.ts";
+import type { StockCache } from "./stock-cache.ts";
 
-/** What it looks at. */
-export type WatchedCopies = Pick<StockCopies, "kind" | "stats" | "names">;
+type WatchedCopies = Pick<StockCopies, "kind" | "names">;
+type WatchedLookups = Pick<StockCache, "stats">;
 
 export class WatchedCache {
   readonly #copies: WatchedCopies;
+  readonly #stocks: WatchedLookups;
   readonly #sizeMax: number | null;
   #gone: GoneCopy[] = [];
 
   /** `sizeMax`: how many copies it holds at most; null where that isn't known. */
-  constructor(copies: WatchedCopies, sizeMax: number | null) {
+  constructor(copies: WatchedCopies, stocks: WatchedLookups, sizeMax: number | null) {
     this.#copies = copies;
+    this.#stocks = stocks;
     this.#sizeMax = sizeMax;
   }
 
   look(): CachePart {
-    const { size, hits, misses, evictions, invalidations } = this.#copies.stats();
+    const { size, hits, misses, evictions, invalidations } = this.#stocks.stats();
     return {
       kind: this.#copies.kind,
       size,
@@ -35,7 +38,7 @@ export class WatchedCache {
 
   /** Lookups since the start, answered by a copy or not. */
   get lookups(): number {
-    const { hits, misses } = this.#copies.stats();
+    const { hits, misses } = this.#stocks.stats();
     return hits + misses;
   }
 

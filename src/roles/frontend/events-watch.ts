@@ -25,7 +25,7 @@ export interface WatchOptions {
   readonly copies: StockCopies;
   readonly orders: Pick<OrderService, "ask" | "leader" | "health" | "replicas" | "onLeader">;
   readonly catalogs: Pick<CatalogLinks, "asked">;
-  readonly stocks: Pick<StockCache, "list">;
+  readonly stocks: Pick<StockCache, "list" | "stats">;
   readonly leases: Pick<LeaseWatch, "lease">;
   /** To the catalogs, in the configuration's order. */
   readonly links: readonly Pick<Link, "peer">[];
@@ -49,7 +49,7 @@ export function watchFrontend(options: WatchOptions): WatchedFrontend {
   const wallMs = () => Date.now();
   const tape = new Tape(orders);
   const sizeMax = config.cache.kind === "memory" ? config.cache.entriesMax : null;
-  const cache = new WatchedCache(copies, sizeMax);
+  const cache = new WatchedCache(copies, stocks, sizeMax);
   const nothing = { peer: null };
   const probes = new Probes({
     catalogs: config.catalogs.map((catalog, index) => ({

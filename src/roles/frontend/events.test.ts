@@ -8,6 +8,7 @@ import pino from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { ChangeMessage, StateMessage } from "../../client/event-messages.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
+import { noCopies } from "../../io/cache/types.ts";
 import type { ClusterConfig } from "../config.ts";
 import { build } from "./app.ts";
 import { Feed } from "./events.ts";
@@ -173,10 +174,17 @@ test("the cache is told with what isn't in it, or without what went", async () =
     entriesMax: 2,
     onRemoved: (name, why) => cache.removed(name, why, 5),
   });
-  const cache = new WatchedCache(copies, 2);
+  const lookups = { stats: () => ({ ...copies.stats(), hits: 1, misses: 2 }) };
+  const cache = new WatchedCache(copies, lookups, 2);
   for (const name of ["A", "B", "C"]) copies.put(name, { body: "{}", position: 1 });
   copies.get("B");
-  expect(cache.look()).toMatchObject({ names: ["B", "C"], size: 2, sizeMax: 2, evictions: 1 });
+  expect(cache.look()).toMatchObject({
+    names: ["B", "C"],
+    size: 2,
+    sizeMax: 2,
+    evictions: 1,
+    misses: 2,
+  });
   copies.drop(["B", "Unknown"]);
   expect(cache.look().gone).toEqual([
     { name: "B", why: "invalidated", at: 5 },
@@ -185,7 +193,7 @@ test("the cache is told with what isn't in it, or without what went", async () =
   copies.put("C", { body: "{}", position: 2 }); // replaced, not gone
   copies.clear(); // all of them: no news of one
   expect(cache.look().gone).toHaveLength(2);
-  expect(cache.lookups).toBe(1);
+  expect(cache.lookups).toBe(3);
 });
 
 test("a front end that tells nothing has the route", async () => {
@@ -218,7 +226,11 @@ test("with nobody watching, questions are asked all the same", async () => {
       tape,
       stocks: watched as unknown as WatchedStocks,
       cluster: cluster as unknown as WatchedCluster,
-      cache: new WatchedCache(memoryCopies({ entriesMax: 1 }), 1),
+      cache: new WatchedCache(
+        noCopies(),
+        { stats: () => ({ ...noCopies().stats(), hits: 0, misses: 0 }) },
+        1,
+      ),
       probes: { ask: counted("probes") },
       log,
       name: "abc",

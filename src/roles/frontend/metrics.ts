@@ -2,8 +2,8 @@
 // route that tells it: GET /metrics.
 
 import type { FastifyInstance } from "fastify";
-import type { CopyStats } from "../../io/cache/types.ts";
 import { type Observer, RoleMetrics, type Scrape } from "../../io/metrics/role-metrics.ts";
+import type { CacheStats } from "./stock-cache.ts";
 import type { TradeEnd } from "./trades.ts";
 
 const METRICS_URL = "/metrics";
@@ -17,7 +17,7 @@ export interface RequestDurations {
 }
 
 export interface FrontendMetricsSources {
-  cache(): CopyStats;
+  cache(): CacheStats;
   /** Whether a trade could be answered now. */
   isReady(): boolean;
   /** Whether lookups may be answered from copies now. */
@@ -49,7 +49,7 @@ export class FrontendMetrics {
     );
     metrics.totals(
       "bazaar_cache_lookups_total",
-      "Lookups by whether a copy was there.",
+      "Lookups by whether a copy answered.",
       "result",
       () => {
         const { hits, misses } = sources.cache();

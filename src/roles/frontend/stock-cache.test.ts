@@ -142,6 +142,15 @@ describe("fetching", () => {
     });
   });
 
+  test("a copy that mustn't be served counts as a hit", async () => {
+    await fill("FishCo", 600, 2);
+    cache.lookup("FishCo");
+    expect(cache.stats()).toMatchObject({ hits: 1, misses: 1 });
+    nowMs += 2 * LEASE_MS; // the lease is over
+    void cache.lookup("FishCo");
+    expect(cache.stats()).toMatchObject({ hits: 1, misses: 2 });
+  });
+
   test("an unknown name is asked for every time, so that nobody fills the cache with them", async () => {
     for (const times of [1, 2]) {
       const lookup = cache.lookup("Ash");
@@ -419,6 +428,7 @@ describe("copies that are read later, as from Redis", () => {
     await turn();
     catalog.calls[0]?.answer({ stocks: [fish(590)], position: 5 });
     expect(await quantity(lookup)).toBe(590);
+    expect(cache.stats()).toMatchObject({ hits: 0, misses: 1 });
   });
 
   test("a copy isn't served when the last catalog went while it was read", async () => {

@@ -30,6 +30,13 @@ export type Lookup =
 /** How a question for all stocks ended; they are sorted by name. */
 export type StockList = { readonly kind: "stocks"; readonly stocks: readonly Stock[] } | Unanswered;
 
+/** What the cache did since the start. */
+export interface CacheStats extends CopyStats {
+  /** Lookups that a copy answered, and all others: without a copy, or with one that mustn't be served. */
+  readonly hits: number;
+  readonly misses: number;
+}
+
 export interface StockCacheOptions {
   readonly copies: StockCopies;
   readonly catalogs: Catalogs;
@@ -57,6 +64,8 @@ export class StockCache {
   readonly #log: Logger;
   readonly #nowMs: () => number;
   readonly #view: FrontendView<Fetch>;
+  #hits = 0;
+  #misses = 0;
   readonly #batch = new LookupBatch<Fetch>((fetches) => void this.#send(fetches));
 
   constructor(options: StockCacheOptions) {
@@ -129,8 +138,8 @@ export class StockCache {
     this.#log.info({ catalog }, "Cache dropped, since its catalog is gone");
   }
 
-  stats(): CopyStats {
-    return this.#copies.stats();
+  stats(): CacheStats {
+    return { ...this.#copies.stats(), hits: this.#hits, misses: this.#misses };
   }
 
   /** The copy's way when the store is elsewhere: rules are checked after it was read. */
@@ -143,6 +152,7 @@ export class StockCache {
   #mayServe(name: string, copy: StockCopy): boolean {
     if (!this.#view.floors.serves(name, copy.position)) return false; // V2
     if (!this.#view.mayServe(this.#nowMs())) return false; // V1
+    this.#hits++;
     if (this.#log.isLevelEnabled("debug")) {
       this.#log.debug(`Cache response - ${copy.body}`);
       this.#log.debug("Getting cache response");
@@ -152,6 +162,7 @@ export class StockCache {
   }
 
   #fetch(name: string): Promise<Lookup> {
+    this.#misses++;
     this.#debug("Cache response - None");
     this.#debug("Calling lookup service");
     if (name.length > NAME_LENGTH_MAX) return Promise.resolve({ kind: "unknown" }); // can't be listed
