@@ -69,8 +69,13 @@ describe("a batch is exposed (W1)", () => {
     }
     expect(views.exposed).toBe(10);
     expect(views.tick(1_020 + UNTIL_MS)).toContainEqual(exposed(11));
+    views.sent("catalog-9096", 11, 1_690);
+    expect(views.grant("catalog-9096", 3, 1_690, 1_690)).toBe(null); // W4
     views.committed(12, 1_700);
     expect(views.exposed).toBe(12);
+    views.sent("catalog-9096", 12, 1_700);
+    views.held("catalog-9096", 11, 11, 1_710);
+    expect(views.grant("catalog-9096", 4, 1_710, 1_710)).toMatchObject({ sent: 12 });
   });
 
   test("beyond what is committed, or back (R1)", () => {
@@ -131,6 +136,7 @@ describe("a lease is granted (W2)", () => {
     views.tick(1_600);
     expect(views.exposed).toBe(12);
     views.follows("catalog-9096", 10, 1_610);
+    views.sent("catalog-9096", 12, 1_610);
     expect(views.grant("catalog-9096", 2, 1_600, 1_610)).toMatchObject({ exposed: 12, sent: 12 });
   });
 });
@@ -172,10 +178,27 @@ describe("a catalog", () => {
     views.sent("catalog-9096", 12, later);
     expect(views.grant("catalog-9096", 2, later, later)).toMatchObject({ sent: 12 });
     // Nothing came of it: it begins again, two messages at a time, and hasn't got that far.
-    views.tick(later + HOLD_AGAIN_MS);
-    views.sent("catalog-9096", 11, later + HOLD_AGAIN_MS);
-    const grant = views.grant("catalog-9096", 3, later + HOLD_AGAIN_MS, later + HOLD_AGAIN_MS);
-    expect(grant).toMatchObject({ sent: 12 });
+    const again = later + HOLD_AGAIN_MS;
+    views.tick(again);
+    views.sent("catalog-9096", 11, again);
+    expect(views.grant("catalog-9096", 3, again, again)).toBe(null);
+    views.sent("catalog-9096", 12, again);
+    expect(views.grant("catalog-9096", 4, again, again)).toMatchObject({ sent: 12 });
+  });
+
+  test("that has a history to read holds up a trade (W4)", () => {
+    const views = new LeaderViews({ epoch: 3, reignPosition: 1_000, catalogs: [], wonMs: 1_000 });
+    views.committed(1_000, 1_000);
+    views.follows("catalog-9096", 0, 1_005);
+    views.sent("catalog-9096", 100, 1_005);
+    views.sent("catalog-9096", 200, 1_005);
+    expect(views.grant("catalog-9096", 1, 1_005, 1_006)).toBe(null);
+    expect(views.committed(1_001, 1_007)).toContainEqual(exposed(1_001));
+    // All the rest is on its way: what waits for it now waits for two messages.
+    views.held("catalog-9096", 200, 0, 1_008);
+    views.sent("catalog-9096", 1_001, 1_008);
+    expect(views.grant("catalog-9096", 2, 1_008, 1_009)).toMatchObject({ sent: 1_001 });
+    expect(views.committed(1_002, 1_010)).not.toContainEqual(exposed(1_002));
   });
 
   test("that has a history to read takes the leader from everybody else", () => {

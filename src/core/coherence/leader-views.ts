@@ -8,6 +8,10 @@
 //       more.
 //   W3. A new leader counts every configured catalog as leased for a lease and a
 //       margin from its win: its predecessor may have granted that much.
+//   W4. A catalog that has a history to read gets no lease before all of it is on
+//       its way: whatever is committed meanwhile would wait for its reading. Nor
+//       does one that let a lease end owing an answer, before it has received
+//       that: a deaf one that goes on asking would hold up trade after trade.
 //
 // One object for each reign. Pure: time comes in with every call; what is to be
 // sent goes out as effects. A catalog that left its window full gets no more
@@ -151,9 +155,12 @@ export class LeaderViews {
   grant(catalog: string, ask: number, confirmedMs: number, nowMs: number): Grant | null {
     const following = this.#following.get(catalog);
     if (!following || this.#exposed < this.#reignPosition) return null; // W2
-    // Never below what it is counted to hold: an earlier grant may have said more, and what was
+    // Nor below what it is counted to hold: an earlier grant may have said more, and what was
     // sent is begun again from where the catalog stands.
-    const sent = Math.max(following.sent, this.#exposed, this.#grantor.heldBy(catalog)); // W2
+    const { sent } = following;
+    if (sent < Math.max(this.#exposed, this.#grantor.heldBy(catalog))) return null; // W4
+    const isLeased = this.#grantor.isLeased(catalog, nowMs);
+    if (!isLeased && following.received < this.#grantor.owesThrough(catalog)) return null; // W4
     const ms = this.#grantor.grant(catalog, confirmedMs + LEASE_MS - nowMs, sent, nowMs); // W2
     return ms === null ? null : { epoch: this.#epoch, ask, ms, exposed: this.#exposed, sent };
   }

@@ -111,6 +111,12 @@ describe("a lease", () => {
     expect(grantor.owesSinceMs("frontend-8000")).toBe(null);
   });
 
+  test("that can't be granted is counted to have what it would have been granted for", () => {
+    const grantor = new LeaseGrantor();
+    expect(grantor.grant("frontend-8000", 0, 10, 1_000)).toBe(null);
+    expect(grantor.heldBy("frontend-8000")).toBe(0);
+  });
+
   test("makes a batch wait for what a view without one was sent", () => {
     const grantor = new LeaseGrantor();
     grantor.sent("frontend-8000", 11, 1_000);

@@ -45,15 +45,16 @@ export class LeaseGrantor {
    */
   grant(name: string, atMostMs: number, sent: number, nowMs: number): number | null {
     const holder = this.#holder(name);
-    if (nowMs >= holder.leasedUntilMs) {
+    const renews = nowMs < holder.leasedUntilMs;
+    const oldest = renews ? holder.unanswered[0] : undefined;
+    const leftMs = oldest ? oldest.firstSentMs + LEASE_MS - nowMs : LEASE_MS; // G2
+    const ms = Math.min(LEASE_MS, atMostMs, leftMs);
+    if (ms <= 0) return null;
+    if (!renews) {
       // It answers nothing before this lease counts, and by then it holds all of that.
       holder.held = Math.max(holder.held, sent);
       holder.unanswered = [];
     }
-    const oldest = holder.unanswered[0];
-    const leftMs = oldest ? oldest.firstSentMs + LEASE_MS - nowMs : LEASE_MS; // G2
-    const ms = Math.min(LEASE_MS, atMostMs, leftMs);
-    if (ms <= 0) return null;
     holder.leasedUntilMs = Math.max(holder.leasedUntilMs, nowMs + ms + LEASE_MARGIN_MS); // G1
     return ms;
   }
@@ -86,6 +87,11 @@ export class LeaseGrantor {
   /** Since when it owes an answer; null if it owes none. */
   owesSinceMs(name: string): number | null {
     return this.#holders.get(name)?.unanswered[0]?.firstSentMs ?? null;
+  }
+
+  /** Up to where it owes answers that were asked for while it was leased; 0 if it owes none. */
+  owesThrough(name: string): number {
+    return this.#holders.get(name)?.unanswered.at(-1)?.through ?? 0;
   }
 
   /** What everybody who may be answering holds; Infinity if nobody may be. */
