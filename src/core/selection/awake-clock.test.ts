@@ -28,3 +28,9 @@ test("the tick after a pause passes for one in time", () => {
   expect(clock.tick(2 * TICK_GAP_MS + 1)).toBe(false);
   expect(clock.tick(2 * TICK_GAP_MS + 1 + TICK_MS)).toBe(true);
 });
+
+test("a process whose every turn is slow never judges", () => {
+  const clock = new AwakeClock();
+  const judges = [0, 1, 2, 3, 4].map((turn) => clock.tick(turn * (TICK_GAP_MS + 1)));
+  expect(judges).toEqual([true, false, true, true, true]);
+});

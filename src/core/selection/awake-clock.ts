@@ -14,6 +14,7 @@ export class AwakeClock {
 
   #stepAtMs: number | null = null;
   #tickAtMs: number | null = null;
+  #wasLate = false;
 
   /** Reads the time of a step; a time before the last one counts as the same. */
   advance(nowMs: number): void {
@@ -23,10 +24,15 @@ export class AwakeClock {
     this.#stepAtMs = Math.max(nowMs, this.#stepAtMs ?? nowMs);
   }
 
-  /** Says whether this tick comes in time. If not, what was said meanwhile may still be unread: judge at the next. */
+  /**
+   * Says whether to judge by this tick. Not when it comes late: what was said meanwhile may
+   * still be unread. By the next it was read, however late that is.
+   */
   tick(nowMs: number): boolean {
-    const inTime = this.#tickAtMs === null || nowMs - this.#tickAtMs <= TICK_GAP_MS;
+    const isLate = this.#tickAtMs !== null && nowMs - this.#tickAtMs > TICK_GAP_MS;
+    const judges = !isLate || this.#wasLate;
     this.#tickAtMs = nowMs;
-    return inTime;
+    this.#wasLate = isLate;
+    return judges;
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ANSWER_WAIT_MS, SWEEP_GAP_MS } from "./limits.ts";
+import { ANSWER_WAIT_MS, CALLS_IN_FLIGHT_MAX, START_LIMIT_MS, SWEEP_GAP_MS } from "./limits.ts";
 import { type CallResult, Questions, type Route } from "./questions.ts";
 import { accepted, refused, trade } from "./test-support.ts";
 import type { Asked, Question } from "./types.ts";
@@ -18,8 +18,12 @@ function bench() {
   let nowMs = 0;
   let leader = 9094;
   const mismatches: number[] = [];
+  const silent: number[] = [];
   const questions = new Questions<Route, null>({
-    route: () => ({ replica: leader, flush() {}, lost() {}, silent() {} }),
+    route: () => {
+      const replica = leader;
+      return { replica, flush() {}, lost() {}, silent: () => silent.push(replica) };
+    },
     call: ({ replica }, asked, settled) => made.push({ replica, questions: asked, settled }),
     atTurnsEnd: (run) => turns.push(run),
     nowMs: () => nowMs,
@@ -34,9 +38,9 @@ function bench() {
     questions.leaderChanged({ leader: replica, epoch });
     turn();
   };
-  const pass = (ms: number): void => {
+  const pass = (ms: number, turnMs = SWEEP_GAP_MS / 3): void => {
     for (const end = nowMs + ms; nowMs < end; ) {
-      nowMs += SWEEP_GAP_MS / 3;
+      nowMs += turnMs;
       questions.sweep();
       turn();
     }
@@ -45,7 +49,7 @@ function bench() {
     questions.ask(question, deadlineMs, null, (asked) => told.push(asked));
     turn();
   };
-  return { made, told, mismatches, lead, pass, ask, turn, questions };
+  return { made, told, mismatches, silent, lead, pass, ask, turn, questions };
 }
 
 describe("a trade of unknown fate", () => {
@@ -83,6 +87,51 @@ describe("a trade of unknown fate", () => {
     ask(trade("a"));
     pass(ANSWER_WAIT_MS + SWEEP_GAP_MS);
     expect(made).toHaveLength(2);
+  });
+});
+
+describe("while every turn takes longer than a pause would", () => {
+  const SLOW_MS = SWEEP_GAP_MS + 50;
+
+  test("a question outlives its deadline (Q1)", () => {
+    const { told, lead, ask, pass } = bench();
+    lead(9094, 1);
+    ask(trade("a"), 1_000);
+    pass(1_000 + 2 * SLOW_MS, SLOW_MS);
+    expect(told).toEqual([{ kind: "unavailable" }]);
+  });
+
+  test("a leader that never answers is waited for, and nobody else asked", () => {
+    const { made, lead, ask, pass } = bench();
+    lead(9094, 1);
+    ask(trade("a"));
+    pass(ANSWER_WAIT_MS + 3 * SLOW_MS, SLOW_MS);
+    expect(made.length).toBeGreaterThan(1);
+  });
+
+  test("what can't be sent for too long waits for its deadline (Q3)", () => {
+    const { told, made, lead, ask, pass } = bench();
+    lead(9094, 1);
+    pass(1);
+    pass(SLOW_MS, SLOW_MS);
+    for (let call = 0; call < CALLS_IN_FLIGHT_MAX; call++) ask(trade(`sent-${call}`));
+    ask(trade("waits"));
+    pass(START_LIMIT_MS - SLOW_MS, SLOW_MS);
+    expect(told).toEqual([]);
+    pass(SLOW_MS, SLOW_MS);
+    expect(made.flatMap(({ questions }) => questions)).not.toContainEqual(trade("waits"));
+    expect(told).toEqual([{ kind: "overloaded" }]);
+  });
+
+  test("one pause makes a call late whose answer lies unread", () => {
+    const { silent, lead, ask, pass } = bench();
+    lead(9094, 1);
+    ask(trade("a"));
+    pass(1); // the first sweep
+    pass(10 * ANSWER_WAIT_MS, 10 * ANSWER_WAIT_MS);
+    expect(silent).toEqual([]);
+    pass(1);
+    expect(silent).toEqual([9094]);
   });
 });
 

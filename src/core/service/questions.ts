@@ -96,6 +96,7 @@ export class Questions<R extends Route, T> {
   /** Since when there has been somebody to ask. */
   #askableSinceMs: number | null = null;
   #sweptAtMs: number | null = null;
+  #sweptLate = false;
   #sendScheduled = false;
   #closed = false;
 
@@ -136,12 +137,14 @@ export class Questions<R extends Route, T> {
   /** Looks for what took too long, and asks again what has to be. Call it every few tens of milliseconds. */
   sweep(): void {
     const nowMs = this.#options.nowMs();
-    const gapMs = nowMs - (this.#sweptAtMs ?? nowMs);
+    const isLate = nowMs - (this.#sweptAtMs ?? nowMs) > SWEEP_GAP_MS;
+    const wasPaused = isLate && !this.#sweptLate;
     this.#sweptAtMs = nowMs;
+    this.#sweptLate = isLate;
     const askable = this.#reign !== null && this.#options.route() !== null;
     if (!askable) this.#askableSinceMs = null;
-    else if (this.#askableSinceMs === null || gapMs > SWEEP_GAP_MS) this.#askableSinceMs = nowMs;
-    if (gapMs > SWEEP_GAP_MS) return; // judged at the next sweep, when the answers are read
+    else if (this.#askableSinceMs === null || wasPaused) this.#askableSinceMs = nowMs;
+    if (wasPaused) return; // judged at the next sweep, when the answers are read, however late that is
     this.#requeue();
     this.#expireWaiting(nowMs);
     for (const call of this.#calls) this.#expireCall(call, nowMs);
