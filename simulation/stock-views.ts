@@ -57,7 +57,7 @@ export class StockViews {
   }
 
   #lost(catalog: string): void {
-    if (!this.#view.lost(catalog, this.#options.clock())) return;
+    if (!this.#view.lost(catalog)) return;
     this.#options.copies.clear();
     this.#options.world.counters.add("caches dropped");
   }

@@ -183,7 +183,7 @@ describe("when the connection to a catalog is gone", () => {
     const before = view.session;
     const fetch = { number: 1 };
     view.began("FishCo", fetch, 1_010);
-    expect(view.lost(A, 1_020)).toBe(true);
+    expect(view.lost(A)).toBe(true);
     expect(view.mayServe(1_021)).toBe(false);
     expect(view.session).not.toBe(before);
     expect(view.heldOf(A)).toBe(null);
@@ -193,8 +193,24 @@ describe("when the connection to a catalog is gone", () => {
   test("copies that rest on another's are dropped", () => {
     const view = leased();
     view.hold(B, 10, 11, ["FishCo"], 1_010);
-    expect(view.lost(B, 1_020)).toBe(false);
+    expect(view.lost(B)).toBe(false);
     expect(view.mayServe(1_021)).toBe(true);
     expect(view.heldOf(B)).toBe(null);
+  });
+
+  test("a grant of it that comes late still counts", () => {
+    const view = leased();
+    const late = view.ask(A, 1_400);
+    expect(view.lost(A)).toBe(true);
+    expect(view.granted(A, grant(late), 1_510)).toBe(false);
+    expect(view.mayServe(1_510)).toBe(false);
+  });
+
+  test("the grant of the catalog that is asked instead counts no more", () => {
+    const view = leased();
+    const ask = view.ask(B, 1_600);
+    expect(view.lost(A)).toBe(true);
+    expect(view.granted(B, grant(ask), 1_610)).toBe(true);
+    expect(view.mayServe(1_610)).toBe(true);
   });
 });

@@ -105,13 +105,12 @@ export class FrontendView<F> {
   }
 
   /**
-   * The connection to a catalog is gone. True if the lease was its: no copy
+   * The connection to a catalog is gone. True if the newest lease was its: no copy
    * counts any more, and the caller drops all.
    */
-  lost(catalog: string, nowMs: number): boolean {
+  lost(catalog: string): boolean {
     this.#held.delete(catalog);
-    if (this.#lease.grantor(nowMs) !== catalog) return false;
-    this.#lease.drop();
+    if (!this.#lease.lost(catalog)) return false;
     this.#rules.newSession();
     return true;
   }

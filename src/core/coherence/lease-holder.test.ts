@@ -182,13 +182,44 @@ describe("copies from before are still served (V3)", () => {
     expect(holder.grantor(1_200)).toBe("9092");
   });
 
-  test("after the view said that it may have missed something", () => {
+  test("after their grantor was lost, or another of its grants counts", () => {
     const holder = leased();
     const before = holder.ask("9094", 1_100);
-    holder.drop();
+    expect(holder.lost("9094")).toBe(true);
     expect(holder.isValid(1_101)).toBe(false);
     expect(holder.session).toBe(2);
     holder.granted(grant(before), level, 1_110);
     expect(holder.isValid(1_110)).toBe(false);
+  });
+
+  test("after their grantor was lost once its lease had run out: a late grant begins anew", () => {
+    const holder = leased();
+    const late = holder.ask("9094", 1_400);
+    expect(holder.isValid(1_500)).toBe(false);
+    expect(holder.lost("9094")).toBe(true);
+    holder.granted(grant(late), level, 1_510);
+    expect(holder.isValid(1_510)).toBe(false);
+  });
+});
+
+describe("a grantor that isn't the lease's is lost", () => {
+  test("and takes the lease, or what was asked of others, with it", () => {
+    const holder = leased();
+    const ask = holder.ask("9094", 1_300);
+    expect(holder.lost("9092")).toBe(false);
+    expect(holder.isValid(1_400)).toBe(true);
+    holder.granted(grant(ask), level, 1_400);
+    expect(holder.isValid(1_799)).toBe(true);
+    expect(holder.session).toBe(1);
+  });
+
+  test("and what it was asked, or offered, still counts", () => {
+    const holder = leased();
+    const asked = holder.ask("9092", 1_300);
+    holder.granted(grant(holder.ask("9092", 1_310), { sent: 101 }), level, 1_320);
+    holder.lost("9092");
+    expect(holder.progressed({ applied: 101, held: 101 }, 1_330)).toBe(false);
+    holder.granted(grant(asked), level, 1_340);
+    expect(holder.grantor(1_340)).toBe("9094");
   });
 });

@@ -123,11 +123,18 @@ export class LeaseHolder {
     return true;
   }
 
-  /** The view may have missed something: no lease any more. */
-  drop(): void {
+  /**
+   * This grantor is gone, and what it sent may be missed: its lease is over, and none that was
+   * asked of it counts. Returns true if there was a lease of its, run out or not.
+   */
+  lost(grantor: string): boolean {
+    for (const [ask, asked] of this.#asks) {
+      if (asked.grantor === grantor) this.#asks.delete(ask);
+    }
+    if (this.#offer?.grantor === grantor) this.#offer = null;
+    if (this.#lease?.grantor !== grantor) return false;
     this.#lease = null;
-    this.#offer = null;
-    this.#asks.clear();
-    this.#session += 1;
+    this.#session += 1; // V3
+    return true;
   }
 }

@@ -133,7 +133,7 @@ export class StockCache {
 
   /** The connection to a catalog is gone, or it hangs. */
   catalogLost(catalog: string): void {
-    if (!this.#view.lost(catalog, this.#nowMs())) return;
+    if (!this.#view.lost(catalog)) return;
     this.#copies.clear();
     this.#log.info({ catalog }, "Cache dropped, since its catalog is gone");
   }
