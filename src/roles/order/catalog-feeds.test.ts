@@ -140,3 +140,16 @@ test("answers of an earlier reign count for nothing", () => {
   feeds.held(catalog, { epoch: 1, received: 2, held: 2 });
   expect(views.exposed).toBe(2);
 });
+
+test("what a catalog said before it restarted passes for what it has now", () => {
+  const { feeds, views, commitOne } = feedsOf(5);
+  const before = new FakePeer("catalog", "catalog");
+  feeds.follow(before, { received: 5, epoch: 1, ask: 1 });
+  commitOne();
+  const after = new FakePeer("catalog", "catalog");
+  feeds.inherit(after, 5);
+  feeds.held(before, { epoch: 1, received: 6, held: 6 });
+  expect(views.exposed).toBe(5);
+  feeds.held(after, { epoch: 1, received: 6, held: 6 });
+  expect(views.exposed).toBe(6);
+});

@@ -75,10 +75,12 @@ export class CatalogFeeds {
     return views.grant(name, ask, confirmedMs, nowMs());
   }
 
+  /** What came late over a connection that another has replaced is ignored: the catalog may have lost that. */
   held(peer: Peer, { epoch, received, held }: HeldAnswer): void {
     const { views, nowMs, epoch: ownEpoch } = this.#options;
-    if (epoch !== ownEpoch || this.#closed) return;
-    this.#carryOut(views.held(peer.identity.name, received, held, nowMs()));
+    const { name } = peer.identity;
+    if (epoch !== ownEpoch || this.#closed || this.#catalogs.get(name)?.peer !== peer) return;
+    this.#carryOut(views.held(name, received, held, nowMs()));
   }
 
   /** Entries up to `position` are committed; once a turn. */
