@@ -224,7 +224,7 @@ export const BUGS: readonly Bug[] = [
   // stock had when it asked: for who waits for it. Without that the copy shows.
   bug(
     "fill-below-the-floor",
-    [381, 8],
+    [2319, 8],
     ["simulation/stock-views.ts", " || position < fetch.floor", ""],
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
