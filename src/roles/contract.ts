@@ -10,18 +10,22 @@
 //   catalog   → front end       hold
 //   order replica ↔ replica     message
 //   catalog   → order replica   follow, held, ask (for update)
-//   order leader → catalog      entries
+//   order leader → catalog      entries, traced
+//   order leader → replica      traced
 //   command line → both         status, audit
 
 import { z } from "zod";
 import { QUESTIONS_PER_CALL_MAX } from "../core/service/limits.ts";
 import { replicationContract } from "../io/log/envelope-schema.ts";
 import type { Contract } from "../io/rpc/types.ts";
+import { TRACE } from "./trace.ts";
 
 /** Limits on what one call may carry; a bigger call is split by the sender, refused by the receiver. */
 export const NAMES_PER_CALL_MAX = 4_096;
 /** Stocks that one piece of the journal can change: each takes some bytes of it, and a frame has 16 MiB. */
 export const NAMES_PER_HOLD_MAX = 1 << 20;
+/** Of one turn of the leader; the requests beyond it have no trace where their entries arrive. */
+export const TRACES_PER_CALL_MAX = 4_096;
 export const ORDERS_PER_PAGE_MAX = 1_000;
 export const REQUEST_ID_LENGTH_MAX = 128;
 /** A name in a trade can be as long as a request body (64 KiB). */
@@ -33,6 +37,8 @@ const epoch = z.int().min(0);
 const counter = z.int().min(0);
 const name = z.string().max(NAME_LENGTH_MAX);
 const requestId = z.string().min(1).max(REQUEST_ID_LENGTH_MAX);
+/** The client's trace, where it sent one; see trace.ts. */
+const trace = z.string().regex(TRACE).optional();
 
 /** A stock as an answer carries it. */
 export const stockSchema = z.object({ name, price: z.number(), quantity: z.int().min(0) });
@@ -64,15 +70,17 @@ export const questionSchema = z.discriminatedUnion("kind", [
     requestId,
     content: contentSchema,
     recordRefusal: z.boolean(),
+    trace,
   }),
-  z.object({ kind: z.literal("order"), number: z.int().min(1) }),
+  z.object({ kind: z.literal("order"), number: z.int().min(1), trace }),
   z.object({
     kind: z.literal("orders"),
     after: z.int().min(0),
     limit: z.int().min(1).max(ORDERS_PER_PAGE_MAX),
+    trace,
   }),
-  z.object({ kind: z.literal("lookup"), name }),
-  z.object({ kind: z.literal("stocks") }),
+  z.object({ kind: z.literal("lookup"), name, trace }),
+  z.object({ kind: z.literal("stocks"), trace }),
 ]);
 export type Question = z.infer<typeof questionSchema>;
 
@@ -198,6 +206,15 @@ export type Following = z.infer<typeof followingSchema>;
 /** A catalog without a lease can't answer: ask the leader. */
 const unleased = z.object({ kind: z.literal("unleased") });
 
+/** From the leader, before it sends the entries of these requests: the traces they are part of. For the log only. */
+const traced = {
+  argument: z.object({
+    requests: z
+      .array(z.object({ requestId, trace: z.string().regex(TRACE) }))
+      .max(TRACES_PER_CALL_MAX),
+  }),
+} as const;
+
 /** Served by every order replica. */
 export const orderContract = {
   /** Replication traffic between replicas. */
@@ -222,6 +239,7 @@ export const orderContract = {
   },
   /** A catalog has received everything up to `received`, and its front ends hold up to `held`. */
   held: { argument: z.object({ epoch, received: position, held: position }) },
+  traced,
   status: { argument: z.object({}), result: statusSchema },
   audit: {
     argument: z.object({ position, stocksAt: z.array(position).max(16) }),
@@ -231,16 +249,22 @@ export const orderContract = {
 
 /** Served by every catalog. */
 export const catalogContract = {
-  /** Names and stocks pair up; null for an unknown one. `position`: what all of them are true at. */
+  /**
+   * Names and stocks pair up; null for an unknown one. `position`: what all of them are true at.
+   * `traces`, if there are any, pair up with the names, too.
+   */
   lookup: {
-    argument: z.object({ names: z.array(name).min(1).max(NAMES_PER_CALL_MAX) }),
+    argument: z.object({
+      names: z.array(name).min(1).max(NAMES_PER_CALL_MAX),
+      traces: z.array(trace.nullable()).max(NAMES_PER_CALL_MAX).optional(),
+    }),
     result: z.discriminatedUnion("kind", [
       z.object({ kind: z.literal("stocks"), stocks: z.array(stockSchema.nullable()), position }),
       unleased,
     ]),
   },
   stocks: {
-    argument: z.object({}),
+    argument: z.object({ trace }),
     result: z.discriminatedUnion("kind", [
       z.object({ kind: z.literal("stocks"), stocks: z.array(stockSchema), position }),
       unleased,
@@ -259,6 +283,7 @@ export const catalogContract = {
       name: z.string().max(1_024),
       by: z.unknown(),
       requestId: requestId.optional(),
+      trace,
     }),
     result: catalogResultSchema,
   },
@@ -272,6 +297,7 @@ export const catalogContract = {
       entries: z.array(committedEntrySchema),
     }),
   },
+  traced,
   status: { argument: z.object({}), result: statusSchema },
   audit: { argument: z.object({ position }), result: catalogAuditSchema },
 } as const satisfies Contract;

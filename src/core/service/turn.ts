@@ -15,7 +15,7 @@ import { type Decision, decide } from "../market/decide.ts";
 import type { MarketState } from "../market/state.ts";
 import type { Command, Request, Stock } from "../market/types.ts";
 import { ENTRY_BYTES_MAX, ORDERS_READ_PER_TURN_MAX } from "./limits.ts";
-import type { Answer, OrderView, Question } from "./types.ts";
+import type { Answer, OrderView, Question, Traced } from "./types.ts";
 
 /** The durable tables, as far as questions read them. */
 export interface OrderTables {
@@ -29,7 +29,7 @@ export interface OrderTables {
 /** Who is told of each trade as it is decided. */
 export interface TurnTrace {
   /** `found` is the stock as it was before. */
-  decided(request: Request, found: Stock | undefined, decision: Decision): void;
+  decided(request: Request & Traced, found: Stock | undefined, decision: Decision): void;
 }
 
 /** The answers to one `ask`, not to be told yet. */

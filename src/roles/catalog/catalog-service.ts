@@ -18,6 +18,7 @@ import { QUESTIONS_WAITING_MAX } from "./limits.ts";
 import type { Replicas } from "./replicas.ts";
 import type { DecodedEntry, StockView } from "./stock-view.ts";
 import type { StoreWriter } from "./store-writer.ts";
+import type { CatalogTraces } from "./traces.ts";
 
 const servedByFrontends = { hold: frontendContract.hold } as const;
 
@@ -26,6 +27,7 @@ export interface CatalogServiceOptions {
   readonly stocks: StockView;
   readonly store: StoreWriter;
   readonly replicas: Replicas;
+  readonly traces: Pick<CatalogTraces, "received">;
   readonly log: Logger;
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number;
@@ -118,6 +120,7 @@ export class CatalogService {
     try {
       const before = view.received;
       const decoded = entries.map(decode);
+      this.#options.traces.received(decoded);
       const through = entries.at(-1)?.position;
       if (through !== undefined) {
         const names = [...new Set(decoded.flatMap((entry) => namesIn(entry)))];

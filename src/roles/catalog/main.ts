@@ -22,10 +22,11 @@ import { AUDIT_WAIT_MS, STORE_DELAY_MS, TICK_MS } from "./limits.ts";
 import { Replicas } from "./replicas.ts";
 import { StockView } from "./stock-view.ts";
 import { StoreWriter } from "./store-writer.ts";
+import { CatalogTraces } from "./traces.ts";
 import { Updates } from "./updates.ts";
 
 /** What anybody may call; entries come only over the connections that the catalog itself opens. */
-const { entries: entriesCall, ...servedContract } = catalogContract;
+const { entries: entriesCall, traced: tracedCall, ...servedContract } = catalogContract;
 
 /** Starts the catalog of this name. Rejects when its lock, its file or its port can't be had. */
 export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
@@ -48,6 +49,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   const store = new StoreWriter(file, file.position);
   const view = new CatalogView({ applied: file.position, nowMs: nowMs() });
   const replicas = new Replicas();
+  const traces = new CatalogTraces(log);
   const updates = new Updates({
     replicas,
     knows: (stock) => stocks.stock(stock) !== undefined,
@@ -58,6 +60,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     stocks,
     store,
     replicas,
+    traces,
     log,
     nowMs,
     onLeader: () => following.askAll(),
@@ -94,11 +97,23 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     identity,
     contract: servedContract,
     handlers: {
-      lookup: ({ names }) => service.lookup(names),
-      stocks: () => service.list(),
+      lookup({ names, traces: asked }) {
+        asked?.forEach((trace, index) => {
+          traces.asked("Asked for a stock", names[index] ?? null, trace);
+        });
+        return service.lookup(names);
+      },
+      stocks({ trace }) {
+        traces.asked("Asked for all stocks", null, trace);
+        return service.list();
+      },
       lease: ({ ask, held }, peer) => service.lease(peer, ask, held),
       holding: ({ through }, peer) => service.holding(peer, through),
-      update: (update) => updates.update(update),
+      update: ({ trace, ...update }) =>
+        updates.update({
+          ...update,
+          trace: traces.asked("Asked for an update", update.name, trace),
+        }),
       status,
       audit: ({ position }) => audit(stocks, position),
     },
@@ -118,8 +133,11 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
       port,
       secret,
       identity,
-      contract: { entries: entriesCall },
-      handlers: { entries: (message) => service.entries(message) },
+      contract: { entries: entriesCall, traced: tracedCall },
+      handlers: {
+        entries: (message) => service.entries(message),
+        traced: ({ requests }) => traces.expect(requests),
+      },
       log,
       onOpen: (peer) => following.opened(id, peer),
       onClose: (peer) => following.closed(id, peer),

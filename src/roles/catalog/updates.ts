@@ -26,6 +26,8 @@ export interface Update {
   readonly name: string;
   readonly by?: unknown;
   readonly requestId?: string | undefined;
+  /** The client's, for the log. */
+  readonly trace?: string | undefined;
 }
 
 export class Updates {
@@ -37,7 +39,7 @@ export class Updates {
   }
 
   /** Adds `by`, which may be negative, to a stock's quantity. Never rejects. */
-  async update({ name, by, requestId }: Update): Promise<CatalogResult> {
+  async update({ name, by, requestId, trace }: Update): Promise<CatalogResult> {
     if (typeof by !== "number" || !Number.isSafeInteger(by)) {
       if (!this.#options.knows(name)) return NOT_FOUND;
       return { status: 500, message: `Invalid quantity ${shown(by)}: not a whole number` };
@@ -52,6 +54,7 @@ export class Updates {
         requestId: requestId ?? randomUUID(),
         content: { kind: "adjust", name, by },
         recordRefusal: requestId !== undefined,
+        ...(trace !== undefined && { trace }),
       });
     } finally {
       this.#inHand--;

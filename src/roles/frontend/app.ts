@@ -23,6 +23,7 @@ import { pageRoutes } from "./page.ts";
 import type { Playground } from "./playground.ts";
 import { playgroundRoutes } from "./playground-routes.ts";
 import { logRequests } from "./request-log.ts";
+import { RequestTraces } from "./request-trace.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { type Stocks, stockRoutes } from "./stock-routes.ts";
 import { Trades } from "./trades.ts";
@@ -49,6 +50,7 @@ export interface AppOptions {
 /** The app, ready for inject() or listen(). */
 export function build(options: AppOptions): FastifyInstance {
   const { orders, stocks, log } = options;
+  const traces = new RequestTraces(log);
   const app = Fastify({
     requestTimeout: REQUEST_RECEIVE_LIMIT_MS,
     http: {
@@ -58,7 +60,7 @@ export function build(options: AppOptions): FastifyInstance {
     routerOptions: { maxParamLength: HEADER_BYTES_MAX },
     // A request that comes while the server closes is still answered.
     return503OnClosing: false,
-    frameworkErrors: badUrl(log),
+    frameworkErrors: badUrl(log, traces),
     clientErrorHandler: badConnection,
   });
   app.setValidatorCompiler(validatorCompiler);
@@ -69,21 +71,21 @@ export function build(options: AppOptions): FastifyInstance {
   const trades = new Trades(orders, log, isForeign);
   const { metrics } = options;
   metrics?.tradeEnds(trades.ends);
-  logRequests(app, log);
+  logRequests(app, log, traces);
   const answerOrigin = answersOrigins(corsOrigins);
   if (answerOrigin) corsHook(app, answerOrigin);
   if (metrics) metricsRoute(app, metrics);
   handleErrors(app, log, broken);
   apiDocuments(app, options.version ?? "0.0.0");
   app.register(async (scope) => {
-    stockRoutes(scope, stocks, log, isForeign);
+    stockRoutes(scope, stocks, log, isForeign, traces);
     serviceRoutes(scope, orders);
   });
-  app.register(orderRoutes(orders, trades));
+  app.register(orderRoutes(orders, trades, traces));
   app.register(pageRoutes());
   if (options.feed) eventRoutes(app, options.feed);
   if (options.playground) app.register(playgroundRoutes(options.playground));
   const durations = metrics?.durations ?? { ended() {} };
-  directly(app.server, { stocks, trades, durations, answerOrigin, log, broken });
+  directly(app.server, { stocks, trades, traces, durations, answerOrigin, log, broken });
   return app;
 }

@@ -17,14 +17,20 @@ type Leased<T> = Exclude<T, { kind: "unleased" }>;
 export type CatalogLookup = Leased<Awaited<ReturnType<CatalogCalls["lookup"]>>>;
 export type CatalogStocks = Leased<Awaited<ReturnType<CatalogCalls["stocks"]>>>;
 
+/** For each name the trace of who asks, or null. */
+export type LookupTraces = readonly (string | null)[];
+
 /** What lookups need of the catalogs. */
 export interface Catalogs {
   /** Whether one is connected and answers. */
   readonly usable: boolean;
-  /** Names and stocks pair up. Null when no catalog can answer: ask the leader. Never rejects. */
-  lookup(names: readonly string[]): Promise<CatalogLookup | null>;
+  /**
+   * Names and stocks pair up, and so do `traces`, if there are any. Null when no catalog
+   * can answer: ask the leader. Never rejects.
+   */
+  lookup(names: readonly string[], traces?: LookupTraces): Promise<CatalogLookup | null>;
   /** All stocks. Null when no catalog can answer: ask the leader. Never rejects. */
-  stocks(): Promise<CatalogStocks | null>;
+  stocks(trace?: string): Promise<CatalogStocks | null>;
 }
 
 /** A catalog that is connected. */
@@ -89,12 +95,14 @@ export class CatalogLinks implements Catalogs {
     this.#answering = [];
   }
 
-  lookup(names: readonly string[]): Promise<CatalogLookup | null> {
-    return this.#ask((calls) => calls.lookup({ names: [...names] }));
+  lookup(names: readonly string[], traces?: LookupTraces): Promise<CatalogLookup | null> {
+    return this.#ask((calls) =>
+      calls.lookup({ names: [...names], ...(traces && { traces: [...traces] }) }),
+    );
   }
 
-  stocks(): Promise<CatalogStocks | null> {
-    return this.#ask((calls) => calls.stocks({}));
+  stocks(trace?: string): Promise<CatalogStocks | null> {
+    return this.#ask((calls) => calls.stocks(trace === undefined ? {} : { trace }));
   }
 
   async #ask<T extends { kind: string }>(

@@ -16,6 +16,7 @@ import type { AnswerOrigin } from "./cors.ts";
 import { type HttpAnswer, INTERNAL_ERROR, JSON_TYPE } from "./http-answer.ts";
 import { RETRY_AFTER_S } from "./limits.ts";
 import type { RequestDurations } from "./metrics.ts";
+import type { RequestTraces } from "./request-trace.ts";
 import { lookupAnswer, type Stocks } from "./stock-routes.ts";
 import { bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
 
@@ -28,6 +29,7 @@ const TRADE_URL = "/orders";
 export interface DirectOptions {
   readonly stocks: Pick<Stocks, "lookup">;
   readonly trades: Trades;
+  readonly traces: RequestTraces;
   readonly log: Logger;
   /** Says to a browser whether a page may ask; null: none may. */
   readonly answerOrigin: AnswerOrigin | null;
@@ -39,7 +41,7 @@ export interface DirectOptions {
 
 /** Puts itself before the listener that `server` has for requests: the router. */
 export function directly(server: Server, options: DirectOptions): void {
-  const { stocks, trades, answerOrigin, log, broken, durations } = options;
+  const { stocks, trades, traces, answerOrigin, log, broken, durations } = options;
   if (log.isLevelEnabled("debug")) return; // D2
   const [router] = server.listeners("request") as RequestListener[];
   if (!router) throw new Error("the router must be there first");
@@ -68,7 +70,7 @@ export function directly(server: Server, options: DirectOptions): void {
   function lookup(name: string, request: IncomingMessage, response: ServerResponse): void {
     const startMs = performance.now();
     try {
-      const found = stocks.lookup(name);
+      const found = stocks.lookup(name, () => traces.of(request));
       if (!(found instanceof Promise)) {
         response.writeHead(200, headers(found.body)).end(found.body);
         durations.ended(LOOKUP_ROUTE, 200, startMs);
@@ -103,7 +105,7 @@ export function directly(server: Server, options: DirectOptions): void {
         return;
       }
       trades
-        .answer(body, key, KEY_HEADER in request.headers)
+        .answer(body, key, KEY_HEADER in request.headers, traces.of(request))
         .then(tell)
         .catch((error: unknown) => failed(error, request, response, TRADE_ROUTE, startMs));
     });

@@ -17,6 +17,7 @@ import {
 } from "./http-answer.ts";
 import { HEADER_BYTES_MAX, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
 import { logUnreadable } from "./request-log.ts";
+import type { RequestTraces } from "./request-trace.ts";
 import { bodyProblem } from "./trades.ts";
 
 const HEADERS_TOO_LARGE = failure(431, `URL and headers are larger than ${HEADER_BYTES_MAX} bytes`);
@@ -51,9 +52,9 @@ export function handleErrors(
 }
 
 /** For fastify's `frameworkErrors`: what is wrong with a URL is found before there is a route. */
-export function badUrl(log: Logger) {
+export function badUrl(log: Logger, traces: RequestTraces) {
   return (_error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
-    logUnreadable(request, INVALID_URL.status, log);
+    logUnreadable(request, INVALID_URL.status, traces.of(request.raw)?.log ?? log);
     send(reply, INVALID_URL);
   };
 }

@@ -4,6 +4,7 @@ import pino from "pino";
 import { beforeEach, expect, test } from "vitest";
 import { handleErrors } from "./http-errors.ts";
 import { orderRoutes } from "./order-routes.ts";
+import { RequestTraces } from "./request-trace.ts";
 import { TestMarket } from "./test-market.ts";
 import { Trades } from "./trades.ts";
 
@@ -16,7 +17,7 @@ beforeEach(() => {
   app = Fastify();
   app.setValidatorCompiler(validatorCompiler);
   handleErrors(app, log, () => {});
-  app.register(orderRoutes(market, new Trades(market, log)));
+  app.register(orderRoutes(market, new Trades(market, log), new RequestTraces(log)));
 });
 
 test.each([

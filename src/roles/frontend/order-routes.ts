@@ -18,12 +18,13 @@ import {
   unknownOrder,
 } from "./http-answer.ts";
 import { askFor, type Orders } from "./orders.ts";
+import type { RequestTraces, TracedRequest } from "./request-trace.ts";
 import { KEY_HEADER, type Trades } from "./trades.ts";
 
 /** An order's number in a URL, as the answer to its trade gave it. */
 const NUMBER = /^[1-9][0-9]*$/;
 /** Registers the routes; a plugin of its own, since only they take a body. */
-export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades) {
+export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, traces: RequestTraces) {
   return async (scope: FastifyInstance): Promise<void> => {
     const app = scope.withTypeProvider<ZodTypeProvider>();
     app.addContentTypeParser("*", (_request, payload, done) => trades.read(payload, done));
@@ -47,7 +48,9 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades) {
         const key = reply.getHeader(KEY_HEADER);
         invariant(typeof key === "string", "a trade has its key before its body is read");
         const body: unknown = request.body; // as readBody gave it
-        return send(reply, await trades.answer(body, key, KEY_HEADER in request.headers));
+        const { raw } = request;
+        const given = KEY_HEADER in raw.headers;
+        return send(reply, await trades.answer(body, key, given, traces.of(raw)));
       },
     );
 
@@ -56,25 +59,31 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades) {
       described(api.order),
       async (request, reply) => {
         const { number } = request.params;
-        return send(reply, NUMBER.test(number) ? await order(number) : INVALID_URL);
+        return send(
+          reply,
+          NUMBER.test(number) ? await order(number, traces.of(request.raw)) : INVALID_URL,
+        );
       },
     );
 
     app.get("/orders", { schema: api.orders, serializerCompiler: asText }, async (request, reply) =>
-      send(reply, await page(request.query)),
+      send(reply, await page(request.query, traces.of(request.raw))),
     );
   };
 
-  async function order(number: string): Promise<HttpAnswer> {
+  async function order(number: string, traced?: TracedRequest): Promise<HttpAnswer> {
     const value = Number(number);
     if (!Number.isSafeInteger(value)) return unknownOrder(number); // numbers don't go that far
-    const asked = await askFor(orders, "order", { kind: "order", number: value });
+    const asked = await askFor(orders, "order", { kind: "order", number: value }, traced);
     if (asked.kind !== "order") return unanswered(asked.kind);
     return asked.order ? success(orderView(asked.order)) : unknownOrder(number);
   }
 
-  async function page(asked: z.infer<typeof pageQuery>): Promise<HttpAnswer> {
-    const answer = await askFor(orders, "orders", { kind: "orders", ...asked });
+  async function page(
+    asked: z.infer<typeof pageQuery>,
+    traced?: TracedRequest,
+  ): Promise<HttpAnswer> {
+    const answer = await askFor(orders, "orders", { kind: "orders", ...asked }, traced);
     if (answer.kind !== "orders") return unanswered(answer.kind);
     const body = JSON.stringify({ data: answer.orders.map(orderView), next: answer.next });
     return { status: 200, body };

@@ -14,7 +14,7 @@ import { Complaints } from "../../io/rpc/complaints.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import type { AskResult, Question } from "../contract.ts";
 import { COMPLAINT_INTERVAL_MS } from "./order-service-limits.ts";
-import type { Asked } from "./orders.ts";
+import type { Asked, AskOptions } from "./orders.ts";
 
 /** A replica to ask: the leader, or one that relays to it. */
 export interface Route extends QuestionRoute {
@@ -28,13 +28,6 @@ export interface QuestionsOptions {
   readonly log: Logger;
   /** Monotonic milliseconds. Default performance.now. */
   readonly nowMs?: () => number;
-}
-
-export interface AskOptions {
-  /** Milliseconds until the client is told "unavailable"; default 10,000. */
-  readonly deadlineMs?: number;
-  /** Where the lines about this question go. */
-  readonly log?: Logger;
 }
 
 /** In the words of the seed's logs. */

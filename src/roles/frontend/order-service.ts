@@ -12,8 +12,8 @@ import { routeTo } from "../../core/service/routes.ts";
 import type { Identity } from "../../io/rpc/types.ts";
 import type { Health, Question } from "../contract.ts";
 import { ReplicaLink } from "./order-service-links.ts";
-import { type AskOptions, Questions } from "./order-service-questions.ts";
-import type { Asked, Orders, OrdersHealth } from "./orders.ts";
+import { Questions } from "./order-service-questions.ts";
+import type { Asked, AskOptions, Orders, OrdersHealth } from "./orders.ts";
 
 export interface OrderServiceOptions {
   /** All configured replicas. */

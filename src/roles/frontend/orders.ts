@@ -1,8 +1,10 @@
 // What the HTTP side of a front end needs of the order service, whichever
 // replica leads: ask it anything, and learn where it stands.
 
+import type { Logger } from "pino";
 import type { Asked } from "../../core/service/types.ts";
 import type { Answer, Question } from "../contract.ts";
+import type { TracedRequest } from "./request-trace.ts";
 
 export type { Asked };
 
@@ -13,9 +15,16 @@ export interface OrdersHealth {
   readonly ready: boolean;
 }
 
+export interface AskOptions {
+  /** Milliseconds until the client is told "unavailable"; default 10,000. */
+  readonly deadlineMs?: number;
+  /** Where the lines about this question go. */
+  readonly log?: Logger;
+}
+
 export interface Orders {
   /** Never rejects. Settles within `deadlineMs` (10,000 unless told), through changes of leader. */
-  ask(question: Question, options?: { readonly deadlineMs?: number }): Promise<Asked>;
+  ask(question: Question, options?: AskOptions): Promise<Asked>;
   /** Id of the leader; null while none is known. */
   leader(): number | null;
   health(): OrdersHealth;
@@ -30,13 +39,19 @@ export interface Orders {
 /** Why a question has no answer. */
 export type Unanswered = { readonly kind: "unavailable" } | { readonly kind: "overloaded" };
 
-/** Asks, and takes the answer of this kind out of what came. Throws when it is of another kind. */
+/**
+ * Asks, and takes the answer of this kind out of what came. Throws when it is of another kind.
+ * `traced`: the request that it is asked for, if that is part of a trace.
+ */
 export async function askFor<K extends Answer["kind"]>(
   orders: Pick<Orders, "ask">,
   kind: K,
   question: Question,
+  traced?: TracedRequest,
 ): Promise<Extract<Answer, { kind: K }> | Unanswered> {
-  const asked = await orders.ask(question);
+  const asked = await (traced
+    ? orders.ask({ ...question, trace: traced.trace }, { log: traced.log })
+    : orders.ask(question));
   if (asked.kind !== "answer") return asked;
   const { answer } = asked;
   if (isOf(answer, kind)) return answer;

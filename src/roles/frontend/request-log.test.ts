@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { rememberingLog } from "../../io/rpc/testing.ts";
 import { badUrl } from "./http-errors.ts";
 import { accessLine, logRequests } from "./request-log.ts";
+import { RequestTraces } from "./request-trace.ts";
 
 test("the access line is the seed's, digit for digit", () => {
   const request = {
@@ -18,8 +19,9 @@ test("the access line is the seed's, digit for digit", () => {
 
 test("a request is in the log whatever becomes of it", async () => {
   const { log, lines } = rememberingLog();
-  const app = Fastify({ frameworkErrors: badUrl(log) });
-  logRequests(app, log);
+  const traces = new RequestTraces(log);
+  const app = Fastify({ frameworkErrors: badUrl(log, traces) });
+  logRequests(app, log, traces);
   app.get("/", () => "here");
   for (const [url, status] of [
     ["/", 200],

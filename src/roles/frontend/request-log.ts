@@ -5,18 +5,20 @@
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
+import type { RequestTraces } from "./request-trace.ts";
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-export function logRequests(app: FastifyInstance, log: Logger): void {
+export function logRequests(app: FastifyInstance, log: Logger, traces: RequestTraces): void {
   if (!log.isLevelEnabled("debug")) return;
+  const logOf = (request: FastifyRequest): Logger => traces.of(request.raw)?.log ?? log;
   app.addHook("onRequest", (request, _reply, done) => {
-    logReceived(request, log);
+    logReceived(request, logOf(request));
     done();
   });
   // Before the answer leaves, so that the lines of what the client does next come after.
   app.addHook("onSend", (request, reply, _body, done) => {
-    logFinished(request, reply.statusCode, log);
+    logFinished(request, reply.statusCode, logOf(request));
     done();
   });
 }

@@ -21,6 +21,7 @@ import type { Catalogs } from "./catalog-links.ts";
 import { dataBody } from "./http-answer.ts";
 import { LookupBatch } from "./lookup-batch.ts";
 import { askFor, type Orders, type Unanswered } from "./orders.ts";
+import type { TracedBy, TracedRequest } from "./request-trace.ts";
 
 /** How a lookup ended, when it wasn't answered by a copy at once. */
 export type Lookup =
@@ -53,6 +54,8 @@ interface Fetch {
   readonly name: string;
   /** What the answer must not be below: who asks now may have been told of the change. */
   readonly floor: number;
+  /** Who asked first, if that is part of a trace. */
+  readonly traced: TracedRequest | undefined;
   readonly answer: Promise<Lookup>;
   readonly settle: (answer: Lookup | Promise<Lookup>) => void;
 }
@@ -81,22 +84,22 @@ export class StockCache {
    * Looks a stock up. Answers at once, without a promise, when there is a copy
    * in memory. The promise never rejects.
    */
-  lookup(name: string): StockCopy | Promise<Lookup> {
-    this.#debug("Checking Cache");
+  lookup(name: string, tracedBy?: TracedBy): StockCopy | Promise<Lookup> {
+    this.#debug("Checking Cache", tracedBy);
     const copy = this.#copies.get(name);
-    if (copy instanceof Promise) return this.#lookupLater(name, copy);
-    if (copy && this.#mayServe(name, copy)) return copy;
-    return this.#fetch(name);
+    if (copy instanceof Promise) return this.#lookupLater(name, copy, tracedBy);
+    if (copy && this.#mayServe(name, copy, tracedBy)) return copy;
+    return this.#fetch(name, tracedBy?.());
   }
 
   /** All stocks, as one catalog or the leader has them at one position; never put together from copies. */
-  async list(): Promise<StockList> {
+  async list(traced?: TracedRequest): Promise<StockList> {
     const floor = this.#view.floors.newestFloor;
-    const answer = await this.#catalogs.stocks();
+    const answer = await this.#catalogs.stocks(traced?.trace);
     if (answer && answer.position >= floor) {
       return { kind: "stocks", stocks: byName(answer.stocks) };
     }
-    const asked = await askFor(this.#orders, "stocks", { kind: "stocks" });
+    const asked = await askFor(this.#orders, "stocks", { kind: "stocks" }, traced);
     return asked.kind === "stocks" ? { kind: "stocks", stocks: byName(asked.stocks) } : asked;
   }
 
@@ -143,37 +146,43 @@ export class StockCache {
   }
 
   /** The copy's way when the store is elsewhere: rules are checked after it was read. */
-  async #lookupLater(name: string, reading: Promise<StockCopy | undefined>): Promise<Lookup> {
+  async #lookupLater(
+    name: string,
+    reading: Promise<StockCopy | undefined>,
+    tracedBy?: TracedBy,
+  ): Promise<Lookup> {
     const copy = await reading;
-    if (copy && this.#mayServe(name, copy)) return { kind: "known", body: copy.body };
-    return this.#fetch(name);
+    if (copy && this.#mayServe(name, copy, tracedBy)) return { kind: "known", body: copy.body };
+    return this.#fetch(name, tracedBy?.());
   }
 
-  #mayServe(name: string, copy: StockCopy): boolean {
+  #mayServe(name: string, copy: StockCopy, tracedBy?: TracedBy): boolean {
     if (!this.#view.floors.serves(name, copy.position)) return false; // V2
     if (!this.#view.mayServe(this.#nowMs())) return false; // V1
     this.#hits++;
     if (this.#log.isLevelEnabled("debug")) {
-      this.#log.debug(`Cache response - ${copy.body}`);
-      this.#log.debug("Getting cache response");
-      this.#log.debug(`Got lookup response from cache - ${copy.body}`);
+      const log = tracedBy?.()?.log ?? this.#log;
+      log.debug(`Cache response - ${copy.body}`);
+      log.debug("Getting cache response");
+      log.debug(`Got lookup response from cache - ${copy.body}`);
     }
     return true;
   }
 
-  #fetch(name: string): Promise<Lookup> {
+  #fetch(name: string, traced?: TracedRequest): Promise<Lookup> {
     this.#misses++;
-    this.#debug("Cache response - None");
-    this.#debug("Calling lookup service");
+    this.#debug("Cache response - None", () => traced);
+    this.#debug("Calling lookup service", () => traced);
     if (name.length > NAME_LENGTH_MAX) return Promise.resolve({ kind: "unknown" }); // can't be listed
     const nowMs = this.#nowMs();
     const shared = this.#view.joinable(name, nowMs);
     if (shared) return shared.answer;
-    if (!this.#catalogs.usable) return this.#askLeader(name);
+    if (!this.#catalogs.usable) return this.#askLeader(name, traced);
     const { promise, resolve } = Promise.withResolvers<Lookup>();
     const fetch = {
       name,
       floor: this.#view.floors.floorOf(name),
+      traced,
       answer: promise,
       settle: resolve,
     };
@@ -183,7 +192,10 @@ export class StockCache {
   }
 
   async #send(fetches: readonly Fetch[]): Promise<void> {
-    const answer = await this.#catalogs.lookup(fetches.map((fetch) => fetch.name));
+    const names = fetches.map(({ name }) => name);
+    const isTraced = fetches.some(({ traced }) => traced !== undefined);
+    const traces = isTraced ? fetches.map(({ traced }) => traced?.trace ?? null) : undefined;
+    const answer = await this.#catalogs.lookup(names, traces);
     for (const [index, fetch] of fetches.entries()) {
       const stock = answer?.stocks[index];
       if (answer && stock !== undefined) this.#answered(fetch, stock, answer.position);
@@ -199,7 +211,7 @@ export class StockCache {
     const keep = this.#view.answered(fetch.name, fetch, position);
     const body = stock && stockBody(stock);
     if (keep && body) {
-      this.#debug("Adding lookup response to cache"); // V3
+      this.#debug("Adding lookup response to cache", () => fetch.traced); // V3
       this.#copies.put(fetch.name, { body, position });
     }
     fetch.settle(body ? { kind: "known", body } : { kind: "unknown" });
@@ -207,13 +219,13 @@ export class StockCache {
 
   #failed(fetch: Fetch): void {
     this.#view.failed(fetch.name, fetch);
-    fetch.settle(this.#askLeader(fetch.name));
+    fetch.settle(this.#askLeader(fetch.name, fetch.traced));
   }
 
-  async #askLeader(name: string): Promise<Lookup> {
-    this.#debug("Calling lookup service");
+  async #askLeader(name: string, traced?: TracedRequest): Promise<Lookup> {
+    this.#debug("Calling lookup service", () => traced);
     if (name.length > NAME_LENGTH_MAX) return { kind: "unknown" };
-    const asked = await askFor(this.#orders, "stock", { kind: "lookup", name });
+    const asked = await askFor(this.#orders, "stock", { kind: "lookup", name }, traced);
     if (asked.kind !== "stock") return asked;
     return asked.stock ? { kind: "known", body: stockBody(asked.stock) } : { kind: "unknown" };
   }
@@ -224,8 +236,8 @@ export class StockCache {
     this.#log.debug({ stock }, `Cache Invalidated in ${where}`);
   }
 
-  #debug(line: string): void {
-    if (this.#log.isLevelEnabled("debug")) this.#log.debug(line);
+  #debug(line: string, tracedBy?: TracedBy): void {
+    if (this.#log.isLevelEnabled("debug")) (tracedBy?.()?.log ?? this.#log).debug(line);
   }
 }
 

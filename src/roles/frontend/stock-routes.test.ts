@@ -1,6 +1,7 @@
 import Fastify from "fastify";
 import { expect, test } from "vitest";
 import { rememberingLog } from "../../io/rpc/testing.ts";
+import { RequestTraces } from "./request-trace.ts";
 import { type Stocks, stockRoutes } from "./stock-routes.ts";
 
 function serving(over: Partial<Stocks>) {
@@ -12,7 +13,7 @@ function serving(over: Partial<Stocks>) {
     drop: () => {},
     ...over,
   };
-  stockRoutes(app, stocks, log.log, () => false);
+  stockRoutes(app, stocks, log.log, () => false, new RequestTraces(log.log));
   return { app, log };
 }
 

@@ -17,6 +17,7 @@ import {
   unanswered,
   unknownStock,
 } from "./http-answer.ts";
+import type { RequestTraces, TracedRequest } from "./request-trace.ts";
 import type { Lookup, StockCache, StockList } from "./stock-cache.ts";
 
 /** What the routes need of the cache. */
@@ -31,20 +32,22 @@ export function stockRoutes(
   stocks: Stocks,
   log: Logger,
   isForeign: IsForeign,
+  traces: RequestTraces,
 ): void {
   app.get<ByName>("/stocks/:name", described(api.lookup), (request, reply) => {
     const { name } = request.params;
     if (!isStockName(name)) return send(reply, INVALID_URL);
-    const found = stocks.lookup(name);
+    const tracedBy = () => traces.of(request.raw);
+    const found = stocks.lookup(name, tracedBy);
     if (found instanceof Promise) {
-      return found.then((lookup) => send(reply, told(lookupAnswer(name, lookup))));
+      return found.then((lookup) => send(reply, told(lookupAnswer(name, lookup), tracedBy())));
     }
-    if (log.isLevelEnabled("debug")) told({ status: 200, body: found.body });
+    if (log.isLevelEnabled("debug")) told({ status: 200, body: found.body }, tracedBy());
     return reply.header("content-type", JSON_TYPE).send(found.body);
   });
 
-  app.get("/stocks", described(api.stocks), async (_request, reply) =>
-    send(reply, listAnswer(await stocks.list())),
+  app.get("/stocks", described(api.stocks), async (request, reply) =>
+    send(reply, listAnswer(await stocks.list(traces.of(request.raw)))),
   );
 
   app.get<ByName>("/cache_invalid/:name", described(api.dropCopy), (request, reply) => {
@@ -55,9 +58,9 @@ export function stockRoutes(
     return send(reply, success("cache invalidation successful"));
   });
 
-  function told(answer: HttpAnswer): HttpAnswer {
+  function told(answer: HttpAnswer, traced: TracedRequest | undefined): HttpAnswer {
     if (log.isLevelEnabled("debug")) {
-      log.debug(`Received lookup response - ${answer.status} ${answer.body}`);
+      (traced?.log ?? log).debug(`Received lookup response - ${answer.status} ${answer.body}`);
     }
     return answer;
   }

@@ -46,6 +46,7 @@ async function served() {
       lead: () => Promise.resolve({ kind: "lost", reason: "no quorum" }),
     },
     appliedPosition: () => 9,
+    expectTraces: (requests) => reached.push(requests),
     audit: (position, stocksAt) => Promise.reject(new Error(`audit ${position} ${stocksAt}`)),
     log,
   });

@@ -5,6 +5,7 @@ import { replicationContract } from "../../io/log/envelope-schema.ts";
 import type { QuorumLog } from "../../io/log/quorum-log.ts";
 import type { Handlers } from "../../io/rpc/types.ts";
 import { type OrderAudit, orderContract, type RoleStatus } from "../contract.ts";
+import type { RequestTrace } from "../trace.ts";
 import type { ReplicaService } from "./replica-service.ts";
 
 /** The order contract, with replication's own schema for its messages. */
@@ -17,6 +18,8 @@ export interface OrderHandlersOptions {
   readonly source: Pick<QuorumLog, "receive" | "lead">;
   /** The tables durably hold the effects of the entries up to here. */
   readonly appliedPosition: () => number;
+  /** The traces of requests whose entries come next; null where the log has no line of them. */
+  readonly expectTraces: ((requests: readonly RequestTrace[]) => void) | null;
   readonly audit: (position: number, stocksAt: readonly number[]) => Promise<OrderAudit>;
   readonly log: Logger;
 }
@@ -43,6 +46,7 @@ export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof se
     },
     follow: (question, peer) => service.follow(peer, question),
     held: (answer, peer) => service.held(peer, answer),
+    traced: ({ requests }) => options.expectTraces?.(requests),
     status: () => statusOf(options),
     audit: ({ position, stocksAt }) => options.audit(position, stocksAt),
   };

@@ -50,6 +50,7 @@ export async function rehearse(): Promise<number> {
     catalogs: [CATALOG],
     followers: [],
     log: pino({ level: "silent" }),
+    tellTraces: () => {},
     trace: null,
     times: null,
     nowMs: () => 0,

@@ -22,6 +22,7 @@ function reignOf({ catalogs = [] as string[] } = {}) {
     catalogs,
     followers: [],
     log: silent,
+    tellTraces: () => {},
     trace: null,
     times: null,
     nowMs: () => clock.nowMs,

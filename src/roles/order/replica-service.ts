@@ -19,6 +19,7 @@ import type { FollowQuestion, HeldAnswer } from "./catalog-feeds.ts";
 import { Reign, type ReignTables } from "./reign.ts";
 import type { ReignTimes } from "./reign-times.ts";
 import { type PeerOf, Relay } from "./relay.ts";
+import { tellTraces, withSpans } from "./traces.ts";
 import { TradeTrace } from "./trade-trace.ts";
 
 /** The durable tables: io/journal's ledger. */
@@ -117,6 +118,7 @@ export class ReplicaService implements LogListener {
       catalogs,
       followers: this.#followers,
       log,
+      tellTraces: (asks) => tellTraces(asks, () => this.#receivers()),
       trace: log.isLevelEnabled("debug") ? new TradeTrace(log, others) : null,
       nowMs,
       onBroken,
@@ -137,14 +139,20 @@ export class ReplicaService implements LogListener {
 
   /** Answers questions, or says who could. Never rejects. */
   ask(relayed: boolean, questions: readonly Question[]): Promise<AskResult> {
-    if (this.#reign !== null) return this.#reign.ask(questions);
-    const { source, replica } = this.#options;
+    const { source, replica, log } = this.#options;
+    if (this.#reign !== null) return this.#reign.ask(withSpans(questions, log, "Asked"));
     const { leader } = source.status();
     // Between winning and the first commit of its reign it is its own leader, and can't answer yet.
     if (relayed || leader === null || leader === replica) {
       return Promise.resolve({ kind: "not-leader", leader: leader === replica ? null : leader });
     }
-    return this.#relay.ask(leader, questions);
+    return this.#relay.ask(leader, withSpans(questions, log, `Passing on to ${leader}`));
+  }
+
+  /** Who gets this replica's entries while it leads. */
+  #receivers(): readonly Peer[] {
+    const { others, peerOf } = this.#options;
+    return [...others.map(peerOf).filter((peer) => peer !== null), ...this.#followers.keys()];
   }
 
   /** A catalog says what it has received; while this replica leads, it sends it the rest, and may grant it a lease. */

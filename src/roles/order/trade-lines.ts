@@ -11,9 +11,11 @@ import type { Logger } from "pino";
 import { decodeCommands } from "../../core/market/codec.ts";
 import type { CommittedEntry } from "../../io/log/log.ts";
 import type { OrderView } from "../contract.ts";
+import { ExpectedTraces, type RequestTrace } from "../trace.ts";
 
 export class TradeLines {
   readonly #log: Logger;
+  readonly #traces = new ExpectedTraces();
   #syncing = true;
   /** The newest order that a sync brought; null once it was logged. */
   #synced: OrderView | null = null;
@@ -22,14 +24,21 @@ export class TradeLines {
     this.#log = log;
   }
 
+  /** From the leader, before the entries of these requests. */
+  expect(requests: readonly RequestTrace[]): void {
+    this.#traces.expect(requests);
+  }
+
   /** Entries from the leader were written here. */
   stored(entries: readonly CommittedEntry[]): void {
     if (this.#syncing) return;
     for (const order of ordersOf(entries)) {
       if (this.#synced !== null) this.#alreadyCaptured(this.#synced);
       this.#synced = null;
-      this.#writing(order);
-      this.#log.debug(`TXN_NUM is - ${order.number}`);
+      const span = this.#traces.came(order.requestId);
+      const log = span ? this.#log.child(span.fields) : this.#log;
+      writing(order, log);
+      log.debug(`TXN_NUM is - ${order.number}`);
     }
   }
 
@@ -47,22 +56,22 @@ export class TradeLines {
   }
 
   #alreadyCaptured(order: OrderView): void {
-    this.#writing(order);
+    writing(order, this.#log);
     this.#log.debug("No update required, since data is already captured");
-  }
-
-  #writing({ number, name, type, quantity }: OrderView): void {
-    const data = {
-      transaction_number: number,
-      stock_name: name,
-      order_type: type,
-      trade_quantity: quantity,
-    };
-    this.#log.debug(`Writing trade data from leader - ${JSON.stringify(data)}`);
   }
 }
 
-function ordersOf(entries: readonly CommittedEntry[]): OrderView[] {
+function writing({ number, name, type, quantity }: OrderView, log: Logger): void {
+  const data = {
+    transaction_number: number,
+    stock_name: name,
+    order_type: type,
+    trade_quantity: quantity,
+  };
+  log.debug(`Writing trade data from leader - ${JSON.stringify(data)}`);
+}
+
+function ordersOf(entries: readonly CommittedEntry[]): (OrderView & { requestId: string })[] {
   return entries
     .flatMap(({ command }) => (command === null ? [] : decodeCommands(command)))
     .filter((command) => command.kind === "order");

@@ -13,6 +13,8 @@
 import type { Logger } from "pino";
 import type { Decision } from "../../core/market/decide.ts";
 import type { Command, Request, Stock } from "../../core/market/types.ts";
+import type { Traced } from "../../core/service/types.ts";
+import { spanOf } from "../trace.ts";
 
 /** Trades that wait for their end; beyond it the oldest are logged as far as they have come. */
 const TRACED_TRADES_MAX = 10_000;
@@ -22,6 +24,8 @@ export const WRITTEN_WAIT_BEATS = 10;
 type OrderCommand = Extract<Command, { kind: "order" }>;
 
 interface TracedTrade {
+  /** Where its lines go. */
+  readonly log: Logger;
   /** What to log of its decision; empty once that is done. */
   lines: readonly string[];
   /** Null for one that made no order: its lines are all it has. */
@@ -44,11 +48,13 @@ export class TradeTrace {
   }
 
   /** `found` is the stock as it was before. */
-  decided(request: Request, found: Stock | undefined, decision: Decision): void {
+  decided(request: Request & Traced, found: Stock | undefined, decision: Decision): void {
     if (request.content.kind !== "trade") return;
     const order = decision.command?.kind === "order" ? decision.command : null;
     const lines = linesOfDecision(request.content, found, decision);
-    this.#trades.push({ lines, order, position: null, exposedBeats: null });
+    const { trace } = request;
+    const log = trace === undefined ? this.#log : this.#log.child(spanOf(trace));
+    this.#trades.push({ log, lines, order, position: null, exposedBeats: null });
     if (this.#trades.length === 1) this.#beginOldest();
   }
 
@@ -104,7 +110,7 @@ export class TradeTrace {
   #beginOldest(): void {
     const trade = this.#trades[0];
     if (trade === undefined) return;
-    for (const line of trade.lines) this.#log.debug(line);
+    for (const line of trade.lines) trade.log.debug(line);
     trade.lines = [];
   }
 
@@ -118,17 +124,18 @@ export class TradeTrace {
 
   #logEnd(trade: TracedTrade): void {
     if (trade.order === null || trade.position === null) return;
+    const { log } = trade;
     const { number, name, type, quantity } = trade.order;
     for (const [replica, written] of this.#written) {
-      this.#log.debug(`Notifying ${replica} replica of order leader - txn_num ${number}`);
-      if (written >= trade.position) this.#log.debug("Response from replica - OK");
+      log.debug(`Notifying ${replica} replica of order leader - txn_num ${number}`);
+      if (written >= trade.position) log.debug("Response from replica - OK");
     }
     if (trade.exposedBeats === null) return;
-    this.#log.debug(`Calling update service - ${name}`);
-    this.#log.debug(`Received update response - ${name}`);
+    log.debug(`Calling update service - ${name}`);
+    log.debug(`Received update response - ${name}`);
     const response = JSON.stringify({ data: { transaction_number: number } });
-    this.#log.debug(`Executing - trade_code 200 - response ${response}`);
-    this.#log.debug(`Executing ${type} trade for ${name} with ${quantity} quantity`);
+    log.debug(`Executing - trade_code 200 - response ${response}`);
+    log.debug(`Executing ${type} trade for ${name} with ${quantity} quantity`);
   }
 }
 
