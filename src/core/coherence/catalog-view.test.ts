@@ -150,8 +150,13 @@ describe("the leader is told that a batch is held (K3)", () => {
     expect(view.frontendHeld("frontend-8000", 99, 1_013)).toEqual([held(12)]);
     expect(view.hold(1, [batch(13, "FishCo")], 1_014)).toEqual([
       hold("frontend-8000", 12, 13, "FishCo"),
-      held(12),
     ]);
+  });
+
+  test("at once where it comes again: the leader didn't hear the last answer", () => {
+    const view = serving("frontend-8000");
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    expect(view.hold(1, [batch(11, "FishCo")], 1_011)).toEqual([held(10)]);
   });
 
   test("only once a front end without a lease has answered", () => {

@@ -163,7 +163,9 @@ export class CatalogView {
       // A leased front end whose connection is gone still has to be waited for.
       this.#lease.progressed(this.#progress, nowMs);
     }
-    this.#tellHeld(effects, nowMs, true);
+    // What is new is told of once the front ends hold it, in one message; what came
+    // again, at once: the leader didn't hear the last answer.
+    this.#tellHeld(effects, nowMs, first === undefined);
     return effects;
   }
 

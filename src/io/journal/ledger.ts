@@ -42,6 +42,8 @@ export class Ledger {
   /** Names by number; the first is stock 1. */
   readonly #names: string[] = [];
   #lastNumber: number;
+  /** The greatest key of a UUID among the request ids; null when there is none. */
+  #greatestKey: Uint8Array | null;
   /** Consecutive entries to be written, from appliedPosition + 1 on. */
   #queue: Queued[] = [];
   #pendingCommands = 0;
@@ -50,13 +52,16 @@ export class Ledger {
   /** Reads the stocks and verifies them. Throws JournalCorrupt. */
   constructor(journal: SqliteJournal) {
     this.#journal = journal;
-    const { statements, stocks, lastNumber } = reading(journal.path, null, () => {
+    const { statements, stocks, lastNumber, greatestKey } = reading(journal.path, null, () => {
       const statements = prepareStatements(journal);
       const lastNumber = numberOf(statements.lastNumber.get()?.number ?? 0);
-      return { statements, stocks: readStocks(journal), lastNumber };
+      const greatestKey = statements.greatestKey.get()?.id;
+      return { statements, stocks: readStocks(journal), lastNumber, greatestKey };
     });
     this.#statements = statements;
     this.#lastNumber = lastNumber;
+    // SQLite orders bytes after text: the greatest of all is a UUID's if there is one.
+    this.#greatestKey = greatestKey instanceof Uint8Array ? greatestKey : null;
     for (const stock of stocks) this.#remember(stock);
   }
 
@@ -86,8 +91,11 @@ export class Ledger {
 
   /** What the tables hold under a request id. */
   request(requestId: string): RecordedRequest | undefined {
+    const key = requestKey(requestId);
+    // Made ids grow with time, so nearly every new one is known to be new without a look.
+    if (typeof key !== "string" && isGreater(key, this.#greatestKey)) return undefined;
     return reading(this.#journal.path, null, () => {
-      const row = this.#statements.request.get(requestKey(requestId));
+      const row = this.#statements.request.get(key);
       if (row === undefined) return undefined;
       if (row.number === null) {
         const command = commandOf(bytesOf(row.command));
@@ -163,6 +171,7 @@ export class Ledger {
       this.#queue = [];
       this.#pendingCommands = 0;
       this.#lastNumber = flush.lastNumber;
+      if (isGreater(flush.greatestKey, this.#greatestKey)) this.#greatestKey = flush.greatestKey;
       for (const stock of flush.stocks.values()) this.#remember(stock);
     });
   }
@@ -217,6 +226,8 @@ class Flush {
   readonly stocks = new Map<string, NumberedStock>();
   #listed = 0;
   lastNumber: number;
+  /** Of the UUIDs among the request ids. */
+  greatestKey: Uint8Array | null = null;
   readonly #orders: SQLInputValue[] = [];
   readonly #orderRequests: SQLInputValue[] = [];
   readonly #otherRequests: SQLInputValue[] = [];
@@ -228,6 +239,7 @@ class Flush {
 
   add(position: number, command: Command): void {
     const key = requestKey(command.requestId);
+    if (typeof key !== "string" && isGreater(key, this.greatestKey)) this.greatestKey = key;
     if (command.kind === "order") {
       const { number, name, type, quantity } = command;
       const before = this.lastNumber;
@@ -292,6 +304,7 @@ interface Statements {
   readonly order: StatementSync;
   readonly orders: StatementSync;
   readonly lastNumber: StatementSync;
+  readonly greatestKey: StatementSync;
 }
 
 function prepareStatements({ database }: SqliteJournal): Statements {
@@ -305,7 +318,13 @@ function prepareStatements({ database }: SqliteJournal): Statements {
     order: database.prepare("SELECT * FROM orders WHERE number = ?"),
     orders: database.prepare("SELECT * FROM orders WHERE number > ? ORDER BY number LIMIT ?"),
     lastNumber: database.prepare("SELECT max(number) AS number FROM orders"),
+    greatestKey: database.prepare("SELECT max(id) AS id FROM requests"),
   };
+}
+
+/** Whether a UUID's key comes after `other`; every key comes after null, null after none. */
+function isGreater(key: Uint8Array | null, other: Uint8Array | null): boolean {
+  return key !== null && (other === null || Buffer.compare(key, other) > 0);
 }
 
 /** The command in a row; undefined if its bytes make none. */
