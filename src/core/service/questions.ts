@@ -14,6 +14,7 @@
 import {
   ANSWER_WAIT_MS,
   CALLS_IN_FLIGHT_MAX,
+  LETTERS_HELD_MAX,
   LETTERS_PER_CALL_MAX,
   QUESTIONS_PER_BATCH_MAX,
   QUESTIONS_WAITING_MAX,
@@ -93,6 +94,8 @@ export class Questions<R extends Route, T> {
   #again: PendingQuestion<T>[] = [];
   readonly #calls = new Set<Call<R, T>>();
   #callsInFlight = 0;
+  /** Of all questions that haven't settled. */
+  #letters = 0;
   /** Since when there has been somebody to ask. */
   #askableSinceMs: number | null = null;
   #sweptAtMs: number | null = null;
@@ -110,12 +113,21 @@ export class Questions<R extends Route, T> {
       settled(UNAVAILABLE);
       return;
     }
-    if (this.#waiting.length + this.#again.length >= QUESTIONS_WAITING_MAX) {
+    if (
+      this.#waiting.length + this.#again.length >= QUESTIONS_WAITING_MAX ||
+      this.#letters >= LETTERS_HELD_MAX
+    ) {
       settled(OVERLOADED);
       return;
     }
     const { nowMs, trace } = this.#options;
-    this.#waiting.push(new PendingQuestion(question, nowMs(), deadlineMs, tag, trace, settled));
+    const settledHere = (asked: Asked): void => {
+      this.#letters -= pending.letters;
+      settled(asked);
+    };
+    const pending = new PendingQuestion(question, nowMs(), deadlineMs, tag, trace, settledHere);
+    this.#letters += pending.letters;
+    this.#waiting.push(pending);
     this.#sendLater();
   }
 

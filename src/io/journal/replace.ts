@@ -5,13 +5,13 @@
 // catalog's is empty too, and reads everything again.
 
 import { existsSync, mkdirSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { invariant } from "../../core/invariant.ts";
 import { FIRST_INCARNATION } from "../../core/replication/admissions.ts";
 import type { Incarnation } from "../../core/replication/types.ts";
 import { createCatalogFile } from "./catalog-store.ts";
 import { type ClusterRoles, catalogFile, clusterInFiles, orderFile } from "./cluster-files.ts";
-import { placeDatabase, removeDatabase } from "./durable-names.ts";
+import { placeDatabase, removeDatabase, syncPath } from "./durable-names.ts";
 import { ClusterUnknown, DataFileExists } from "./errors.ts";
 import { inspectData } from "./format.ts";
 import { createJournalFile } from "./journal.ts";
@@ -89,6 +89,9 @@ function replace(
     removeDatabase(made);
     create(made, cluster);
     placeDatabase(made, path);
+    // The folders may be new, too: without them a power cut would take the file.
+    syncPath(config.data);
+    syncPath(dirname(resolve(config.data)));
   } finally {
     lock.release();
   }

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
+import { RECENT_ENTRIES_MAX } from "../../core/replication/limits.ts";
 import { createJournalFile, openJournal } from "../journal/journal.ts";
 import { listen } from "../rpc/listen.ts";
 import { SECRET } from "../rpc/testing.ts";
@@ -172,5 +173,20 @@ test("after a write that failed nothing is confirmed or committed any more, and 
   await expect.poll(() => third.failures, WAIT).toHaveLength(1);
   expect(await confirmed).toBe(false);
   expect(third.commands).toEqual([]);
+  expect(await third.quorumLog.lead()).toEqual({ kind: "lost", reason: "stopped" });
+});
+
+test("a leader that finds damage where a catalog reads goes on, and gives the catalog nothing", async () => {
+  const [, , third] = await three();
+  await lead(third);
+  // More than it keeps in memory, so that the first ones are read from the disk.
+  const many = 2 * RECENT_ENTRIES_MAX + 1;
+  third.quorumLog.append(Array.from({ length: many }, () => bytes("a")));
+  await expect.poll(() => third.commands, WAIT).toHaveLength(many);
+  third.journal.entries = () => {
+    throw new Error("damaged");
+  };
+  expect(third.quorumLog.read(0, 1_000)).toEqual([]);
+  expect(third.failures.map(({ message }) => message)).toEqual(["damaged"]);
   expect(await third.quorumLog.lead()).toEqual({ kind: "lost", reason: "stopped" });
 });

@@ -184,11 +184,16 @@ export class QuorumLog implements ReplicatedLog {
 
   read(position: number, bytesMax: number): readonly CommittedEntry[] {
     const { commitPosition } = this.#replica.status();
-    if (position >= commitPosition) return [];
-    return this.#replica
-      .entriesAfter(position, bytesMax)
-      .filter((entry) => entry.position <= commitPosition)
-      .map(toCommitted);
+    if (this.#stopped || position >= commitPosition) return [];
+    try {
+      return this.#replica
+        .entriesAfter(position, bytesMax)
+        .filter((entry) => entry.position <= commitPosition)
+        .map(toCommitted);
+    } catch (error) {
+      this.#fail(error); // the disk is damaged where nobody had looked since the start
+      return [];
+    }
   }
 
   close(): void {
