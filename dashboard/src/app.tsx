@@ -9,6 +9,7 @@ import { ClusterPanel } from "./cluster.tsx";
 import { type Watching, watchFloor } from "./feed.ts";
 import { Header } from "./header.tsx";
 import { Market } from "./market.tsx";
+import { onDisks } from "./model.ts";
 import { usePlayground } from "./playground.ts";
 import { Tape } from "./tape.tsx";
 import { Ticket } from "./ticket.tsx";
@@ -33,7 +34,13 @@ export function App() {
         <main class="floor">
           <Market floor={floor} chosen={chosen} onChoose={setChosen} />
           <div class="desk">
-            <Ticket bazaar={bazaar} stocks={floor.stocks} chosen={chosen} onChoose={setChosen} />
+            <Ticket
+              bazaar={bazaar}
+              stocks={floor.stocks}
+              cluster={floor.cluster}
+              chosen={chosen}
+              onChoose={setChosen}
+            />
             <Tape floor={floor} />
           </div>
           <ClusterPanel floor={floor} playground={playground} />
@@ -43,8 +50,8 @@ export function App() {
       )}
       <footer class="foot">
         <p>
-          Every order here is on two of three disks before it is answered. Nothing on this page
-          comes from another host.
+          {floor && `Every order here is ${onDisks(floor.cluster)} before it is answered. `}
+          Nothing on this page comes from another host.
         </p>
         <p>
           <a href="/docs">API</a>

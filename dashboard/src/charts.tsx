@@ -9,6 +9,8 @@ import { type Floor, RATES_MAX, type RatePoint } from "./model.ts";
 const HEIGHT = 220;
 /** The scale's top is at least this, so that one trade isn't drawn like a thousand. */
 const TOP_MIN = 10;
+/** Half of the last label of the time axis, "08:04:30", stands beyond the axis, pixels. */
+const LAST_LABEL_HALF = 30;
 
 interface Series {
   readonly name: string;
@@ -172,7 +174,7 @@ function optionsOf(
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 22, 0, 0],
+    padding: [8, LAST_LABEL_HALF, 0, 0],
     scales: {
       x: { time: true },
       y: { range: (_plot, _low, high) => [0, Math.max(high * 1.15, TOP_MIN)] },

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ClusterPart, StateMessage } from "../../src/client/event-messages.ts";
-import { changed, floorOf, healthOf, pace, TAPE_MAX } from "./model.ts";
+import { changed, floorOf, healthOf, onDisks, pace, TAPE_MAX } from "./model.ts";
 
 const CLUSTER: ClusterPart = {
   leader: 9094,
@@ -110,6 +110,16 @@ test("a trail takes a step with every message", () => {
   floor = changed(floor, { at: 12_100 });
   expect(floor.trails.get("FishCo")).toEqual([8, 9, 9]);
   expect(floor.trails.get("BoarCo")).toEqual([5]);
+});
+
+test("a bazaar of one replica claims two disks", () => {
+  expect(onDisks(CLUSTER)).toBe("on 2 of 3 disks");
+  expect(
+    onDisks({ ...CLUSTER, quorum: 3, replicas: [...CLUSTER.replicas, ...CLUSTER.replicas] }),
+  ).toBe("on 3 of 6 disks");
+  expect(onDisks({ ...CLUSTER, quorum: 1, replicas: CLUSTER.replicas.slice(0, 1) })).toBe(
+    "on disk",
+  );
 });
 
 test("a cluster without a quorum looks open", () => {

@@ -119,6 +119,11 @@ function withMark(
   return [...(isPace ? marks.filter((mark) => at - mark.at <= PACE_MS) : []), { at, last }];
 }
 
+/** Where an answered trade is, in words. */
+export function onDisks({ quorum, replicas }: ClusterPart): string {
+  return replicas.length > 1 ? `on ${quorum} of ${replicas.length} disks` : "on disk";
+}
+
 /** How the cluster is, in one word. */
 export type Health = "open" | "choosing" | "no-quorum";
 

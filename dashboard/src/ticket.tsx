@@ -1,29 +1,41 @@
 // The ticket: one trade, and what became of it, said plainly. A refusal is an
-// answer like any other; only what has no answer yet is waited for.
+// answer like any other; only what has no answer yet is waited for, and what had
+// none in time can be asked again under its key, so that it still counts once.
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type BazaarClient, BazaarError, type TradeType } from "../../src/client/index.ts";
 import { count, duration, exact, price } from "./format.ts";
-import type { StockRow } from "./model.ts";
+import { type ClusterPart, onDisks, type StockRow } from "./model.ts";
 
 interface TicketProps {
   readonly bazaar: BazaarClient;
   /** Null until they are known. */
   readonly stocks: ReadonlyMap<string, StockRow> | null;
+  readonly cluster: ClusterPart;
   readonly chosen: string | null;
   readonly onChoose: (name: string) => void;
+}
+
+interface Wanted {
+  readonly name: string;
+  readonly type: TradeType;
+  readonly quantity: number;
+  /** Of a trade that was sent before, without an answer. */
+  readonly key?: string;
 }
 
 interface Outcome {
   readonly tone: "good" | "bad" | "wait";
   readonly title: string;
   readonly text: string;
+  /** What may be asked again. */
+  readonly again?: Wanted;
 }
 
 /** An answer that takes longer than this is worth a word, milliseconds. */
 const SLOW_MS = 400;
 
-export function Ticket({ bazaar, stocks, chosen, onChoose }: TicketProps) {
+export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProps) {
   const [type, setType] = useState<TradeType>("buy");
   const [quantity, setQuantity] = useState("10");
   const [outcome, setOutcome] = useState<Outcome | null>(null);
@@ -39,9 +51,10 @@ export function Ticket({ bazaar, stocks, chosen, onChoose }: TicketProps) {
   const stock = stocks?.get(name);
   const units = Number(quantity);
   const verb = type === "buy" ? "Buy" : "Sell";
+  const again = outcome?.again;
   const worth = stock && units > 0 ? price(stock.price * units) : null;
 
-  const submit = async () => {
+  const submit = async (wanted: Wanted) => {
     setIsWaiting(true);
     const started = performance.now();
     const slow = setTimeout(() => {
@@ -51,7 +64,7 @@ export function Ticket({ bazaar, stocks, chosen, onChoose }: TicketProps) {
         text: "The trade is under one key, so it counts once, however often it is sent.",
       });
     }, SLOW_MS);
-    const said = await trade(bazaar, { name, type, quantity: units }, started);
+    const said = await trade(bazaar, wanted, started);
     clearTimeout(slow);
     if (isGone.current) return;
     setOutcome(said);
@@ -64,7 +77,7 @@ export function Ticket({ bazaar, stocks, chosen, onChoose }: TicketProps) {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (!isWaiting) void submit();
+          if (!isWaiting) void submit({ name, type, quantity: units });
         }}
       >
         <fieldset class="sides">
@@ -116,7 +129,7 @@ export function Ticket({ bazaar, stocks, chosen, onChoose }: TicketProps) {
       </form>
       <div class="outcome-place" role="status">
         {outcome === null ? (
-          <p class="hint">A trade is on two of three disks before it is answered.</p>
+          <p class="hint">A trade is {onDisks(cluster)} before it is answered.</p>
         ) : (
           <div class={`outcome ${outcome.tone}`} data-testid="outcome">
             <strong>{outcome.title}</strong>
@@ -124,14 +137,13 @@ export function Ticket({ bazaar, stocks, chosen, onChoose }: TicketProps) {
           </div>
         )}
       </div>
+      {again && (
+        <button type="button" class="again" disabled={isWaiting} onClick={() => void submit(again)}>
+          Ask again
+        </button>
+      )}
     </section>
   );
-}
-
-interface Wanted {
-  readonly name: string;
-  readonly type: TradeType;
-  readonly quantity: number;
 }
 
 async function trade(bazaar: BazaarClient, wanted: Wanted, started: number): Promise<Outcome> {
@@ -152,8 +164,9 @@ async function trade(bazaar: BazaarClient, wanted: Wanted, started: number): Pro
     }
     return {
       tone: "bad",
-      title: "No answer in time",
-      text: "It isn't known whether the trade was made; the tape will tell.",
+      title: "No answer",
+      text: "It isn't known whether the trade was made. Asked again it still counts once.",
+      ...(error.key !== null && { again: { ...wanted, key: error.key } }),
     };
   }
 }

@@ -65,6 +65,33 @@ test("a refusal that isn't told in the bazaar's own words leaves the trader gues
   expect(await violations(page)).toEqual([]);
 });
 
+test("a trade whose answer was lost is made twice, or can't be asked for", async () => {
+  const page = await pages.open(cluster.url);
+  const row = page.getByRole("row", { name: /BardCo/ });
+  const quantity = row.getByRole("cell").nth(1);
+  await quantity.waitFor();
+  const before = Number((await quantity.textContent())?.replaceAll(",", ""));
+  const sent: unknown[] = [];
+  await page.route("**/orders", async (route) => {
+    await route.fetch(); // it is made
+    sent.push(route.request().headers()["idempotency-key"]);
+    await route.fulfill({ status: 200, json: {} });
+  });
+  await fill(page, "Buy", "BardCo", 3);
+  const outcome = page.getByTestId("outcome");
+  await outcome.getByText("It isn't known whether the trade was made.").waitFor();
+  await screenshot(page, "no-answer-1440-light");
+  expect(await violations(page)).toEqual([]);
+  await page.unroute("**/orders");
+  const asked = page.waitForRequest("**/orders");
+  await page.getByRole("button", { name: "Ask again" }).click();
+  sent.push((await asked).headers()["idempotency-key"]);
+  await outcome.getByText("Bought 3 BardCo").waitFor();
+  expect(sent[0]).toBe(sent[1]);
+  expect(await page.getByRole("button", { name: "Ask again" }).count()).toBe(0);
+  await expect.poll(() => quantity.textContent()).toBe(String((before - 3).toLocaleString("en")));
+});
+
 test("an order that came through nobody's page is missing on the tape", async () => {
   const page = await pages.open(cluster.url);
   const client = cluster.client();
