@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { answersTo } from "../../src/cli/evaluate/answers.ts";
-import { allHeld, type Evaluation } from "../../src/cli/evaluate/results.ts";
+import { allHeld, type Evaluation, sameContents } from "../../src/cli/evaluate/results.ts";
 import { type Finished, Running, runBazaar } from "./harness/process.ts";
 import { until } from "./harness/wait.ts";
 
@@ -76,7 +76,13 @@ test("every call is answered, every order is found, and all copies are the same"
   for (const { failures, matched, total } of [...results.load, results.failOver]) {
     expect({ failures, missing: total - matched }).toEqual({ failures: 0, missing: 0 });
   }
-  expect(results.failOver.verdict).toMatchObject({ ok: true, differences: [] });
+  const { verdict, files } = results.failOver;
+  expect(verdict).toMatchObject({ ok: true, differences: [] });
+  expect(files).toHaveLength(3);
+  expect(sameContents(files)).toBe(true);
+  const digests = files.flatMap(({ fileDigest, journalDigest }) => [fileDigest, journalDigest]);
+  expect(digests.filter((digest) => !/^[0-9a-f]{64}$/.test(digest))).toEqual([]);
+  for (const { last } of files) expect(last).toBeGreaterThanOrEqual(verdict.position);
 });
 
 test("a plot that isn't well-formed is a hole in the report", () => {

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { answersTo, milliseconds } from "./answers.ts";
 import { allHeld, type Evaluation } from "./results.ts";
-import { cell, evaluation } from "./test-evaluation.ts";
+import { cell, evaluation, replicaFile } from "./test-evaluation.ts";
 
 const good = evaluation();
 
@@ -44,6 +44,22 @@ test("replicas that differ are told with the first difference", () => {
     /^No\. .* 2 differences; the first: order-9090/,
   );
   expect(allHeld(evaluation({ failOver }))).toBe(false);
+});
+
+test("files that differ in what they hold are told as the same", () => {
+  expect(answer("same data")).toContain("not the same byte for byte, and can't be");
+  for (const changes of [
+    { journalDigest: "x" },
+    { ordersDigest: "x" },
+    { stocksDigest: "x" },
+    { requestsDigest: "x" },
+    { problems: ["M3: 7 is missing"] },
+  ]) {
+    const files = good.failOver.files.with(1, replicaFile(9092, changes));
+    const failOver = { ...good.failOver, files };
+    expect(answer("same data", { failOver })).toMatch(/^No\. .* differ in what they hold/);
+    expect(allHeld(evaluation({ failOver }))).toBe(false);
+  }
 });
 
 test("a cache that brings nothing, or costs, isn't praised", () => {

@@ -1,7 +1,14 @@
 // The evaluation's own answers, in words, made from the measured numbers: where
 // the numbers say no, so do the words.
 
-import type { Evaluation, FailOver, Kill, LoadCell, Replacement } from "./results.ts";
+import {
+  type Evaluation,
+  type FailOver,
+  type Kill,
+  type LoadCell,
+  type Replacement,
+  sameContents,
+} from "./results.ts";
 
 export interface Answer {
   readonly question: string;
@@ -10,6 +17,9 @@ export interface Answer {
 
 /** Means this close together are called the same: less than a run on a shared machine can tell. */
 const SAME_WITHIN = 1.1;
+/** Why digests of the files say nothing. */
+const FILES_DIFFER =
+  "The files themselves are not the same byte for byte, and can't be: each holds its replica's own id and promise, and SQLite lays out its pages as that replica's writes came.";
 
 export function answersTo({ load, replacement, failOver }: Evaluation): readonly Answer[] {
   return [
@@ -62,10 +72,13 @@ function longest(kills: readonly Kill[]): string {
   return least === greatest ? `${least}` : `${least} to ${greatest}`;
 }
 
-function sameData({ kills, verdict }: FailOver): string {
+function sameData({ kills, verdict, files }: FailOver): string {
   const when = `After ${count(kills.length, "kill")}`;
+  if (verdict.ok && !sameContents(files)) {
+    return `No. ${when} \`bazaar verify\` found no difference, but the files of the stopped replicas differ in what they hold, or hold something wrong: see their table.`;
+  }
   if (verdict.ok) {
-    return `Yes. ${when} all replicas and the catalog were compared at position ${verdict.position} of the journal: the same entries, the same ${verdict.orders} orders, the same stocks, byte by byte of their canonical form.`;
+    return `Yes. ${when} all replicas and the catalog were compared at position ${verdict.position} of the journal: the same entries, the same ${verdict.orders} orders, the same stocks, byte by byte of their canonical form; and so were the replicas' files once all had stopped. ${FILES_DIFFER}`;
   }
   const [first = "nothing could be compared"] = verdict.differences;
   return `No. ${when} \`bazaar verify\` found ${count(verdict.differences.length, "difference")}; the first: ${first}.`;

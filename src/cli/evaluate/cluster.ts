@@ -20,6 +20,8 @@ import { Peers } from "../peers.ts";
 import { runningPid } from "../pid-file.ts";
 import type { Verdict } from "../verify-cluster.ts";
 import { freePorts } from "./ports.ts";
+import { readReplicaFile } from "./replica-files.ts";
+import type { ReplicaFile } from "./results.ts";
 
 const SCRIPT = join(import.meta.dirname, "../main.ts");
 const HOST = "127.0.0.1";
@@ -136,8 +138,21 @@ export class OwnCluster {
     });
   }
 
+  /** Stops everything, then reads what the replicas' files hold at `position`. */
+  async stoppedFiles(position: number): Promise<readonly ReplicaFile[]> {
+    await this.#stop();
+    return Promise.all(
+      this.replicas.map((id) => readReplicaFile(this.#data, `order-${id}`, position)),
+    );
+  }
+
   /** E2. May be called at any time, and again. */
   async close(): Promise<void> {
+    await this.#stop();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: REMOVALS_MAX });
+  }
+
+  async #stop(): Promise<void> {
     this.#isClosed = true;
     this.#peers?.close();
     for (const { child } of this.#started) child.kill("SIGTERM");
@@ -147,7 +162,6 @@ export class OwnCluster {
       for (const { child } of this.#started) child.kill("SIGKILL"); // Roles end when their `up` is gone.
       await exits;
     }
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: REMOVALS_MAX });
   }
 
   #start(...command: readonly string[]): Started {

@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { countingFetch, failOver } from "./fail-over.ts";
+import { replicaFile } from "./test-evaluation.ts";
 
 /** Three replicas of which the highest that is up leads; random() draws `draws`, then 0.5. */
 async function run(kills: number, drawn: number) {
@@ -23,6 +24,11 @@ async function run(kills: number, drawn: number) {
       verify: async () => {
         told.push(`verify ${up.size}`);
         return { ok: false, position: 4, orders: 3, differences: ["order-2 has other orders"] };
+      },
+      stoppedFiles: async (position) => {
+        told.push(`stop, read at ${position}`);
+        up.clear();
+        return [1, 2, 3].map((id) => replicaFile(id));
       },
     },
     bazaar: {
@@ -47,7 +53,14 @@ async function run(kills: number, drawn: number) {
 
 test("an evaluation whose dice spare the leader tells nothing of fail-over", async () => {
   const { told, result } = await run(2, 0);
-  expect(told).toEqual(["kill 3", "restart 3", "kill 1", "restart 1", "verify 3"]);
+  expect(told).toEqual([
+    "kill 3",
+    "restart 3",
+    "kill 1",
+    "restart 1",
+    "verify 3",
+    "stop, read at 4",
+  ]);
   expect(result.kills.map(({ replica, led }) => [replica, led])).toEqual([
     [3, true],
     [1, false],

@@ -8,7 +8,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { LabBazaar } from "../lab-client.ts";
 import type { Verdict } from "../verify-cluster.ts";
-import type { FailOver, Kill } from "./results.ts";
+import type { FailOver, Kill, ReplicaFile } from "./results.ts";
 import { TradingClients } from "./trading-clients.ts";
 
 const POLL_MS = 10;
@@ -29,6 +29,8 @@ export interface FailOverOptions {
     kill(replica: number): Promise<void>;
     restart(replica: number): void;
     verify(): Promise<Verdict>;
+    /** Stops everything; the replicas' files at `position`. */
+    stoppedFiles(position: number): Promise<readonly ReplicaFile[]>;
   };
   readonly bazaar: LabBazaar;
   /** Attempts so far that the client library repeated by itself. */
@@ -66,13 +68,15 @@ export async function failOver(options: FailOverOptions): Promise<FailOver> {
   } finally {
     await clients.stop((part) => onProgress(KILLS_PART + part * (1 - KILLS_PART)));
   }
+  const verdict = await cluster.verify();
   return {
     ...clients.counts,
     kills,
     repeated: options.repeated(),
     latency: clients.latency,
     timeline: clients.timeline,
-    verdict: await cluster.verify(),
+    verdict,
+    files: await cluster.stoppedFiles(verdict.position),
   };
 }
 

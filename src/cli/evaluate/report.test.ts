@@ -15,6 +15,11 @@ test("both reports hold every answer, every kill and every cell", () => {
     for (const { replica } of made.failOver.kills) expect(text).toContain(`order-${replica}`);
     for (const { requestsPerSecond } of made.load)
       expect(text).toContain(String(requestsPerSecond));
+    for (const { bytes, fileDigest, requestsDigest } of made.failOver.files) {
+      for (const what of [String(bytes), fileDigest.slice(0, 12), requestsDigest.slice(0, 12)]) {
+        expect(text).toContain(what);
+      }
+    }
     for (const what of ["v26.1.0", "2024-05-06", "npx bazaar evaluate --clients 5", "0.25"]) {
       expect(text).toContain(what);
     }

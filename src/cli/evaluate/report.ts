@@ -25,6 +25,8 @@ export type Block =
       readonly caption: string;
     };
 
+/** Hexadecimal digits of a digest. */
+const DIGEST_SHOWN = 12;
 /** A load above this part of the processors leaves too little to the bazaar. */
 const BUSY_PART = 0.5;
 
@@ -71,6 +73,10 @@ export function reportOf(evaluation: Evaluation): readonly Block[] {
     failOverPlot(failOver),
     { kind: "table", isNumbers: true, rows: killRows(failOver) },
     { kind: "table", isNumbers: true, rows: totalRows(failOver) },
+    paragraph(
+      `The replicas' files after everything was stopped: the SHA-256 of each file, and of what it holds at position ${failOver.verdict.position}. Digests are cut to ${DIGEST_SHOWN} digits here, and whole in \`results.json\`.`,
+    ),
+    { kind: "table", isNumbers: false, rows: fileRows(failOver) },
     heading(2, "How it was measured"),
     {
       kind: "table",
@@ -235,6 +241,24 @@ function killRows({ kills }: FailOver): readonly (readonly string[])[] {
     milliseconds(backMs),
   ]);
   return [["kill", "replica", "was", "at", "gap", "level again after its start"], ...rows];
+}
+
+function fileRows({ files }: FailOver): readonly (readonly string[])[] {
+  const head = ["file of", "bytes", "newest entry", "file", "journal", "orders", "stocks"];
+  const rows = files.map((file) => [
+    file.role,
+    String(file.bytes),
+    String(file.last),
+    ...[
+      file.fileDigest,
+      file.journalDigest,
+      file.ordersDigest,
+      file.stocksDigest,
+      file.requestsDigest,
+    ].map((digest) => digest.slice(0, DIGEST_SHOWN)),
+    file.problems[0] ?? "none",
+  ]);
+  return [[...head, "requests", "problems"], ...rows];
 }
 
 function totalRows(failOver: FailOver): readonly (readonly string[])[] {

@@ -77,6 +77,24 @@ export interface Moment {
   readonly worstMs: number;
 }
 
+/** The file of a replica after everything was stopped. Digests are hex SHA-256. */
+export interface ReplicaFile {
+  /** `order-9094` */
+  readonly role: string;
+  readonly bytes: number;
+  /** Of the file as it is on disk. */
+  readonly fileDigest: string;
+  /** Of what it holds at the position that `bazaar verify` compared. */
+  readonly journalDigest: string;
+  readonly ordersDigest: string;
+  readonly stocksDigest: string;
+  readonly requestsDigest: string;
+  /** Position of its newest entry. */
+  readonly last: number;
+  /** What is wrong inside, in words. */
+  readonly problems: readonly string[];
+}
+
 export interface FailOver {
   readonly clients: number;
   readonly kills: readonly Kill[];
@@ -95,6 +113,8 @@ export interface FailOver {
   readonly timeline: readonly Moment[];
   /** What `bazaar verify` said at the end. */
   readonly verdict: Verdict;
+  /** One for each replica. */
+  readonly files: readonly ReplicaFile[];
 }
 
 export interface Evaluation {
@@ -106,13 +126,24 @@ export interface Evaluation {
   readonly failOver: FailOver;
 }
 
-/** True when every promise held: every call answered, every order found, all copies the same. */
+/** True when every promise held: every call answered, every order found, all copies and files the same. */
 export function allHeld({ load, replacement, failOver }: Evaluation): boolean {
   return (
     [...load, failOver].every(
       ({ failures, matched, total }) => failures === 0 && matched === total,
     ) &&
     replacement.unexpected.length === 0 &&
-    failOver.verdict.ok
+    failOver.verdict.ok &&
+    sameContents(failOver.files)
+  );
+}
+
+const CONTENTS = ["journalDigest", "ordersDigest", "stocksDigest", "requestsDigest"] as const;
+
+/** True when the files hold the same, and nothing is wrong inside one. */
+export function sameContents(files: readonly ReplicaFile[]): boolean {
+  return files.every(
+    (file) =>
+      file.problems.length === 0 && CONTENTS.every((field) => file[field] === files[0]?.[field]),
   );
 }

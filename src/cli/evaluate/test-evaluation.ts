@@ -1,6 +1,21 @@
 // A small evaluation for the tests, in which every promise held.
 
-import type { Evaluation, LoadCell } from "./results.ts";
+import type { Evaluation, LoadCell, ReplicaFile } from "./results.ts";
+
+export function replicaFile(id: number, changes: Partial<ReplicaFile> = {}): ReplicaFile {
+  return {
+    role: `order-${id}`,
+    bytes: 4_096 + id,
+    fileDigest: `f${id}`.repeat(12),
+    journalDigest: "1a".repeat(32),
+    ordersDigest: "2b".repeat(32),
+    stocksDigest: "3c".repeat(32),
+    requestsDigest: "4d".repeat(32),
+    last: 250,
+    problems: [],
+    ...changes,
+  };
+}
 
 export function cell(hasCache: boolean, probability: number, meanMs: number): LoadCell {
   const lookup = { count: 100, mean: meanMs, p50: meanMs, p95: 2 * meanMs, p99: 3 * meanMs };
@@ -66,6 +81,7 @@ export function evaluation(changes: Partial<Evaluation> = {}): Evaluation {
         { atMs: 1_100, answers: 5, worstMs: 150.25 },
       ],
       verdict: { ok: true, position: 250, orders: 300, differences: [] },
+      files: [9090, 9092, 9094].map((id) => replicaFile(id)),
     },
     ...changes,
   };

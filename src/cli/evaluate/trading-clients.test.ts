@@ -72,8 +72,12 @@ test("an order that was lost, or is another one now, doesn't match", async () =>
   made.orders.pop();
   const parts: number[] = [];
   await clients.stop((part) => parts.push(part));
-  const { matched, total } = clients.counts;
-  expect(total - matched).toBe(2);
+  const { matched, total, refusals, failures } = clients.counts;
+  expect({ missing: total - matched, refusals, failures }).toEqual({
+    missing: 2,
+    refusals: 0,
+    failures: 0,
+  });
   expect(parts.at(-1)).toBe(1);
 });
 

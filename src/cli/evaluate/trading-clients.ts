@@ -123,7 +123,9 @@ export class TradingClients {
   /** The answer; null when it was a no, or there was none, which is counted. T1, T2 */
   async #timed<T>(call: () => Promise<T>): Promise<T | null> {
     const started = this.#options.now();
-    const answer = await this.#attempt(call);
+    const answer = await this.#attempt(call, () => {
+      this.#refusals += 1;
+    });
     const ms = Math.round((this.#options.now() - started) * 1_000) / 1_000;
     this.#latencies.push(ms);
     this.#worstMs = Math.max(this.#worstMs, ms);
@@ -134,7 +136,11 @@ export class TradingClients {
   }
 
   async #check(made: Order): Promise<void> {
-    const found = await this.#attempt(() => this.#options.bazaar.order(made.number));
+    // An order that isn't there is refused, too; but that is found out, not refused to a trader.
+    const found = await this.#attempt(
+      () => this.#options.bazaar.order(made.number),
+      () => {},
+    );
     this.#checks += 1;
     const isSame =
       found !== null &&
@@ -145,12 +151,12 @@ export class TradingClients {
     if (isSame) this.#matched += 1;
   }
 
-  async #attempt<T>(call: () => Promise<T>): Promise<T | null> {
+  async #attempt<T>(call: () => Promise<T>, onRefused: () => void): Promise<T | null> {
     try {
       return await call();
     } catch (error) {
       if (!(error instanceof BazaarError)) throw error;
-      if (error.kind === "refused") this.#refusals += 1;
+      if (error.kind === "refused") onRefused();
       else this.#failures += 1;
       return null;
     }

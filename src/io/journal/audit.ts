@@ -67,6 +67,17 @@ export function auditOrderFile(request: OrderAuditRequest): OrderFileAudit {
   }
 }
 
+/** Position of the newest entry in the file of a replica. Throws as auditOrderFile() does. */
+export function lastPositionIn(path: string): number {
+  const database = openReadOnly(path, ORDER_FILE);
+  try {
+    const { cluster } = readMeta(database, path).identity;
+    return new EntryTable(database, path, cluster).lastPosition();
+  } finally {
+    database.close();
+  }
+}
+
 /** What is true at the position asked about. */
 interface AtPosition {
   readonly counts: AuditCounts;
