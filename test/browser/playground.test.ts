@@ -1,18 +1,24 @@
 // The playground: processes killed, paused and started from the page, and
 // nobody else's page able to.
 
-import { request } from "node:http";
+import { readFileSync } from "node:fs";
+import { createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Cluster } from "../system/harness/cluster.ts";
 import { useClusters } from "../system/harness/lifetime.ts";
+import { until } from "../system/harness/wait.ts";
 import { violations } from "./harness/axe.ts";
 import { screenshot, usePages } from "./harness/browser.ts";
+import { readEvents } from "./harness/events.ts";
 
 const clusters = useClusters("file");
 const pages = usePages();
 const LOST =
   /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|status of 503/;
+const ELSEWHERE = readFileSync(join(import.meta.dirname, "harness/elsewhere.html"));
 let cluster: Cluster;
 
 beforeAll(async () => {
@@ -69,11 +75,33 @@ test("the slider makes no load, or load that can't be ended", async () => {
   await expect.poll(() => pace.textContent()).toBe("0");
 });
 
+/** A page of another origin, without any policy. */
+async function bareSite(): Promise<{ readonly url: string; readonly close: () => void }> {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { "content-type": "text/html" });
+    response.end(ELSEWHERE);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
 describe("who isn't the page can't command:", () => {
   const command = JSON.stringify({ kind: "load", perSecond: 0 });
+  const LOAD = JSON.stringify({ kind: "load", perSecond: 50 });
 
   /** Node's own fetch would set some of these headers itself. */
-  function send(method: string, headers: Record<string, string>): Promise<number> {
+  function send(
+    method: string,
+    headers: Record<string, string>,
+    body: string = command,
+  ): Promise<number> {
     return new Promise((resolve, reject) => {
       const sent = request(`${cluster.url}/playground`, { method, headers, agent: false });
       sent.once("response", (response) => {
@@ -81,8 +109,19 @@ describe("who isn't the page can't command:", () => {
         resolve(response.statusCode ?? 0);
       });
       sent.once("error", reject);
-      sent.end(method === "POST" ? command : undefined);
+      sent.end(method === "POST" ? body : undefined);
     });
+  }
+
+  /** Requests a second that the built-in client is to make, as the front end tells. */
+  async function toldLoad(): Promise<number> {
+    const reader = await readEvents(cluster.url);
+    try {
+      await until("a message", () => reader.messages.length > 0);
+      return JSON.parse(reader.messages[0]?.data ?? "").cluster.playground.load;
+    } finally {
+      reader.close();
+    }
   }
 
   async function token(): Promise<string> {
@@ -119,18 +158,42 @@ describe("who isn't the page can't command:", () => {
     expect(await send("POST", headers)).toBe(403);
   });
 
-  test("another site's page in the browser", async () => {
-    const page = await pages.open(cluster.url, { expected: /.*/ });
+  test("another site's page in the browser, though it had the token", async () => {
     const given = await token();
-    // Another origin of the same machine: a page at another name of it.
-    await page.goto(cluster.url.replace("127.0.0.1", "localhost"));
-    const answer = await page.evaluate(
-      `fetch(${JSON.stringify(`${cluster.url}/playground`)}, {
-        method: "POST", mode: "no-cors", body: ${JSON.stringify(command)},
-        headers: { "bazaar-playground": ${JSON.stringify(given)} },
-      }).then(() => "sent", () => "refused by the page's own policy")`,
-    );
-    expect(answer).toBe("refused by the page's own policy");
+    const role = `order-${cluster.replicas[0]}`;
+    const before = await cluster.running(role);
+    const loadBefore = await toldLoad();
+    const other = await bareSite();
+    try {
+      // Nothing of its own keeps this page from asking: that is the front end's to do.
+      const page = await pages.open(other.url, { expected: /.*/ });
+      const answered: number[] = [];
+      page.on("response", (response) => {
+        if (response.url().endsWith("/playground")) answered.push(response.status());
+      });
+      const told = await page.evaluate(
+        `attack(${JSON.stringify([`${cluster.url}/playground`, given, role])})`,
+      );
+      expect(told).toEqual({
+        read: "refused",
+        cors: "refused",
+        plain: "opaque",
+        headed: "opaque",
+        beacon: "sent",
+      });
+      // What could be sent at all was answered, and with a no.
+      await until("an answer to each", () => answered.length >= 6);
+      expect(answered.filter((status) => status < 400)).toEqual([]);
+    } finally {
+      other.close();
+    }
+    expect(cluster.pid(role)).toBe(before);
+    expect(await toldLoad()).toBe(loadBefore);
+    // From the page's own origin each of these is a command.
+    const headers = { ...json, origin: cluster.url, "bazaar-playground": given };
+    expect(await send("POST", headers, LOAD)).toBe(200);
+    await until("the load", async () => (await toldLoad()) === 50);
+    expect(await send("POST", headers)).toBe(200);
   });
 });
 
