@@ -95,7 +95,9 @@ test("a plot that isn't well-formed is a hole in the report", () => {
   }
 });
 
-test("an evaluation that is interrupted leaves no process and no folder", async () => {
+test("an evaluation that is interrupted leaves no process and no folder", {
+  timeout: EVALUATION_LIMIT_MS,
+}, async () => {
   const temporary = join(folder, "temporary");
   mkdirSync(temporary);
   const args = ["evaluate", `--out=${join(folder, "interrupted")}`, "--iterations=100000"];
