@@ -1,10 +1,14 @@
 // Real connections to catalogs that are played by the test.
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { LEASE_ASK_MS, LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import { rememberingLog, SECRET, type TestLog } from "../../io/rpc/testing.ts";
 import type { Link, Peer } from "../../io/rpc/types.ts";
+import { TICK_MS } from "../catalog/limits.ts";
+import { BEAT_MS } from "../order/limits.ts";
 import { CatalogLinks } from "./catalog-links.ts";
+import { CATALOG_ANSWER_LIMIT_MS, CATALOG_UNLEASED_LIMIT_MS } from "./limits.ts";
 import { TestCatalog } from "./test-bazaar.ts";
 import { TestMarket } from "./test-market.ts";
 
@@ -12,6 +16,7 @@ vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waite
 const WAIT = { timeout: 10_000, interval: 5 };
 let log: TestLog;
 let lost: number;
+let nowMs: number;
 let asks: number;
 let catalogs: CatalogLinks;
 const catalogNamed = (name = "catalog") => new TestCatalog(new TestMarket(), name);
@@ -21,7 +26,13 @@ beforeEach(() => {
   log = rememberingLog();
   lost = 0;
   asks = 0;
-  catalogs = new CatalogLinks({ log: log.log, lost: () => lost++, asks: () => asks++ });
+  nowMs = 0;
+  catalogs = new CatalogLinks({
+    log: log.log,
+    lost: () => lost++,
+    asks: () => asks++,
+    nowMs: () => nowMs,
+  });
 });
 afterEach(async () => {
   catalogs.close();
@@ -130,4 +141,66 @@ test("a catalog that hangs and then closes is forgotten, probes and all", async 
   await catalog.open();
   await vi.waitFor(() => expect(catalogs.usable).toBe(true), WAIT);
   expect(log.count("Catalog answers again")).toBe(0);
+});
+
+test("a catalog that stays without a lease is asked for ever, though another has one", async () => {
+  const [first, second] = [catalogNamed(), catalogNamed("catalog-9097")];
+  await connectTo(first);
+  await connectTo(second);
+  first.leased = false;
+  expect(await catalogs.lookup(["A"])).toBeNull();
+  nowMs += CATALOG_UNLEASED_LIMIT_MS - 1;
+  expect(await catalogs.lookup(["B"])).toBeNull();
+  expect([lost, asks]).toEqual([0, 1]);
+  nowMs += 1;
+  expect(await catalogs.lookup(["C"])).toBeNull();
+  expect([lost, asks]).toEqual([1, 2]);
+  expect(catalogs.asked?.peer.identity.name).toBe("catalog-9097");
+  expect(await catalogs.lookup(["D"])).toMatchObject({ kind: "stocks" });
+  expect([first.lookups.length, second.lookups.length]).toEqual([3, 1]);
+  // It is the last now, and asked when the others are gone.
+  await second.close();
+  await vi.waitFor(() => expect(catalogs.asked?.peer.identity.name).toBe("catalog"), WAIT);
+});
+
+test("a catalog that is without a lease now and then goes behind another", async () => {
+  const [first, second] = [catalogNamed(), catalogNamed("catalog-9097")];
+  await connectTo(first);
+  await connectTo(second);
+  for (const leased of [false, true, false]) {
+    first.leased = leased;
+    await catalogs.lookup(["A"]);
+    nowMs += CATALOG_UNLEASED_LIMIT_MS;
+  }
+  expect(catalogs.asked?.peer.identity.name).toBe("catalog");
+  expect(second.lookups).toEqual([]);
+});
+
+test("what the next in turn has shown before counts against it once it is asked", async () => {
+  const [first, second] = [catalogNamed(), catalogNamed("catalog-9097")];
+  await connectTo(first);
+  await connectTo(second);
+  first.leased = second.leased = false;
+  await catalogs.lookup(["A"]);
+  nowMs += CATALOG_UNLEASED_LIMIT_MS;
+  await catalogs.lookup(["B"]);
+  await catalogs.lookup(["C"]);
+  expect(catalogs.asked?.peer.identity.name).toBe("catalog-9097");
+  expect(second.lookups).toHaveLength(1);
+});
+
+test("a catalog alone is left because it has no lease", async () => {
+  await connectTo(Object.assign(catalogNamed(), { leased: false }));
+  for (let asked = 0; asked < 3; asked++) {
+    expect(await catalogs.lookup(["A"])).toBeNull();
+    nowMs += CATALOG_UNLEASED_LIMIT_MS;
+  }
+  expect(catalogs.usable).toBe(true);
+  expect([lost, asks]).toEqual([0, 1]);
+});
+
+test("a catalog that waits for a dead view, or for the leases of the last leader, passes for a bad one", () => {
+  const deadViewMs = LEASE_MS + LEASE_MARGIN_MS + BEAT_MS + TICK_MS;
+  expect(CATALOG_ANSWER_LIMIT_MS).toBeGreaterThan(deadViewMs);
+  expect(CATALOG_UNLEASED_LIMIT_MS).toBeGreaterThan(LEASE_MS + LEASE_MARGIN_MS + LEASE_ASK_MS);
 });

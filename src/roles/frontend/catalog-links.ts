@@ -3,14 +3,19 @@
 //
 // Asked is the one that has been answering for longest, so that a catalog that
 // comes back doesn't take over while it still catches up. One that lets a call
-// time out is left aside until it answers a probe. `lost` and `asks` say when
-// a catalog goes, and when another is the one that is asked.
+// time out is left aside until it answers a probe; one that stays without a lease
+// of its own, cut off from the leader, goes behind the others. `lost` and `asks`
+// say when a catalog goes, and when another is the one that is asked.
 
 import type { Logger } from "pino";
 import { RpcError } from "../../io/rpc/error.ts";
 import type { Calls, Peer } from "../../io/rpc/types.ts";
 import { catalogContract } from "../contract.ts";
-import { CATALOG_ANSWER_LIMIT_MS, CATALOG_PROBE_INTERVAL_MS } from "./limits.ts";
+import {
+  CATALOG_ANSWER_LIMIT_MS,
+  CATALOG_PROBE_INTERVAL_MS,
+  CATALOG_UNLEASED_LIMIT_MS,
+} from "./limits.ts";
 
 type CatalogCalls = Calls<typeof catalogContract>;
 type Leased<T> = Exclude<T, { kind: "unleased" }>;
@@ -43,23 +48,29 @@ export class CatalogLinks implements Catalogs {
   readonly #log: Logger;
   readonly #lost: (catalog: string) => void;
   readonly #asks: () => void;
+  readonly #nowMs: () => number;
   /** Those that answer, the longest serving first. */
   #answering: readonly Connected[] = [];
+  /** Since when the one that is asked has shown no lease; null while it does. */
+  #unleasedSinceMs: number | null = null;
   readonly #probes = new Map<Peer, NodeJS.Timeout>();
   #ended = false;
 
   /**
-   * `lost` is called on the turn in which a catalog closed or was left aside,
-   * `asks` when another than before is asked from now on.
+   * `lost` is called on the turn in which a catalog closed, was left aside or
+   * went behind the others, `asks` when another than before is asked from now on.
+   * `nowMs`: milliseconds of a clock that never goes back.
    */
   constructor(options: {
     readonly log: Logger;
     readonly lost: (catalog: string) => void;
     readonly asks: () => void;
+    readonly nowMs: () => number;
   }) {
     this.#log = options.log;
     this.#lost = options.lost;
     this.#asks = options.asks;
+    this.#nowMs = options.nowMs;
   }
 
   /** Who is asked, for stocks and for the lease; null while nobody can be. */
@@ -74,8 +85,7 @@ export class CatalogLinks implements Catalogs {
   /** A connection to a catalog is open. */
   opened(peer: Peer): void {
     const calls = peer.calls(catalogContract, { timeoutMs: CATALOG_ANSWER_LIMIT_MS });
-    this.#answering = [...this.#answering, { peer, calls }];
-    if (this.#answering.length === 1) this.#asks();
+    this.#setAnswering([...this.#answering, { peer, calls }]);
     this.#log.info({ catalog: peer.identity.name }, "Catalog connected");
   }
 
@@ -86,6 +96,29 @@ export class CatalogLinks implements Catalogs {
     this.#without(peer);
     this.#log.warn({ catalog: peer.identity.name }, "Catalog connection closed");
     this.#lost(peer.identity.name);
+  }
+
+  /**
+   * A catalog's answer shows whether it has a lease of its own. Without one for
+   * longer than a healthy one can be, it makes room for another.
+   */
+  showed(catalog: Connected, isLeased: boolean): void {
+    if (catalog !== this.asked) return;
+    if (isLeased) {
+      this.#unleasedSinceMs = null;
+      return;
+    }
+    const nowMs = this.#nowMs();
+    this.#unleasedSinceMs ??= nowMs;
+    const [, next] = this.#answering;
+    if (!next || nowMs - this.#unleasedSinceMs < CATALOG_UNLEASED_LIMIT_MS) return;
+    const { name } = catalog.peer.identity;
+    this.#log.info(
+      { catalog: name, next: next.peer.identity.name },
+      "Catalog has no lease; another is asked",
+    );
+    this.#setAnswering([...this.#answering.slice(1), catalog]);
+    this.#lost(name);
   }
 
   /** Ends the probes; the connections are their opener's. */
@@ -108,13 +141,15 @@ export class CatalogLinks implements Catalogs {
   async #ask<T extends { kind: string }>(
     call: (calls: CatalogCalls) => Promise<T>,
   ): Promise<Leased<T> | null> {
-    const asked = this.#answering[0];
+    const { asked } = this;
     if (!asked) return null;
     try {
       const answer = call(asked.calls);
       asked.peer.flush(); // the batch is complete: it needn't wait for this turn's end
       const answered = await answer;
-      return isLeased(answered) ? answered : null;
+      const leased = isLeased(answered);
+      this.showed(asked, leased);
+      return leased ? answered : null;
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       if (error.failure === "timeout") this.#leaveAside(asked);
@@ -146,8 +181,7 @@ export class CatalogLinks implements Catalogs {
     if (!this.#probes.has(late.peer)) return; // closed meanwhile
     if (!answers) return this.#probeLater(late);
     this.#stopProbing(late.peer);
-    this.#answering = [...this.#answering, late];
-    if (this.#answering.length === 1) this.#asks();
+    this.#setAnswering([...this.#answering, late]);
     this.#log.info({ catalog: late.peer.identity.name }, "Catalog answers again");
   }
 
@@ -157,10 +191,15 @@ export class CatalogLinks implements Catalogs {
   }
 
   #without(peer: Peer): void {
-    const before = this.#answering[0];
-    this.#answering = this.#answering.filter((connected) => connected.peer !== peer);
-    const now = this.#answering[0];
-    if (now && now !== before) this.#asks();
+    this.#setAnswering(this.#answering.filter((connected) => connected.peer !== peer));
+  }
+
+  #setAnswering(answering: readonly Connected[]): void {
+    const before = this.asked;
+    this.#answering = answering;
+    if (this.asked === before) return;
+    this.#unleasedSinceMs = null;
+    if (this.asked) this.#asks();
   }
 }
 

@@ -9,7 +9,7 @@ import type { CatalogLinks } from "./catalog-links.ts";
 import type { StockCache } from "./stock-cache.ts";
 
 export interface LeasesOptions {
-  readonly catalogs: Pick<CatalogLinks, "asked">;
+  readonly catalogs: Pick<CatalogLinks, "asked" | "showed">;
   readonly stocks: Pick<StockCache, "askLease"> & {
     granted(catalog: string, grant: Grant): unknown;
   };
@@ -35,6 +35,7 @@ export class Leases {
     try {
       const { grant } = await asked.calls.lease(stocks.askLease(name));
       if (grant !== null && asked.peer.isOpen) stocks.granted(name, grant);
+      catalogs.showed(asked, grant !== null);
     } catch (error) {
       log.debug({ catalog: name, why: errorText(error) }, "No lease");
     }

@@ -14,10 +14,18 @@ export const REQUEST_RECEIVE_LIMIT_MS = 30_000;
 /** How often the server looks for requests that are past it. */
 export const REQUEST_CHECK_INTERVAL_MS = 5_000;
 
-/** A catalog that hasn't answered a lookup by then is left aside, and the leader asked. */
-export const CATALOG_ANSWER_LIMIT_MS = 500;
+/**
+ * A catalog that hasn't answered a lookup by then is left aside, and the leader asked. Longer than
+ * one may have to wait for a view that died: a lease, its margin, and the ticks that notice.
+ */
+export const CATALOG_ANSWER_LIMIT_MS = 700;
 /** A catalog left aside is asked again whether it answers, this often. */
 export const CATALOG_PROBE_INTERVAL_MS = 250;
+/**
+ * A catalog without a lease for this long goes behind the others. Longer than a healthy one is
+ * while a new leader waits for the leases of the last: a lease, its margin, and the next question.
+ */
+export const CATALOG_UNLEASED_LIMIT_MS = 700;
 /** Letters of all names in one call to a catalog: keeps its frames far below what a connection takes. */
 export const LOOKUP_LETTERS_PER_CALL_MAX = 1_048_576;
 

@@ -44,15 +44,16 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
 
   const copies = await openCopies(config.cache, log, (copy, why) => watch.removed(copy, why));
   const orders = new OrderService({ replicas: config.replicas, secret, identity, log });
+  const nowMs = (): number => performance.now();
   const catalogs: CatalogLinks = new CatalogLinks({
     log,
+    nowMs,
     lost: (catalog) => {
       stocks.catalogLost(catalog);
       leaseWatch.lost(catalog);
     },
     asks: () => void leases.ask(),
   });
-  const nowMs = (): number => performance.now();
   const stocks: StockCache = new StockCache({ copies, catalogs, orders, log, nowMs });
   const leaseWatch = new LeaseWatch(stocks, nowMs);
   const leases: Leases = new Leases({ catalogs, stocks: leaseWatch.observed, log });
