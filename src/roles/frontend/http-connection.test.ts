@@ -66,6 +66,11 @@ class Connection {
     });
   }
 
+  /** What has come and isn't taken for a response yet. */
+  get read(): string {
+    return this.#read;
+  }
+
   async ask(text: string): Promise<Response> {
     this.socket.write(text, "latin1");
     return await this.response();
@@ -243,6 +248,50 @@ describe("what isn't HTTP as we take it", () => {
     const response = await connection.ask(GET.replace("FishCo", name));
     expect(response.status).toBe(400);
     expect(response.body).toContain(`Bad request. ${name} stock not found in db`);
+  });
+});
+
+describe("a client is told no to a trade that is then made", () => {
+  const JUNK = "what is this?\r\n\r\n";
+  const awaited: readonly (readonly [what: string, after: string, ends: boolean])[] = [
+    ["garbage after its body", JUNK, false],
+    ["a second request that is none", GET + JUNK, false],
+    [
+      "a second request with headers without end",
+      `GET / HTTP/1.1\r\nx: ${"y".repeat(140_000)}`,
+      false,
+    ],
+    ["half a second request, and the end", GET.slice(0, 20), true],
+  ];
+  test.each(awaited)("because of %s", async (_what, after, ends) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    market.until = promise;
+    const connection = await open();
+    connection.socket.write(post(TRADE) + after);
+    if (ends) connection.socket.end();
+    await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
+    expect(connection.read).toBe("");
+    resolve();
+    const fish = () => market.lookupNow(["FishCo"]).stocks[0];
+    await vi.waitFor(() => expect(fish()?.quantity).toBe(599), WAIT);
+    // The answer came too late for that connection, and hurts no other.
+    expect((await (await open()).ask(GET)).status).toBe(200);
+  });
+
+  test("unless its body hasn't come as a whole: then none is made, and it is told why", async () => {
+    const connection = await open();
+    const response = await connection.ask(post("5\r\n{", "transfer-encoding: chunked") + JUNK);
+    expect(response.status).toBe(400);
+    expect(response.body).toContain("The request isn't valid HTTP");
+    await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
+    expect(market.questions).toEqual([]);
+  });
+
+  test("but not after its answer: what comes then is answered for itself", async () => {
+    const connection = await open();
+    expect((await connection.ask(post(TRADE))).status).toBe(200);
+    expect((await connection.ask(JUNK)).status).toBe(400);
+    await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
   });
 });
 

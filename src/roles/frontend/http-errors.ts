@@ -1,7 +1,7 @@
 // Everything that goes wrong on the way to or in a route, in the shape and the
 // words of the public interface; nothing of what is inside leaves.
 
-import { STATUS_CODES } from "node:http";
+import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
@@ -59,9 +59,13 @@ export function badUrl(log: Logger, traces: RequestTraces) {
   };
 }
 
-/** For fastify's `clientErrorHandler`: what isn't HTTP, too large or too slow. Closes the connection. */
+/**
+ * For fastify's `clientErrorHandler`: what isn't HTTP, too large or too slow. Closes the connection.
+ * In words only while no request on it waits for its answer: the client would take these words
+ * for that answer, and a trade that is made for a refused one.
+ */
 export function badConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable) {
+  if (error.code === "ECONNRESET" || !socket.writable || isAnswerAwaited(socket)) {
     socket.destroy();
     return;
   }
@@ -73,6 +77,16 @@ export function badConnection(error: Error & { code?: string }, socket: Socket):
     "connection: close",
   ];
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
+}
+
+/**
+ * Whether something is done for a request that has come as a whole, or its answer has begun.
+ * Node keeps the oldest response of a socket there, and its own handler of these errors looks
+ * there; to count them ourselves would cost every request a listener.
+ */
+function isAnswerAwaited(socket: Socket & { _httpMessage?: ServerResponse | null }): boolean {
+  const response = socket._httpMessage;
+  return !!response && (response.req.complete || response.headersSent);
 }
 
 const clientErrors: Readonly<Record<string, HttpAnswer>> = {

@@ -22,6 +22,8 @@ export class TestMarket implements Orders, Catalogs {
   leaderId: number | null = 9094;
   /** Instead of an answer of the leader. */
   failing: Exclude<Asked["kind"], "answer"> | Error | null = null;
+  /** The leader decides nothing before. */
+  until: Promise<void> = Promise.resolve();
   usable = true;
   position = 3;
   readonly #state = new MarketState({
@@ -32,6 +34,7 @@ export class TestMarket implements Orders, Catalogs {
 
   async ask(question: Question): Promise<Asked> {
     this.questions.push(question);
+    await this.until;
     if (this.failing instanceof Error) throw this.failing;
     if (this.failing) return { kind: this.failing };
     return { kind: "answer", answer: this.answer(question) };
