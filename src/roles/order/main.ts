@@ -104,6 +104,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     nowMs: () => performance.now(),
     onChange: () => beats.send(),
     onBroken: broken,
+    batches: metrics,
     times: () => metrics.reignTimes(),
   });
   const beats: Beats = new Beats(() => service.health());

@@ -19,12 +19,14 @@ test("a replica's position, reigns, writes or turns are told wrong", async () =>
   });
   metrics.leaderFound();
   metrics.written(2, 3);
+  metrics.asked(7);
+  metrics.committed(5);
   const times = metrics.reignTimes();
   times.appended(12);
   now = 20;
   times.committed(12);
   now = 50;
-  times.exposed(12);
+  times.exposed(12, true);
   const { text, contentType } = await metrics.scrape();
   expect(contentType).toContain("text/plain");
   const told = Object.fromEntries(
@@ -50,5 +52,11 @@ test("a replica's position, reigns, writes or turns are told wrong", async () =>
     bazaar_commit_duration_seconds_count: 1,
     bazaar_expose_duration_seconds_sum: 0.03,
     bazaar_expose_duration_seconds_count: 1,
+    bazaar_lease_wait_duration_seconds_sum: 0.03,
+    bazaar_lease_wait_duration_seconds_count: 1,
+    bazaar_call_questions_sum: 7,
+    bazaar_call_questions_count: 1,
+    bazaar_entry_commands_sum: 5,
+    bazaar_entry_commands_count: 1,
   });
 });

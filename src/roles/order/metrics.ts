@@ -8,6 +8,7 @@ import {
 } from "../../io/metrics/role-metrics.ts";
 import type { Health } from "../contract.ts";
 import { ReignTimes } from "./reign-times.ts";
+import type { Batches } from "./replica-service.ts";
 
 export interface OrderMetricsSources {
   health(): Health;
@@ -20,13 +21,16 @@ export interface OrderMetricsSources {
   nowMs(): number;
 }
 
-export class OrderMetrics {
+export class OrderMetrics implements Batches {
   readonly #metrics: RoleMetrics;
   readonly #nowMs: () => number;
   readonly #writes: Observer;
   readonly #entries: Observer;
   readonly #commit: Observer;
   readonly #expose: Observer;
+  readonly #leaseWait: Observer;
+  readonly #questions: Observer;
+  readonly #commands: Observer;
   #leaderChanges = 0;
 
   constructor(role: string, sources: OrderMetricsSources) {
@@ -72,12 +76,34 @@ export class OrderMetrics {
       "bazaar_expose_duration_seconds",
       "While leading: from there until all views hold it, or their leases have ended.",
     );
+    this.#leaseWait = metrics.histogram(
+      "bazaar_lease_wait_duration_seconds",
+      "While leading: waits that only the end of a dead view's lease ended.",
+    );
+    this.#questions = metrics.histogram(
+      "bazaar_call_questions",
+      "Questions that one call carried.",
+      BATCH_BUCKETS,
+    );
+    this.#commands = metrics.histogram(
+      "bazaar_entry_commands",
+      "Orders, and what else changes or is recorded, in one committed entry.",
+      BATCH_BUCKETS,
+    );
   }
 
   /** A write of `entries` entries took `ms` milliseconds. */
   written(entries: number, ms: number): void {
     this.#writes.observe(ms / 1_000);
     this.#entries.observe(entries);
+  }
+
+  asked(questions: number): void {
+    this.#questions.observe(questions);
+  }
+
+  committed(commands: number): void {
+    this.#commands.observe(commands);
   }
 
   /** Another reign began. */
@@ -87,7 +113,12 @@ export class OrderMetrics {
 
   /** For a reign of this replica. */
   reignTimes(): ReignTimes {
-    return new ReignTimes({ commit: this.#commit, expose: this.#expose, nowMs: this.#nowMs });
+    return new ReignTimes({
+      commit: this.#commit,
+      expose: this.#expose,
+      leaseWait: this.#leaseWait,
+      nowMs: this.#nowMs,
+    });
   }
 
   scrape(): Promise<Scrape> {

@@ -1,6 +1,7 @@
 // How long each of a leader's entries takes: from being appended until a quorum
 // holds it, and from then until clients may see it. The second is where a view
-// that is waited for, and the lease of one that died, show.
+// that is waited for shows; the waits that ended with a lease, because the view
+// is dead, are also told by themselves.
 
 import type { Observer } from "../../io/metrics/role-metrics.ts";
 
@@ -17,6 +18,7 @@ export interface ReignTimesOptions {
   /** In seconds, as all metrics are. */
   readonly commit: Observer;
   readonly expose: Observer;
+  readonly leaseWait: Observer;
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number;
 }
@@ -52,13 +54,17 @@ export class ReignTimes {
     }
   }
 
-  /** Clients may see everything up to `position`, which is committed. */
-  exposed(position: number): void {
+  /**
+   * Clients may see everything up to `position`, which is committed; `leaseEnded`: since a
+   * view that doesn't hold it may show nothing any more.
+   */
+  exposed(position: number, leaseEnded: boolean): void {
     let count = 0;
     const now = this.#options.nowMs();
     for (const { position: at, committedMs } of this.#entries) {
       if (at > position || committedMs === null) break;
       this.#options.expose.observe((now - committedMs) / 1_000);
+      if (leaseEnded && count === 0) this.#options.leaseWait.observe((now - committedMs) / 1_000);
       count += 1;
     }
     if (count === 0) return;

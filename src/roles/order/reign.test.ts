@@ -4,13 +4,17 @@ import { decodeCommands } from "../../core/market/codec.ts";
 import type { AskResult, Question } from "../contract.ts";
 import { QUESTIONS_IN_HAND_MAX, TURNS_IN_HAND_MAX } from "./limits.ts";
 import { Reign } from "./reign.ts";
+import { ReignTimes } from "./reign-times.ts";
 import { FakeLog, FakePeer, market, noTables, silent, trade, turns } from "./test-support.ts";
 
 /** A reign on a log that commits and confirms when the test says so. */
-function reignOf({ catalogs = [] as string[] } = {}) {
+function reignOf({
+  catalogs = [] as string[],
+  times = null as ReignTimes | null,
+  clock = { nowMs: 0 },
+} = {}) {
   const log = new FakeLog(9094);
   log.beginReign();
-  const clock = { nowMs: 0 };
   const broken: unknown[] = [];
   const reign = new Reign({
     replica: 9094,
@@ -24,7 +28,7 @@ function reignOf({ catalogs = [] as string[] } = {}) {
     log: silent,
     tellTraces: () => {},
     trace: null,
-    times: null,
+    times,
     nowMs: () => clock.nowMs,
     onBroken: (reason) => broken.push(reason),
   });
@@ -151,9 +155,17 @@ test("a client isn't told of a trade that a leased catalog's front ends may not 
   expect(catalog.take().argument).toMatchObject({ exposed: 2, entries: [] });
 });
 
-test("a dead catalog delays a trade once, by a lease and its margin", async () => {
+test("a dead catalog delays a trade once, by a lease and its margin, and that isn't measured", async () => {
   const catalog = new FakePeer("catalog", "catalog");
-  const { log, reign, clock, ask, results } = reignOf();
+  const waits: number[] = [];
+  const clock = { nowMs: 0 };
+  const times = new ReignTimes({
+    commit: { observe() {} },
+    expose: { observe() {} },
+    leaseWait: { observe: (seconds) => waits.push(seconds) },
+    nowMs: () => clock.nowMs,
+  });
+  const { log, reign, ask, results } = reignOf({ times, clock });
   reign.follow(catalog, { received: 1, epoch: 1, ask: 1 });
   ask(trade("a", "FishCo", "buy", 1));
   await turns();
@@ -172,6 +184,7 @@ test("a dead catalog delays a trade once, by a lease and its margin", async () =
   log.commitThrough(3);
   await turns();
   expect(results).toEqual([accepted(1), accepted(2)]);
+  expect(waits).toEqual([(LEASE_MS + LEASE_MARGIN_MS) / 1_000]);
 });
 
 test("a new leader waits for the catalogs that its predecessor may have granted leases to", async () => {

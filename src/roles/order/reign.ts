@@ -73,6 +73,8 @@ export class Reign {
   #decidingScheduled = false;
   /** Answers were given that may not have left this process yet. */
   #told = false;
+  /** Whatever is exposed now is since a lease ended. */
+  #leasesEnd = false;
   #over = false;
 
   constructor(options: ReignOptions) {
@@ -149,7 +151,9 @@ export class Reign {
   /** Every beat. */
   tick(): void {
     this.#options.trace?.tick();
+    this.#leasesEnd = true;
     this.#feeds.tick();
+    this.#leasesEnd = false;
   }
 
   /** The reign is over: all that was asked and not answered has an unknown fate. */
@@ -261,7 +265,7 @@ export class Reign {
     const { exposed } = this.#views;
     if (this.#waiting.exposed(exposed) > 0) this.#told = true;
     this.#options.trace?.exposed(exposed);
-    this.#options.times?.exposed(exposed);
+    this.#options.times?.exposed(exposed, this.#leasesEnd);
     if (this.#mayDecide) this.#scheduleDeciding();
   }
 }

@@ -33,6 +33,14 @@ export interface ServiceTables extends ReignTables, OlderRequests {
   flush(): void;
 }
 
+/** Told how much is done together. */
+export interface Batches {
+  /** A call carried this many questions. */
+  asked(questions: number): void;
+  /** An entry with this many commands was committed. */
+  committed(commands: number): void;
+}
+
 export interface ReplicaServiceOptions {
   readonly replica: number;
   /** All other replicas. */
@@ -49,6 +57,8 @@ export interface ReplicaServiceOptions {
   readonly onChange: () => void;
   /** Something broke that must stop the process. */
   readonly onBroken: (reason: unknown) => void;
+  /** Told how much is done together. */
+  readonly batches?: Batches;
   /** Told how long the parts of a new reign's turns take. */
   readonly times?: () => ReignTimes;
 }
@@ -92,6 +102,7 @@ export class ReplicaService implements LogListener {
         position,
       });
       const commands = command === null ? [] : decodeCommands(command);
+      if (command !== null) this.#options.batches?.committed(commands.length);
       this.#options.tables.queue(position, commands);
       this.#deliveredPosition = position;
       for (const each of commands) if (each.kind === "order") this.#lastNumber = each.number;
@@ -139,7 +150,8 @@ export class ReplicaService implements LogListener {
 
   /** Answers questions, or says who could. Never rejects. */
   ask(relayed: boolean, questions: readonly Question[]): Promise<AskResult> {
-    const { source, replica, log } = this.#options;
+    const { source, replica, log, batches } = this.#options;
+    batches?.asked(questions.length);
     if (this.#reign !== null) return this.#reign.ask(withSpans(questions, log, "Asked"));
     const { leader } = source.status();
     // Between winning and the first commit of its reign it is its own leader, and can't answer yet.
