@@ -169,15 +169,16 @@ export class Cluster {
   async replaceDisk(role: string, limitMs: number): Promise<void> {
     this.#diskless = role;
     const end = performance.now() + limitMs;
-    const old = this.signal(role, "SIGKILL");
-    while (old !== null && this.pid(role) === old) await delay(1);
+    // Killed on purpose, it isn't started again: not on the disk that is being taken away.
+    this.#supervisor.play("kill", role);
+    await this.#when(`the end of ${role}`, () => this.pid(role) === null, end);
     rmSync(join(this.data, role), { recursive: true, force: true });
     for (;;) {
       const { status, stderr } = await this.bazaar("format", "--replace", role);
       if (status === 0) break;
       if (performance.now() > end) throw new Error(`format --replace ${role}: ${stderr}`);
     }
-    await this.#when(`the replacement of ${role}`, () => this.pid(role) !== null, end);
+    this.#supervisor.play("start", role);
     this.#diskless = null;
   }
 
@@ -236,9 +237,11 @@ export class Cluster {
     const { signal, code, lastWords } = event.exit;
     this.#ends.set(name, [...(this.#ends.get(name) ?? []), performance.now()]);
     const how = `${name} ended by ${signal ?? code}${lastWords === "" ? "" : `: ${lastWords}`}`;
-    this.#options.tell(`${how}; ${event.next}`);
-    const isExpected = this.#struck.delete(name) || this.#diskless === name;
-    if (!isExpected || event.next !== "restart") this.surprises.push(`${how}; ${event.next}`);
+    const next = event.next.kind;
+    this.#options.tell(`${how}; ${next}`);
+    const isReplaced = this.#diskless === name;
+    const isExpected = (this.#struck.delete(name) && next === "restart") || isReplaced;
+    if (!isExpected) this.surprises.push(`${how}; ${next}`);
   }
 }
 

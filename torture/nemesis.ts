@@ -23,8 +23,6 @@ const LASTS_MAX_MS = 4_000;
 const DISK_AT = 0.4;
 /** Ends of a role that `up` must still mend: one beyond, since it may end by itself. */
 const ENDS_LEFT = 1;
-/** The same for the replica that will lose its disk: killed for that, it may start too early, more than once. */
-const ENDS_LEFT_FOR_DISK = 3;
 /** Everything must work before a disk may be lost, and be replaced soon after, milliseconds. */
 const DISK_LIMIT_MS = 60_000;
 const LEADER_ASK_MS = 300;
@@ -131,8 +129,8 @@ export class Nemesis {
     const { cluster, tell } = this.#options;
     for (const role of roles) {
       // A stopped process takes no other signal, and the pause ends by itself.
-      const more = role === this.#doomed ? ENDS_LEFT_FOR_DISK : ENDS_LEFT;
-      if (!cluster.mayEnd(role, more) || (signal === "SIGTERM" && this.#paused.has(role))) continue;
+      if (!cluster.mayEnd(role, ENDS_LEFT) || (signal === "SIGTERM" && this.#paused.has(role)))
+        continue;
       const pid = cluster.signal(role, signal);
       if (pid === null) continue;
       this.#count(what);

@@ -1,9 +1,10 @@
-// Whether a role that crashed is started again.
+// Whether a role that crashed is started again, and when.
 //
-// A crash now and then is what the bazaar is made to survive; one crash after
-// another is a fault that starting again won't mend, and would only hide.
+// A crash now and then is what the bazaar is made to survive: such a role is
+// back at once. One crash after another is a fault that starting again won't
+// mend, and would only hide.
 
-/** Wait before a crashed role is started again, milliseconds. */
+/** Wait before a role is started again that has crashed before within the window, milliseconds. */
 export const RESTART_AFTER_MS = 1_000;
 /** This many crashes within the window, and the role stays down. */
 export const CRASHES_MAX = 5;
@@ -14,10 +15,14 @@ export const CRASH_WINDOW_MS = 60_000;
 export class RestartPolicy {
   #crashes: number[] = [];
 
-  /** Records a crash at `nowMs` of any monotonic clock; true when the role should be started again. */
-  crashed(nowMs: number): boolean {
+  /**
+   * Records a crash at `nowMs` of any monotonic clock. Returns after how many
+   * milliseconds the role should be started again; null when it stays down.
+   */
+  crashed(nowMs: number): number | null {
     this.#crashes = this.#crashes.filter((at) => nowMs - at < CRASH_WINDOW_MS);
     this.#crashes.push(nowMs);
-    return this.#crashes.length < CRASHES_MAX;
+    if (this.#crashes.length >= CRASHES_MAX) return null;
+    return this.#crashes.length === 1 ? 0 : RESTART_AFTER_MS;
   }
 }

@@ -10,7 +10,7 @@
 //
 // Processes and time come in as parameters, so that this is tested without them.
 
-import { RESTART_AFTER_MS, RestartPolicy } from "./restart-policy.ts";
+import { RestartPolicy } from "./restart-policy.ts";
 
 /** Replicas that don't answer are waited for this long before front ends start, milliseconds. */
 export const FRONTENDS_WAIT_MS = 2_000;
@@ -70,13 +70,17 @@ export type SupervisorEvent =
       readonly kind: "ended";
       readonly role: SupervisedRole;
       readonly exit: ChildExit;
-      /**
-       * What follows: it is started again; it stays down because it crashed too
-       * often, or because that was asked for; or the start has failed, and the
-       * caller should stop the rest (S2).
-       */
-      readonly next: "restart" | "given-up" | "stays-down" | "start-failed";
+      readonly next: Next;
     };
+
+/**
+ * What follows an end: the role is started again, so many milliseconds later; it
+ * stays down because it crashed too often, or because that was asked for; or
+ * the start has failed, and the caller should stop the rest (S2).
+ */
+export type Next =
+  | { readonly kind: "restart"; readonly afterMs: number }
+  | { readonly kind: "given-up" | "stays-down" | "start-failed" };
 
 export interface SupervisorOptions<R extends SupervisedRole> {
   readonly roles: readonly R[];
@@ -258,19 +262,19 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
   }
 
   #ended(kept: Kept<R>, exit: ChildExit): void {
-    const { clock, report, restart } = this.#options;
-    const next =
-      exit.misconfigured && !kept.hasServed
-        ? "start-failed"
-        : kept.staysDown || !restart
-          ? "stays-down"
-          : kept.policy.crashed(clock.now())
-            ? "restart"
-            : "given-up";
-    if (next === "restart") {
-      kept.cancelRestart = clock.after(RESTART_AFTER_MS, () => this.#launch(kept));
+    const { clock, report } = this.#options;
+    const next = this.#next(kept, exit);
+    if (next.kind === "restart") {
+      kept.cancelRestart = clock.after(next.afterMs, () => this.#launch(kept));
     }
     report({ kind: "ended", role: kept.role, exit, next });
+  }
+
+  #next(kept: Kept<R>, exit: ChildExit): Next {
+    if (exit.misconfigured && !kept.hasServed) return { kind: "start-failed" };
+    if (kept.staysDown || !this.#options.restart) return { kind: "stays-down" };
+    const afterMs = kept.policy.crashed(this.#options.clock.now());
+    return afterMs === null ? { kind: "given-up" } : { kind: "restart", afterMs };
   }
 
   /** Waits for `promise`, at most `ms`. */

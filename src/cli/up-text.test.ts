@@ -1,18 +1,27 @@
 // The lines of `up`, as a person reads them.
 
 import { expect, test } from "vitest";
-import type { ChildExit, SupervisorEvent } from "./supervisor.ts";
+import type { ChildExit, Next } from "./supervisor.ts";
 import { upLine } from "./up-text.ts";
 
 const order = { name: "order-9094", kind: "order" } as const;
 const KILLED: ChildExit = { code: null, signal: "SIGKILL", lastWords: "", misconfigured: false };
-const ended = (
-  next: Extract<SupervisorEvent, { kind: "ended" }>["next"],
-  exit: Partial<ChildExit> = {},
-) => upLine({ kind: "ended", role: order, exit: { ...KILLED, ...exit }, next }, "logs/x.log");
+const ended = (next: Next | Exclude<Next["kind"], "restart">, exit: Partial<ChildExit> = {}) => {
+  const follows = typeof next === "string" ? { kind: next } : next;
+  const event = {
+    kind: "ended",
+    role: order,
+    exit: { ...KILLED, ...exit },
+    next: follows,
+  } as const;
+  return upLine(event, "logs/x.log");
+};
 
 test("a crash says what follows", () => {
-  expect(ended("restart")).toBe(
+  expect(ended({ kind: "restart", afterMs: 0 })).toBe(
+    "order-9094 was ended by SIGKILL; starting it again now (log: logs/x.log)",
+  );
+  expect(ended({ kind: "restart", afterMs: 1_000 })).toBe(
     "order-9094 was ended by SIGKILL; starting it again in 1 s (log: logs/x.log)",
   );
   expect(ended("stays-down", { code: 1, signal: null, lastWords: "the disk is full" })).toBe(
@@ -30,7 +39,7 @@ test("a role that is given up says why, where its log is, and how to start it", 
     'order-9094 is given up after 5 crashes in a minute, the last: it ended with status 1: a bad checksum (log: logs/x.log); the others go on, start it with "npx bazaar order 9094"',
   );
   const catalog = { name: "catalog", kind: "catalog" } as const;
-  const event = { kind: "ended", role: catalog, exit: KILLED, next: "given-up" } as const;
+  const event = { kind: "ended", role: catalog, exit: KILLED, next: { kind: "given-up" } } as const;
   expect(upLine(event, "x")).toContain('"npx bazaar catalog"');
 });
 

@@ -1,7 +1,7 @@
 // What `up` says when something happens to a role: one line, with what follows
 // and where to read more.
 
-import { CRASHES_MAX, RESTART_AFTER_MS } from "./restart-policy.ts";
+import { CRASHES_MAX } from "./restart-policy.ts";
 import type { ChildExit, SupervisorEvent } from "./supervisor.ts";
 
 /** `log` is the path of the role's log. */
@@ -12,9 +12,12 @@ export function upLine(
   const { name } = event.role;
   if (event.kind === "serves-again") return `${name} runs again (pid ${event.pid})`;
   const how = exitText(event.exit);
-  switch (event.next) {
-    case "restart":
-      return `${name} ${how}; starting it again in ${RESTART_AFTER_MS / 1_000} s (log: ${log})`;
+  switch (event.next.kind) {
+    case "restart": {
+      const { afterMs } = event.next;
+      const when = afterMs === 0 ? "now" : `in ${afterMs / 1_000} s`;
+      return `${name} ${how}; starting it again ${when} (log: ${log})`;
+    }
     case "given-up":
       return `${name} is given up after ${CRASHES_MAX} crashes in a minute, the last: it ${how} (log: ${log}); the others go on, start it with "npx bazaar ${commandText(name, event.role.kind)}"`;
     case "stays-down":

@@ -94,7 +94,7 @@ export async function runUp(
           if (isOpen) print(`open ${urls.join(" ")}`);
           if (isOpen && host) print("playground: the page may kill, pause and start processes");
         });
-      } else if (event.kind === "ended" && event.next === "start-failed") {
+      } else if (event.kind === "ended" && event.next.kind === "start-failed") {
         startFailed.resolve(upLine(event, logOf(event.role.name)));
       } else {
         complain(upLine(event, logOf(event.role.name)));
