@@ -16,7 +16,7 @@ import { Child, run } from "./processes.ts";
 import { stocksCsv } from "./requests.ts";
 import { TemporaryFolder } from "./temporary.ts";
 
-const MAIN = resolve(import.meta.dirname, "../src/cli/main.ts");
+const MAIN = resolve(import.meta.dirname, "../bin/bazaar.js");
 const FILL = join(import.meta.dirname, "fill.ts");
 /** For one question to a replica. */
 const STATUS_LIMIT_MS = 1_000;

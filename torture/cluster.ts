@@ -217,7 +217,7 @@ export class Cluster {
   #spawn(role: Role) {
     const child = spawnChild({
       execPath: process.execPath,
-      script: join(ROOT, "src/cli/main.ts"),
+      script: join(ROOT, "bin/bazaar.js"),
       args: [role.kind, String(role.port), "--config", configPath(this.#options.folder, role)],
     });
     const { pid } = child;

@@ -11,7 +11,7 @@ import { buildProgram, commanderLine, statusWithoutReader } from "./program.ts";
 // Processes and disks take longer when the machine does other things besides.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-const MAIN = join(import.meta.dirname, "main.ts");
+const MAIN = join(import.meta.dirname, "../../bin/bazaar.js");
 const folder = mkdtempSync(join(tmpdir(), "bazaar-program-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 

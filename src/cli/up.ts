@@ -22,7 +22,7 @@ import { type Child, type Clock, Supervisor } from "./supervisor.ts";
 import { upLine } from "./up-text.ts";
 
 /** What the roles run: this program. */
-const SCRIPT = join(import.meta.dirname, "main.ts");
+const SCRIPT = join(import.meta.dirname, "../../bin/bazaar.js");
 /** Between two questions to a front end whether it is open, milliseconds. */
 const OPEN_POLL_MS = 50;
 /** A bazaar that isn't open by then has a reason that its user should look for, milliseconds. */

@@ -200,7 +200,7 @@ function namedBy(expression: RegExp): { path: string; name: string }[] {
 
 /** The commands as the program itself lists them. */
 function bazaarCommands(): string[] {
-  const { stdout } = spawnSync(process.execPath, [join(ROOT, "src/cli/main.ts"), "--help"], {
+  const { stdout } = spawnSync(process.execPath, [join(ROOT, "bin/bazaar.js"), "--help"], {
     encoding: "utf8",
     timeout: HELP_LIMIT_MS,
   });

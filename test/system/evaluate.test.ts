@@ -101,7 +101,7 @@ test("an evaluation that is interrupted leaves no process and no folder", {
   const temporary = join(folder, "temporary");
   mkdirSync(temporary);
   const args = ["evaluate", `--out=${join(folder, "interrupted")}`, "--iterations=100000"];
-  const main = join(import.meta.dirname, "../../src/cli/main.ts");
+  const main = join(import.meta.dirname, "../../bin/bazaar.js");
   const running = new Running(process.execPath, [main, ...args], { TMPDIR: temporary });
   await until("the load", () => running.stderr.includes("load, p = 0 %"), EVALUATION_LIMIT_MS);
   running.signal("SIGINT");

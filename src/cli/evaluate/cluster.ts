@@ -23,7 +23,7 @@ import { freePorts } from "./ports.ts";
 import { readReplicaFile } from "./replica-files.ts";
 import type { ReplicaFile } from "./results.ts";
 
-const SCRIPT = join(import.meta.dirname, "../main.ts");
+const SCRIPT = join(import.meta.dirname, "../../../bin/bazaar.js");
 const HOST = "127.0.0.1";
 const POLL_MS = 25;
 /** Limits for a bazaar to open, a killed replica to be level again, and a process to be gone. */

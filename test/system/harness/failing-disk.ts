@@ -16,7 +16,7 @@ import { join, resolve } from "node:path";
 import type { Cluster } from "./cluster.ts";
 import { ROOT, Running } from "./process.ts";
 
-const MAIN = resolve(ROOT, "src/cli/main.ts");
+const MAIN = resolve(ROOT, "bin/bazaar.js");
 const SOURCE = resolve(ROOT, "test/system/harness/failing-disk.c");
 /** Larger than a new replica's files, and soon filled by trades. */
 const DISK_KIB = 1_536;

@@ -80,7 +80,7 @@ export class Running {
 
 /** Starts `bazaar ARGS` with the Node.js that runs the tests. */
 export function startBazaar(args: readonly string[]): Running {
-  return new Running(process.execPath, [resolve(ROOT, "src/cli/main.ts"), ...args]);
+  return new Running(process.execPath, [resolve(ROOT, "bin/bazaar.js"), ...args]);
 }
 
 /** Runs `bazaar ARGS` to its end. */
