@@ -33,7 +33,7 @@ test("a fail-over that can't be seen, or that a trader has to do something about
     .waitFor();
   await moments.getByText(`Replica ${high} is lost as leader`).waitFor();
   await screenshot(page, "failover-1440-light");
-  const traded = await load.stop();
+  const { traded } = await load.stop();
   expect(traded.filter(({ call }) => call.status !== 200)).toEqual([]);
   expect(await violations(page)).toEqual([]);
 

@@ -75,8 +75,8 @@ async function diskFails(start: Start, place: 0 | 2, says: RegExp): Promise<void
   const fatal = readLog(cluster.data, `order-${id}`).filter(({ level }) => level === "fatal");
   expect(fatal.map(({ msg }) => msg)).toEqual([expect.stringMatching(/^Stopping: /)]);
   await more(TRADES_BETWEEN);
-  const traded = await load.stop();
-  expect(failed(traded)).toEqual([]);
+  const seen = await load.stop();
+  expect(failed(seen)).toEqual([]);
 
   const before = cluster.log(`order-${id}`).length;
   cluster.start("order", String(id));
@@ -85,7 +85,7 @@ async function diskFails(start: Start, place: 0 | 2, says: RegExp): Promise<void
     () => cluster.log(`order-${id}`).slice(before).includes("Order service ready"),
     BACK_LIMIT_MS,
   );
-  expect(await cluster.verify()).toMatchObject({ ok: true, orders: traded.length });
+  expect(await cluster.verify()).toMatchObject({ ok: true, orders: seen.traded.length });
 }
 
 /** Kills whoever else leads until this replica does; mostly nobody does: it is the highest. */

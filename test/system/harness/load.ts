@@ -1,4 +1,4 @@
-// Clients that trade at once, and what their answers must add up to.
+// Clients that trade and read at once, and what their answers must add up to.
 
 import { type Call, dataOf, type HttpClient, jsonOf, numberOf } from "./http.ts";
 
@@ -20,20 +20,42 @@ export interface Traded {
   readonly call: Call;
 }
 
-/** Trades under way until stop() is called. */
-export class Load {
+/** A lookup, or a query of an order that was answered before, and its answer. */
+export interface Read {
+  readonly call: Call;
+  /** What the query must find. */
+  readonly order: OrderRow | null;
+}
+
+/** All that the clients of a load were told. */
+export interface Seen {
+  readonly traded: readonly Traded[];
+  readonly reads: readonly Read[];
+}
+
+/** Who sends a load's calls: one client, or several that stand in for each other. */
+export type Asking = Pick<HttpClient, "get" | "trade">;
+
+/** Calls under way until stop() is called. Each client waits for its answer before it sends the next. */
+export class Load implements Seen {
   readonly traded: Traded[] = [];
+  readonly reads: Read[] = [];
   readonly #clients: readonly Promise<void>[];
   #stopping = false;
 
-  /** Each client waits for its answer before it sends the next; `next` says what the nth of a client is. */
-  constructor(clients: readonly HttpClient[], next: (client: number, nth: number) => Trade) {
-    this.#clients = clients.map(async (client, index) => {
-      for (let nth = 0; !this.#stopping; nth++) {
-        const trade = next(index, nth);
-        this.traded.push({ trade, call: await client.trade(trade) });
-      }
-    });
+  /**
+   * `next` says what the nth trade of a client is. Each of `readers` looks up
+   * what was traded last and asks for that order, in turn.
+   */
+  constructor(
+    traders: readonly Asking[],
+    next: (client: number, nth: number) => Trade,
+    readers: readonly Asking[] = [],
+  ) {
+    this.#clients = [
+      ...traders.map((client, index) => this.#trades(client, (nth) => next(index, nth))),
+      ...readers.map((client) => this.#reads(client, next(0, 0))),
+    ];
   }
 
   /** Trades answered 200 so far. */
@@ -41,11 +63,27 @@ export class Load {
     return this.traded.filter(({ call }) => call.status === 200).length;
   }
 
-  /** Lets every client finish its trade and returns all of them. */
-  async stop(): Promise<readonly Traded[]> {
+  /** Lets every client finish its call and returns all of them. */
+  async stop(): Promise<Seen> {
     this.#stopping = true;
     await Promise.all(this.#clients);
-    return this.traded;
+    return this;
+  }
+
+  async #trades(client: Asking, next: (nth: number) => Trade): Promise<void> {
+    for (let nth = 0; !this.#stopping; nth++) {
+      const trade = next(nth);
+      this.traded.push({ trade, call: await client.trade(trade) });
+    }
+  }
+
+  async #reads(client: Asking, first: Trade): Promise<void> {
+    for (let nth = 0; !this.#stopping; nth++) {
+      const [last] = promised(this.traded.slice(-1));
+      const order = nth % 2 === 1 && last ? last : null;
+      const path = order ? `/orders/${order.number}` : `/stocks/${(last ?? first).name}`;
+      this.reads.push({ order, call: await client.get(path) });
+    }
   }
 }
 
@@ -95,15 +133,60 @@ export function promised(traded: readonly Traded[]): readonly OrderRow[] {
     .sort((a, b) => a.number - b.number);
 }
 
-/** Calls that got neither a yes nor a no of the market: what a client must never see. */
-export function failed(traded: readonly Traded[]): readonly Call[] {
-  return traded
-    .map(({ call }) => call)
-    .filter(({ status, text }) => status !== 200 && !text.includes("Insufficient volume"));
+/** Calls that got neither a yes nor a no of the market, or found another order: what a client must never see. */
+export function failed({ traded, reads }: Seen): readonly Call[] {
+  return [
+    ...traded
+      .map(({ call }) => call)
+      .filter(({ status, text }) => status !== 200 && !text.includes("Insufficient volume")),
+    ...reads.filter((read) => !isAnswered(read)).map(({ call }) => call),
+  ];
 }
 
-/** The longest time, in ms, in which no client got an answer. */
-export function longestGapMs(traded: readonly Traded[]): number {
+function isAnswered({ call: { status, text }, order }: Read): boolean {
+  return status === 200 && (order === null || text === JSON.stringify({ data: order }));
+}
+
+/** The longest time, in ms, in which no client got an answer to a trade. */
+export function longestGapMs({ traded }: Seen): number {
   const ends = traded.map(({ call }) => call.endMs).sort((a, b) => a - b);
   return ends.slice(1).reduce((gap, end, index) => Math.max(gap, end - (ends[index] ?? end)), 0);
+}
+
+/** The longest time, in ms, that one client waited for one answer. */
+export function longestCallMs({ traded, reads }: Seen): number {
+  return [...traded, ...reads].reduce(
+    (longest, { call }) => Math.max(longest, call.endMs - call.startMs),
+    0,
+  );
+}
+
+/** Two front ends for one client: what the first doesn't answer is asked of the second, trades under one key. */
+export class Either implements Asking {
+  readonly #first: Asking;
+  readonly #second: Asking;
+  readonly #name: string;
+  #trades = 0;
+
+  /** `name` is in the keys; no two may have the same. */
+  constructor(first: Asking, second: Asking, name: string) {
+    this.#first = first;
+    this.#second = second;
+    this.#name = name;
+  }
+
+  get(path: string): Promise<Call> {
+    return this.#ask((client) => client.get(path));
+  }
+
+  trade(body: object): Promise<Call> {
+    const key = { "Idempotency-Key": `${this.#name} trade ${this.#trades++}` };
+    return this.#ask((client) => client.trade(body, key));
+  }
+
+  async #ask(send: (client: Asking) => Promise<Call>): Promise<Call> {
+    const call = await send(this.#first);
+    if (call.status !== 0) return call;
+    return { ...(await send(this.#second)), startMs: call.startMs };
+  }
 }
