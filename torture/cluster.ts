@@ -6,6 +6,9 @@
 // them. But what `up` consists of: its supervisor, with its rules for what is
 // started when and again, and its child processes.
 //
+// The first front end keeps its copies in memory, the second in a Redis server
+// that is part of the cluster, and can be broken like the rest.
+//
 // A replica's id is its port, so a link can't have a port of its own. Each role
 // sees the others at a loopback address of its own instead, 127.99.N.1, at their
 // ports; that takes a system where all of 127.0.0.0/8 is loopback, as Linux.
@@ -19,6 +22,7 @@ import { CRASH_WINDOW_MS, CRASHES_MAX } from "../src/cli/restart-policy.ts";
 import { type SupervisedRole, Supervisor, type SupervisorEvent } from "../src/cli/supervisor.ts";
 import { freePorts } from "../test/system/harness/ports.ts";
 import { type Finished, ROOT, runBazaar } from "../test/system/harness/process.ts";
+import { RedisServer } from "../test/system/harness/redis.ts";
 import type { StockSeen } from "./history.ts";
 import { Link } from "./link.ts";
 
@@ -52,6 +56,8 @@ export class Cluster {
   readonly roles: readonly Role[];
   readonly links: readonly NamedLink[];
   readonly data: string;
+  /** The copies of the second front end. */
+  readonly copyStore: RedisServer;
   /** The configuration in which everything has its own address. */
   readonly config: string;
   /** Processes that ended without having been struck, a line each. */
@@ -72,8 +78,10 @@ export class Cluster {
     config: string,
     roles: readonly Role[],
     links: readonly NamedLink[],
+    copyStore: RedisServer,
   ) {
     this.#options = options;
+    this.copyStore = copyStore;
     this.roles = roles;
     this.links = links;
     this.config = config;
@@ -97,23 +105,30 @@ export class Cluster {
   static async start(options: ClusterOptions, limitMs: number): Promise<Cluster> {
     mkdirSync(options.folder, { recursive: true });
     const roles = rolesAt(await freePorts(FRONTENDS + CATALOGS + REPLICAS));
+    const copyStore = await RedisServer.start();
     const links: NamedLink[] = [];
-    for (const from of roles) {
+    for (const [index, from] of roles.entries()) {
       for (const to of roles.filter((role) => connectsTo(from, role))) {
         const place = { host: hostSeenBy(from, roles), port: to.port };
         const link = await Link.open(place, { host: HOST, port: to.port });
         links.push({ from: from.name, to: to.name, link });
       }
-      writeConfig(options.folder, roles, from);
+      writeConfig(options.folder, roles, from, index === 1 ? copyStore.url : "memory");
     }
     const rows = options.stocks.map(({ name, price, quantity }) => [name, price, quantity].join());
     const csv = `${["name,price,quantity", ...rows].join("\n")}\n`;
     writeFileSync(join(options.folder, "stocks.csv"), csv);
-    const cluster = new Cluster(options, writeConfig(options.folder, roles, null), roles, links);
-    const formatted = await cluster.bazaar("format");
-    if (formatted.status !== 0) throw new Error(`format: ${formatted.stderr}`);
-    cluster.#supervisor.start();
-    await cluster.ready(limitMs);
+    const config = writeConfig(options.folder, roles, null, "memory");
+    const cluster = new Cluster(options, config, roles, links, copyStore);
+    try {
+      const formatted = await cluster.bazaar("format");
+      if (formatted.status !== 0) throw new Error(`format: ${formatted.stderr}`);
+      cluster.#supervisor.start();
+      await cluster.ready(limitMs);
+    } catch (error) {
+      await cluster.stop();
+      throw error;
+    }
     for (const { name } of roles) cluster.#serving.add(name);
     return cluster;
   }
@@ -203,6 +218,7 @@ export class Cluster {
       if (pid !== null) signalIfThere(pid, "SIGCONT");
     }
     await this.#supervisor.stop();
+    await this.copyStore.kill();
     for (const { link } of this.links) link.close();
   }
 
@@ -271,7 +287,12 @@ function configPath(folder: string, role: Role | null): string {
 }
 
 /** Everything as `seenBy` reaches it; null: at its own address. Returns the file's path. */
-function writeConfig(folder: string, roles: readonly Role[], seenBy: Role | null): string {
+function writeConfig(
+  folder: string,
+  roles: readonly Role[],
+  seenBy: Role | null,
+  cache: string,
+): string {
   const addresses = (kind: Role["kind"]) =>
     roles
       .filter((role) => role.kind === kind)
@@ -284,6 +305,7 @@ function writeConfig(folder: string, roles: readonly Role[], seenBy: Role | null
     data: "data",
     stocks: "stocks.csv",
     logLevel: "info",
+    cache,
     frontends: addresses("frontend"),
     catalogs: addresses("catalog"),
     replicas: addresses("order").map(({ host, port }) => `${host}:${port}`),

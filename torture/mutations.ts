@@ -4,6 +4,7 @@
 
 import type { Recorded } from "./check.ts";
 import type { Attempt } from "./history.ts";
+import { operationsOf } from "./operations.ts";
 
 export interface Mutation {
   readonly what: string;
@@ -79,6 +80,8 @@ export function mutations(good: Recorded): readonly Mutation[] {
   );
   add("the numbers of two trades exchanged", exchanged(good));
   add("an order that a query doesn't find any more", unfound(good));
+  add("a stock as it was before the last trade", stale(good));
+  add("a trade refused though there was enough", refused(good));
   return found;
 }
 
@@ -123,4 +126,41 @@ function unfound(good: Recorded): Recorded | null {
     outcome: "not found",
   };
   return { ...good, history: [...good.history, query] };
+}
+
+/** A lookup after all else that finds what a cache would have that wasn't told of the last trade. */
+function stale(good: Recorded): Recorded | null {
+  const stock = stocksAtTheEnd(good).find(({ lastBy }) => lastBy !== 0);
+  if (!stock) return null;
+  const { name, price, quantity, lastBy } = stock;
+  const found = { name, price, quantity: quantity - lastBy, outcome: "found" } as const;
+  return withLast(good, { kind: "lookup", ...found });
+}
+
+/** A trade after all else that is told there is too little of a stock, of which there is some. */
+function refused(good: Recorded): Recorded | null {
+  const stock = stocksAtTheEnd(good).find(({ quantity }) => quantity > 0);
+  if (!stock) return null;
+  const { name, quantity } = stock;
+  const outcome = "refused: insufficient volume";
+  return withLast(good, { kind: "trade", type: "buy", name, quantity, outcome });
+}
+
+/** The first stocks of which the history leaves no doubt, as they are in the end, and by how much the last trade moved each. */
+function stocksAtTheEnd({ stocks, history, orders }: Recorded) {
+  const { operations, movements } = operationsOf(history, orders);
+  return stocks.flatMap(({ name, price, quantity: first }) => {
+    const adjusts = operations.filter(({ deed }) => deed.kind === "adjust" && deed.name === name);
+    if (adjusts.some(({ end }) => end === Number.POSITIVE_INFINITY)) return [];
+    const moved = movements.filter((movement) => movement.name === name).map(({ by }) => by);
+    const adjusted = adjusts.map(({ deed }) => (deed.kind === "adjust" ? deed.by : 0));
+    const quantity = [...moved, ...adjusted].reduce((sum, by) => sum + by, first);
+    return [{ name, price, quantity, lastBy: moved.at(-1) ?? 0 }];
+  });
+}
+
+function withLast(good: Recorded, what: Omit<Attempt, "process" | "start" | "end">): Recorded {
+  const last = good.history.reduce((latest, { end }) => Math.max(latest, end), 0);
+  const attempt: Attempt = { process: "nobody", ...what, start: last + 1, end: last + 2 };
+  return { ...good, history: [...good.history, attempt] };
 }

@@ -1,5 +1,6 @@
 // What goes wrong, drawn from a seed: processes killed, stopped and restarted,
-// links cut and healed, and once a disk lost and replaced.
+// links cut and healed, the copy store gone or silent, and once a disk lost and
+// replaced. A run that was quiet so far is made longer.
 //
 // Never more than the bazaar promises to survive: one disk is lost in a run,
 // while all else works. Everything else is without limit, all replicas at once
@@ -25,7 +26,22 @@ const DISK_AT = 0.4;
 const ENDS_LEFT = 1;
 /** Everything must work before a disk may be lost, and be replaced soon after, milliseconds. */
 const DISK_LIMIT_MS = 60_000;
+const COPY_STORE = "copy store";
 const LEADER_ASK_MS = 300;
+/** Of each of these so many must have been, or the run goes on. */
+export const ENOUGH: Readonly<Record<string, number>> = {
+  "leader killed": 1,
+  "leader paused": 1,
+  killed: 2,
+  paused: 2,
+  "link cut, then healed": 1,
+  "link cut, then reset": 1,
+  "copy store killed": 1,
+  "copy store paused": 1,
+  "disk lost and replaced": 1,
+};
+/** But not longer than so many times what was asked for. */
+const LONGER_MAX = 5;
 
 export interface NemesisOptions {
   readonly cluster: Cluster;
@@ -45,7 +61,7 @@ export class Nemesis {
   readonly #active = new Set<Promise<void>>();
   /** The replica that will lose its disk; null once that has happened. */
   #doomed: string | null;
-  /** Stopped processes. */
+  /** What is stopped at present. */
   readonly #paused = new Set<string>();
 
   constructor(options: NemesisOptions) {
@@ -59,7 +75,11 @@ export class Nemesis {
     const { cluster, durationMs, tell } = this.#options;
     const random = this.#random;
     const start = performance.now();
-    while (performance.now() - start < durationMs) {
+    const goesOn = () => {
+      const tookMs = performance.now() - start;
+      return tookMs < durationMs || (this.#isQuiet && tookMs < LONGER_MAX * durationMs);
+    };
+    while (goesOn()) {
       await delay(random.between(BETWEEN_MIN_MS, BETWEEN_MAX_MS));
       const doomed = this.#doomed;
       if (doomed !== null && performance.now() - start > DISK_AT * durationMs) {
@@ -77,6 +97,10 @@ export class Nemesis {
       }
     }
     await this.#allHealed();
+  }
+
+  get #isQuiet(): boolean {
+    return Object.entries(ENOUGH).some(([what, least]) => (this.counts.get(what) ?? 0) < least);
   }
 
   async #allHealed(): Promise<void> {
@@ -99,13 +123,16 @@ export class Nemesis {
     const directions = random.pick<readonly Direction[]>([["there"], ["back"], ["there", "back"]]);
     const isReset = random.chance(0.5);
     const isLeader = random.chance(0.5);
-    const struck = isLeader ? ((await this.#leader()) ?? role) : role;
-    if (kind < 0.22) return () => this.#end([struck], "SIGKILL", "killed");
-    if (kind < 0.27) return () => this.#end(some, "SIGKILL", "killed together");
-    if (kind < 0.34) return () => this.#end([role], "SIGTERM", "restarted");
-    if (kind < 0.52) return () => this.#pause([struck], lastsMs, "paused");
-    if (kind < 0.57) return () => this.#pause(some, lastsMs, "paused together");
-    if (kind < 0.78) return () => this.#cut([link], directions, lastsMs, isReset, "link cut");
+    const leader = isLeader ? await this.#leader() : null;
+    const struck = leader ?? role;
+    const whom = leader === null ? "" : "leader ";
+    if (kind < 0.2) return () => this.#end([struck], "SIGKILL", `${whom}killed`);
+    if (kind < 0.25) return () => this.#end(some, "SIGKILL", "killed together");
+    if (kind < 0.31) return () => this.#end([role], "SIGTERM", "restarted");
+    if (kind < 0.39) return () => this.#breakCopyStore(lastsMs);
+    if (kind < 0.55) return () => this.#pause([struck], lastsMs, `${whom}paused`);
+    if (kind < 0.6) return () => this.#pause(some, lastsMs, "paused together");
+    if (kind < 0.79) return () => this.#cut([link], directions, lastsMs, isReset, "link cut");
     const around = links.filter(({ from, to }) => from === struck || to === struck);
     if (kind < 0.9) {
       return () => this.#cut(around, ["there", "back"], lastsMs, isReset, "role cut off");
@@ -156,6 +183,25 @@ export class Nemesis {
       cluster.resume(role, pid);
       tell(`${role} goes on`);
     }
+  }
+
+  /** In turn: a killed one comes back empty, a paused one with what it had, and answers late. */
+  async #breakCopyStore(lastsMs: number): Promise<void> {
+    const { cluster, tell } = this.#options;
+    if (this.#paused.has(COPY_STORE)) return;
+    const times = (done: string) => this.counts.get(`${COPY_STORE} ${done}`) ?? 0;
+    const isKilled = times("killed") <= times("paused");
+    this.#paused.add(COPY_STORE);
+    const what = isKilled ? "killed" : "paused";
+    this.#count(`${COPY_STORE} ${what}`);
+    tell(`the ${COPY_STORE} is ${what} for ${Math.round(lastsMs)} ms`);
+    if (isKilled) await cluster.copyStore.kill();
+    else cluster.copyStore.pause();
+    await delay(lastsMs);
+    if (isKilled) await cluster.copyStore.restart();
+    else cluster.copyStore.resume();
+    this.#paused.delete(COPY_STORE);
+    tell(`the ${COPY_STORE} is back`);
   }
 
   #cut(

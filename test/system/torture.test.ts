@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { ENOUGH } from "../../torture/nemesis.ts";
 import { ROOT, Running } from "./harness/process.ts";
 
 /** With the start, the healing and the checks, and room for a machine that is busy besides. */
@@ -19,6 +20,14 @@ test(
     // The folder is kept when something is wrong: it says what happened.
     expect(`${stdout}${stderr}`).toMatch(/\nno violation, in /);
     expect(status).toBe(0);
+    const counts = new Map(
+      [...stdout.matchAll(/^ *(\d+) {2}(.+)$/gm)].map(([, count, what]) => [what, Number(count)]),
+    );
+    // A quiet run proves nothing.
+    const least = { ...ENOUGH, "leader changes": 1, "trade accepted": 100, orders: 100 };
+    for (const [what, count] of Object.entries(least)) {
+      expect(counts.get(what) ?? 0, what).toBeGreaterThanOrEqual(count);
+    }
     rmSync(folder, { recursive: true });
   },
   LIMIT_MS + 10_000,

@@ -1,5 +1,5 @@
-// A Redis server for one test, on a port of its own, that can be killed and
-// brought back. It keeps nothing on disk: a cache must do without.
+// A Redis server for one test, on a port of its own, that can be killed, paused
+// and brought back. It keeps nothing on disk: a cache must do without.
 
 import { freePorts } from "./ports.ts";
 import { Running } from "./process.ts";
@@ -32,6 +32,14 @@ export class RedisServer {
   async kill(): Promise<void> {
     this.#running.signal("SIGKILL");
     await this.#running.end();
+  }
+
+  pause(): void {
+    this.#running.signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#running.signal("SIGCONT");
   }
 
   /** After kill(): on the same port, empty. */
