@@ -11,8 +11,8 @@ export interface StartupSyncOptions {
   readonly newestNumber: () => number;
   /** Everything up to here is committed and was delivered. */
   readonly deliveredPosition: () => number;
-  /** Called once when the start is over; true if there was a leader to sync with. */
-  readonly onReady: (synced: boolean) => void;
+  /** Called once when the start is over. */
+  readonly onReady: () => void;
 }
 
 export class StartupSync {
@@ -35,7 +35,7 @@ export class StartupSync {
     const { log } = this.#options;
     if (leader === null) {
       log.info("No leader found at startup time, no sync required");
-      this.#ready(false);
+      this.#ready();
       return;
     }
     log.info(`Leader found at startup time, syncing... ${leader.replica}`);
@@ -51,11 +51,11 @@ export class StartupSync {
     this.#target = null;
     log.info("Sync done");
     log.info(`Updated TXN_NUM is ${newestNumber()}`);
-    this.#ready(true);
+    this.#ready();
   }
 
-  #ready(synced: boolean): void {
+  #ready(): void {
     this.#options.log.info("Order service ready");
-    this.#options.onReady(synced);
+    this.#options.onReady();
   }
 }

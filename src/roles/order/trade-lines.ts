@@ -2,8 +2,7 @@
 // the seed's logs.
 //
 // What a replica fetches when it starts is logged as one sync, not order by
-// order (startup-sync.ts). The leader's first message after that continues at
-// the newest order which the sync brought: that one is seen to be here already.
+// order (startup-sync.ts).
 //
 // Made only where debug is on.
 
@@ -17,8 +16,6 @@ export class TradeLines {
   readonly #log: Logger;
   readonly #traces = new ExpectedTraces();
   #syncing = true;
-  /** The newest order that a sync brought; null once it was logged. */
-  #synced: OrderView | null = null;
 
   constructor(log: Logger) {
     this.#log = log;
@@ -33,8 +30,6 @@ export class TradeLines {
   stored(entries: readonly CommittedEntry[]): void {
     if (this.#syncing) return;
     for (const order of ordersOf(entries)) {
-      if (this.#synced !== null) this.#alreadyCaptured(this.#synced);
-      this.#synced = null;
       const span = this.#traces.came(order.requestId);
       const log = span ? this.#log.child(span.fields) : this.#log;
       writing(order, log);
@@ -45,19 +40,15 @@ export class TradeLines {
   /** Entries came from the leader that were here already. */
   alreadyHeld(entries: readonly CommittedEntry[]): void {
     if (this.#syncing) return;
-    this.#synced = null;
-    for (const order of ordersOf(entries)) this.#alreadyCaptured(order);
+    for (const order of ordersOf(entries)) {
+      writing(order, this.#log);
+      this.#log.debug("No update required, since data is already captured");
+    }
   }
 
-  /** The start is over; `newest` is the newest order held if there was a leader to sync with. */
-  synced(newest: OrderView | null): void {
+  /** The start is over. */
+  synced(): void {
     this.#syncing = false;
-    this.#synced = newest;
-  }
-
-  #alreadyCaptured(order: OrderView): void {
-    writing(order, this.#log);
-    this.#log.debug("No update required, since data is already captured");
   }
 }
 
