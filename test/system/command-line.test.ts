@@ -211,9 +211,14 @@ test("roles start in any order, and say what they wait for", async () => {
   await until("alive", async () => (await client.get("/healthz")).status === 200);
   expect((await client.get("/readyz")).status).toBe(503);
   expect(await client.get("/get_order_leader")).toMatchObject({ status: 503 });
-  cluster.start("order", String(cluster.replicas[0]));
-  cluster.start("order", String(cluster.replicas[1]));
+  const [low, middle, high] = cluster.replicas;
+  await cluster.logged("frontend", /^No order service leader found yet - /);
+  cluster.start("order", String(low));
   cluster.start("catalog");
+  const others = `${middle} down, ${high} down`;
+  await cluster.logged("catalog", `Waiting for an order leader - ${low} up, ${others}`);
+  await cluster.logged(`order-${low}`, `Waiting for an order leader - ${others}`);
+  cluster.start("order", String(middle));
   await cluster.open();
   expect(await tradeInTurn(client, [BUY])).toEqual([1]);
 });

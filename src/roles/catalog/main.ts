@@ -15,6 +15,7 @@ import { connect } from "../../io/rpc/connect.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import type { Identity } from "../../io/rpc/types.ts";
 import { type CatalogAudit, catalogContract, type RoleStatus } from "../contract.ts";
+import { LeaderWait } from "../leader-wait.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { CatalogService } from "./catalog-service.ts";
 import { Following } from "./following.ts";
@@ -146,9 +147,18 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     parts.defer(() => link.close());
   }
 
+  const wait = new LeaderWait({
+    log,
+    nowMs,
+    replicas: config.replicas.map(({ id }) => id),
+    isUp: (id) => replicas.of(id) !== null,
+  });
   // Behind the poll phase: after a pause, what arrived meanwhile is read before anybody is called late.
   const ticks = setInterval(() => setImmediate(() => service.tick()), TICK_MS);
-  const asks = setInterval(() => setImmediate(() => following.askAll()), LEASE_ASK_MS);
+  const asks = setInterval(() => {
+    wait.tick(view.isLeased(nowMs()));
+    setImmediate(() => following.askAll());
+  }, LEASE_ASK_MS);
   const saves = setInterval(() => save(store, broken), STORE_DELAY_MS);
   parts.defer(() => {
     clearInterval(ticks);

@@ -18,6 +18,7 @@ import { lockRole } from "../../io/journal/lock.ts";
 import { QuorumLog } from "../../io/log/quorum-log.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import type { Identity } from "../../io/rpc/types.ts";
+import { LeaderWait } from "../leader-wait.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { Audits } from "./audit.ts";
 import { Beats } from "./beats.ts";
@@ -117,11 +118,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     log,
     newestNumber: () => Math.max(service.lastNumber, newestNumberIn(journal, ledger)),
     deliveredPosition: () => service.deliveredPosition,
-    onReady(synced) {
-      if (!synced || lines === null) return lines?.synced(null);
-      ledger.flush();
-      lines.synced(ledger.order(ledger.lastNumber) ?? null);
-    },
+    onReady: () => lines?.synced(),
   });
   const idle = new IdleWork({
     tables: ledger,
@@ -164,9 +161,17 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   });
   parts.defer(() => listener.close());
 
+  const wait = new LeaderWait({
+    log,
+    nowMs: () => performance.now(),
+    replicas: others.map(({ id }) => id),
+    isUp: (id) => source.peer(id) !== null,
+  });
   const beat = (): void => {
     try {
       service.tick();
+      const { leads, leader } = service.health();
+      wait.tick(leads || leader !== null);
       startup.tick();
       idle.tick();
       beats.send();
