@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { join, posix } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   blankCommentsAndLiterals,
   importsOf,
@@ -35,6 +35,9 @@ const TESTED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
 
 /** For `bazaar --help` to print; longer than it ever takes. */
 const HELP_LIMIT_MS = 30_000;
+
+// Every file is read and taken apart, which takes longer when the machine does other things besides.
+vi.setConfig({ testTimeout: 60_000 });
 
 const files = textFiles();
 const sources = typeScript(files);
@@ -159,7 +162,49 @@ describe("documentation", () => {
     expect(known).toContain("up");
     expect(named.filter(({ name }) => !known.includes(name))).toEqual([]);
   });
+
+  test("of the architecture without a place for some source", () => {
+    const page = pages.find(({ path }) => path === "docs/architecture.md")?.text ?? "";
+    const sections = sectionsByFolder(page);
+    const homeless = files
+      .filter(({ path }) => /\.(ts|tsx|js|c)$/.test(path) && !isTest(path))
+      .filter(({ path }) => !path.startsWith("test/") || path.startsWith("test/system/harness/"))
+      .filter(({ path }) => path.includes("/") && !isNamed(path, sections))
+      // By its whole path, anywhere: the table of limits does.
+      .filter(({ path }) => !page.includes(`\`${path}\``));
+    expect(paths(homeless)).toEqual([]);
+    expect(isNamed("src/core/market/nowhere.ts", sections)).toBe(false);
+  });
 });
+
+/** The text under each heading that names folders, with the heading, by folder. */
+function sectionsByFolder(page: string): ReadonlyMap<string, string> {
+  return new Map(
+    page.split(/^(?=##)/m).flatMap((section) => {
+      const [, title = ""] = /^#+ (.*)$/m.exec(section) ?? [];
+      const [folders = ""] = title.split(" — ");
+      return folders.split(", ").map((folder) => [folder, section] as const);
+    }),
+  );
+}
+
+/** Whether the section of the nearest folder names the file, a folder it is in, or a page about them all. */
+function isNamed(path: string, sections: ReadonlyMap<string, string>): boolean {
+  for (let folder = path; folder !== "."; folder = posix.dirname(folder)) {
+    const section = sections.get(folder);
+    if (section === undefined) continue;
+    const below = posix.relative(folder, path).split("/");
+    const parent = posix.basename(posix.dirname(path));
+    const file = posix.basename(path);
+    const names = [...below.slice(0, -1).map((name) => `${name}/`), file, `${parent}/${file}`];
+    return (
+      names.some((name) => section.includes(`\`${name}\``)) ||
+      section.includes(`${folder}/README.md`) ||
+      folder === path
+    );
+  }
+  return false;
+}
 
 /** Link targets of a page, code left out. */
 function linksOf({ text }: SourceFile): string[] {

@@ -5,7 +5,7 @@ import pino, { type Logger } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { memoryCopies } from "./memory.ts";
 import { type RedisCopies, redisCopies } from "./redis.ts";
-import { type RedisServer, redisServer } from "./redis-server.ts";
+import { type RedisServer, redisServer } from "./test-redis.ts";
 import type { StockCopies, StockCopy } from "./types.ts";
 import { noCopies } from "./types.ts";
 

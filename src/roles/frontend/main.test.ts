@@ -4,7 +4,7 @@
 import { Agent, createServer, get } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { redisServer } from "../../io/cache/redis-server.ts";
+import { redisServer } from "../../io/cache/test-redis.ts";
 import { rememberingLog, SECRET, type TestLog } from "../../io/rpc/testing.ts";
 import type { ClusterConfig } from "../config.ts";
 import type { RunningRole } from "../role.ts";

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AVOID_LOST_MS, AVOID_SILENT_MS, LEADER_HEARD_MS } from "../../core/service/limits.ts";
 import type { Health } from "../contract.ts";
 import { ReplicaLink } from "./order-service-links.ts";
-import { accepted, ScriptedReplica, SECRET, trade, until } from "./order-service-test-support.ts";
+import { accepted, ScriptedReplica, SECRET, trade, until } from "./test-order-service.ts";
 
 describe("a link", () => {
   let replica: ScriptedReplica;

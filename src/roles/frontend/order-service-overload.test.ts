@@ -10,9 +10,9 @@ import {
   QUESTIONS_WAITING_MAX,
   START_LIMIT_MS,
 } from "../../core/service/limits.ts";
-import { Bench, SWEEP_MS, turn, watch } from "./order-service-bench.ts";
-import { accepted, trade } from "./order-service-test-support.ts";
 import type { Asked } from "./orders.ts";
+import { accepted, trade } from "./test-order-service.ts";
+import { Bench, SWEEP_MS, turn, watch } from "./test-questions.ts";
 
 describe("Q3", () => {
   test("a leader with too much to do keeps its clients waiting until the deadline", async () => {

@@ -6,9 +6,9 @@ import {
   QUESTION_DEADLINE_MS,
   QUESTIONS_PER_BATCH_MAX,
 } from "../../core/service/limits.ts";
-import { Bench, type Made, SWEEP_MS, turn, watch } from "./order-service-bench.ts";
 import { Questions } from "./order-service-questions.ts";
-import { accepted, refused, trade, until } from "./order-service-test-support.ts";
+import { accepted, refused, trade, until } from "./test-order-service.ts";
+import { Bench, type Made, SWEEP_MS, turn, watch } from "./test-questions.ts";
 
 test("on the process's own clock, no question is ever given up", async () => {
   const questions = new Questions({ route: () => null, log: pino({ level: "silent" }) });

@@ -1,13 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OrderService } from "./order-service.ts";
-import {
-  accepted,
-  logInto,
-  ScriptedReplica,
-  SECRET,
-  trade,
-  until,
-} from "./order-service-test-support.ts";
+import { accepted, logInto, ScriptedReplica, SECRET, trade, until } from "./test-order-service.ts";
 
 let low: ScriptedReplica;
 let middle: ScriptedReplica;
