@@ -119,7 +119,7 @@ test("npm start passes the signal on", async () => {
   const npm = new Running("npm", ["start", "--", ...cluster.options]);
   await cluster.open(npm);
   npm.signal("SIGTERM");
-  await npm.end();
+  expect((await npm.end()).status).toBe(0);
   await nothingLeft(cluster);
 });
 
