@@ -142,3 +142,16 @@ test("the page needs something from another host, or may ask for it", async () =
   expect(script.statusCode).toBe(200);
   expect(script.headers["content-type"]).toContain("javascript");
 });
+
+test("a page of 4 MB is sent as it is to who could have it smaller, or in no language", async () => {
+  const page = await overSocket(app, { url: "/docs/" });
+  expect(page.body).toMatch(/<html lang="en"/);
+  const asked = (coding: string) =>
+    overSocket(app, { url: "/docs/js/scalar.js", headers: { "accept-encoding": coding } });
+  const small = await asked("gzip, br");
+  expect(small.headers).toMatchObject({ "content-encoding": "gzip", vary: "accept-encoding" });
+  expect(Number(small.headers["content-length"])).toBeLessThan(1_500_000);
+  const whole = await asked("identity");
+  expect(whole.headers["content-encoding"]).toBeUndefined();
+  expect(Number(whole.headers["content-length"])).toBeGreaterThan(2_000_000);
+});

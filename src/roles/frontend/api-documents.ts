@@ -6,6 +6,8 @@
 // an app of its own, since the public one takes no routes once it listens.
 
 import { randomBytes } from "node:crypto";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
 import fastifySwagger from "@fastify/swagger";
 import Fastify, { type FastifyInstance } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
@@ -17,7 +19,9 @@ const DESCRIPTION =
 
 const DOCUMENT_URL = "/openapi.json";
 const PAGE_URL = "/docs";
+const SCRIPT_URL = `${PAGE_URL}/js/scalar.js`;
 const NONCE_BYTES = 16;
+const zipped = promisify(gzip);
 
 /** Registers both; before the routes that they describe, which are those with a schema. */
 export function apiDocuments(app: FastifyInstance, version: string): void {
@@ -38,7 +42,7 @@ export function apiDocuments(app: FastifyInstance, version: string): void {
 
     let page: Promise<FastifyInstance> | null = null;
     scope.addHook("onClose", async () => (await page)?.close());
-    for (const url of [PAGE_URL, `${PAGE_URL}/`, `${PAGE_URL}/js/scalar.js`]) {
+    for (const url of [PAGE_URL, `${PAGE_URL}/`, SCRIPT_URL]) {
       scope.get(url, async (request, reply) => {
         page ??= referencePage();
         const { routing } = await page;
@@ -73,6 +77,17 @@ async function referencePage(): Promise<FastifyInstance> {
   app.addHook("onRequest", (_request, reply, done) => {
     reply.headers(headers);
     done();
+  });
+  let script: Promise<Buffer> | null = null;
+  app.addHook("onSend", async (request, reply, payload) => {
+    if (typeof payload !== "string") return payload;
+    // The package's page doesn't say what language it is in.
+    if (request.url !== SCRIPT_URL) return payload.replace(/<html(?=[\s>])/, '<html lang="en"');
+    reply.header("vary", "accept-encoding");
+    if (!/\bgzip\b/.test(String(request.headers["accept-encoding"]))) return payload;
+    script ??= zipped(payload);
+    reply.header("content-encoding", "gzip");
+    return script;
   });
   await app.register(reference, {
     routePrefix: PAGE_URL,

@@ -49,6 +49,32 @@ test("a browser keeps an old page, or loads unchanged scripts again", async () =
   expect(asset.headers["cache-control"]).toContain("immutable");
 });
 
+test("a browser that can decompress is sent the whole, or one that can't the compressed", async () => {
+  buildPage();
+  const files = { "index.html": "text/html", "assets/index-abc.js": "javascript" } as const;
+  for (const file of Object.keys(files)) {
+    writeFileSync(join(folder, `${file}.br`), "br");
+    writeFileSync(join(folder, `${file}.gz`), "gz");
+  }
+  const app = served();
+  for (const [file, type] of Object.entries(files)) {
+    const url = file === "index.html" ? "/" : `/${file}`;
+    for (const [accepted, coding] of [
+      ["gzip, deflate, br", "br"],
+      ["gzip", "gzip"],
+      ["identity", undefined],
+    ] as const) {
+      const answer = await app.inject({ url, headers: { "accept-encoding": accepted } });
+      expect(answer.headers["content-encoding"]).toBe(coding);
+      expect(answer.headers["content-type"]).toContain(type);
+      expect(answer.headers["content-security-policy"]).toBeDefined();
+      expect(answer.headers.vary).toContain("accept-encoding");
+      expect(["br", "gz"].includes(answer.body)).toBe(coding !== undefined);
+    }
+    expect((await app.inject(`/${file}.br`)).statusCode).toBe(404);
+  }
+});
+
 test("a file that isn't the page's can be had", async () => {
   buildPage();
   writeFileSync(join(folder, "../bazaar-page-secret"), "x");

@@ -1,4 +1,4 @@
-// The web page at /, as Vite built it into dashboard/dist.
+// The web page at /, as Vite built it into dashboard/dist, compressed beside it.
 //
 // Nothing of it comes from elsewhere, and the browser is told to hold it to
 // that: no script, style, image or connection but this front end's own, and no
@@ -54,6 +54,8 @@ export function pageRoutes(folder: string = PAGE_FOLDER) {
       root: folder,
       // A route for each file: whatever else is asked for stays an unknown URL.
       wildcard: false,
+      preCompressed: true,
+      globIgnore: ["**/*.{br,gz}"],
       decorateReply: false,
       cacheControl: false,
       setHeaders: (reply, path) => {
