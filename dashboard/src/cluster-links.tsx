@@ -72,10 +72,9 @@ export function LinkKeys() {
 }
 
 /** Who has to do with whom, of those that are there. */
-function wantedLinks({ leader, replicas, catalogs, frontends, lease }: ClusterPart): Wanted[] {
+function wantedLinks({ leader, replicas, catalogs, frontends }: ClusterPart): Wanted[] {
   const leading = replicas.find(({ id, standing }) => id === leader && standing === "leads")?.role;
   const isUp = ({ standing }: { standing: string }) => standing === "up";
-  const self = frontends.find((frontend) => frontend.self);
   return [
     ...(leading === undefined
       ? []
@@ -86,7 +85,9 @@ function wantedLinks({ leader, replicas, catalogs, frontends, lease }: ClusterPa
             .filter(({ standing }) => standing === "follows")
             .map(({ role }) => link("replicates", leading, role)),
         ]),
-    ...(lease && self ? [link("lease", lease.catalog, self.role)] : []),
+    ...frontends.flatMap(({ role, standing, leasedBy }) =>
+      standing === "up" && leasedBy !== null ? [link("lease", leasedBy, role)] : [],
+    ),
   ];
 }
 

@@ -43,26 +43,26 @@ export function ClusterPanel({ floor, playground }: ClusterProps) {
       <div class={`picture ${news ? "has-news" : ""}`} ref={place}>
         <Links links={links} />
         <ul class="tier" aria-label="Front ends and catalogs">
-          {cluster.frontends.map(({ role, port, self, standing }) => (
+          {cluster.frontends.map(({ role, port, self, standing, leasedBy }) => (
             <Node
               key={role}
               role={role}
               title={`Front end ${port}`}
               standing={standing}
               word={standing === "down" ? "down" : self ? "this page" : "up"}
-              detail=""
+              detail={standing === "down" ? "" : leasedBy === null ? "no lease" : "leased"}
               cluster={cluster}
               playground={playground}
             />
           ))}
-          {cluster.catalogs.map(({ role, port, standing, asked, applied }) => (
+          {cluster.catalogs.map(({ role, port, standing, asked, behind, leased }) => (
             <Node
               key={role}
               role={role}
               title={`Catalog ${port}`}
               standing={standing}
               word={standing !== "up" ? standing : asked ? "asked" : "up"}
-              detail={standing === "up" && applied !== null ? `at entry ${count(applied)}` : ""}
+              detail={standing === "up" ? catalogDetail(behind, leased) : ""}
               cluster={cluster}
               playground={playground}
             />
@@ -139,6 +139,12 @@ function replicaDetail(standing: string, last: number | null, behind: number | n
   if (standing === "leads") return `entry ${count(last)}`;
   if (behind === null) return `entry ${count(last)}`;
   return behind === 0 ? "level" : `${count(behind)} behind`;
+}
+
+function catalogDetail(behind: number | null, leased: boolean | null): string {
+  const place = behind === null ? [] : [behind === 0 ? "level" : `${count(behind)} behind`];
+  const lease = leased === null ? [] : [leased ? "leased" : "no lease"];
+  return [...place, ...lease].join(", ");
 }
 
 function leaseText({ lease, leader, epoch }: ClusterPart): string {

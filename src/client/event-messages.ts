@@ -83,6 +83,10 @@ export interface CatalogRow {
   /** Whether this front end asks it for stocks and its lease. */
   readonly asked: boolean;
   readonly applied: number | null;
+  /** Committed entries that it hadn't applied when it was asked; null while that isn't known. */
+  readonly behind: number | null;
+  /** Whether it may answer now, under a lease of the leader; null while that isn't known. */
+  readonly leased: boolean | null;
 }
 
 export interface FrontendRow {
@@ -91,6 +95,8 @@ export interface FrontendRow {
   /** Whether it is the one that tells. */
   readonly self: boolean;
   readonly standing: "up" | "down";
+  /** The catalog under whose lease it answers from copies, as that catalog says; null: it asks. */
+  readonly leasedBy: string | null;
 }
 
 export interface ClusterPart {

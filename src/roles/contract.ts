@@ -163,6 +163,9 @@ export const statusSchema = z.object({
   commit: position.optional(),
   exposed: position.optional(),
   applied: position.optional(),
+  /** Of a catalog: whether it may answer now, and the front ends that it lets answer from copies. */
+  leased: z.boolean().optional(),
+  leasedTo: z.array(name).optional(),
 });
 export type RoleStatus = z.infer<typeof statusSchema>;
 

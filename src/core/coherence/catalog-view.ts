@@ -104,6 +104,11 @@ export class CatalogView {
     return this.#lease.isValid(nowMs);
   }
 
+  /** The front ends that may be answering from copies now. */
+  leasedFrontends(nowMs: number): string[] {
+    return this.#frontends.leased(nowMs);
+  }
+
   // ---- towards the leader
 
   /** Follows `leader` of `epoch`; false if it knows of a later one. */

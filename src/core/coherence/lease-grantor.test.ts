@@ -168,6 +168,15 @@ test("whatever clocks and delays do, no holder serves when its grantor waits no 
   );
 });
 
+test("who is told to be leased isn't, or is left out", () => {
+  const grantor = new LeaseGrantor();
+  const ms = grantor.grant("one", ENOUGH_MS, 1, 0) ?? 0;
+  grantor.held("never", 1);
+  grantor.grant("other", ENOUGH_MS, 1, 100);
+  expect(grantor.leased(100)).toEqual(["one", "other"]);
+  expect(grantor.leased(ms + LEASE_MARGIN_MS)).toEqual(["other"]);
+});
+
 test("the limits don't fit each other: a lease runs out while all is well, or drift eats the margin", () => {
   expect(3 * LEASE_ASK_MS).toBeLessThan(LEASE_MS);
   expect(3 * HOLD_AGAIN_MS).toBeLessThan(LEASE_MS);

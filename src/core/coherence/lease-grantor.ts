@@ -64,6 +64,11 @@ export class LeaseGrantor {
     return holder !== undefined && nowMs < holder.leasedUntilMs;
   }
 
+  /** Who may be answering now. */
+  leased(nowMs: number): string[] {
+    return [...this.#holders.keys()].filter((name) => this.isLeased(name, nowMs));
+  }
+
   /** Everything up to `through` was sent to it, to be held. */
   sent(name: string, through: number, nowMs: number): void {
     const holder = this.#holder(name);

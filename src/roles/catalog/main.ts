@@ -71,7 +71,16 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
 
   const status = (): RoleStatus => {
     const { leader, epoch } = service.feeder;
-    return { role: name, pid: process.pid, up: true, leader, epoch, applied: stocks.position };
+    return {
+      role: name,
+      pid: process.pid,
+      up: true,
+      leader,
+      epoch,
+      applied: stocks.position,
+      leased: view.isLeased(nowMs()),
+      leasedTo: view.leasedFrontends(nowMs()),
+    };
   };
 
   const metrics = new RoleMetrics(name);

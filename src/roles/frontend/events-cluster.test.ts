@@ -6,14 +6,22 @@ function cluster() {
   const world = {
     leader: 9094 as number | null,
     replicas: [beat(9090, 9094, 10), beat(9092, 9094, 12), beat(9094, 9094, 12)],
+    lease: null as { catalog: string; ms: number } | null,
   };
+  const frontends = [true, false].map((self) => ({
+    role: self ? "frontend" : "frontend-2",
+    port: 1,
+    self,
+    standing: "up" as const,
+    leasedBy: "catalog",
+  }));
   const sources: ClusterSources = {
     leader: () => world.leader,
     ready: () => world.leader !== null,
     replicas: () => world.replicas,
     catalogs: () => [],
-    frontends: () => [],
-    lease: () => null,
+    frontends: () => frontends,
+    lease: () => world.lease,
     playground: () => null,
     quorum: 2,
     roleOf: (id) => `order-${id}`,
@@ -76,6 +84,14 @@ test("a fail-over between two looks isn't seen", () => {
   const { replicas } = watched.look(300, 1_300);
   expect(replicas[2]).toMatchObject({ standing: "follows", behind: 9 });
   expect(watched.take()).toEqual([{ kind: "back", at: 1_300, role: "order-9094" }]);
+});
+
+test("a lease that this front end lost is shown as long as its catalog tells of it", () => {
+  const { world, watched } = cluster();
+  const leased = () => watched.look(0, 0).frontends.map(({ leasedBy }) => leasedBy);
+  expect(leased()).toEqual([null, "catalog"]);
+  world.lease = { catalog: "catalog-2", ms: 300 };
+  expect(leased()).toEqual(["catalog-2", "catalog"]);
 });
 
 test("replicas that hear no leader look as if they followed", () => {

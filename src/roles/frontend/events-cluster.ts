@@ -75,7 +75,8 @@ export class WatchedCluster {
 
   /** The picture now. Call it every tick: silence is found by it. */
   look(nowMs: number, at: number): ClusterPart {
-    const { leader, ready, catalogs, frontends, lease, playground, quorum } = this.#sources;
+    const { leader, ready, catalogs, frontends, playground, quorum } = this.#sources;
+    const lease = this.#sources.lease();
     const known = this.#sources.replicas();
     for (const { id, health } of known) {
       if (health === null) this.#beats.delete(id);
@@ -90,10 +91,13 @@ export class WatchedCluster {
       epoch: Math.max(0, ...known.map(({ health }) => health?.epoch ?? 0)),
       quorum,
       ready: ready(),
-      frontends: frontends(),
+      // Of its own lease it knows more than a catalog said a second ago.
+      frontends: frontends().map((row) =>
+        row.self ? { ...row, leasedBy: lease?.catalog ?? null } : row,
+      ),
       catalogs: catalogs(),
       replicas: rows,
-      lease: lease(),
+      lease,
       playground: playground(),
     };
     this.#compare([...part.frontends, ...part.catalogs, ...part.replicas], at);

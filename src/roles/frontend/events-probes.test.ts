@@ -27,24 +27,42 @@ function peer(status: () => Promise<unknown>): Peer {
 }
 
 test("a catalog that hangs, or is gone, is told as one that answers", async () => {
-  let status = async (): Promise<unknown> => ({ role: "catalog", pid: 1, up: true, applied: 7 });
+  const said = { role: "catalog", pid: 1, up: true, applied: 7, leased: true };
+  let status = async (): Promise<unknown> => ({ ...said, leasedTo: ["frontend-2"] });
   const link = { peer: peer(() => status()) as Peer | null };
   const probes = new Probes({
     catalogs: [{ name: "catalog", port: 9096, link }],
     asked: () => "catalog",
-    frontends: [],
+    frontends: ["frontend", "frontend-2"].map((name) => ({ name, port: 1, host: "127.0.0.1" })),
     self: "frontend",
+    committed: () => 9,
   });
+  const leasedBy = () => probes.frontends().map((row) => row.leasedBy);
   await probes.ask();
   expect(probes.catalogs()).toEqual([
-    { role: "catalog", port: 9096, standing: "up", asked: true, applied: 7 },
+    {
+      role: "catalog",
+      port: 9096,
+      standing: "up",
+      asked: true,
+      applied: 7,
+      behind: 2,
+      leased: true,
+    },
   ]);
+  expect(leasedBy()).toEqual([null, "catalog"]);
   status = () => Promise.reject(new Error("no answer"));
   await probes.ask();
   expect(probes.catalogs()[0]).toMatchObject({ standing: "silent", applied: 7 });
+  expect(leasedBy()).toEqual([null, null]);
   link.peer = null;
   await probes.ask();
-  expect(probes.catalogs()[0]).toMatchObject({ standing: "down", applied: null });
+  expect(probes.catalogs()[0]).toMatchObject({
+    standing: "down",
+    applied: null,
+    behind: null,
+    leased: null,
+  });
 });
 
 test("another front end that is down, or ill, is told as up", async () => {
@@ -62,6 +80,7 @@ test("another front end that is down, or ill, is told as up", async () => {
       { name: "frontend-4", host, port: gone },
     ],
     self: "frontend",
+    committed: () => null,
   });
   await probes.ask();
   expect(probes.frontends().map(({ self, standing }) => [self, standing])).toEqual([

@@ -23,11 +23,21 @@ export interface ProbeOptions {
   }[];
   /** This front end. */
   readonly self: string;
+  /** The newest position known to be committed. */
+  readonly committed: () => number | null;
+}
+
+/** What a catalog said of itself. */
+interface Said {
+  readonly applied: number | null;
+  readonly behind: number | null;
+  readonly leased: boolean | null;
+  readonly leasedTo: readonly string[];
 }
 
 export class Probes {
   readonly #options: ProbeOptions;
-  readonly #applied = new Map<string, number>();
+  readonly #said = new Map<string, Said>();
   readonly #silent = new Set<string>();
   readonly #frontendsUp = new Set<string>();
   #isAsking = false;
@@ -54,12 +64,15 @@ export class Probes {
     const asked = this.#options.asked();
     return this.#options.catalogs.map(({ name, port, link }) => {
       const isOpen = link.peer?.isOpen ?? false;
+      const said = isOpen ? this.#said.get(name) : undefined;
       return {
         role: name,
         port,
         standing: !isOpen ? "down" : this.#silent.has(name) ? "silent" : "up",
         asked: name === asked,
-        applied: isOpen ? (this.#applied.get(name) ?? null) : null,
+        applied: said?.applied ?? null,
+        behind: said?.behind ?? null,
+        leased: said?.leased ?? null,
       };
     });
   }
@@ -71,18 +84,37 @@ export class Probes {
       port,
       self: name === self,
       standing: name === self || this.#frontendsUp.has(name) ? "up" : "down",
+      leasedBy: this.#leasedBy(name),
     }));
+  }
+
+  #leasedBy(frontend: string): string | null {
+    const { catalogs } = this.#options;
+    const grantor = catalogs.find(
+      ({ name, link }) =>
+        link.peer?.isOpen &&
+        !this.#silent.has(name) &&
+        this.#said.get(name)?.leasedTo.includes(frontend),
+    );
+    return grantor?.name ?? null;
   }
 
   async #askCatalog({ name, link }: ProbeOptions["catalogs"][number]): Promise<void> {
     const { peer } = link;
     if (!peer) return;
+    const committed = this.#options.committed(); // before it is asked: it may only be further on
     try {
-      const { applied } = await peer
+      const { applied, leased, leasedTo } = await peer
         .calls(statusContract, { timeoutMs: PROBE_LIMIT_MS })
         .status({});
       this.#silent.delete(name);
-      if (applied !== undefined) this.#applied.set(name, applied);
+      this.#said.set(name, {
+        applied: applied ?? null,
+        behind:
+          applied === undefined || committed === null ? null : Math.max(0, committed - applied),
+        leased: leased ?? null,
+        leasedTo: leasedTo ?? [],
+      });
     } catch {
       this.#silent.add(name);
     }

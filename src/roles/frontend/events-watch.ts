@@ -60,6 +60,11 @@ export function watchFrontend(options: WatchOptions): WatchedFrontend {
     asked: () => catalogs.asked?.peer.identity.name ?? null,
     frontends: config.frontends,
     self: name,
+    committed: () => {
+      const known = orders.replicas().map(({ health }) => health?.commitPosition ?? -1);
+      const newest = Math.max(-1, ...known);
+      return newest < 0 ? null : newest;
+    },
   });
   const roles = new Map(config.replicas.map((replica) => [replica.id, replica.name]));
   const cluster = new WatchedCluster({
