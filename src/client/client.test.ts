@@ -11,6 +11,7 @@ interface Asked {
   readonly method: string;
   readonly url: string;
   readonly key: string | undefined;
+  readonly trace: string | undefined;
   readonly body: string;
 }
 
@@ -35,6 +36,7 @@ async function scripted(...steps: Step[]): Promise<{ url: string; asked: Asked[]
         method: request.method ?? "",
         url: request.url ?? "",
         key: request.headers["idempotency-key"]?.toString(),
+        trace: request.headers.traceparent?.toString(),
         body,
       };
       asked.push(question);
@@ -243,6 +245,24 @@ test("a name is sent as it is, whatever it holds", async () => {
   const { url, asked } = await scripted(error(404, "Invalid request url"));
   await failure(client(url).lookup("../orders?é\ud800"));
   expect(asked[0]?.url).toBe("/stocks/..%2Forders%3F%C3%A9%EF%BF%BD");
+});
+
+test("a wrong argument is asked with, again and again", async () => {
+  const { url, asked } = await scripted(data(FISH));
+  const bazaar = client(url);
+  const trade = { name: "FishCo", type: "buy", quantity: 1 } as const;
+  await expect(bazaar.trade({ ...trade, key: "schlüssel→" })).rejects.toThrow(TypeError);
+  await expect(bazaar.trade(trade, { timeoutMs: -1 })).rejects.toThrow(RangeError);
+  await expect(bazaar.lookup("FishCo", { traceparent: "a\nb" })).rejects.toThrow(TypeError);
+  expect(() => bazaar.events({ timeoutMs: 0 })).toThrow(RangeError);
+  expect(asked).toEqual([]);
+});
+
+test("an attempt is outside the caller's trace", async () => {
+  const { url, asked } = await scripted(error(503, "busy"), data(FISH));
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  await client(url).lookup("FishCo", { traceparent });
+  expect(asked.map((question) => question.trace)).toEqual([traceparent, traceparent]);
 });
 
 test("misuse throws at construction", () => {

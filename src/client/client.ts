@@ -1,4 +1,4 @@
-// A client of the bazaar, for Node.js and browsers: fetch and nothing else.
+// A client of the bazaar, for Node.js and browsers: fetch, and a parser of events.
 //
 // Every call is repeated, with back-off, until it is answered or its time-out
 // has passed. That is safe: questions change nothing, and every attempt of a
@@ -6,6 +6,7 @@
 // So a caller never has to ask itself whether a trade happened; it sees either
 // the answer, or an error that carries the key to ask again with.
 
+import { keyOf, positive, traceHeaders } from "./arguments.ts";
 import { type AttemptResult, attempt, type Question } from "./attempt.ts";
 import { backoffMs, pause } from "./backoff.ts";
 import { BazaarError, type BazaarErrorDetails } from "./errors.ts";
@@ -39,6 +40,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Overrides the client's time-out for this call, milliseconds. */
   readonly timeoutMs?: number;
+  /** The trace that the call is part of (W3C Trace Context): every attempt carries it. */
+  readonly traceparent?: string;
 }
 
 export interface TradeRequest {
@@ -47,8 +50,8 @@ export interface TradeRequest {
   /** Whole and positive. */
   readonly quantity: number;
   /**
-   * The idempotency key, 1 to 128 printable ASCII characters: the same key with
-   * the same name, type and quantity has the same answer, forever. Made if left out.
+   * The idempotency key, 1 to 128 printable ASCII characters, no blanks at its ends: the same
+   * key with the same name, type and quantity has the same answer, forever. Made if left out.
    */
   readonly key?: string;
 }
@@ -68,7 +71,10 @@ const KEY_BYTES = 16;
 /** What a timer can count, milliseconds. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** All calls reject with {@link BazaarError}. */
+/**
+ * All calls reject with {@link BazaarError}. A wrong argument is the exception: before anything
+ * is sent, it is a TypeError (a key or trace that no header can carry) or a RangeError (a time-out).
+ */
 export class BazaarClient {
   readonly #base: string;
   readonly #timeoutMs: number;
@@ -103,7 +109,7 @@ export class BazaarClient {
 
   /** Buys or sells; `refused` when the bazaar won't. */
   async trade(request: TradeRequest, options?: CallOptions): Promise<TradeAnswer> {
-    const key = request.key ?? randomKey();
+    const key = request.key === undefined ? randomKey() : keyOf(request.key);
     const { name, quantity, type } = request;
     const question: Question = {
       method: "POST",
@@ -155,9 +161,11 @@ export class BazaarClient {
   /**
    * What happens, as it happens: a whole picture first, then what changes. Doesn't end by
    * itself: a lost connection is made again, and nothing is missed that the front end still has.
+   * With a time-out, it ends as `unavailable` once no event has come for that long.
    */
   events(options: EventOptions = {}): AsyncGenerator<BazaarEvent, never, undefined> {
     const url = `${this.#base}/events`;
+    positive(options.timeoutMs ?? Number.POSITIVE_INFINITY);
     return readEvents({ ...options, url, fetch: this.#fetch, random: this.#random });
   }
 
@@ -177,10 +185,12 @@ export class BazaarClient {
 
   /** Repeats `question` until it is answered, refused, or the time is over. */
   async #call(
-    question: Question,
+    asked: Question,
     key: string | null,
     options: CallOptions = {},
   ): Promise<{ readonly body: Readonly<Record<string, unknown>>; readonly attempts: number }> {
+    const headers = { ...asked.headers, ...traceHeaders(options.traceparent) };
+    const question = { ...asked, headers };
     const end = performance.now() + positive(options.timeoutMs ?? this.#timeoutMs);
     for (let attempts = 1; ; attempts++) {
       if (options.signal?.aborted) throw abortedError(options.signal, key, attempts - 1);
@@ -236,9 +246,4 @@ function abortedError(signal: AbortSignal, key: string | null, attempts: number)
 
 function misunderstood(message: string, details: BazaarErrorDetails): BazaarError {
   return new BazaarError("misunderstood", message, { status: 200, ...details });
-}
-
-function positive(ms: number): number {
-  if (!(ms > 0)) throw new RangeError(`a time-out must be positive, not ${ms} ms`);
-  return ms;
 }

@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { BazaarClient } from "./client.ts";
 import type { BazaarEvent } from "./events.ts";
 
@@ -87,4 +87,27 @@ test("a signal doesn't end the wait for the next event", async () => {
   await expect(client.events({ signal: controller.signal }).next()).rejects.toMatchObject({
     kind: "aborted",
   });
+});
+
+test.each<[what: string, answer: (response: ServerResponse) => void]>([
+  ["a front end that says nothing", (response) => tell(response)],
+  ["a front end that never answers", () => {}],
+  ["a front end that is overloaded", (response) => response.writeHead(503).end()],
+])("%s holds a reader past its time-out", async (_what, answering) => {
+  answer = (_request, response) => answering(response);
+  const first = client.events({ timeoutMs: 100 }).next();
+  await expect(first).rejects.toMatchObject({ kind: "unavailable" });
+});
+
+test("events that come in time are cut off by the time-out of the first", async () => {
+  let nowMs = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+  onTestFinished(() => void vi.restoreAllMocks());
+  const headers = { "content-type": "text/event-stream" };
+  const fetchOne = async () => new Response(event("a-1", "state", 1), { headers });
+  const own = new BazaarClient({ url: "http://127.0.0.1", fetch: fetchOne, random: () => 0 });
+  const events = own.events({ timeoutMs: 1_000 });
+  for (; nowMs < 3_000; nowMs += 900) {
+    expect((await events.next()).value).toMatchObject({ kind: "state" });
+  }
 });

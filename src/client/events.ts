@@ -17,6 +17,11 @@ export interface EventOptions {
   readonly signal?: AbortSignal;
   /** The `id` of the last event seen, to go on after it. */
   readonly after?: string;
+  /**
+   * Milliseconds without an event, over however many attempts to connect, after which it throws a
+   * BazaarError of kind `unavailable`. Default: it tries for ever.
+   */
+  readonly timeoutMs?: number;
 }
 
 export interface EventSourceOptions extends EventOptions {
@@ -29,15 +34,17 @@ export interface EventSourceOptions extends EventOptions {
 /** A front end says something every two seconds: silent for this long, the connection is dead. Milliseconds. */
 const SILENCE_MAX_MS = 10_000;
 
-/** Events until the caller stops or aborts. Throws `misunderstood` when what answers tells no events. */
+/** Events until the caller stops or aborts, or its time-out passes. Throws `misunderstood` when what answers tells no events. */
 export async function* readEvents(
   options: EventSourceOptions,
 ): AsyncGenerator<BazaarEvent, never, undefined> {
-  const { signal } = options;
+  const { signal, timeoutMs = Number.POSITIVE_INFINITY } = options;
   let after = options.after;
+  let endMs = performance.now() + timeoutMs;
   for (let failures = 0; ; failures += 1) {
     let waitMs = 0;
-    const connection = new Connection(signal);
+    let status: number | null = null;
+    const connection = new Connection(signal, endMs - performance.now(), timeoutMs);
     try {
       const response = await connection.open(options, after);
       if (response.ok) {
@@ -45,8 +52,10 @@ export async function* readEvents(
           failures = 0;
           after = event.id;
           yield event;
+          endMs = performance.now() + timeoutMs;
         }
       } else if (response.status >= 500 || response.status === 429) {
+        status = response.status;
         waitMs = retryAfterMs(response.headers.get("retry-after"), Date.now());
       } else {
         throw noEvents(response.status, `status ${response.status}`);
@@ -58,7 +67,9 @@ export async function* readEvents(
       connection.close();
     }
     if (signal?.aborted) throw aborted(signal);
-    await pause(backoffMs(failures + 1, waitMs, options.random()), signal);
+    const pauseMs = backoffMs(failures + 1, waitMs, options.random());
+    if (performance.now() + pauseMs >= endMs) throw silent(timeoutMs, status);
+    await pause(pauseMs, signal);
     if (signal?.aborted) throw aborted(signal);
   }
 }
@@ -68,13 +79,16 @@ class Connection {
   readonly #controller = new AbortController();
   readonly #signal: AbortSignal | undefined;
   readonly #end = () => this.#controller.abort();
+  readonly #patienceMs: number;
   #silence: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(signal: AbortSignal | undefined) {
+  /** Waits `firstMs` for the first event and `timeoutMs` for each further, if that is less than silence may last. */
+  constructor(signal: AbortSignal | undefined, firstMs: number, timeoutMs: number) {
+    this.#patienceMs = Math.min(SILENCE_MAX_MS, timeoutMs);
     this.#signal = signal;
     if (signal?.aborted) this.#end();
     signal?.addEventListener("abort", this.#end);
-    this.#heard();
+    this.#heard(Math.max(0, Math.min(SILENCE_MAX_MS, firstMs)));
   }
 
   open(options: EventSourceOptions, after: string | undefined): Promise<Response> {
@@ -100,7 +114,7 @@ class Connection {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) return;
-        this.#heard();
+        this.#heard(this.#patienceMs);
         const { event, id = "", data } = value;
         if (event === "state") yield { kind: "state", id, data: JSON.parse(data) };
         else if (event === "change") yield { kind: "change", id, data: JSON.parse(data) };
@@ -116,14 +130,18 @@ class Connection {
     this.#end();
   }
 
-  #heard(): void {
+  #heard(patienceMs: number): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(this.#end, SILENCE_MAX_MS);
+    this.#silence = setTimeout(this.#end, patienceMs);
   }
 }
 
 function aborted(signal: AbortSignal): BazaarError {
   return new BazaarError("aborted", "ended by the caller", { cause: signal.reason });
+}
+
+function silent(timeoutMs: number, status: number | null): BazaarError {
+  return new BazaarError("unavailable", `no event in ${timeoutMs} ms`, { status });
 }
 
 function noEvents(status: number, why: string): BazaarError {

@@ -30,11 +30,17 @@ const { number, key } = await client.trade({ name: "FishCo", type: "buy", quanti
 const again = await client.trade({ name: "FishCo", type: "buy", quantity: 3, key });
 const order: Order = await client.order(number);
 const after = await client.lookup("FishCo");
+let seen = false;
+for await (const { data } of client.events({ timeoutMs: 60_000 })) {
+  seen ||= data.stocks?.rows.some(({ name }) => name === "FishCo") ?? false;
+  if (seen) break;
+}
 const refusal = await client.trade({ name: "Ash", type: "buy", quantity: 1 }).catch((error: unknown) => error);
 console.log(JSON.stringify({
   node: process.versions.node,
   number, again: again.number, order,
   moved: after.quantity - before.quantity,
+  seen,
   refusal: refusal instanceof BazaarError ? refusal.kind : String(refusal),
 }));
 `;
@@ -91,6 +97,7 @@ test("an older Node.js can't trade with it", async () => {
     again: 1,
     order: { number: 1, name: "FishCo", type: "buy", quantity: 3 },
     moved: -3,
+    seen: true,
     refusal: "refused",
   });
 });
