@@ -7,7 +7,7 @@
 //       the oldest entry in memory, where it is up to date.
 
 import { invariant } from "../invariant.ts";
-import { RECENT_BYTES_MAX, RECENT_ENTRIES_MAX } from "./limits.ts";
+import { ENTRY_BYTES_MIN, RECENT_BYTES_MAX, RECENT_ENTRIES_MAX } from "./limits.ts";
 import type { Entry } from "./types.ts";
 
 /** What is on disk. Reading is synchronous: it is a page cache away. */
@@ -21,7 +21,7 @@ export interface StoredEntries {
 
 /** Bytes that an entry takes in a message, roughly. */
 export function entryBytes(entry: Entry): number {
-  return 48 + (entry.body.kind === "command" ? entry.body.bytes.length : 0);
+  return ENTRY_BYTES_MIN + (entry.body.kind === "command" ? entry.body.bytes.length : 0);
 }
 
 /** A journal position together with the epoch of its entry: what identifies a journal up to there. */

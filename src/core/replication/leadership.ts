@@ -66,11 +66,6 @@ export class Leadership {
     this.#beginRound();
   }
 
-  /** How many entries are appended and not yet committed. */
-  get uncommitted(): number {
-    return this.#context.log.last.position - this.#context.commit;
-  }
-
   #append(bodies: readonly EntryBody[]): void {
     const { position } = this.#context.log.last;
     const at = this.#context.wallMs;
@@ -84,10 +79,11 @@ export class Leadership {
     invariant(this.opened, "a leader decides only once its reign is committed", {
       epoch: this.epoch,
     }); // L1
+    const uncommitted = this.#context.log.last.position - this.#context.commit;
     invariant(
-      this.uncommitted + commands.length <= 2 * UNCOMMITTED_ENTRIES_MAX,
+      uncommitted + commands.length <= UNCOMMITTED_ENTRIES_MAX,
       "the uncommitted tail is bounded",
-      { uncommitted: this.uncommitted },
+      { uncommitted },
     );
     this.#append(commands.map((bytes) => ({ kind: "command", bytes })));
   }

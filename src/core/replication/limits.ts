@@ -38,8 +38,17 @@ export const PROBE_AGAIN_MS = 500;
 export const RECENT_ENTRIES_MAX = 1_024;
 export const RECENT_BYTES_MAX = 4 << 20;
 
-/** Entries a leader may have uncommitted; beyond, append refuses and the role answers "busy". */
-export const UNCOMMITTED_ENTRIES_MAX = 4_096;
+/** What an entry counts for at least: its numbers, and what carries it. */
+export const ENTRY_BYTES_MIN = 48;
 
-/** How far one answer sends a leader or nominee back at most; tails that differ are no longer than what may be uncommitted. */
-export const GO_BACK_ENTRIES_MAX = 2 * UNCOMMITTED_ENTRIES_MAX;
+/** Entries in one message: no more fit into it. */
+export const MESSAGE_ENTRIES_MAX = Math.ceil(MESSAGE_BYTES_MAX / ENTRY_BYTES_MIN);
+
+/**
+ * Entries a leader may have uncommitted; asserted, since only a mistake of the role goes beyond: it
+ * has fewer questions in hand, answers further ones "busy", and a question makes one entry at most.
+ */
+export const UNCOMMITTED_ENTRIES_MAX = 20_000;
+
+/** How far one answer sends a leader or nominee back at most; tails that differ are seldom longer, and it takes another answer then. */
+export const GO_BACK_ENTRIES_MAX = 8_192;

@@ -251,7 +251,6 @@ describe("a replica", () => {
       lastPosition: 2,
       durablePosition: 2,
       commitPosition: 1,
-      uncommitted: 1,
       voter: true,
       reign: null,
     });

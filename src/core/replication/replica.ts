@@ -43,8 +43,6 @@ export interface ReplicaStatus {
   readonly lastPosition: number;
   readonly durablePosition: number;
   readonly commitPosition: number;
-  /** Entries appended here and not yet committed. */
-  readonly uncommitted: number;
   readonly voter: boolean;
   /** Monotonic milliseconds; null unless it leads. */
   readonly reign: {
@@ -84,7 +82,6 @@ export class Replica {
       lastPosition: log.last.position,
       durablePosition: log.durable,
       commitPosition: commit,
-      uncommitted: log.last.position - commit,
       voter: hardState.voter,
       reign:
         phase.kind === "leading" ? { wonAt: phase.wonAt, confirmedAt: phase.confirmedAt } : null,

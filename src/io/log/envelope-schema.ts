@@ -3,7 +3,7 @@
 // the process.
 
 import { z } from "zod";
-import { UNCOMMITTED_ENTRIES_MAX } from "../../core/replication/limits.ts";
+import { MESSAGE_ENTRIES_MAX } from "../../core/replication/limits.ts";
 import type { Envelope } from "../../core/replication/types.ts";
 import type { Contract } from "../rpc/types.ts";
 
@@ -31,7 +31,7 @@ function consecutive(message: {
   );
 }
 
-const entries = z.array(entry).max(4 * UNCOMMITTED_ENTRIES_MAX);
+const entries = z.array(entry).max(MESSAGE_ENTRIES_MAX);
 
 const message = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("canvass"), token: counter }),

@@ -14,7 +14,7 @@
 import type { Logger } from "pino";
 import { invariant } from "../../core/invariant.ts";
 import type { ReplicaEffect, ReplicaEvent, Write } from "../../core/replication/events.ts";
-import { HEARTBEAT_MS, UNCOMMITTED_ENTRIES_MAX } from "../../core/replication/limits.ts";
+import { HEARTBEAT_MS } from "../../core/replication/limits.ts";
 import { Replica } from "../../core/replication/replica.ts";
 import type { Entry, Envelope, ReplicaId } from "../../core/replication/types.ts";
 import type { Journal } from "../journal/types.ts";
@@ -167,11 +167,6 @@ export class QuorumLog implements ReplicatedLog {
     this.#step({ kind: "append", commands });
     this.#scheduleRound();
     return this.#replica.status().lastPosition;
-  }
-
-  /** Room for more entries, or the role should answer "busy". */
-  get hasRoom(): boolean {
-    return this.#replica.status().uncommitted < UNCOMMITTED_ENTRIES_MAX;
   }
 
   confirm(): Promise<boolean> {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
 import { decodeCommands } from "../../core/market/codec.ts";
+import { UNCOMMITTED_ENTRIES_MAX } from "../../core/replication/limits.ts";
 import type { AskResult, Question } from "../contract.ts";
 import { QUESTIONS_IN_HAND_MAX, TURNS_IN_HAND_MAX } from "./limits.ts";
 import { Reign } from "./reign.ts";
@@ -198,6 +199,10 @@ test("a new leader waits for the catalogs that its predecessor may have granted 
   reign.tick();
   await turns();
   expect(results).toEqual([accepted(1)]);
+});
+
+test("questions that are all held make more entries than the log takes uncommitted", () => {
+  expect(QUESTIONS_IN_HAND_MAX).toBeLessThan(UNCOMMITTED_ENTRIES_MAX);
 });
 
 test("more questions than can be held are refused before anything is done", async () => {
