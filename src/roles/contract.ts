@@ -5,11 +5,12 @@
 // coalesced: one `ask` carries all the questions of an event-loop turn.
 //
 //   front end → order replica   ask, health, nominate, notifyLeader
-//   front end → catalog         lookup, stocks, update, lease, holding
+//   front end → catalog         lookup, stocks, lease, holding
+//   anybody   → catalog         find, update
 //   order replica → front end   beat
 //   catalog   → front end       hold
 //   order replica ↔ replica     message
-//   catalog   → order replica   follow, held, ask (for update)
+//   catalog   → order replica   follow, held, ask (for find and update)
 //   order leader → catalog      entries, traced
 //   order leader → replica      traced
 //   command line → both         status, audit
@@ -193,6 +194,13 @@ export type CatalogAudit = z.infer<typeof catalogAuditSchema>;
 export const catalogResultSchema = z.object({ status: z.int(), message: z.string() });
 export type CatalogResult = z.infer<typeof catalogResultSchema>;
 
+/** A stock, or why there is none, as `GET /stocks/NAME` says it. */
+export const findResultSchema = z.union([
+  z.object({ status: z.literal(200), data: stockSchema }),
+  catalogResultSchema,
+]);
+export type FindResult = z.infer<typeof findResultSchema>;
+
 /** A promise of freshness for a short time; see core/coherence/lease-holder.ts. */
 export const grantSchema = z.object({
   epoch,
@@ -280,10 +288,12 @@ export const catalogContract = {
   },
   /** A front end has dropped what it was told to, up to here. */
   holding: { argument: z.object({ through: position }) },
+  /** One stock, from the leader where the catalog can't say itself. */
+  find: { argument: z.object({ name, trace }), result: findResultSchema },
   /** `by` is anything, as in the seed; `requestId` makes a retry count once. */
   update: {
     argument: z.object({
-      name: z.string().max(1_024),
+      name,
       by: z.unknown(),
       requestId: requestId.optional(),
       trace,

@@ -9,7 +9,6 @@ import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
 import { RpcClient, secretFile } from "./harness/rpc.ts";
 import { jsonAsOurs, seedLines } from "./harness/seed.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("file");
 let cluster: Cluster;
@@ -22,16 +21,9 @@ beforeAll(async () => {
 async function lookup(name: string): Promise<string> {
   using client = RpcClient.toCatalog(cluster);
   const calls = await client.calls();
-  let answer = await calls.lookup({ names: [name] });
-  // Right after its start a catalog may have no lease yet: a front end would ask the leader.
-  await until("the catalog has a lease", async () => {
-    answer = await calls.lookup({ names: [name] });
-    return answer.kind === "stocks";
-  });
-  const stock = answer.kind === "stocks" ? answer.stocks[0] : undefined;
-  return stock
-    ? `Lookup - ${name} - 200 - ${JSON.stringify({ data: stock })}`
-    : `Lookup - ${name} - 400 - Bad request. ${name} stock not found in db`;
+  const found = await calls.find({ name });
+  const told = "data" in found ? JSON.stringify({ data: found.data }) : found.message;
+  return `Lookup - ${name} - ${found.status} - ${told}`;
 }
 
 async function update(name: string, by: unknown, requestId?: string): Promise<string> {
@@ -69,6 +61,15 @@ test("an update that would leave less than nothing is refused", async () => {
     "Update - FishCo, -1000000 - 500 - Insufficient volume for FishCo stock",
   );
   expect(await lookup("FishCo")).toBe(before);
+});
+
+test("a name of any length that a lookup takes is unknown to an update", async () => {
+  const name = "Meh".repeat(20_000);
+  expect(await lookup(name)).toBe(
+    `Lookup - ${name} - 400 - Bad request. ${name} stock not found in db`,
+  );
+  expect(await update(name, 10)).toBe(`Update - ${name}, 10 - 400 - Stock name not found`);
+  expect(await update(name, "LOL")).toBe(`Update - ${name}, LOL - 400 - Stock name not found`);
 });
 
 test("an update repeated under its request id counts once", async () => {

@@ -18,7 +18,9 @@ import { type CatalogAudit, catalogContract, type RoleStatus } from "../contract
 import { LeaderWait } from "../leader-wait.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { CatalogService } from "./catalog-service.ts";
+import { find } from "./find.ts";
 import { Following } from "./following.ts";
+import { LeaderQuestions } from "./leader-questions.ts";
 import { AUDIT_WAIT_MS, STORE_DELAY_MS, TICK_MS } from "./limits.ts";
 import { Replicas } from "./replicas.ts";
 import { StockView } from "./stock-view.ts";
@@ -51,11 +53,9 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   const view = new CatalogView({ applied: file.position, nowMs: nowMs() });
   const replicas = new Replicas();
   const traces = new CatalogTraces(log);
-  const updates = new Updates({
-    replicas,
-    knows: (stock) => stocks.stock(stock) !== undefined,
-    nowMs,
-  });
+  const leader = new LeaderQuestions({ replicas, nowMs });
+  const knows = (stock: string): boolean => stocks.stock(stock) !== undefined;
+  const updates = new Updates({ leader, knows });
   const service: CatalogService = new CatalogService({
     view,
     stocks,
@@ -117,6 +117,8 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
         traces.asked("Asked for all stocks", null, trace);
         return service.list();
       },
+      find: ({ name, trace }) =>
+        find({ service, leader }, name, traces.asked("Asked for a stock", name, trace)),
       lease: ({ ask, held }, peer) => service.lease(peer, ask, held),
       holding: ({ through }, peer) => service.holding(peer, through),
       update: ({ trace, ...update }) =>

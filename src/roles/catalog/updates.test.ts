@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { RpcError } from "../../io/rpc/error.ts";
 import type { Question } from "../contract.ts";
 import { FakePeer } from "../order/test-support.ts";
-import { UPDATE_DEADLINE_MS } from "./limits.ts";
+import { LeaderQuestions } from "./leader-questions.ts";
+import { LEADER_DEADLINE_MS } from "./limits.ts";
 import { Replicas } from "./replicas.ts";
 import { Updates } from "./updates.ts";
 
@@ -13,11 +13,8 @@ function updatesWith(...ids: number[]) {
   const replicas = new Replicas();
   const peers = new Map(ids.map((id) => [id, new FakePeer("order", `order-${id}`)]));
   for (const [id, peer] of peers) replicas.opened(id, peer, 1_000);
-  const updates = new Updates({
-    replicas,
-    knows: (name) => name === "FishCo",
-    nowMs: () => clock.nowMs,
-  });
+  const leader = new LeaderQuestions({ replicas, nowMs: () => clock.nowMs });
+  const updates = new Updates({ leader, knows: (name) => name === "FishCo" });
   /** The next question that a replica is asked, once it is. */
   const asked = async (id: number) => {
     const peer = peers.get(id);
@@ -46,26 +43,6 @@ test("an update is an adjust at the leader, under a request id of its own", asyn
   });
   call.answer(adjusted);
   expect(await result).toEqual({ status: 200, message: "success" });
-});
-
-test("an update retried over a change of the leader keeps its request id, so that it counts once", async () => {
-  const { updates, asked, replicas } = updatesWith(9090, 9092, 9094);
-  replicas.heardOfLeader(9094);
-  const result = updates.update({ name: "FishCo", by: 1 });
-  const first = await asked(9094);
-  first.answer({ kind: "unknown" });
-  // Nobody is known to lead now: others are asked in turn.
-  const second = await asked(9092);
-  second.fail(new RpcError("closed", "killed"));
-  const third = await asked(9090);
-  third.answer({ kind: "not-leader", leader: 9092 });
-  const fourth = await asked(9092);
-  fourth.answer(adjusted);
-  expect(await result).toEqual({ status: 200, message: "success" });
-  const ids = [first, second, third, fourth].map((call) => call.question.requestId);
-  expect(new Set(ids).size).toBe(1);
-  // The first attempt may still be under way: a refusal told now must hold for it too.
-  expect(second.question.recordRefusal).toBe(true);
 });
 
 test("a caller's own request id is used, and its refusal recorded", async () => {
@@ -115,7 +92,7 @@ test("without a leader an update ends at its deadline and says how to ask again"
   const { updates, asked, clock } = updatesWith(9094);
   const result = updates.update({ name: "FishCo", by: 1, requestId: "mine" });
   const call = await asked(9094);
-  clock.nowMs = UPDATE_DEADLINE_MS;
+  clock.nowMs = LEADER_DEADLINE_MS;
   call.answer({ kind: "not-leader", leader: null });
   expect(await result).toMatchObject({ status: 503, message: expect.stringContaining("mine") });
 });

@@ -1,25 +1,20 @@
 // The catalog's `update`: more or less of a stock.
 //
 // The catalog never writes on its own. An update becomes an adjust request at
-// the leader, under one request id for all its attempts, so that it counts once
-// however often it is asked, over changes of the leader too. Answers are the
-// seed's, by status code: 200 `success`, 400 `Stock name not found`, 500 for
-// what can't be done to a stock, and 503 where nobody could decide in time.
+// the leader, under one request id for all its attempts. Answers are the seed's,
+// by status code: 200 `success`, 400 `Stock name not found`, 500 for what can't
+// be done to a stock, and 503 where nobody could decide in time.
 
 import { randomUUID } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
 import type { Outcome, Refusal } from "../../core/market/types.ts";
 import { errorText } from "../../io/rpc/error.ts";
-import type { Answer, AskResult, CatalogResult, Question } from "../contract.ts";
-import { UPDATE_DEADLINE_MS, UPDATE_PAUSE_MS, UPDATES_IN_HAND_MAX } from "./limits.ts";
-import type { Replicas } from "./replicas.ts";
+import type { CatalogResult } from "../contract.ts";
+import type { LeaderQuestions } from "./leader-questions.ts";
 
 export interface UpdatesOptions {
-  readonly replicas: Replicas;
+  readonly leader: LeaderQuestions;
   /** Whether the catalog knows the stock; only words the answer to a `by` that is no number. */
   readonly knows: (name: string) => boolean;
-  /** Milliseconds of a clock that never goes back. */
-  readonly nowMs: () => number;
 }
 
 export interface Update {
@@ -32,7 +27,6 @@ export interface Update {
 
 export class Updates {
   readonly #options: UpdatesOptions;
-  #inHand = 0;
 
   constructor(options: UpdatesOptions) {
     this.#options = options;
@@ -44,63 +38,28 @@ export class Updates {
       if (!this.#options.knows(name)) return NOT_FOUND;
       return { status: 500, message: `Invalid quantity ${shown(by)}: not a whole number` };
     }
-    if (this.#inHand >= UPDATES_IN_HAND_MAX) {
-      return { status: 503, message: "Too many updates at once, try again" };
-    }
-    this.#inHand++;
-    try {
-      return await this.#decided({
-        kind: "request",
-        requestId: requestId ?? randomUUID(),
-        content: { kind: "adjust", name, by },
-        recordRefusal: requestId !== undefined,
-        ...(trace !== undefined && { trace }),
-      });
-    } finally {
-      this.#inHand--;
-    }
-  }
-
-  async #decided(first: Extract<Question, { kind: "request" }>): Promise<CatalogResult> {
-    const { nowMs } = this.#options;
-    const deadlineMs = nowMs() + UPDATE_DEADLINE_MS;
-    let question = first;
-    for (let attempt = 0; nowMs() < deadlineMs; attempt++) {
-      const answer = await this.#attempt(question, attempt);
-      if (answer?.kind === "outcome") return resultOf(answer.outcome);
-      // From now on an attempt may be under way somewhere: what it is told must hold for all.
-      question = { ...first, recordRefusal: true };
-      await pause(UPDATE_PAUSE_MS);
-    }
-    return {
-      status: 503,
-      message: `No order leader answered in time, ask again with request id ${first.requestId}`,
-    };
-  }
-
-  /** The answer, or null when there is none: nobody to ask, no leader, busy, or an unknown fate. */
-  async #attempt(question: Question, attempt: number): Promise<Answer | null> {
-    const { replicas } = this.#options;
-    const replica = replicas.toAsk(attempt);
-    if (replica === null) return null;
-    let result: AskResult;
-    try {
-      result = await replica.calls.ask({ relayed: false, questions: [question] });
-    } catch {
-      if (replicas.leader === replica.id) replicas.heardOfLeader(null);
-      return null;
-    }
-    if (result.kind === "answers") return result.answers[0] ?? null;
-    if (result.kind === "not-leader") {
-      replicas.heardOfLeader(result.leader === replica.id ? null : result.leader);
-    } else if (replicas.leader === replica.id) {
-      replicas.heardOfLeader(null);
-    }
-    return null;
+    const id = requestId ?? randomUUID();
+    const answer = await this.#options.leader.ask({
+      kind: "request",
+      requestId: id,
+      content: { kind: "adjust", name, by },
+      recordRefusal: requestId !== undefined,
+      ...(trace !== undefined && { trace }),
+    });
+    if (answer.kind === "outcome") return resultOf(answer.outcome);
+    return answer.kind === "too-many" ? TOO_MANY : unanswered(id);
   }
 }
 
 const NOT_FOUND: CatalogResult = { status: 400, message: "Stock name not found" };
+const TOO_MANY: CatalogResult = { status: 503, message: "Too many updates at once, try again" };
+
+function unanswered(requestId: string): CatalogResult {
+  return {
+    status: 503,
+    message: `No order leader answered in time, ask again with request id ${requestId}`,
+  };
+}
 
 function resultOf(outcome: Outcome): CatalogResult {
   switch (outcome.kind) {

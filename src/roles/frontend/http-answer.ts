@@ -3,6 +3,7 @@
 
 import type { FastifyReply } from "fastify";
 import type { Refusal } from "../../core/market/types.ts";
+import { unknownStockText } from "../words.ts";
 import { RETRY_AFTER_S } from "./limits.ts";
 
 /** An answer to a client, ready to be sent. */
@@ -40,7 +41,7 @@ export const UNAVAILABLE = failure(
 );
 
 export function unknownStock(name: string): HttpAnswer {
-  return failure(400, `Bad request. ${name} stock not found in db`);
+  return failure(400, unknownStockText(name));
 }
 
 /** `number` as it was asked for: it may be beyond what a number holds. */

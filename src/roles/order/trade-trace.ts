@@ -15,6 +15,7 @@ import type { Decision } from "../../core/market/decide.ts";
 import type { Command, Request, Stock } from "../../core/market/types.ts";
 import type { Traced } from "../../core/service/types.ts";
 import { spanOf } from "../trace.ts";
+import { unknownStockText } from "../words.ts";
 
 /** Trades that wait for their end; beyond it the oldest are logged as far as they have come. */
 const TRACED_TRADES_MAX = 10_000;
@@ -149,7 +150,7 @@ function linesOfDecision(
   if (refusal === "invalid-quantity" || refusal === "unknown-type") return lines;
   lines.push(`Calling lookup service - ${name}`);
   if (found === undefined) {
-    lines.push(`Received lookup response - 400 Bad request. ${name} stock not found in db`);
+    lines.push(`Received lookup response - 400 ${unknownStockText(name)}`);
     return lines;
   }
   lines.push(`Received lookup response - 200 ${JSON.stringify({ data: found })}`);
