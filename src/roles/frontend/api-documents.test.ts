@@ -24,6 +24,7 @@ interface Operation {
     Record<
       string,
       {
+        readonly headers?: Readonly<Record<string, object>>;
         readonly content: {
           readonly "application/json": { readonly schema: Parameters<typeof z.fromJSONSchema>[0] };
         };
@@ -70,6 +71,57 @@ test("a route is described in one place and missing in the other", async () => {
   expect(described.sort()).toEqual(written.sort());
 });
 
+/** What is written about a route, and, for all of them, under "Errors in general". */
+function written(title: string): string {
+  const name = title.replace("{name}", "NAME").replace("{number}", "NUMBER");
+  const sections = API_PAGE.split(/^### /m);
+  const of = (heading: RegExp) => sections.find((section) => heading.test(section)) ?? "";
+  const isTitle = (section: string) => section.split("\n", 1)[0]?.split(", ").includes(name);
+  return (sections.find(isTitle) ?? "") + of(/^Errors in general/);
+}
+
+function statusesIn(text: string): readonly string[] {
+  return text.match(/(?<![\d,:])[45]\d\d(?![\d,:])/g) ?? [];
+}
+
+test("a status or a parameter is described in one place and missing in the other", async () => {
+  /** By section: two routes may share one. */
+  const bySection = new Map<string, string[]>();
+  for (const [path, operations] of Object.entries((await read()).paths)) {
+    for (const [method, { responses, parameters = [] }] of Object.entries(operations)) {
+      const title = `${method.toUpperCase()} ${path}`;
+      const [own = "", general = ""] = written(title).split("Errors in general");
+      expect(own, title).not.toBe("");
+      const statuses = Object.keys(responses).filter((status) => status !== "200");
+      const said = statusesIn(own + general);
+      expect(
+        statuses.filter((status) => !said.includes(status)),
+        title,
+      ).toEqual([]);
+      bySection.set(own, [...(bySection.get(own) ?? []), ...statuses]);
+      for (const { name, in: where } of parameters) {
+        if (where !== "path") expect(own.toLowerCase(), title).toContain(`\`${name}`);
+      }
+    }
+  }
+  for (const [section, described] of bySection) {
+    const missing = statusesIn(section).filter((status) => !described.includes(status));
+    expect(missing, section.split("\n", 1)[0]).toEqual([]);
+  }
+});
+
+test("the headers of an answer are left out", async () => {
+  for (const [path, operations] of Object.entries((await read()).paths)) {
+    for (const [method, { responses }] of Object.entries(operations)) {
+      for (const [status, { headers = {} }] of Object.entries(responses)) {
+        expect("Retry-After" in headers, `${path} ${status}`).toBe(status === "503");
+        const isTrade = method === "post" && path === "/orders" && status !== "403";
+        expect("Idempotency-Key" in headers, `${path} ${status}`).toBe(isTrade);
+      }
+    }
+  }
+});
+
 test("a route without a schema is described, as if it were for everybody", async () => {
   const own = Fastify();
   apiDocuments(own, "1.0.0");
@@ -111,6 +163,22 @@ const EXAMPLES: readonly (readonly [path: string, status: number, asked: TestReq
   ["/cache_invalid/{name}", 404, { url: "/cache_invalid/Fish1" }],
   ["/healthz", 200, { url: "/healthz" }],
   ["/readyz", 200, { url: "/readyz" }],
+  ["/orders", 403, { ...TRADE, payload: "{}", headers: { origin: "https://evil.example" } }],
+  [
+    "/cache_invalid/{name}",
+    403,
+    { url: "/cache_invalid/FishCo", headers: { origin: "https://evil.example" } },
+  ],
+];
+/** While nobody leads. */
+const UNANSWERED: typeof EXAMPLES = [
+  ["/stocks/{name}", 503, { url: "/stocks/BoarCo" }],
+  ["/stocks", 503, { url: "/stocks" }],
+  ["/orders", 503, { ...TRADE, payload: '{"name":"FishCo","quantity":1,"type":"buy"}' }],
+  ["/orders", 503, { url: "/orders" }],
+  ["/orders/{number}", 503, { url: "/orders/1" }],
+  ["/get_order_leader", 503, { url: "/get_order_leader" }],
+  ["/readyz", 503, { url: "/readyz" }],
 ];
 
 test("an answer has another shape than the document says", async () => {
@@ -119,14 +187,29 @@ test("an answer has another shape than the document says", async () => {
   const first = { ...TRADE, payload: '{"name":"FishCo","quantity":2,"type":"buy"}', headers: key };
   await overSocket(app, first);
   const reused = { ...first, payload: '{"name":"FishCo","quantity":3,"type":"buy"}' };
-  for (const [path, status, asked] of [...EXAMPLES, ["/orders", 422, reused] as const]) {
-    const operation = paths[path]?.[(asked.method ?? "GET").toLowerCase()];
+  const left = new Set<string>();
+  for (const [path, operations] of Object.entries(paths)) {
+    for (const [method, { responses }] of Object.entries(operations)) {
+      for (const status of Object.keys(responses)) left.add(`${method} ${path} ${status}`);
+    }
+  }
+  const check = async ([path, status, asked]: (typeof EXAMPLES)[number]) => {
+    const method = (asked.method ?? "GET").toLowerCase();
+    left.delete(`${method} ${path} ${status}`);
+    const operation = paths[path]?.[method];
     const schema = operation?.responses[status]?.content["application/json"].schema;
     expect(schema, `${path} ${status}`).toBeDefined();
     const response = await overSocket(app, asked);
     expect(response.statusCode, `${path} ${status}`).toBe(status);
     expect(() => z.fromJSONSchema(schema ?? {}).parse(response.json())).not.toThrow();
-  }
+  };
+  for (const example of [...EXAMPLES, ["/orders", 422, reused] as const]) await check(example);
+  market.failing = "unavailable";
+  market.leaderId = null;
+  market.lookup = async () => null;
+  market.stocks = async () => null;
+  for (const example of UNANSWERED) await check(example);
+  expect([...left]).toEqual([]);
 });
 
 test("the page needs something from another host, or may ask for it", async () => {

@@ -36,7 +36,7 @@ export function apiDocuments(app: FastifyInstance, version: string): void {
   app.register(async (scope) => {
     let text: string | null = null;
     scope.get(DOCUMENT_URL, (_request, reply) => {
-      text ??= JSON.stringify(scope.swagger());
+      text ??= JSON.stringify(withHeaders(scope.swagger() as Documented));
       return reply.header("content-type", JSON_TYPE).send(text);
     });
 
@@ -52,6 +52,40 @@ export function apiDocuments(app: FastifyInstance, version: string): void {
     }
   });
 }
+
+interface Documented {
+  readonly paths?: Readonly<Record<string, Readonly<Record<string, DocumentedOperation>>>>;
+}
+interface DocumentedOperation {
+  readonly responses?: Readonly<Record<string, { headers?: object }>>;
+}
+
+/** Puts the answers' headers in: a route's schema has no place for them. */
+function withHeaders(document: Documented): Documented {
+  for (const [path, operations] of Object.entries(document.paths ?? {})) {
+    for (const [method, { responses = {} }] of Object.entries(operations)) {
+      const isTrade = method === "post" && path === "/orders";
+      for (const [status, response] of Object.entries(responses)) {
+        const headers = {
+          ...(status === "503" && { "Retry-After": RETRY_AFTER }),
+          ...(isTrade && status !== "403" && { "Idempotency-Key": KEY }),
+        };
+        if (Object.keys(headers).length > 0) response.headers = headers;
+      }
+    }
+  }
+  return document;
+}
+
+const RETRY_AFTER = {
+  description: "Seconds to wait before asking again",
+  required: true,
+  schema: { type: "integer" },
+} as const;
+const KEY = {
+  description: "What the trade was done under, the client's or one made; not where the key is none",
+  schema: { type: "string" },
+} as const;
 
 /** An app with the page alone. */
 async function referencePage(): Promise<FastifyInstance> {

@@ -77,8 +77,8 @@ export const api = {
   trade: {
     summary: "Buy or sell",
     description:
-      "A buy lowers the stock's quantity, a sell raises it. Every answer names the " +
-      "Idempotency-Key it was made under.",
+      "A buy lowers the stock's quantity, a sell raises it. The answer names the " +
+      "Idempotency-Key it was done under.",
     tags: ["orders"],
     headers: z.object({ "idempotency-key": idempotencyKey }),
     body: tradeSchema,

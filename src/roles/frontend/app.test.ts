@@ -151,6 +151,10 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
     });
 
     test("HEAD is answered where GET is, without the body", async () => {
+      for (const url of ["/stocks", "/orders", "/healthz", "/readyz", "/openapi.json", "/docs/"]) {
+        const [head, get] = [await ask({ method: "HEAD", url }), await ask(url)];
+        expect(`${url} ${head.statusCode} ${head.body}`).toBe(`${url} ${get.statusCode} `);
+      }
       const response = await ask({ method: "HEAD", url: "/stocks/FishCo" });
       expect(response.statusCode).toBe(200);
       expect(response.body).toBe("");

@@ -26,7 +26,9 @@ function buildPage(): void {
 test("a checkout without the page built leaves its user without a word", async () => {
   const answer = await served().inject("/");
   expect(answer.statusCode).toBe(503);
-  expect(answer.body).toContain("npm run build:page");
+  expect(answer.json().error).toMatchObject({ code: 503 });
+  expect(answer.json().error.message).toContain("npm run build:page");
+  expect(answer.headers["retry-after"]).toBe("1");
 });
 
 test("the page may load, or send to, another host", async () => {

@@ -8,6 +8,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
+import { failure, send } from "./http-answer.ts";
 
 /** Where the built page is. */
 export const PAGE_FOLDER = join(import.meta.dirname, "../../../dashboard/dist");
@@ -31,12 +32,10 @@ const HEADERS = {
   "x-content-type-options": "nosniff",
 } as const;
 
-const NOT_BUILT = `The page isn't built in this checkout. Build it with
-
-  npm run build:page
-
-and start the front end again. ("npm ci" builds it, too.) Everything else works without it.
-`;
+const NOT_BUILT = failure(
+  503,
+  "The page isn't built in this checkout. Build it with `npm run build:page` and start the front end again. Everything else works without it",
+);
 
 /** The files' names carry their content's hash, so they may be kept for ever. */
 const ASSETS_MAX_AGE_S = 31_536_000;
@@ -45,9 +44,7 @@ const ASSETS_MAX_AGE_S = 31_536_000;
 export function pageRoutes(folder: string = PAGE_FOLDER) {
   return async (app: FastifyInstance): Promise<void> => {
     if (!existsSync(join(folder, "index.html"))) {
-      app.get("/", (_request, reply) =>
-        reply.code(503).type("text/plain; charset=utf-8").send(NOT_BUILT),
-      );
+      app.get("/", (_request, reply) => send(reply, NOT_BUILT));
       return;
     }
     await app.register(fastifyStatic, {
