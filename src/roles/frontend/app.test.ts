@@ -239,29 +239,6 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
     });
   });
 
-  describe("a page of another site", () => {
-    const evil = { origin: "https://evil.example", "content-type": "text/plain" };
-    const FOREIGN =
-      '{"error":{"code":403,"message":"Pages of other sites may not do this, except of those named by --cors-origin"}}';
-
-    test("trades, though the browser hides the answer from it", async () => {
-      const response = await post(trade(1), evil);
-      expect(response.statusCode).toBe(403);
-      expect(response.body).toBe(FOREIGN);
-      expect(response.headers["idempotency-key"]).toBeUndefined();
-      expect(market.questions).toEqual([]);
-    });
-
-    test("drops copies", async () => {
-      await ask("/stocks/FishCo");
-      const image = { url: "/cache_invalid/FishCo", headers: { "sec-fetch-site": "cross-site" } };
-      const script = { url: "/cache_invalid/FishCo", headers: evil };
-      for (const asked of [image, script]) expect((await ask(asked)).body).toBe(FOREIGN);
-      await ask("/stocks/FishCo");
-      expect(market.lookups).toHaveLength(1);
-    });
-  });
-
   describe("idempotency keys", () => {
     test("the same key and content is the same trade, and is answered the same", async () => {
       const headers = { "idempotency-key": "my key: 1" };

@@ -9,14 +9,17 @@ import { TestMarket } from "./test-market.ts";
 const SHOP = "https://shop.example";
 const log = pino({ level: "silent" });
 let app: ReturnType<typeof build>;
+let market: TestMarket;
+let dropped: string[];
 
 function start(corsOrigins: readonly string[]): void {
-  const market = new TestMarket();
+  market = new TestMarket();
+  dropped = [];
   const copy = { body: '{"data":1}', position: 1 };
   const stocks = {
     lookup: () => copy,
     list: async () => ({ kind: "unavailable" as const }),
-    drop() {},
+    drop: (name: string) => void dropped.push(name),
   };
   app = build({ orders: market, stocks, log, corsOrigins });
 }
@@ -73,6 +76,28 @@ test.each([[[SHOP]], [["*"]], [[]]])("%j: who may trade isn't who was named", as
     expect(await status(SHOP)).toBe(named.length > 0 ? 200 : 403);
     expect(await status("https://evil.example")).toBe(named[0] === "*" ? 200 : 403);
   }
+});
+
+test("a page of another site trades or drops copies, though the browser hides the answer from it", async () => {
+  start([]);
+  const evil = { origin: "https://evil.example", "content-type": "text/plain" };
+  const image = { "sec-fetch-site": "cross-site" };
+  for (const asked of [
+    { ...TRADE, headers: evil },
+    { ...TRADE, url: "/orders?", headers: evil },
+    { url: "/cache_invalid/FishCo", headers: evil },
+    { url: "/cache_invalid/FishCo", headers: image },
+  ]) {
+    const { statusCode, body, headers } = await overSocket(app, asked);
+    expect(statusCode).toBe(403);
+    expect(JSON.parse(body)).toEqual({ error: { code: 403, message: expect.any(String) } });
+    expect(headers["idempotency-key"]).toBeUndefined();
+  }
+  expect(market.questions).toEqual([]);
+  expect(dropped).toEqual([]);
+  expect((await overSocket(app, TRADE)).statusCode).toBe(200);
+  expect((await overSocket(app, { url: "/cache_invalid/FishCo" })).statusCode).toBe(200);
+  expect(dropped).toEqual(["FishCo"]);
 });
 
 test("a page of another site may read what it gets", async () => {
