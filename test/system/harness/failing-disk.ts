@@ -5,10 +5,11 @@
 //              where only this process sees it: ENOSPC, as SQLite gets it from
 //              any disk. Takes mount namespaces: root, or a system that lets
 //              users have them.
+// no space     a small library loaded before the C library's refuses writes:
+//              ENOSPC as well. Takes a C compiler.
 // write fails  a limit on the size of its files: EFBIG, which SQLite reports as
 //              an I/O error of a write. Works everywhere.
-// fsync fails  a small library loaded before the C library's: EIO. Takes a C
-//              compiler.
+// fsync fails  the same library: EIO.
 
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -64,15 +65,25 @@ export function startOnFailingWrites(cluster: Cluster, id: number): OnFailingDis
 
 /** A replica whose fsyncs fail from when that is asked for. */
 export function startOnFailingFsync(cluster: Cluster, id: number): OnFailingDisk {
+  return startWithLibrary(cluster, id, "fsync");
+}
+
+/** A replica that has no space left from when that is asked for. */
+export function startOnNoSpace(cluster: Cluster, id: number): OnFailingDisk {
+  return startWithLibrary(cluster, id, "write");
+}
+
+function startWithLibrary(cluster: Cluster, id: number, call: "fsync" | "write"): OnFailingDisk {
   const library = join(cluster.data, "failing-disk.so");
   const compiled = spawnSync("cc", ["-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], {
     encoding: "utf8",
   });
   if (compiled.status !== 0) throw new Error(`cc: ${compiled.stderr}`);
-  const when = join(cluster.data, "fsync-fails");
+  const when = join(cluster.data, "disk-fails");
   const [command = "", ...args] = order(cluster, id);
   const running = new Running(command, args, {
     LD_PRELOAD: library,
+    FAILING_CALL: call,
     FAILING_WHEN: when,
     FAILING_UNDER: join(cluster.data, `order-${id}`),
   });
