@@ -240,6 +240,29 @@ describe("a front end's lease (K4)", () => {
   });
 });
 
+describe("a front end whose lease ended while it owed an answer (K6)", () => {
+  const ended = 1_000 + UNTIL_MS;
+  /** Its hold of 11 was lost, everything is applied and forgotten. */
+  const owing = () => {
+    const view = serving("frontend-8000");
+    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.exposed(1, 11, 1_020);
+    renew(view, 1_490);
+    return view;
+  };
+
+  test("gets another at once, though it may be deaf", () => {
+    expect(owing().grant("frontend-8000", 2, ended)).toBe(null);
+  });
+
+  test("is never asked again whether it hears, and stays without", () => {
+    const view = owing();
+    expect(view.tick(ended)).toContainEqual(hold("frontend-8000", 11, 11));
+    view.frontendHeld("frontend-8000", 11, ended);
+    expect(view.grant("frontend-8000", 2, ended)).toMatchObject({ sent: 11 });
+  });
+});
+
 describe("a catalog that starts (K5)", () => {
   test("follows a leader while front ends hold leases that it has forgotten", () => {
     const view = new CatalogView({ applied: 10, nowMs: 1_000 });

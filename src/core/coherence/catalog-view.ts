@@ -10,6 +10,8 @@
 //   K4. It grants front ends no longer than its own lease runs.
 //   K5. After a start it follows nobody for a lease and a margin: it has
 //       forgotten which front ends it granted leases to.
+//   K6. A front end that let a lease end owing an answer gets no other before it
+//       answers: a deaf one that goes on asking would hold up trade after trade.
 //
 // Pure: time comes in with every call, what is to be done goes out as effects,
 // in order. The stocks themselves are the caller's, who applies what it is told.
@@ -221,6 +223,8 @@ export class CatalogView {
 
   /** A front end asks for a lease, saying what it holds; null: not now. */
   grant(frontend: string, ask: number, nowMs: number): Grant | null {
+    const owes = this.#frontends.owesSinceMs(frontend) !== null;
+    if (owes && !this.#frontends.isLeased(frontend, nowMs)) return null; // K6
     const atMostMs = this.#lease.remainingMs(nowMs);
     const ms = this.#frontends.grant(frontend, atMostMs, this.#received, nowMs); // K4
     if (ms === null) return null;
@@ -258,13 +262,7 @@ export class CatalogView {
       const owes = this.#frontends.owesSinceMs(frontend);
       const sentMs = this.#lastSentMs.get(frontend) ?? Number.NEGATIVE_INFINITY;
       if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;
-      const after = this.#frontends.heldBy(frontend);
-      const missing = this.#batches.filter((batch) => batch.through > after);
-      const oldest = missing[0];
-      // Further back than is kept: it isn't leased, and begins anew with its next lease.
-      if (!oldest || oldest.after > after) continue;
-      const names = [...new Set(missing.flatMap((batch) => batch.names))];
-      effects.push({ kind: "hold", frontend, after, through: this.#received, names });
+      effects.push(this.#holdAgain(frontend, nowMs));
       this.#lastSentMs.set(frontend, nowMs);
     }
     this.#tellHeld(effects, nowMs, false);
@@ -279,6 +277,17 @@ export class CatalogView {
     this.#forgetBatches(nowMs);
     this.#frontends.forgetEnded(nowMs, (frontend) => this.#connected.has(frontend));
     return effects;
+  }
+
+  /** What it misses; once its lease has ended, and it begins anew with the next, only whether it hears. */
+  #holdAgain(frontend: string, nowMs: number): CatalogEffect {
+    const through = this.#received;
+    if (!this.#frontends.isLeased(frontend, nowMs))
+      return { kind: "hold", frontend, after: through, through, names: [] };
+    const after = this.#frontends.heldBy(frontend);
+    const missing = this.#batches.filter((batch) => batch.through > after);
+    const names = [...new Set(missing.flatMap((batch) => batch.names))];
+    return { kind: "hold", frontend, after, through, names };
   }
 
   #forgetBatches(nowMs: number): void {
