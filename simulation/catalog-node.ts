@@ -3,10 +3,10 @@
 
 import { type CatalogEffect, CatalogView } from "../src/core/coherence/catalog-view.ts";
 import { LEASE_ASK_MS } from "../src/core/coherence/limits.ts";
-import { decodeCommands } from "../src/core/market/codec.ts";
 import { StockBook } from "../src/core/market/stock-book.ts";
 import type { Stock } from "../src/core/market/types.ts";
 import type { Entry } from "../src/core/replication/types.ts";
+import { commandsOf } from "./commands.ts";
 import type { Answer, SimulatedMessage, StockQuestion } from "./messages.ts";
 import { Process } from "./process.ts";
 
@@ -53,6 +53,11 @@ export class CatalogNode extends Process {
   isLevel(position: number): boolean {
     const view = this.#view;
     return view !== null && view.applied === position && view.isLeased(this.clock());
+  }
+
+  /** What it shows. */
+  get stocks(): readonly Stock[] {
+    return this.#stocks.sorted();
   }
 
   get #live(): CatalogView {
@@ -175,17 +180,11 @@ export class CatalogNode extends Process {
   #apply(through: number): void {
     const count = this.#entries.findIndex((entry) => entry.position > through);
     const due = this.#entries.splice(0, count === -1 ? this.#entries.length : count);
-    for (const { body } of due) {
-      if (body.kind !== "command") continue;
-      for (const command of decodeCommands(body.bytes)) this.#stocks.apply(command);
-    }
+    for (const entry of due) for (const command of commandsOf(entry)) this.#stocks.apply(command);
   }
 }
 
 /** The stocks that an entry changes. */
-function namesIn({ body }: Entry): readonly string[] {
-  if (body.kind !== "command") return [];
-  return decodeCommands(body.bytes).flatMap((command) =>
-    command.kind === "refuse" ? [] : command.name,
-  );
+function namesIn(entry: Entry): readonly string[] {
+  return commandsOf(entry).flatMap((command) => (command.kind === "refuse" ? [] : command.name));
 }

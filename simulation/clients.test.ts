@@ -1,7 +1,9 @@
 import { describe, expect, test, vi } from "vitest";
 import { encodeCommands } from "../src/core/market/codec.ts";
-import type { Command, Outcome, Stock } from "../src/core/market/types.ts";
+import type { Command, Outcome, Refusal, Stock } from "../src/core/market/types.ts";
+import type { Entry } from "../src/core/replication/types.ts";
 import { Clients } from "./clients.ts";
+import { SimulatedDisk } from "./disk.ts";
 import type { Answer, Question } from "./messages.ts";
 import { SIMPLE } from "./setting.ts";
 import { Violation } from "./violation.ts";
@@ -14,7 +16,8 @@ interface Asked<Q extends Question = Question> {
   readonly answer: (answer: Answer | null) => void;
 }
 
-const refused: Outcome = { kind: "refused", refusal: { kind: "unknown-type", type: "negotiate" } };
+const refused = (refusal: Refusal): Outcome => ({ kind: "refused", refusal });
+const sold: Outcome = refused({ kind: "insufficient-volume", name: "FishCo" });
 const QUESTIONS_MAX = 5_000;
 
 /** One client of a world where nothing moves; the test answers what it asks. FishCo, BoarCo, MenhirCo: 20, 30, 40 at 3. */
@@ -59,11 +62,12 @@ class Lying {
   commit(command: Command): void {
     const position = this.world.oracle.committed.length + 1;
     const bytes = encodeCommands([command]);
-    this.world.oracle.commits(
-      9094,
-      [{ position, epoch: 1, at: 0, body: { kind: "command", bytes } }],
-      null,
-    );
+    const entry: Entry = { position, epoch: 1, at: 0, body: { kind: "command", bytes } };
+    const disk = new SimulatedDisk({ promise: { epoch: 1, nominee: 9094 }, voter: true }, [
+      ...this.world.oracle.committed,
+      entry,
+    ]);
+    this.world.oracle.commits(9094, [entry], [disk]);
   }
 }
 
@@ -77,7 +81,12 @@ const outcome = (of: Outcome, position: number): Answer => ({
   outcome: of,
   position,
 });
-const stock = (name: string, quantity: number): Stock => ({ name, price: 10, quantity });
+const PRICES: Readonly<Record<string, number>> = { FishCo: 10, BoarCo: 11, MenhirCo: 12 };
+const stock = (name: string, quantity: number, price = PRICES[name] ?? 1): Stock => ({
+  name,
+  price,
+  quantity,
+});
 const stocks = (...of: Stock[]): Answer => ({ kind: "stocks", stocks: of, position: 3 });
 const ALL = [stock("FishCo", 20), stock("BoarCo", 30), stock("MenhirCo", 40)];
 
@@ -148,6 +157,8 @@ describe("a client doesn't notice that", () => {
 
   test.each([
     ["shows a wrong quantity", [stock("FishCo", 21), ...ALL.slice(1)], "FishCo 21"],
+    ["shows a wrong price", [stock("FishCo", 20, 11), ...ALL.slice(1)], "FishCo 20 at 11"],
+    ["has a stock twice instead of another", [...ALL.slice(1), stock("BoarCo", 31)], "BoarCo 31"],
     ["leaves a stock out", ALL.slice(1), "too few or too many"],
     ["has a stock that isn't listed", [...ALL, stock("Ash", 1)], "Ash 1"],
   ])("a list %s (C1)", (_what, listed, message) => {
@@ -155,6 +166,15 @@ describe("a client doesn't notice that", () => {
     lying.ask("list").answer(stocks(...ALL));
     const { answer } = lying.ask("list");
     expectViolation(() => answer(stocks(...listed)), message);
+  });
+
+  test("a stock has another price (C1)", () => {
+    const { answer, question } = new Lying({ ...SIMPLE, nonsense: 0 }).ask("lookup");
+    const wrong = stock(question.name, { FishCo: 20, BoarCo: 30 }[question.name] ?? 40, 99);
+    expectViolation(
+      () => answer({ kind: "stock", stock: wrong, position: 3 }),
+      `costs 99, not ${PRICES[question.name]}`,
+    );
   });
 
   test("an order is another, or isn't there (M1)", () => {
@@ -172,57 +192,180 @@ describe("a client doesn't notice that", () => {
 
   test("an answer answers something else", () => {
     const { answer } = new Lying().ask("list");
-    expectViolation(() => answer(outcome(refused, 3)), "is answered with a outcome");
+    expectViolation(() => answer(outcome(sold, 3)), "is answered with a outcome");
   });
 
   test("it was told yes, and nothing is recorded (M1)", () => {
-    const { answer, question } = new Lying().ask("request");
+    const { answer } = new Lying().ask("request");
     expectViolation(
       () => answer(outcome({ kind: "accepted", number: 1 }, 3)),
-      `M1: ${question.request.requestId} was told accepted 1, the journal says null`,
+      /^M1: .* was told {"kind":"accepted","number":1}, the journal says null$/,
     );
   });
 
+  /** The next purchase that could be made, of this much. */
+  const purchase = (lying: Lying) => {
+    for (;;) {
+      const { answer, question } = lying.ask("request");
+      const { content, requestId, recordRefusal } = question.request;
+      const isOne = content.kind === "trade" && content.type === "buy" && content.quantity > 0;
+      if (isOne && content.name in PRICES) return { answer, content, requestId, recordRefusal };
+      answer(null);
+    }
+  };
+  const LOW = 12;
+  /** Less of everything than anybody buys. */
+  const sellOut = (lying: Lying, leaves: number) => {
+    for (const { name, quantity } of ALL)
+      lying.commit({ kind: "adjust", requestId: `out-${name}`, name, by: leaves - quantity });
+  };
+
   test("it was told no, and it happened all the same, later (M1)", () => {
     const lying = new Lying();
-    const { answer, question } = lying.ask("request");
-    const { requestId } = question.request;
-    answer(outcome(refused, 3));
+    sellOut(lying, 0);
+    const { answer, content, requestId } = purchase(lying);
+    const { name, quantity } = content;
+    answer(outcome(refused({ kind: "insufficient-volume", name }), 6));
     lying.clients.checkAll();
+    lying.commit({ kind: "adjust", requestId: "more", name, by: LOW });
+    const price = PRICES[name] ?? 1;
+    lying.commit({ kind: "order", number: 1, requestId, name, type: "buy", quantity, price });
+    expectViolation(
+      () => lying.clients.checkAll(),
+      /was told {"kind":"refused".*says {"kind":"order"/,
+    );
+  });
+
+  test("it was told no, though there was enough all the time (M1)", () => {
+    const lying = new Lying();
+    const { answer, content } = purchase(lying);
+    expectViolation(
+      () => answer(outcome(refused({ kind: "insufficient-volume", name: content.name }), 3)),
+      "which was so nowhere from 0 to 3",
+    );
+  });
+
+  test("it was told no for what had changed before it asked (M1)", () => {
+    const lying = new Lying();
+    sellOut(lying, 0);
+    for (const { name } of ALL)
+      lying.commit({ kind: "adjust", requestId: `in-${name}`, name, by: LOW });
+    lying.world.oracle.answeredPosition = 9;
+    const { answer, content } = purchase(lying);
+    const no = refused({ kind: "insufficient-volume", name: content.name });
+    expectViolation(() => answer(outcome(no, 9)), "which was so nowhere from 9 to 9");
+  });
+
+  test("there was too little for a moment only: that is a good reason", () => {
+    const lying = new Lying();
+    const { answer, content } = purchase(lying);
+    sellOut(lying, 0);
+    for (const { name } of ALL)
+      lying.commit({ kind: "adjust", requestId: `in-${name}`, name, by: LOW });
+    answer(outcome(refused({ kind: "insufficient-volume", name: content.name }), 9));
+  });
+
+  test.each<[string, Refusal]>([
+    ["a stock that isn't there", { kind: "unknown-stock", name: "FishCo" }],
+    ["a quantity that makes no sense", { kind: "invalid-quantity", quantity: 3 }],
+    ["a type that isn't one", { kind: "unknown-type", type: "buy" }],
+    ["a stock that is there already", { kind: "stock-exists", name: "FishCo" }],
+  ])("it was told no because of %s (M1)", (_what, refusal) => {
+    const { answer } = purchase(new Lying());
+    expectViolation(() => answer(outcome(refused(refusal), 3)), "which was so nowhere");
+  });
+
+  test("it was told another reason than is recorded (M1)", () => {
+    const lying = new Lying();
+    sellOut(lying, 0);
+    const { answer, content, requestId } = purchase(lying);
+    const { name } = content;
+    const refusal: Refusal = { kind: "insufficient-volume", name };
+    lying.commit({ kind: "refuse", requestId, content, refusal });
+    expectViolation(
+      () => answer(outcome(refused({ kind: "unknown-stock", name }), 7)),
+      /told .*unknown-stock/,
+    );
+  });
+
+  test("it was told its outcome before that was recorded (M1)", () => {
+    const lying = new Lying();
+    sellOut(lying, 0);
+    const { answer, content, requestId } = purchase(lying);
+    const refusal: Refusal = { kind: "insufficient-volume", name: content.name };
+    lying.commit({ kind: "refuse", requestId, content, refusal });
+    expectViolation(() => answer(outcome(refused(refusal), 6)), "recorded is it at 7");
+  });
+
+  test("its key was not used before (M1)", () => {
+    const lying = new Lying();
+    const { answer, content, requestId } = purchase(lying);
+    const { name, quantity } = content;
+    const reused = () => answer(outcome({ kind: "reused" }, 4));
+    const record = (bought: number) =>
+      lying.commit({
+        kind: "order",
+        number: 1,
+        requestId,
+        name,
+        type: "buy",
+        quantity: bought,
+        price: PRICES[name] ?? 1,
+      });
+    lying.commit({ kind: "adjust", requestId: "some", name: "FishCo", by: 1 });
+    expectViolation(reused, /told {"kind":"reused"}, the journal says null/);
+    record(quantity);
+    lying.world.oracle.answeredPosition = 0;
+    expectViolation(() => answer(outcome({ kind: "reused" }, 5)), /told {"kind":"reused"}/);
+  });
+
+  test("an order is for another quantity than was asked for (M1)", () => {
+    const lying = new Lying();
+    const { answer, content, requestId } = purchase(lying);
+    const { name, quantity } = content;
+    const price = PRICES[name] ?? 1;
+    const bought = quantity + 1;
     lying.commit({
       kind: "order",
       number: 1,
       requestId,
-      name: "FishCo",
+      name,
       type: "buy",
-      quantity: 1,
-      price: 10,
+      quantity: bought,
+      price,
     });
-    expectViolation(
-      () => lying.clients.checkAll(),
-      `M1: ${requestId} was told refuse, the journal says accepted 1`,
-    );
+    expectViolation(() => answer(outcome({ kind: "accepted", number: 1 }, 4)), "was told");
+    answer(outcome({ kind: "reused" }, 4));
   });
 
   test("it was told two things under one request id (M3)", () => {
     const lying = new Lying();
-    const contents = new Map<string, string>();
-    for (let count = 0; count < QUESTIONS_MAX; count += 1) {
-      const { answer, question } = lying.ask("request");
-      const { requestId } = question.request;
-      const content = JSON.stringify(question.request.content);
-      const before = contents.get(requestId);
-      if (before === content) {
-        expectViolation(
-          () => answer(outcome({ kind: "accepted", number: 1 }, 3)),
-          `M3: ${requestId} was told`,
-        );
-        return;
-      }
-      answer(outcome(before === undefined ? refused : { kind: "reused" }, 3));
-      contents.set(requestId, before ?? content);
-    }
-    throw new Error("no client ever used its key again");
+    sellOut(lying, 0);
+    const { answer, content, requestId } = purchase(lying);
+    const refusal: Refusal = { kind: "insufficient-volume", name: content.name };
+    answer(outcome(refused(refusal), 6));
+    expectViolation(
+      () => answer(outcome({ kind: "accepted", number: 1 }, 6)),
+      `M3: ${requestId} was told`,
+    );
+  });
+});
+
+describe("in calm, a client", () => {
+  test("gets no answer, and is silent about it (L1)", () => {
+    const lying = new Lying();
+    const { answer } = lying.next();
+    answer(null);
+    lying.clients.isCalm = true;
+    const second = lying.next();
+    expectViolation(() => second.answer(null), /^L1: .* has no answer in calm$/);
+  });
+
+  test("may still learn nothing of a call from before", () => {
+    const lying = new Lying();
+    const { answer } = lying.next();
+    lying.clients.isCalm = true;
+    answer(null);
   });
 });
 

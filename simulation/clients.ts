@@ -1,22 +1,19 @@
 // Clients, and the history of what they asked and were told.
 
-import type { Content, Outcome, Request } from "../src/core/market/types.ts";
-import type { OrderView } from "../src/core/service/types.ts";
+import { LEASE_MARGIN_MS, LEASE_MS } from "../src/core/coherence/limits.ts";
+import type { Request } from "../src/core/market/types.ts";
+import { AnswerChecks, type ClientCall } from "./answer-checks.ts";
 import type { FrontendNode } from "./frontend-node.ts";
-import type { Answer, Question } from "./messages.ts";
+import { type Answer, isAboutStocks, type Question } from "./messages.ts";
 import { drawHabits, type Habits } from "./setting.ts";
+import { LOOK_MS } from "./stock-views.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 /** Calls under way with which even an impatient client waits for its answer. */
 const IN_FLIGHT_MAX = 100;
-
-/** One call of a client, from its side. */
-interface ClientCall {
-  readonly question: Question;
-  /** No answer given before it began may rest on a later position than its own does. */
-  readonly floor: number;
-}
+/** In calm every call is answered within this time: a store of copies may take half of it. */
+const CALM_ANSWER_MS = 400;
 
 interface Client {
   readonly client: number;
@@ -28,14 +25,19 @@ type Unknown = Extract<Question, { kind: "request" }>;
 
 export class Clients {
   readonly #world: World;
-  readonly #told = new Map<string, { readonly outcome: Outcome; readonly content: Content }>();
+  readonly #checks: AnswerChecks;
   /** Requests under a key of the client, which it may use again. */
   readonly #keys: Request[] = [];
   #working = true;
   #inFlight = 0;
+  /** Whatever is asked from now on is answered (L1). */
+  isCalm = false;
+  /** When the first call was begun that a dead or deaf view has delayed. */
+  #delayedMs: number | null = null;
 
   constructor(world: World, count: number) {
     this.#world = world;
+    this.#checks = new AnswerChecks(world);
     for (let client = 0; client < count; client += 1) {
       this.#next({ client, habits: drawHabits(world.setting, client, world.random) }, 0, null);
     }
@@ -89,8 +91,9 @@ export class Clients {
   #frontend(client: number): FrontendNode | null {
     const { frontends, random, setting } = this.#world;
     const own = frontends[client % frontends.length];
-    if (own?.isUp && random.chance(setting.loyal)) return own;
-    const up = frontends.filter((frontend) => frontend.isUp);
+    const isGood = (one: FrontendNode | undefined) => one?.isUp && one !== this.#world.impaired;
+    if (own && isGood(own) && random.chance(setting.loyal)) return own;
+    const up = frontends.filter(isGood);
     return up.length > 0 ? random.pick(up) : null;
   }
 
@@ -123,8 +126,12 @@ export class Clients {
     }
     if (what < 0.55) return { kind: "list" };
     // The newest ones, or any.
-    const newest = oracle.lastNumber + 1 - random.below(3);
-    const number = random.chance(0.4) ? newest : 1 + random.below(oracle.lastNumber + 2);
+    const newest = oracle.market.lastNumber + 1 - random.below(3);
+    const number = random.chance(0.4) ? newest : 1 + random.below(oracle.market.lastNumber + 2);
+    if (sequence % 3 === 0) {
+      const after = Math.max(0, number - 1 - (sequence % 5));
+      return { kind: "orders", after, limit: 1 + (sequence % 7) };
+    }
     return { kind: "order", number: Math.max(1, number) };
   }
 
@@ -149,110 +156,52 @@ export class Clients {
   }
 
   #call(frontend: FrontendNode, question: Question, done: (answer: Answer | null) => void): void {
-    const { oracle, counters } = this.#world;
+    const { oracle, counters, scheduler } = this.#world;
     const call: ClientCall = { question, floor: oracle.answeredPosition };
+    const { isCalm } = this;
+    const begunMs = scheduler.now;
     this.#inFlight += 1;
     counters.add("calls");
     frontend.ask(question, (answer) => {
       this.#inFlight -= 1;
-      if (answer) this.#check(call, answer);
+      if (answer) this.#checks.check(call, answer);
       else counters.add("calls of unknown fate");
+      if (isCalm) this.#checkCalm(question, answer, begunMs);
       done(answer);
     });
   }
 
-  #check({ question, floor }: ClientCall, answer: Answer): void {
+  /** L1: at once, but that a dead or deaf view delays trades once, by a lease and a margin. */
+  #checkCalm(question: Question, answer: Answer | null, begunMs: number): void {
+    const { impaired, scheduler } = this.#world;
+    const what = JSON.stringify(question);
+    if (answer === null) throw new Violation(`L1: ${what} has no answer in calm`);
+    const tookMs = scheduler.now - begunMs;
+    const looks = impaired?.role === "catalog" && isAboutStocks(question);
+    const limitMs = CALM_ANSWER_MS + (looks ? LOOK_MS : 0);
+    if (tookMs <= limitMs) return;
+    this.#delayedMs ??= begunMs;
+    const isOnce = Math.abs(begunMs - this.#delayedMs) <= LEASE_MS + LEASE_MARGIN_MS;
+    if (impaired && isOnce && tookMs <= limitMs + LEASE_MS + LEASE_MARGIN_MS) return;
+    throw new Violation(`L1: ${what} is answered after ${tookMs.toFixed(0)} ms of calm`);
+  }
+
+  /** Asks this front end for everything that it could show. */
+  askAll(frontend: FrontendNode): void {
     const { oracle } = this.#world;
-    const position = this.#positionOf(question, answer, floor);
-    // Entries of the log's own, as an admission, change nothing that is answered.
-    if (position < floor && oracle.changedBetween(position, floor)) {
-      throw new Violation(
-        `C1: ${JSON.stringify(question)} is answered as of ${position}, after an answer as of ${floor}`,
-      );
-    }
-    if (position > oracle.committed.length) {
-      throw new Violation(
-        `M1: ${JSON.stringify(question)} is answered from ${position}, committed is ${oracle.committed.length}`,
-      );
-    }
-    oracle.answeredPosition = Math.max(oracle.answeredPosition, position);
-    if (question.kind === "request" && answer.kind === "outcome") {
-      this.#checkOutcome(question.request.requestId, question.request.content, answer.outcome);
-    }
-  }
-
-  /** Where in the journal an answer stands: the earliest position at which it is true and could be. */
-  #positionOf(question: Question, answer: Answer, floor: number): number {
-    const { oracle } = this.#world;
-    const what = (): string => JSON.stringify(question);
-    if (question.kind === "request" && answer.kind === "outcome") return answer.position;
-    if (question.kind === "lookup" && answer.kind === "stock") {
-      const quantity = answer.stock?.quantity ?? null;
-      const position = oracle.positionWith(question.name, quantity, floor);
-      if (position !== null) return position;
-      throw new Violation(
-        `C1: ${what()} says ${quantity} (as of ${answer.position ?? "a copy"}), but since ${floor}, ` +
-          `where it was ${oracle.quantityAt(question.name, floor)}, it never was`,
-      );
-    }
-    if (question.kind === "list" && answer.kind === "stocks") {
-      const position = Math.max(floor, answer.position);
-      const wrong = answer.stocks.find(
-        ({ name, quantity }) => oracle.quantityAt(name, position) !== quantity,
-      );
-      if (!wrong && answer.stocks.length === oracle.listedAt(position)) return position;
-      throw new Violation(
-        `C1: a list as of ${answer.position} after ${floor} has ${answer.stocks.length} stocks, ` +
-          `${wrong ? `${wrong.name} ${wrong.quantity}` : "too few or too many"}`,
-      );
-    }
-    if (question.kind === "order" && answer.kind === "order") {
-      const expected = described(oracle.orderAt(question.number, answer.position));
-      const told = described(answer.order);
-      if (told === expected) return answer.position;
-      throw new Violation(`M1: ${what()} says ${told}, at ${answer.position} it was ${expected}`);
-    }
-    throw new Violation(`${what()} is answered with a ${answer.kind}`);
-  }
-
-  #checkOutcome(requestId: string, content: Content, outcome: Outcome): void {
-    this.#world.counters.add(`answered ${outcome.kind}`);
-    if (outcome.kind === "reused") return;
-    const before = this.#told.get(requestId);
-    if (before && JSON.stringify(before.content) === JSON.stringify(content)) {
-      if (JSON.stringify(before.outcome) !== JSON.stringify(outcome)) {
-        throw new Violation(
-          `M3: ${requestId} was told ${JSON.stringify(before.outcome)}, then ${JSON.stringify(outcome)}`,
-        );
-      }
-    }
-    if (!before) this.#told.set(requestId, { outcome, content });
-    this.#checkRecorded(requestId, outcome);
-  }
-
-  /** What was told is what the journal says. */
-  #checkRecorded(requestId: string, outcome: Outcome): void {
-    const command = this.#world.oracle.command(requestId);
-    const recorded =
-      command === undefined
-        ? null
-        : command.kind === "order"
-          ? `accepted ${command.number}`
-          : command.kind;
-    const told =
-      outcome.kind === "accepted"
-        ? `accepted ${outcome.number}`
-        : { listed: "list", adjusted: "adjust", refused: "refuse", reused: "reused" }[outcome.kind];
-    if (recorded === told || (outcome.kind === "refused" && recorded === null)) return;
-    throw new Violation(`M1: ${requestId} was told ${told}, the journal says ${recorded}`);
+    const { lastNumber } = oracle.market;
+    const questions: Question[] = [
+      { kind: "list" },
+      ...oracle.stocks().map(({ name }) => ({ kind: "lookup", name }) as const),
+      { kind: "order", number: Math.max(1, lastNumber) },
+      { kind: "orders", after: Math.max(0, lastNumber - 5), limit: 5 },
+      { kind: "orders", after: Math.max(0, lastNumber - 5), limit: 6 },
+    ];
+    for (const question of questions) this.#call(frontend, question, () => {});
   }
 
   /** At the end: nothing that was told no has happened since, nothing told yes is gone. */
   checkAll(): void {
-    for (const [requestId, { outcome }] of this.#told) this.#checkRecorded(requestId, outcome);
+    this.#checks.checkAll();
   }
-}
-
-function described(order: OrderView | null): string {
-  return order ? `${order.number} ${order.type} ${order.quantity} ${order.name}` : "nothing";
 }

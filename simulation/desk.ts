@@ -1,13 +1,14 @@
 // What a replica decides and answers during one reign: the real turns and
 // waiting answers, over the market as its journal says it.
 
-import { decodeCommands } from "../src/core/market/codec.ts";
 import { MarketState } from "../src/core/market/state.ts";
 import type { Entry } from "../src/core/replication/types.ts";
-import { decideTurn, type OrderTables } from "../src/core/service/turn.ts";
+import { decideTurn } from "../src/core/service/turn.ts";
 import type { AskResult, Question } from "../src/core/service/types.ts";
 import { WaitingAnswers } from "../src/core/service/waiting-answers.ts";
+import { commandsOf } from "./commands.ts";
 import type { PositionedAnswer } from "./messages.ts";
+import type { Tables } from "./tables.ts";
 
 export interface DeskAsk {
   readonly questions: readonly Question[];
@@ -22,32 +23,25 @@ export interface DeskLog {
   round(confirm: ((leads: boolean) => void) | null): void;
 }
 
-/** All orders are in the market's tail here, and are never released. */
-const NO_TABLES: OrderTables = {
-  order: () => undefined,
-  orders: () => [],
-  readTogether: (read) => read(),
-};
-
 export class Desk {
   readonly #log: DeskLog;
+  readonly #tables: Tables;
   readonly #market: MarketState;
   readonly #waiting = new WaitingAnswers();
   #statePosition: number;
   #exposed = 0;
 
-  /** `committed` is the whole journal so far. */
-  constructor(log: DeskLog, committed: readonly Entry[]) {
+  /** `committed` is what follows the tables. */
+  constructor(log: DeskLog, tables: Tables, committed: readonly Entry[]) {
     this.#log = log;
+    this.#tables = tables;
     this.#market = new MarketState({
-      stocks: [],
-      lastNumber: 0,
-      older: { request: () => undefined },
+      stocks: tables.stocks(),
+      lastNumber: tables.lastNumber,
+      older: tables,
     });
-    for (const { position, body } of committed) {
-      if (body.kind === "command") this.#market.apply(position, decodeCommands(body.bytes));
-    }
-    this.#statePosition = committed.at(-1)?.position ?? 0;
+    for (const entry of committed) this.#market.apply(entry.position, commandsOf(entry));
+    this.#statePosition = committed.at(-1)?.position ?? tables.applied;
   }
 
   exposed(position: number): void {
@@ -62,10 +56,11 @@ export class Desk {
 
   /** One turn: everything asked is decided in order, and shares one entry and one round. */
   turn(asked: readonly DeskAsk[]): void {
+    this.#market.releaseThrough(this.#tables.applied);
     const nextPosition = this.#log.lastPosition() + 1;
     const { asks, entries } = decideTurn({
       market: this.#market,
-      tables: NO_TABLES,
+      tables: this.#tables,
       statePosition: this.#statePosition,
       nextPosition,
       asks: asked.map(({ questions }) => questions),

@@ -104,3 +104,48 @@ describe("what is read back", () => {
     expect(under.admissions()).toEqual([{ position: 3, replica: 9090, incarnation: 2 }]);
   });
 });
+
+describe("R1 is broken unseen by", () => {
+  const promised = (epoch: number, nominee: number): Write => ({
+    hardState: { promise: { epoch, nominee }, voter: true },
+  });
+  const landing =
+    (write: Write, options = {}) =>
+    () => {
+      const under = new SimulatedDisk(
+        { promise: { epoch: 1, nominee: 9090 }, voter: true },
+        [entry(1, 1), entry(2, 1)],
+        options,
+      );
+      under.begin(write);
+      under.land(1);
+    };
+
+  test("a promise that goes back", () => {
+    landing(promised(1, 9090))();
+    expect(landing(promised(0, 9090))).toThrow("R1: a promise goes back, from 1 to 0");
+  });
+
+  test("a promise to another nominee in the same epoch", () => {
+    landing(promised(2, 9094))();
+    expect(landing(promised(1, 9094))).toThrow("R1: epoch 1 is promised to 9090, then to 9094");
+  });
+
+  test("a committed entry that is dropped", () => {
+    const isCommitted = ({ position }: Entry) => position === 1;
+    landing({ truncateFrom: 2 }, { isCommitted })();
+    expect(landing({ truncateFrom: 1 }, { isCommitted })).toThrow(
+      "R1: the committed entry 1 is dropped",
+    );
+  });
+
+  test("a committed entry that is dropped in a crash", () => {
+    const under = new SimulatedDisk(
+      { promise: { epoch: 1, nominee: 9090 }, voter: true },
+      [entry(1, 1)],
+      { isCommitted: () => true },
+    );
+    under.begin({ truncateFrom: 1 });
+    expect(() => under.crash((pending) => pending)).toThrow("R1");
+  });
+});

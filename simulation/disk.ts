@@ -2,22 +2,37 @@
 // in order and whole, as SQLite's transactions do; a crash keeps those that were
 // reported, and any number of the following ones, in order.
 
-import type { Admission } from "../src/core/replication/admissions.ts";
+import { type Admission, FIRST_INCARNATION } from "../src/core/replication/admissions.ts";
 import type { StoredEntries } from "../src/core/replication/entry-log.ts";
 import { entryBytes } from "../src/core/replication/entry-log.ts";
 import type { Write } from "../src/core/replication/events.ts";
-import type { Entry, HardState } from "../src/core/replication/types.ts";
+import type { Entry, HardState, Incarnation, Message } from "../src/core/replication/types.ts";
+import { Tables } from "./tables.ts";
+import { Violation } from "./violation.ts";
+
+export interface DiskOptions {
+  readonly incarnation?: Incarnation;
+  readonly replaces?: SimulatedDisk;
+  /** Whether a quorum holds this very entry for good. */
+  readonly isCommitted?: (entry: Entry) => boolean;
+}
 
 export class SimulatedDisk implements StoredEntries {
   hardState: HardState;
-  /** Through where the tables are applied. */
-  applied = 0;
+  readonly tables = new Tables();
+  readonly incarnation: Incarnation;
+  /** The lost one; what it vouched for counts until this one is admitted. */
+  readonly replaces: SimulatedDisk | null;
+  readonly #isCommitted: (entry: Entry) => boolean;
   #entries: Entry[];
   #pending: Write[] = [];
 
-  constructor(hardState: HardState, entries: readonly Entry[]) {
+  constructor(hardState: HardState, entries: readonly Entry[], options: DiskOptions = {}) {
     this.hardState = hardState;
     this.#entries = [...entries];
+    this.incarnation = options.incarnation ?? FIRST_INCARNATION;
+    this.replaces = options.replaces ?? null;
+    this.#isCommitted = options.isCommitted ?? (() => false);
   }
 
   get lastPosition(): number {
@@ -62,15 +77,56 @@ export class SimulatedDisk implements StoredEntries {
   /** The oldest `count` writes under way have landed. */
   land(count: number): void {
     for (const write of this.#pending.splice(0, count)) {
-      if (write.hardState) this.hardState = write.hardState;
-      if (write.truncateFrom !== undefined) this.#entries.length = write.truncateFrom - 1;
+      if (write.hardState) this.#keep(write.hardState);
+      if (write.truncateFrom !== undefined) this.#truncateFrom(write.truncateFrom);
       if (write.entries) this.#entries.push(...write.entries);
     }
+  }
+
+  #keep(hardState: HardState): void {
+    const { promise: before } = this.hardState;
+    const { promise } = hardState;
+    if (promise.epoch < before.epoch)
+      throw new Violation(`R1: a promise goes back, from ${before.epoch} to ${promise.epoch}`);
+    if (promise.epoch === before.epoch && promise.nominee !== before.nominee) {
+      throw new Violation(
+        `R1: epoch ${promise.epoch} is promised to ${before.nominee}, then to ${promise.nominee}`,
+      );
+    }
+    this.hardState = hardState;
+  }
+
+  #truncateFrom(position: number): void {
+    const committed = this.#entries.slice(position - 1).find(this.#isCommitted);
+    if (committed) throw new Violation(`R1: the committed entry ${committed.position} is dropped`);
+    this.#entries.length = position - 1;
+  }
+
+  holds({ position, epoch }: Entry): boolean {
+    return this.#entries[position - 1]?.epoch === epoch;
   }
 
   /** Power is gone: `kept` of the unreported writes happened to land, the others never did. */
   crash(kept: (pending: number) => number): void {
     this.land(kept(this.#pending.length));
     this.#pending = [];
+  }
+}
+
+/** R2, seen from outside: what this message vouches for is on its sender's disk. */
+export function checkDurable(sender: string, disk: SimulatedDisk, message: Message): void {
+  const { kind } = message;
+  if (kind === "ack" && message.goBackTo === null && message.position > disk.lastPosition) {
+    throw new Violation(
+      `R2: ${sender} acknowledges ${message.position}, its disk ends at ${disk.lastPosition}`,
+    );
+  }
+  if (
+    (kind === "ack" || kind === "promise" || kind === "prepare") &&
+    disk.hardState.promise.epoch < message.epoch
+  ) {
+    throw new Violation(
+      `R2: ${sender} sends ${kind} in epoch ${message.epoch}, its promise isn't on disk`,
+    );
   }
 }

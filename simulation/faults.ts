@@ -39,8 +39,13 @@ interface Strike {
   readonly downMs: number;
 }
 
+/** Connections between two living processes break. */
+interface Resets {
+  readonly resetPerSecond: number;
+}
+
 /** Per message, per second and per write: see the names. Zero means off. */
-export interface FaultMix {
+export interface FaultMix extends Resets {
   readonly lossPerMessage: number;
   readonly duplicatePerMessage: number;
   readonly reorder: boolean;
@@ -92,7 +97,7 @@ export interface FaultMix {
 }
 
 /** In a narrow setting more often one subtle fault and little else. */
-export function drawFaults(random: Random, isNarrow: boolean): FaultMix {
+export function drawFaults(random: Random, isNarrow: boolean): Omit<FaultMix, keyof Resets> {
   const mix = drawMix(random);
   return random.chance(isNarrow ? 0.5 : 0.15) ? { ...mix, ...mostly(random) } : mix;
 }
@@ -117,7 +122,11 @@ function mostly(random: Random): Partial<FaultMix> {
   return { ...none, ...few, lossPerMessage: 0, [random.pick(SUBTLE)]: random.between(1, 5) };
 }
 
-function drawMix(random: Random): FaultMix {
+export function drawResets(random: Random): Resets {
+  return { resetPerSecond: random.chance(0.3) ? random.between(0.2, 3) : 0 };
+}
+
+function drawMix(random: Random): Omit<FaultMix, keyof Resets> {
   const maybe = (probability: number, value: () => number): number =>
     random.chance(probability) ? value() : 0;
   return {
@@ -218,6 +227,7 @@ export function withoutFaults(mix: FaultMix): FaultMix {
     islandPerSecond: 0,
     orphaningPerSecond: 0,
     switchGrantorPerSecond: 0,
+    resetPerSecond: 0,
     slowWrite: 0,
     storeOutagePerSecond: 0,
   };

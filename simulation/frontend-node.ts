@@ -13,7 +13,13 @@ import { type CallResult, Questions, type Route } from "../src/core/service/ques
 import { type Candidate, RouteRecord, routeTo } from "../src/core/service/routes.ts";
 import type * as Service from "../src/core/service/types.ts";
 import { MemoryCopies, StoredCopies } from "./copies.ts";
-import type { Answer, PositionedAnswer, Question, SimulatedMessage } from "./messages.ts";
+import {
+  type Answer,
+  isAboutStocks,
+  type PositionedAnswer,
+  type Question,
+  type SimulatedMessage,
+} from "./messages.ts";
 import { Process } from "./process.ts";
 import { StockViews } from "./stock-views.ts";
 
@@ -157,7 +163,7 @@ export class FrontendNode extends Process {
       if (this.#waiting.delete(waiting)) done(answer);
     };
     this.#waiting.add(waiting);
-    if (question.kind === "lookup" || question.kind === "list") {
+    if (isAboutStocks(question)) {
       this.#stocks?.ask(question, waiting);
     } else this.#askLeader(question, waiting);
   }
@@ -301,6 +307,8 @@ function fromService(answer: PositionedAnswer): Answer {
       return { kind: "outcome", outcome: answer.outcome, position };
     case "order":
       return { kind: "order", order: answer.order, position };
+    case "orders":
+      return { kind: "orders", orders: answer.orders, next: answer.next, position };
     case "stock":
       return { kind: "stock", stock: answer.stock, position };
     case "stocks":

@@ -14,6 +14,8 @@ export interface LeaderHostOptions {
   readonly clock: () => number;
   readonly send: (to: string, message: SimulatedMessage) => void;
   readonly exposed: (position: number) => void;
+  /** Nobody answered any more for what is exposed: a lease has ended. */
+  readonly waitedForLease: () => void;
 }
 
 export class LeaderHost {
@@ -37,7 +39,9 @@ export class LeaderHost {
   }
 
   tick(): void {
-    this.#carryOut(this.#views.tick(this.#options.clock()));
+    const effects = this.#views.tick(this.#options.clock());
+    if (effects.some(({ kind }) => kind === "exposed")) this.#options.waitedForLease();
+    this.#carryOut(effects);
   }
 
   received(from: string, message: Extract<SimulatedMessage, { kind: "follow" | "held" }>): void {

@@ -10,11 +10,16 @@ import type * as Service from "../src/core/service/types.ts";
 export type Question =
   | { readonly kind: "request"; readonly request: Request }
   | { readonly kind: "order"; readonly number: number }
+  | { readonly kind: "orders"; readonly after: number; readonly limit: number }
   | { readonly kind: "lookup"; readonly name: string }
   | { readonly kind: "list" };
 
 /** A question that a catalog can answer, too. */
 export type StockQuestion = Extract<Question, { kind: "lookup" | "list" }>;
+
+export function isAboutStocks(question: Question): question is StockQuestion {
+  return question.kind === "lookup" || question.kind === "list";
+}
 
 /**
  * What is answered. `position` is where in the journal it is true; clients don't
@@ -24,6 +29,12 @@ export type StockQuestion = Extract<Question, { kind: "lookup" | "list" }>;
 export type Answer =
   | { readonly kind: "outcome"; readonly outcome: Outcome; readonly position: number }
   | { readonly kind: "order"; readonly order: Service.OrderView | null; readonly position: number }
+  | {
+      readonly kind: "orders";
+      readonly orders: readonly Service.OrderView[];
+      readonly next: number | null;
+      readonly position: number;
+    }
   | { readonly kind: "stock"; readonly stock: Stock | null; readonly position: number | null }
   | { readonly kind: "stocks"; readonly stocks: readonly Stock[]; readonly position: number };
 

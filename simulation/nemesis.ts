@@ -1,6 +1,6 @@
 // Does to a world what its fault mix says.
 
-import { SimulatedDisk } from "./disk.ts";
+import { DiskLosses } from "./disk-losses.ts";
 import { type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
 import { Links } from "./links.ts";
 import type { Process } from "./process.ts";
@@ -18,7 +18,7 @@ const SLOWEST_LINK_MS = 1_500;
 export class Nemesis {
   readonly #world: World;
   readonly #links: Links;
-  #incarnations = 1;
+  readonly #losses: DiskLosses;
   #resting = false;
   #strikeAgainAt = 0;
   /** Will be stranded when it fetches. */
@@ -27,18 +27,20 @@ export class Nemesis {
   constructor(world: World) {
     this.#world = world;
     this.#links = new Links(world);
+    this.#losses = new DiskLosses(world, this.#links);
     world.onDeed = (replica, deed, to) => this.#deed(replica, deed, to);
     this.#next();
   }
 
   /**
-   * No more faults, everybody up and connected; but `deaf`, if given, hears
-   * nobody any more, though all hear it.
+   * No more faults, everybody up and connected; but `impaired`, if given, is
+   * dead, or `deaf`: it hears nobody any more, though all hear it.
    */
-  rest(deaf: Process | null): void {
+  rest(impaired: Process | null, deaf: boolean): void {
     const world = this.#world;
     this.#resting = true;
     this.#links.rest();
+    this.#losses.rest();
     world.faults = withoutFaults(world.faults);
     world.network.heal();
     if (world.store) world.store.isOut = false;
@@ -46,11 +48,14 @@ export class Nemesis {
     for (const process of world.processes) {
       if (!process.isUp) process.start();
     }
-    if (!deaf) return;
-    world.log(`${deaf.name} is deaf`);
-    world.counters.add("deaf to the end");
-    for (const { name } of world.processes)
-      if (name !== deaf.name) world.network.cut(name, deaf.name);
+    world.impaired = impaired;
+    if (!impaired) return;
+    world.log(`${impaired.name} is ${deaf ? "deaf" : "dead"} for good`);
+    world.counters.add(`${deaf ? "deaf" : "dead"} to the end: ${impaired.role}`);
+    if (!deaf) impaired.die();
+    else
+      for (const { name } of world.processes)
+        if (name !== impaired.name) world.network.cut(name, impaired.name);
   }
 
   /** A nomination that nothing calls for: no working leader may be disturbed by it. */
@@ -70,13 +75,14 @@ export class Nemesis {
     const { random, replicas, frontends } = this.#world;
     const due = (perSecond: number): boolean => random.chance((perSecond * STEP_MS) / 1_000);
     if (due(faults.crashPerSecond)) this.#crash(this.#someProcess());
-    if (due(faults.crashAllPerSecond)) for (const replica of replicas) this.#crash(replica);
+    if (due(faults.crashAllPerSecond)) this.#crashAll(replicas);
     if (due(faults.pausePerSecond)) this.#pause(this.#someProcess());
     if (due(faults.partitionPerSecond)) this.#partition();
     if (due(faults.pairCutPerSecond)) this.#cutPair();
     if (due(faults.oneWayPerSecond)) this.#cutOneWay();
-    if (due(faults.wipePerSecond)) this.#wipe(this.#someReplica());
-    if (due(faults.staleAdmissionPerSecond)) this.#admitByStaleLeader();
+    if (faults.resetPerSecond > 0 && due(faults.resetPerSecond)) this.#reset();
+    if (due(faults.wipePerSecond)) this.#losses.lose(this.#someReplica());
+    if (due(faults.staleAdmissionPerSecond)) this.#losses.meetStaleLeader(this.#leader());
     if (due(faults.rivalsPerSecond)) this.#nominateRivals();
     if (due(faults.strayNominationPerSecond)) this.#strayNomination();
     if (due(faults.slowLinkPerSecond)) this.#slowLink();
@@ -104,10 +110,15 @@ export class Nemesis {
     return leader && random.chance(0.5) ? leader : random.pick(replicas);
   }
 
+  #crashAll(replicas: readonly ReplicaNode[]): void {
+    this.#world.counters.add("all replicas crashed at once");
+    for (const replica of replicas) this.#crash(replica);
+  }
+
   #crash(process: Process, downMs?: number): void {
     if (!process.isUp) return;
     const { random, scheduler, counters } = this.#world;
-    counters.add("crashes");
+    counters.add(`crashes: ${process.role}`);
     // Troubles come together: who is misunderstood now misses what the next leader says.
     const troubled = process === this.#leader() && this.#world.faults.misunderstandingPerSecond > 0;
     if (troubled && random.chance(0.5)) this.#links.misunderstand(drawMisunderstanding(random));
@@ -160,6 +171,16 @@ export class Nemesis {
     counters.add("one-way cuts");
     this.#world.log(`cut: ${from.name} to ${to.name}`);
     this.#links.cut([[from, to]]);
+  }
+
+  /** A connection breaks though both its ends live. */
+  #reset(): void {
+    const { random, processes, network, counters } = this.#world;
+    const one = random.chance(0.5) ? this.#someReplica() : random.pick(processes);
+    const other = random.pick(processes.filter((process) => process !== one));
+    counters.add("connections reset");
+    this.#world.log(`reset: ${one.name} | ${other.name}`);
+    network.reset(one.name, other.name);
   }
 
   #slowLink(): void {
@@ -308,28 +329,6 @@ export class Nemesis {
     });
   }
 
-  /** A leader sleeps until another leads; then a third loses its disk and meets only the sleeper. */
-  #admitByStaleLeader(): void {
-    const { replicas, random, scheduler, counters } = this.#world;
-    const stale = this.#leader();
-    if (!stale || stale.isPaused) return;
-    stale.pause(random.between(600, 1_200));
-    this.#world.log(`${stale.name} sleeps, to admit a replacement when it wakes`);
-    const look = (looks: number): void => {
-      if (this.#resting || looks === 0 || !stale.isUp) return;
-      const next = replicas.find((each) => each !== stale && each.replica?.status().leads);
-      const victim = replicas.find((each) => each !== stale && each !== next && each.isUp);
-      if (!next || !victim) {
-        scheduler.after(STEP_MS, () => look(looks - 1));
-        return;
-      }
-      if (!this.#wipe(victim)) return;
-      counters.add("replacements met by a stale leader");
-      this.#links.separate(new Set([stale, victim]));
-    };
-    look(150);
-  }
-
   #orphan(): void {
     const { random, catalogs, frontends, counters, scheduler } = this.#world;
     const catalog = random.pick(catalogs);
@@ -343,23 +342,6 @@ export class Nemesis {
     ]);
     catalog.crash();
     scheduler.after(random.between(1, 30), () => catalog.start());
-  }
-
-  /** One disk at a time, and only while all others are admitted: more than that no majority survives. */
-  #wipe(replica: ReplicaNode): boolean {
-    const { replicas, counters, scheduler, random } = this.#world;
-    if (!replicas.every((each) => each.disk.hardState.voter)) return false;
-    counters.add("disks lost");
-    this.#world.log(`${replica.name} loses its disk`);
-    replica.crash();
-    this.#incarnations += 1;
-    replica.incarnation = this.#incarnations;
-    replica.disk = new SimulatedDisk(
-      { promise: { epoch: 0, nominee: replica.id }, voter: false },
-      [],
-    );
-    scheduler.after(random.between(1, 500), () => replica.start());
-    return true;
   }
 
   #storeOutage(): void {

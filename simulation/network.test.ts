@@ -12,7 +12,10 @@ const looked: SimulatedMessage = { kind: "looked", call: 1, answer: null };
 function faultless() {
   const random = new Random(1);
   const scheduler = new Scheduler();
-  const faults = { ...withoutFaults(drawFaults(random, false)), keepsThroughCuts: false };
+  const faults = {
+    ...withoutFaults({ ...drawFaults(random, false), resetPerSecond: 0 }),
+    keepsThroughCuts: false,
+  };
   const network = new Network(scheduler, random, faults, new Counters());
   const arrived: string[] = [];
   for (const name of ["catalog-0", "frontend-0"]) {
@@ -20,7 +23,7 @@ function faultless() {
       name,
       isUp: true,
       deliver: (from, { kind }) => arrived.push(`${kind} from ${from}`),
-      connection: () => {},
+      connection: (peer, isOpen) => arrived.push(`${peer} ${isOpen ? "opened" : "closed"}`),
     });
   }
   const afterMs = (ms: number): readonly string[] => {
@@ -57,4 +60,19 @@ test("what a spoilt direction delays isn't overtaken", () => {
   network.send("catalog-0", "frontend-0", looked);
   network.send("catalog-0", "frontend-0", hold);
   expect(afterMs(100_000)).toEqual(["hold from catalog-0", "looked from catalog-0"]);
+});
+
+test("a connection that is reset carries what was on its way, or nothing ever after", () => {
+  const { network, afterMs } = faultless();
+  network.send("catalog-0", "frontend-0", hold);
+  network.reset("frontend-0", "catalog-0");
+  network.send("catalog-0", "frontend-0", looked);
+  expect([...afterMs(1_000)].sort()).toEqual([
+    "catalog-0 closed",
+    "catalog-0 opened",
+    "frontend-0 closed",
+    "frontend-0 opened",
+  ]);
+  network.send("catalog-0", "frontend-0", looked);
+  expect(afterMs(1_000)).toEqual(["looked from catalog-0"]);
 });

@@ -38,6 +38,10 @@ interface Line {
   spoilt: ReadonlyMap<MessageKind, Target> | null;
   lastArrival: number;
   kept: SimulatedMessage[];
+  /** Counts broken connections: what was sent on an earlier one never arrives. */
+  connection: number;
+  /** Between two connections: what is sent is lost. */
+  isBroken: boolean;
 }
 
 export class Network {
@@ -73,7 +77,17 @@ export class Network {
     }
     let line = lines.get(to);
     if (!line) {
-      line = { from, to, cuts: 0, slowMs: 0, spoilt: null, lastArrival: 0, kept: [] };
+      line = {
+        from,
+        to,
+        cuts: 0,
+        slowMs: 0,
+        spoilt: null,
+        lastArrival: 0,
+        kept: [],
+        connection: 1,
+        isBroken: false,
+      };
       lines.set(to, line);
     }
     return line;
@@ -125,6 +139,10 @@ export class Network {
   send(from: string, to: string, message: SimulatedMessage): void {
     this.#messages += 1;
     const line = this.#line(from, to);
+    if (line.isBroken) {
+      this.#counters.add("sent without a connection");
+      return;
+    }
     const { lossPerMessage, duplicatePerMessage, targets } = this.faults;
     if (line.cuts > 0) {
       this.#meetCut(line, message);
@@ -172,12 +190,18 @@ export class Network {
       const arrival = Math.max(this.#scheduler.now + delay, line.lastArrival);
       line.lastArrival = arrival;
       delay = arrival - this.#scheduler.now;
-    }
+    } else if (this.#scheduler.now + delay < line.lastArrival) this.#counters.add("reordered");
+    else line.lastArrival = this.#scheduler.now + delay;
     this.#deliver(line, message, delay);
   }
 
   #deliver(line: Line, message: SimulatedMessage, delayMs: number): void {
+    const { connection } = line;
     this.#scheduler.after(delayMs, () => {
+      if (line.connection !== connection) {
+        this.#counters.add("lost in a reset");
+        return;
+      }
       if (line.cuts > 0) {
         this.#meetCut(line, message);
         return;
@@ -196,8 +220,30 @@ export class Network {
     }
   }
 
+  /**
+   * The connection between two living processes breaks: what is on its way is
+   * lost, both are told, and it opens again after a while.
+   */
+  reset(one: string, other: string): void {
+    for (const [from, to] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const line = this.#line(from, to);
+      line.connection += 1;
+      line.isBroken = true;
+      line.kept = [];
+      this.#scheduler.after(this.#random.heavy(this.faults.delayMs), () => {
+        const sender = this.#endpoints.get(from);
+        if (sender?.isUp) sender.connection(to, false);
+        this.#connect(from, to);
+      });
+    }
+  }
+
   #connect(from: string, to: string): void {
     this.#scheduler.after(this.#random.heavy(5), () => {
+      this.#line(from, to).isBroken = false;
       const sender = this.#endpoints.get(from);
       const receiver = this.#endpoints.get(to);
       if (sender?.isUp && receiver?.isUp) sender.connection(to, true);

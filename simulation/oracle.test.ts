@@ -35,11 +35,19 @@ function entry(position: number, epoch: number, body: EntryBody | Command): Entr
   };
 }
 
+/** Three disks that hold what is committed, whatever it is. */
+const disks = (...entries: Entry[]) => [diskOf(...entries), diskOf(...entries), diskOf(...entries)];
+
+/** Commits what every disk holds. */
+function commit(oracle: Oracle, replica: number, ...entries: Entry[]): void {
+  oracle.commits(replica, entries, disks(...oracle.committed, ...entries));
+}
+
 /** Knows 1: FishCo × 20, 2: the reign of 9094, epoch 1. */
 function informed(): Oracle {
   const oracle = new Oracle();
-  oracle.commits(9094, [entry(1, 0, list("FishCo", 20))], null);
-  oracle.commits(9094, [entry(2, 1, { kind: "reign", leader: 9094 })], null);
+  commit(oracle, 9094, entry(1, 0, list("FishCo", 20)));
+  commit(oracle, 9094, entry(2, 1, { kind: "reign", leader: 9094 }));
   return oracle;
 }
 
@@ -111,25 +119,25 @@ describe("R4 is broken unseen by", () => {
 
   test("nobody: a leader that slept through a later reign", () => {
     const oracle = informed();
-    oracle.commits(9092, [entry(3, 5, { kind: "reign", leader: 9092 })], null);
+    commit(oracle, 9092, entry(3, 5, { kind: "reign", leader: 9092 }));
     oracle.leads(9090, 4, epochAt, 2);
   });
 
   test("two replicas that see different entries committed", () => {
     expectViolation(
-      () => informed().commits(9092, [entry(1, 0, list("FishCo", 21))], null),
+      () => commit(informed(), 9092, entry(1, 0, list("FishCo", 21))),
       "R4: 9092 commits another entry at 1 than was committed",
     );
     expectViolation(
-      () => informed().commits(9092, [entry(2, 2, { kind: "reign", leader: 9094 })], null),
+      () => commit(informed(), 9092, entry(2, 2, { kind: "reign", leader: 9094 })),
       "R4: 9092 commits another entry at 2 than was committed",
     );
-    informed().commits(9092, [entry(2, 1, { kind: "reign", leader: 9094 })], null);
+    commit(informed(), 9092, entry(2, 1, { kind: "reign", leader: 9094 }));
   });
 
   test("a replica that leaves one out", () => {
     expectViolation(
-      () => informed().commits(9092, [entry(4, 1, order(1, 5))], null),
+      () => commit(informed(), 9092, entry(4, 1, order(1, 5))),
       "9092 commits 4 after 2",
     );
   });
@@ -141,7 +149,7 @@ describe("R4 is broken unseen until an election shows it by", () => {
   const later = entry(2, 2, { kind: "reign", leader: 9090 });
   const commits = (...disks: SimulatedDisk[]) => {
     const oracle = new Oracle();
-    oracle.commits(9094, [first], null);
+    commit(oracle, 9094, first);
     oracle.commits(9094, [old], disks);
   };
 
@@ -166,7 +174,7 @@ describe("R2 is broken unseen by", () => {
     const held = [diskOf(first, reign), diskOf(first, reign), diskOf(first)];
     const commits = (disks: readonly SimulatedDisk[]) => {
       const oracle = new Oracle();
-      oracle.commits(9094, [first], null);
+      commit(oracle, 9094, first);
       oracle.commits(9094, [reign], disks);
       return oracle.committed.length;
     };
@@ -186,9 +194,62 @@ describe("R2 is broken unseen by", () => {
   });
 });
 
+describe("a replacement that isn't admitted", () => {
+  const first = entry(1, 0, list("FishCo", 20));
+  const reign = entry(2, 1, { kind: "reign", leader: 9094 });
+  const next = entry(3, 1, { kind: "admit", replica: 9090, incarnation: 2 });
+  const last = entry(4, 1, order(1, 5));
+  const replacing = (lost: SimulatedDisk, ...entries: Entry[]) =>
+    new SimulatedDisk({ promise: { epoch: 0, nominee: 9090 }, voter: false }, entries, {
+      incarnation: 2,
+      replaces: lost,
+    });
+  const knowing = (...entries: Entry[]) => {
+    const oracle = new Oracle();
+    for (const each of entries) commit(oracle, 9094, each);
+    return oracle;
+  };
+
+  test("counts as if it held what was committed (R2)", () => {
+    const held = [diskOf(first, reign), diskOf(first), replacing(diskOf(first), first, reign)];
+    expectViolation(
+      () => knowing(first).commits(9094, [reign], held),
+      "R2: 9094 commits 2, which 1 disks hold",
+    );
+  });
+
+  test("makes what the lost disk had acknowledged a violation", () => {
+    const oracle = knowing(first);
+    oracle.commits(
+      9094,
+      [reign],
+      [diskOf(first, reign), diskOf(first), replacing(diskOf(first, reign))],
+    );
+    expect(oracle.committed).toHaveLength(2);
+  });
+
+  test("doesn't count once it is admitted", () => {
+    const held = [
+      diskOf(first, reign, next, last),
+      diskOf(first, reign, next),
+      replacing(diskOf(first), first, reign, next, last),
+    ];
+    const oracle = knowing(first, reign);
+    expectViolation(() => oracle.commits(9094, [next, last], held.toSpliced(1, 1, diskOf())), "R2");
+    knowing(first, reign).commits(9094, [next, last], held);
+  });
+
+  test("is taken for one of a quorum that could lose an entry (R4)", () => {
+    const better = diskOf(first, entry(2, 2, { kind: "reign", leader: 9090 }));
+    const three = [diskOf(first, reign), diskOf(first, reign), better];
+    expectViolation(() => knowing(first).commits(9094, [reign], three), "R4");
+    const lost = diskOf(first, reign);
+    knowing(first).commits(9094, [reign], [diskOf(first, reign), replacing(lost), diskOf(first)]);
+  });
+});
+
 describe("the market's own rules are broken unseen by", () => {
-  const committing = (command: Command) => () =>
-    informed().commits(9094, [entry(3, 1, command)], null);
+  const committing = (command: Command) => () => commit(informed(), 9094, entry(3, 1, command));
 
   test("a stock that is sold more often than it is there (M2)", () => {
     committing(order(1, 20))();
@@ -207,18 +268,49 @@ describe("the market's own rules are broken unseen by", () => {
   });
 });
 
+describe("a recorded refusal is wrong, unseen, when", () => {
+  const refuse = (quantity: number, kind: "insufficient-volume" | "unknown-stock") => () =>
+    commit(
+      informed(),
+      9094,
+      entry(3, 1, {
+        kind: "refuse",
+        requestId: "refused",
+        content: { kind: "trade", name: "FishCo", type: "buy", quantity },
+        refusal: { kind, name: "FishCo" },
+      }),
+    );
+
+  test("there was just enough (M1)", () => {
+    refuse(21, "insufficient-volume")();
+    expectViolation(refuse(20, "insufficient-volume"), "M1: position 3 refuses refused with");
+  });
+
+  test("the reason is another (M1)", () => {
+    expectViolation(refuse(21, "unknown-stock"), "M1: position 3 refuses refused with");
+  });
+});
+
+test("a quantity that one entry goes through is taken for one that was shown (C1)", () => {
+  const oracle = informed();
+  const bytes = encodeCommands([order(1, 5), order(2, 5)]);
+  commit(oracle, 9094, entry(3, 1, { kind: "command", bytes }));
+  expect(oracle.market.positionWith("FishCo", 10, 2)).toBe(3);
+  expect(oracle.market.positionWith("FishCo", 15, 2)).toBe(null);
+});
+
 describe("what the journal says", () => {
   /** FishCo: 20 at 1, 15 at 3, 10 at 5. Ash is listed at 4. */
   function history(): Oracle {
     const oracle = informed();
-    oracle.commits(9094, [entry(3, 1, order(1, 5)), entry(4, 1, list("Ash", 7))], null);
-    oracle.commits(9094, [entry(5, 1, order(2, 5))], null);
+    commit(oracle, 9094, entry(3, 1, order(1, 5)), entry(4, 1, list("Ash", 7)));
+    commit(oracle, 9094, entry(5, 1, order(2, 5)));
     return oracle;
   }
 
   test("of a stock is as of another position", () => {
     const oracle = history();
-    expect([0, 1, 2, 3, 4, 5, 9].map((at) => oracle.quantityAt("FishCo", at))).toEqual([
+    expect([0, 1, 2, 3, 4, 5, 9].map((at) => oracle.market.quantityAt("FishCo", at))).toEqual([
       null,
       20,
       20,
@@ -227,29 +319,37 @@ describe("what the journal says", () => {
       10,
       10,
     ]);
-    expect(oracle.quantityAt("Nowhere", 5)).toBe(null);
-    expect([0, 1, 4].map((at) => oracle.listedAt(at))).toEqual([0, 1, 2]);
+    expect(oracle.market.quantityAt("Nowhere", 5)).toBe(null);
+    expect([0, 1, 4].map((at) => oracle.market.stocksAt(at).length)).toEqual([0, 1, 2]);
+    expect(oracle.market.stocksAt(4)).toEqual([
+      { name: "Ash", price: 10, quantity: 7 },
+      { name: "FishCo", price: 10, quantity: 15 },
+    ]);
+    expect(oracle.market.stocksAt(5)).toEqual(oracle.stocks());
   });
 
   test("of a quantity is found before the floor, or not after it (C1)", () => {
     const oracle = history();
-    expect(oracle.positionWith("FishCo", 20, 0)).toBe(1);
-    expect(oracle.positionWith("FishCo", 20, 2)).toBe(2);
-    expect(oracle.positionWith("FishCo", 20, 3)).toBe(null);
-    expect(oracle.positionWith("FishCo", 10, 2)).toBe(5);
-    expect(oracle.positionWith("FishCo", 11, 0)).toBe(null);
-    expect(oracle.positionWith("Ash", null, 3)).toBe(3);
-    expect(oracle.positionWith("Ash", null, 4)).toBe(null);
-    expect(oracle.positionWith("Nowhere", null, 5)).toBe(5);
+    expect(oracle.market.positionWith("FishCo", 20, 0)).toBe(1);
+    expect(oracle.market.positionWith("FishCo", 20, 2)).toBe(2);
+    expect(oracle.market.positionWith("FishCo", 20, 3)).toBe(null);
+    expect(oracle.market.positionWith("FishCo", 10, 2)).toBe(5);
+    expect(oracle.market.positionWith("FishCo", 11, 0)).toBe(null);
+    expect(oracle.market.positionWith("Ash", null, 3)).toBe(3);
+    expect(oracle.market.positionWith("Ash", null, 4)).toBe(null);
+    expect(oracle.market.positionWith("Nowhere", null, 5)).toBe(5);
   });
 
   test("of an order or a request is wrong", () => {
     const oracle = history();
-    expect(oracle.lastNumber).toBe(2);
-    expect(oracle.orderAt(2, 4)).toBe(null);
-    expect(oracle.orderAt(2, 5)?.requestId).toBe("order-2");
-    expect(oracle.orderAt(3, 9)).toBe(null);
-    expect(oracle.command("order-1")).toMatchObject({ kind: "order", number: 1 });
-    expect(oracle.command("never")).toBeUndefined();
+    expect(oracle.market.lastNumber).toBe(2);
+    expect(oracle.market.orderAt(2, 4)).toBe(null);
+    expect(oracle.market.orderAt(2, 5)?.requestId).toBe("order-2");
+    expect(oracle.market.orderAt(3, 9)).toBe(null);
+    expect(oracle.market.recorded("order-1")).toMatchObject({
+      position: 3,
+      command: { kind: "order", number: 1 },
+    });
+    expect(oracle.market.recorded("never")).toBeUndefined();
   });
 });

@@ -12,16 +12,13 @@
 //       the journal's order is one that explains it.
 
 import { Audit } from "../src/core/market/audit.ts";
-import { decodeCommands } from "../src/core/market/codec.ts";
-import type { Command, Order } from "../src/core/market/types.ts";
-import type { Entry, ReplicaId } from "../src/core/replication/types.ts";
+import type { Stock } from "../src/core/market/types.ts";
+import { FIRST_INCARNATION } from "../src/core/replication/admissions.ts";
+import type { Entry, Incarnation, ReplicaId } from "../src/core/replication/types.ts";
+import { commandsOf } from "./commands.ts";
 import type { SimulatedDisk } from "./disk.ts";
+import { MarketHistory } from "./market-history.ts";
 import { Violation } from "./violation.ts";
-
-interface QuantityAt {
-  readonly position: number;
-  readonly quantity: number;
-}
 
 interface Appended {
   readonly entry: Entry;
@@ -32,9 +29,10 @@ interface Appended {
 export class Oracle {
   readonly committed: Entry[] = [];
   readonly #audit = new Audit();
-  readonly #orders: (Order & { readonly position: number })[] = [];
-  readonly #commandOf = new Map<string, Command>();
-  readonly #quantities = new Map<string, QuantityAt[]>();
+  /** What `committed` says of stocks, orders and requests. */
+  readonly market = new MarketHistory();
+  /** Incarnations, which are counted over all replicas of a run. */
+  readonly #admitted = new Set<Incarnation>();
   readonly #leaders = new Map<number, ReplicaId>();
   /** By epoch, then position. */
   readonly #entries = new Map<number, Map<number, Appended>>();
@@ -92,12 +90,8 @@ export class Oracle {
     }
   }
 
-  /** A replica sees `entries` committed; `disks` are those of all replicas, or null if one was lost lately. */
-  commits(
-    replica: ReplicaId,
-    entries: readonly Entry[],
-    disks: readonly SimulatedDisk[] | null,
-  ): void {
+  /** A replica sees `entries` committed; `disks` are those of all replicas. */
+  commits(replica: ReplicaId, entries: readonly Entry[], disks: readonly SimulatedDisk[]): void {
     for (const entry of entries) {
       const known = this.committed[entry.position - 1];
       if (known) {
@@ -111,67 +105,50 @@ export class Oracle {
       if (entry.position !== this.committed.length + 1) {
         throw new Violation(`${replica} commits ${entry.position} after ${this.committed.length}`);
       }
-      if (disks) {
-        const holding = disks.filter(
-          (disk) =>
-            disk.lastPosition >= entry.position && disk.epochAt(entry.position) === entry.epoch,
-        ).length;
-        if (2 * holding <= disks.length) {
-          throw new Violation(
-            `R2: ${replica} commits ${entry.position}, which ${holding} disks hold`,
-          );
-        }
+      const holding = disks.filter((disk) => this.#counted(disk)?.holds(entry)).length;
+      if (2 * holding <= disks.length) {
+        throw new Violation(
+          `R2: ${replica} commits ${entry.position}, which ${holding} disks hold`,
+        );
       }
       this.committed.push(entry);
       this.#feed(entry);
-      if (disks && entry === entries.at(-1)) checkKept(replica, entry, disks);
+      if (entry === entries.at(-1)) this.#checkKept(replica, entry, disks);
+    }
+  }
+
+  #isAdmitted({ incarnation }: SimulatedDisk): boolean {
+    return incarnation === FIRST_INCARNATION || this.#admitted.has(incarnation);
+  }
+
+  /** The disk whose acknowledgements count: until a replacement is admitted, those of the lost one. */
+  #counted(disk: SimulatedDisk): SimulatedDisk | null {
+    return this.#isAdmitted(disk) ? disk : disk.replaces;
+  }
+
+  /**
+   * R4, seen before an election shows it: were one held now, with whatever quorum,
+   * the best journal of it must hold what was just committed. A replacement that
+   * isn't admitted has no vote.
+   */
+  #checkKept(replica: ReplicaId, entry: Entry, disks: readonly SimulatedDisk[]): void {
+    const voters = disks.filter((disk) => this.#isAdmitted(disk));
+    for (const winner of voters.filter((disk) => !disk.holds(entry))) {
+      const behind = voters.filter((disk) => isAtMost(disk, winner)).length;
+      if (2 * behind <= disks.length) continue;
+      throw new Violation(
+        `R4: ${replica} commits ${entry.position} of epoch ${entry.epoch}, which a next leader may lack`,
+      );
     }
   }
 
   #feed(entry: Entry): void {
+    if (entry.body.kind === "admit") this.#admitted.add(entry.body.incarnation);
     if (entry.body.kind !== "command") return;
-    const commands = decodeCommands(entry.body.bytes);
+    const commands = commandsOf(entry);
     this.#audit.feed(entry.position, commands);
     if (this.#audit.problems.length > 0) throw new Violation(this.#audit.problems.join("; "));
-    for (const command of commands) {
-      this.#commandOf.set(command.requestId, command);
-      if (command.kind === "order") this.#orders.push({ ...command, position: entry.position });
-      if (command.kind !== "refuse") this.#moved(command, entry.position);
-    }
-  }
-
-  #moved(command: Exclude<Command, { kind: "refuse" }>, position: number): void {
-    const history = this.#quantities.get(command.name) ?? [];
-    const by =
-      command.kind === "adjust"
-        ? command.by
-        : command.kind === "order" && command.type === "buy"
-          ? -command.quantity
-          : command.quantity;
-    history.push({ position, quantity: (history.at(-1)?.quantity ?? 0) + by });
-    this.#quantities.set(command.name, history);
-  }
-
-  /** The quantity of a stock after the entry at `position`; null if it isn't listed by then. */
-  quantityAt(name: string, position: number): number | null {
-    const at = this.#quantities.get(name)?.findLast((change) => change.position <= position);
-    return at ? at.quantity : null;
-  }
-
-  /**
-   * The lowest position from `floor` on, and committed by now, at which a stock
-   * has this quantity (null: isn't listed); null if there is none.
-   */
-  positionWith(name: string, quantity: number | null, floor: number): number | null {
-    if (this.quantityAt(name, floor) === quantity) return floor;
-    const history = this.#quantities.get(name) ?? [];
-    let found: number | null = null;
-    for (let index = history.length - 1; index >= 0; index -= 1) {
-      const change = history[index] as QuantityAt;
-      if (change.position <= floor) break;
-      if (change.quantity === quantity) found = change.position;
-    }
-    return found;
+    this.market.feed(entry.position, commands);
   }
 
   /** Whether an entry after `position` and up to `through` changed anything that clients see. */
@@ -179,43 +156,14 @@ export class Oracle {
     return this.committed.slice(position, through).some(({ body }) => body.kind === "command");
   }
 
-  /** How many stocks are listed by `position`. */
-  listedAt(position: number): number {
-    let listed = 0;
-    for (const name of this.#quantities.keys())
-      if (this.quantityAt(name, position) !== null) listed += 1;
-    return listed;
+  /** The stocks after the newest committed entry, by the audit. */
+  stocks(): readonly Stock[] {
+    return this.#audit.stocks();
   }
 
-  orderAt(number: number, position: number): Order | null {
-    const order = this.#orders[number - 1];
-    return order && order.position <= position ? order : null;
-  }
-
-  command(requestId: string): Command | undefined {
-    return this.#commandOf.get(requestId);
-  }
-
-  get lastNumber(): number {
-    return this.#orders.length;
-  }
-}
-
-/**
- * R4, seen before an election shows it: were one held now, with whatever quorum,
- * the best journal of it must hold what was just committed.
- */
-function checkKept(replica: ReplicaId, entry: Entry, disks: readonly SimulatedDisk[]): void {
-  const { position, epoch } = entry;
-  const lacking = disks.filter(
-    (disk) => disk.lastPosition < position || disk.epochAt(position) !== epoch,
-  );
-  for (const winner of lacking) {
-    const behind = disks.filter((disk) => isAtMost(disk, winner)).length;
-    if (2 * behind <= disks.length) continue;
-    throw new Violation(
-      `R4: ${replica} commits ${position} of epoch ${epoch}, which a next leader may lack`,
-    );
+  /** Whether this very entry is committed. */
+  isCommitted({ position, epoch }: Entry): boolean {
+    return this.committed[position - 1]?.epoch === epoch;
   }
 }
 

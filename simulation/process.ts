@@ -1,6 +1,7 @@
 // What all simulated processes share: being up, paused or down, a clock of their
 // own, timers that die with them, and a mailbox that fills while they are paused.
 
+import { LEASE_MS } from "../src/core/coherence/limits.ts";
 import type { SimulatedMessage } from "./messages.ts";
 import type { Endpoint } from "./network.ts";
 import type { World } from "./world.ts";
@@ -12,6 +13,8 @@ export abstract class Process implements Endpoint {
   isPaused = false;
   /** Counts starts: what an earlier life scheduled is void. */
   #life = 0;
+  #isDead = false;
+  #downSinceMs = Number.NEGATIVE_INFINITY;
   #backlog: (() => void)[] = [];
   #clockRate = 1;
   #clockOffset = 0;
@@ -26,14 +29,22 @@ export abstract class Process implements Endpoint {
   protected abstract received(from: string, message: SimulatedMessage): void;
   protected abstract connectionChanged(peer: string, isOpen: boolean): void;
 
+  /** `replica`, `catalog` or `frontend`. */
+  get role(): string {
+    const [kind = ""] = this.name.split("-");
+    return kind === "order" ? "replica" : kind;
+  }
+
   start(): void {
-    if (this.isUp) return;
-    const { random, faults } = this.world;
+    if (this.isUp || this.#isDead) return;
+    const { random, faults, counters, scheduler } = this.world;
+    if (scheduler.now - this.#downSinceMs < LEASE_MS) counters.add("restarts within a lease");
     this.isUp = true;
     this.#life += 1;
     const { clockDrift } = faults;
     const drift = random.pick([-clockDrift, clockDrift, random.between(-clockDrift, clockDrift)]);
     this.#clockRate = 1 + drift;
+    if (drift !== 0) counters.add("clocks that drift");
     this.#clockOffset = random.between(0, 1_000) - this.#clockRate * this.world.scheduler.now;
     this.started();
     this.world.network.opened(this.name);
@@ -43,11 +54,18 @@ export abstract class Process implements Endpoint {
   crash(): void {
     if (!this.isUp) return;
     this.isUp = false;
+    this.#downSinceMs = this.world.scheduler.now;
     this.isPaused = false;
     this.#life += 1;
     this.#backlog = [];
     this.stopped();
     this.world.network.closed(this.name);
+  }
+
+  /** Killed for good. */
+  die(): void {
+    this.#isDead = true;
+    this.crash();
   }
 
   /** Stopped where it is; wakes with everything unread. */

@@ -3,10 +3,10 @@
 
 import type { LeadResult, ReplicaEffect, ReplicaEvent } from "../src/core/replication/events.ts";
 import { Replica } from "../src/core/replication/replica.ts";
-import type { Entry, Envelope, Message } from "../src/core/replication/types.ts";
+import type { Entry, Envelope } from "../src/core/replication/types.ts";
 import type { AskResult } from "../src/core/service/types.ts";
 import { Desk, type DeskAsk } from "./desk.ts";
-import type { SimulatedDisk } from "./disk.ts";
+import { checkDurable, type SimulatedDisk } from "./disk.ts";
 import type { StrikeOn } from "./faults.ts";
 import { LeaderHost } from "./leader-host.ts";
 import type { SimulatedMessage } from "./messages.ts";
@@ -28,7 +28,6 @@ interface Relayed {
 
 export class ReplicaNode extends Process implements Endpoint {
   readonly id: number;
-  incarnation: number;
   disk: SimulatedDisk;
   #replica: Replica | null = null;
   #desk: Desk | null = null;
@@ -47,7 +46,6 @@ export class ReplicaNode extends Process implements Endpoint {
   constructor(world: World, id: number, disk: SimulatedDisk) {
     super(world, `order-${id}`);
     this.id = id;
-    this.incarnation = 1;
     this.disk = disk;
   }
 
@@ -57,14 +55,14 @@ export class ReplicaNode extends Process implements Endpoint {
 
   protected override started(): void {
     const { disk } = this;
-    this.#delivered = disk.applied;
+    this.#delivered = disk.tables.applied;
     this.#replica = new Replica({
       id: this.id,
-      incarnation: this.incarnation,
+      incarnation: this.disk.incarnation,
       replicas: this.world.replicaIds,
       hardState: disk.hardState,
       stored: disk,
-      applied: disk.applied,
+      applied: disk.tables.applied,
       messageBytesMax: this.world.messageBytesMax,
     });
     this.#leading = null;
@@ -97,7 +95,8 @@ export class ReplicaNode extends Process implements Endpoint {
           this.after(0, () => this.step({ kind: "round", confirm: token }));
         },
       },
-      this.#journal(0, this.#delivered),
+      this.disk.tables,
+      this.#journal(this.disk.tables.applied, this.#delivered),
     );
   }
 
@@ -129,9 +128,9 @@ export class ReplicaNode extends Process implements Endpoint {
   }
 
   #flushTables(): void {
-    if (this.#delivered < this.disk.applied)
-      throw new Violation(`R1: ${this.name} applied goes back`);
-    this.disk.applied = Math.min(this.#delivered, this.disk.lastPosition);
+    const { tables, lastPosition } = this.disk;
+    if (this.#delivered < tables.applied) throw new Violation(`R1: ${this.name} applied goes back`);
+    tables.apply(this.#journal(tables.applied, Math.min(this.#delivered, lastPosition)));
   }
 
   #beat(): void {
@@ -275,12 +274,12 @@ export class ReplicaNode extends Process implements Endpoint {
     const { oracle, counters } = this.world;
     switch (effect.kind) {
       case "send":
-        this.#checkDurable(effect.message);
+        checkDurable(this.name, this.disk, effect.message);
         this.send(`order-${effect.to}`, {
           kind: "replication",
           envelope: {
             from: this.id,
-            incarnation: this.incarnation,
+            incarnation: this.disk.incarnation,
             message: effect.message,
           } satisfies Envelope,
         });
@@ -291,7 +290,11 @@ export class ReplicaNode extends Process implements Endpoint {
       case "committed": {
         const entries = this.#journal(this.#delivered, effect.position);
         this.#delivered = effect.position;
-        oracle.commits(this.id, entries, this.world.disksToCount());
+        oracle.commits(
+          this.id,
+          entries,
+          this.world.replicas.map((replica) => replica.disk),
+        );
         this.#leading?.committed(effect.position);
         break;
       }
@@ -312,6 +315,7 @@ export class ReplicaNode extends Process implements Endpoint {
           clock: () => this.clock(),
           send: (to, message) => this.send(to, message),
           exposed: (position) => this.#desk?.exposed(position),
+          waitedForLease: () => counters.add("exposed once a lease had ended"),
         });
         break;
       case "deposed":
@@ -344,27 +348,6 @@ export class ReplicaNode extends Process implements Endpoint {
         break;
       default:
         break;
-    }
-  }
-
-  /** R2, seen from outside: what this message vouches for is on this disk. */
-  #checkDurable(message: Message): void {
-    if (
-      message.kind === "ack" &&
-      message.goBackTo === null &&
-      message.position > this.disk.lastPosition
-    ) {
-      throw new Violation(
-        `R2: ${this.name} acknowledges ${message.position}, its disk ends at ${this.disk.lastPosition}`,
-      );
-    }
-    if (
-      (message.kind === "ack" || message.kind === "promise") &&
-      this.disk.hardState.promise.epoch < message.epoch
-    ) {
-      throw new Violation(
-        `R2: ${this.name} answers in epoch ${message.epoch}, its promise isn't on disk`,
-      );
     }
   }
 

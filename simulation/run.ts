@@ -3,7 +3,7 @@
 import { Clients } from "./clients.ts";
 import type { Counters } from "./counters.ts";
 import { Nemesis } from "./nemesis.ts";
-import type { ReplicaNode } from "./replica-node.ts";
+import type { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
@@ -36,17 +36,16 @@ export function run(seed: number, ticks: number): RunResult {
     const clients = new Clients(world, fewest + world.random.below(8));
     const nemesis = new Nemesis(world);
     world.scheduler.runUntil(ticks);
-    // A replacement that isn't admitted yet leaves no quorum without the deaf one.
-    const spare = world.disksToCount() !== null && world.random.chance(0.2);
-    const deaf = spare ? world.random.pick(world.replicas) : null;
-    nemesis.rest(deaf);
+    nemesis.rest(drawImpaired(world), world.random.chance(0.5));
     world.scheduler.runUntil(world.scheduler.now + CALM_MS);
     const deadline = world.scheduler.now + SETTLE_MS;
-    settle(world, clients, deaf, deadline);
+    settle(world, clients, deadline);
+    clients.isCalm = true;
     undisturbed(world, nemesis);
     clients.stop();
-    settle(world, clients, deaf, deadline);
-    checkSettled(world, clients, deaf);
+    settle(world, clients, deadline);
+    checkSettled(world, clients);
+    lastRounds(world, clients);
   } catch (error) {
     violation = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     if (!(error instanceof Violation))
@@ -57,8 +56,34 @@ export function run(seed: number, ticks: number): RunResult {
   return { seed, simulatedMs: world.scheduler.now, counters, violation, timeline };
 }
 
-function settle(world: World, clients: Clients, deaf: ReplicaNode | null, deadline: number): void {
-  while (unsettled(world, clients, deaf) !== null && world.scheduler.now < deadline) {
+/** Who stays dead, or deaf, after the faults; null: nobody. */
+function drawImpaired(world: World): Process | null {
+  if (!world.random.chance(0.5)) return null;
+  const { replicas, catalogs, frontends } = world;
+  return world.random.pick([
+    // A replacement that isn't admitted yet leaves no quorum without another one.
+    ...(world.allVote ? replicas : []),
+    ...catalogs,
+    // Somebody must be there to ask.
+    ...(frontends.length > 1 ? frontends : []),
+  ]);
+}
+
+/** What every front end can show is asked for, and again, when it has copies. */
+function lastRounds(world: World, clients: Clients): void {
+  for (let round = 0; round < 2; round += 1) {
+    for (const frontend of world.frontends)
+      if (frontend !== world.impaired) clients.askAll(frontend);
+    const deadline = world.scheduler.now + SETTLE_MS;
+    while (clients.inFlight > 0 && world.scheduler.now < deadline)
+      world.scheduler.runUntil(world.scheduler.now + LOOK_MS);
+    if (clients.inFlight > 0)
+      throw new Violation(`L1: ${clients.inFlight} calls are still unanswered`);
+  }
+}
+
+function settle(world: World, clients: Clients, deadline: number): void {
+  while (unsettled(world, clients) !== null && world.scheduler.now < deadline) {
     world.scheduler.runUntil(world.scheduler.now + LOOK_MS);
   }
 }
@@ -74,23 +99,31 @@ function undisturbed(world: World, nemesis: Nemesis): void {
   }
   const status = leader.replica?.status();
   if (!status?.leads || status.epoch !== epoch) {
-    throw new Violation(`${leader.name}, leading epoch ${epoch} in calm, was disturbed`);
+    throw new Violation(`L1: ${leader.name}, leading epoch ${epoch} in calm, was disturbed`);
   }
 }
 
 /** L1 and convergence: nothing is left waiting, all replicas have the same journal, all views are fresh. */
-function checkSettled(world: World, clients: Clients, deaf: ReplicaNode | null): void {
-  const problem = unsettled(world, clients, deaf);
+function checkSettled(world: World, clients: Clients): void {
+  const problem = unsettled(world, clients);
   if (problem !== null) throw new Violation(`L1: ${problem}`);
   if (clients.inFlight > 0)
     throw new Violation(`L1: ${clients.inFlight} calls are still unanswered`);
   clients.checkAll();
+  const expected = JSON.stringify(world.oracle.stocks());
+  for (const { name, stocks } of world.catalogs.filter((catalog) => catalog !== world.impaired)) {
+    if (JSON.stringify(stocks) === expected) continue;
+    throw new Violation(
+      `C1: ${name} has ${JSON.stringify(stocks)}, by the journal it is ${expected}`,
+    );
+  }
   world.counters.add("entries committed", world.oracle.committed.length);
-  world.counters.add("orders", world.oracle.lastNumber);
+  world.counters.add("orders", world.oracle.market.lastNumber);
 }
 
 /** What isn't as it should be once all is calm; null if nothing. */
-function unsettled(world: World, clients: Clients, deaf: ReplicaNode | null): string | null {
+function unsettled(world: World, clients: Clients): string | null {
+  const { impaired } = world;
   if (!clients.areWorking && clients.inFlight > 0)
     return `${clients.inFlight} calls are still unanswered`;
   const asleep = world.processes.find((process) => process.isPaused);
@@ -99,26 +132,33 @@ function unsettled(world: World, clients: Clients, deaf: ReplicaNode | null): st
   if (leaders.length !== 1) return `${leaders.length} replicas lead`;
   const epoch = leaders[0]?.replica?.status().epoch ?? 0;
   const ahead = world.replicas.find(
-    (replica) => replica !== deaf && replica.disk.hardState.promise.epoch > epoch,
+    (replica) => replica !== impaired && replica.disk.hardState.promise.epoch > epoch,
   );
   // It will be refused by that one, as it has to be, once they hear each other.
   if (ahead) return `${ahead.name} has promised a later epoch than the leader's`;
   const confirmedAt = leaders[0]?.replica?.status().reign?.confirmedAt ?? 0;
   if (leaders[0] && leaders[0].clock() - confirmedAt > 2 * LOOK_MS)
     return `${leaders[0].name} leads, and no quorum confirms it`;
-  if (leaders[0] === deaf) return `${deaf?.name} leads, and is deaf`;
+  if (leaders[0] === impaired) return `${impaired?.name} leads, and is deaf`;
   if (clients.areWorking) return null;
   const committed = world.oracle.committed.length;
   for (const replica of world.replicas) {
-    if (replica === deaf) continue;
+    if (replica === impaired) continue;
     const status = replica.replica?.status();
     if (status?.commitPosition !== committed || status.lastPosition !== committed) {
       return `${replica.name} has committed ${status?.commitPosition} of ${committed}`;
     }
     if (!status.voter) return `${replica.name} was never admitted`;
   }
-  const stale = world.catalogs.find((catalog) => !catalog.isLevel(committed));
+  const stale = world.catalogs.find(
+    (catalog) => catalog !== impaired && !catalog.isLevel(committed),
+  );
   if (stale) return `${stale.name} isn't level, or has no lease`;
-  const unleased = world.frontends.find((frontend) => !frontend.holdsLease);
+  if (world.catalogs.every((catalog) => catalog === impaired)) return null;
+  // Who asks one that is dead or deaf leaves it aside only when there is something to ask.
+  const unleased = world.frontends.find(
+    (frontend) =>
+      frontend !== impaired && !frontend.holdsLease && frontend.catalog !== impaired?.name,
+  );
   return unleased ? `${unleased.name} has no lease` : null;
 }

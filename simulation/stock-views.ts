@@ -8,7 +8,7 @@ import type { Answer, SimulatedMessage, StockQuestion } from "./messages.ts";
 import type { World } from "./world.ts";
 
 /** A catalog that hasn't answered by then is left aside for a while. */
-const LOOK_MS = 500;
+export const LOOK_MS = 500;
 const ASIDE_MS = 250;
 const FLOORS_MAX = 8;
 

@@ -6,7 +6,7 @@ import { CatalogNode } from "./catalog-node.ts";
 import { CopyStore } from "./copies.ts";
 import { Counters } from "./counters.ts";
 import { SimulatedDisk } from "./disk.ts";
-import { drawFaults, type FaultMix, type StrikeOn } from "./faults.ts";
+import { drawFaults, drawResets, type FaultMix, type StrikeOn } from "./faults.ts";
 import { FrontendNode } from "./frontend-node.ts";
 import { Network } from "./network.ts";
 import { Oracle } from "./oracle.ts";
@@ -16,6 +16,8 @@ import { ReplicaNode } from "./replica-node.ts";
 import { Scheduler } from "./scheduler.ts";
 import { drawSetting, type Setting } from "./setting.ts";
 
+/** Above all seeds: what is drawn from here leaves the rest of a run as it is. */
+const RESETS_STREAM = 2 ** 42;
 const TIMELINE_LINES_MAX = 4_000;
 const STOCKS = ["FishCo", "BoarCo", "MenhirCo", "ElmCo", "OakCo", "AshCo", "YewCo", "FirCo"];
 
@@ -36,6 +38,8 @@ export class World {
   readonly stockNames: readonly string[];
   /** Where front ends keep their copies, if not in memory. */
   readonly store: CopyStore | null;
+  /** From the end of the faults on: who is dead, or deaf, for good; null if all are well. */
+  impaired: Process | null = null;
   /** Told what a replica has just done; the nemesis may strike then. */
   onDeed: (replica: ReplicaNode, deed: StrikeOn, to: number | null) => void = () => {};
   readonly timeline: string[] = [];
@@ -47,18 +51,27 @@ export class World {
     this.random = new Random(seed);
     this.setting = setting ?? drawSetting(this.random);
     this.stockNames = STOCKS.slice(0, this.setting.stocks);
-    this.#faults = drawFaults(this.random, this.setting.isNarrow);
+    this.#faults = {
+      ...drawFaults(this.random, this.setting.isNarrow),
+      ...drawResets(new Random(seed + RESETS_STREAM)),
+    };
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
     this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
     this.messageBytesMax = this.random.pick([60, 60, 250, 1_000, 1 << 20]);
     this.store = this.random.chance(0.4) ? new CopyStore() : null;
     const first = this.#firstEntries();
-    this.oracle.commits(0, first, null);
+    const isCommitted = (entry: Entry) => this.oracle.isCommitted(entry);
     this.replicas = this.replicaIds.map((id) => {
-      const disk = new SimulatedDisk({ promise: { epoch: 0, nominee: id }, voter: true }, first);
-      disk.applied = first.length;
+      const hardState = { promise: { epoch: 0, nominee: id }, voter: true };
+      const disk = new SimulatedDisk(hardState, first, { isCommitted });
+      disk.tables.apply(first);
       return new ReplicaNode(this, id, disk);
     });
+    this.oracle.commits(
+      0,
+      first,
+      this.replicas.map((replica) => replica.disk),
+    );
     this.catalogs = Array.from(
       { length: this.setting.catalogs },
       (_, n) => new CatalogNode(this, `catalog-${n}`),
@@ -107,10 +120,9 @@ export class World {
     this.network.faults = faults;
   }
 
-  /** All disks, for counting who holds an entry; null while a replacement has yet to be admitted. */
-  disksToCount(): readonly SimulatedDisk[] | null {
-    const disks = this.replicas.map((replica) => replica.disk);
-    return disks.every((disk) => disk.hardState.voter) ? disks : null;
+  /** Whether no replacement waits for its admission. */
+  get allVote(): boolean {
+    return this.replicas.every((replica) => replica.disk.hardState.voter);
   }
 
   /** One line of the timeline. */
