@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { encodeCommands } from "../src/core/market/codec.ts";
 import type { Command, Outcome, Refusal, Stock } from "../src/core/market/types.ts";
 import type { Entry } from "../src/core/replication/types.ts";
+import type { OrderView } from "../src/core/service/types.ts";
 import { Clients } from "./clients.ts";
 import { SimulatedDisk } from "./disk.ts";
 import type { Answer, Question } from "./messages.ts";
@@ -190,6 +191,47 @@ describe("a client doesn't notice that", () => {
     );
   });
 
+  describe("a page of orders", () => {
+    const COUNT = 9;
+    const view = (number: number) => ({
+      number,
+      name: "FishCo",
+      type: "buy" as const,
+      quantity: 1,
+    });
+    const page = () => {
+      const lying = new Lying();
+      for (let number = 1; number <= COUNT; number += 1) {
+        const order = { ...view(number), requestId: `order-${number}`, price: 10 };
+        lying.commit({ kind: "order", ...order });
+      }
+      const { question, answer } = lying.ask("orders");
+      const { after, limit } = question;
+      const last = Math.min(COUNT, after + limit);
+      const orders = Array.from({ length: last - after }, (_, index) => view(after + 1 + index));
+      const next = last < COUNT ? last : null;
+      const say = (told: readonly OrderView[], of: number | null) =>
+        answer({ kind: "orders", orders: [...told], next: of, position: 3 + COUNT });
+      return { orders, next, say };
+    };
+
+    test("leaves one out (M1)", () => {
+      const { orders, next, say } = page();
+      say(orders, next);
+      expectViolation(() => say(orders.slice(1), next), /^M1: .* it was [\d]/);
+    });
+
+    test("shows another order (M1)", () => {
+      const { orders, next, say } = page();
+      expectViolation(() => say([...orders.slice(1), view(1)], next), /^M1: /);
+    });
+
+    test("says that there are no more, or more than there are (M1)", () => {
+      const { orders, next, say } = page();
+      expectViolation(() => say(orders, next === null ? COUNT : null), /^M1: .*next/);
+    });
+  });
+
   test("an answer answers something else", () => {
     const { answer } = new Lying().ask("list");
     expectViolation(() => answer(outcome(sold, 3)), "is answered with a outcome");
@@ -359,6 +401,40 @@ describe("in calm, a client", () => {
     lying.clients.isCalm = true;
     const second = lying.next();
     expectViolation(() => second.answer(null), /^L1: .* has no answer in calm$/);
+  });
+
+  const habits = [{ thinkMs: 15, trades: 0, lookups: 0, asksOnly: true }];
+  const ASKING = { ...SIMPLE, habits };
+  const orderless: Answer = { kind: "order", order: null, position: 3 };
+  const lateBy = (lying: Lying, ms: number) => {
+    let asked = lying.next();
+    for (; asked.question.kind !== "order"; asked = lying.next()) {
+      const none: Answer = { kind: "orders", orders: [], next: null, position: 3 };
+      asked.answer(asked.question.kind === "list" ? stocks(...ALL) : none);
+    }
+    const { answer } = asked;
+    const { scheduler } = lying.world;
+    scheduler.runUntil(scheduler.now + ms);
+    return () => answer(orderless);
+  };
+
+  test("waits for long, and is silent about it (L1)", () => {
+    const lying = new Lying(ASKING);
+    lying.clients.isCalm = true;
+    lateBy(lying, 300)();
+    expectViolation(lateBy(lying, 500), /^L1: .* is answered after 5\d\d ms of calm$/);
+  });
+
+  test("waits for a dead view, time after time (L1)", () => {
+    const lying = new Lying(ASKING);
+    lying.clients.isCalm = true;
+    lying.world.impaired = lying.world.frontends[0] ?? null;
+    expectViolation(lateBy(lying, 1_500), /^L1: .* is answered after 15\d\d ms/);
+    const again = new Lying(ASKING);
+    again.clients.isCalm = true;
+    again.world.impaired = again.world.frontends[0] ?? null;
+    lateBy(again, 600)();
+    expectViolation(lateBy(again, 600), /^L1: .* is answered after 6\d\d ms/);
   });
 
   test("may still learn nothing of a call from before", () => {
