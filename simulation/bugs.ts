@@ -1,7 +1,7 @@
-// Deliberate bugs, one for every rule of docs/protocol.md, to show that the
-// simulation finds them. Each is a small change of the core, made while the file
-// is loaded; the core itself has no switch for it. A change that doesn't apply
-// exactly once is an error.
+// Deliberate bugs in the rules of docs/protocol.md, to show that the simulation
+// finds them. Each is a small change of the core, or of what the simulation has in
+// the place of a role, made while the file is loaded; the code itself has no
+// switch for it. A change that doesn't apply exactly once is an error.
 //
 // Longer than 400 lines because it is one list.
 
@@ -46,14 +46,14 @@ function bug(
 export const BUGS: readonly Bug[] = [
   bug(
     "ack-before-fsync",
-    ["?"],
+    ["R2"],
     [1, 4],
     [`${REPLICATION}/context.ts`, "if (newest)", "if (newest && message.kind !== 'ack')"],
   ),
   bug(
     "old-epoch-committed-by-counting",
-    ["?"],
-    [588, 8],
+    ["R4"],
+    [591, 8],
     [
       `${REPLICATION}/leadership.ts`,
       "if (position < this.#reignPosition || position <= context.commit) return; // L2",
@@ -62,8 +62,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "two-promises-in-one-epoch",
-    ["?"],
-    [1, 8],
+    ["R3"],
+    [1, 4],
     [
       `${REPLICATION}/replica.ts`,
       "if (epoch < promise.epoch || (epoch === promise.epoch && promise.nominee !== from)) {",
@@ -72,8 +72,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "promise-lost-on-restart",
-    ["?"],
-    [40, 8],
+    ["R1"],
+    [46, 8],
     [
       `${REPLICATION}/context.ts`,
       "this.hardState = options.hardState;",
@@ -82,14 +82,14 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "append-does-not-raise-promise",
-    ["?"],
+    ["R2"],
     [1, 4],
     [`${REPLICATION}/replica.ts`, "if (epoch > promise.epoch) context.promise(epoch, from);", ""],
   ),
   bug(
     "ack-of-own-last-position",
-    ["?"],
-    [221, 8],
+    ["L1"],
+    [224, 8],
     [
       `${REPLICATION}/replica.ts`,
       'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
@@ -108,8 +108,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "tail-dropped-by-a-late-short-append",
-    ["?"],
-    [76, 8],
+    ["R1"],
+    [77, 8],
     [
       `${REPLICATION}/context.ts`,
       "if (firstNew === -1) return reached;",
@@ -128,8 +128,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "fetched-entries-restamped",
-    ["?"],
-    [1, 14],
+    ["R3"],
+    [7, 8],
     [
       `${REPLICATION}/candidacy.ts`,
       "context.store(answer.prevPosition, answer.entries);",
@@ -186,7 +186,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "deciding-before-the-reign-is-committed",
-    ["?"],
+    ["M3"],
     [1, 4],
     [
       `${REPLICATION}/leadership.ts`,
@@ -196,8 +196,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "promise-before-canvass",
-    ["?"],
-    [1, 28],
+    ["L1"],
+    [16, 8],
     [
       `${REPLICATION}/candidacy.ts`,
       "this.#stage.willing.size + 1 < context.quorum",
@@ -216,8 +216,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "regained-lease-keeps-its-copies",
-    ["?"],
-    [1, 20],
+    ["C1"],
+    [14, 8],
     [
       `${COHERENCE}/lease-holder.ts`,
       "this.#lease = offer;\n    this.#session += 1; // V3",
@@ -266,8 +266,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "grant-before-the-view-is-level",
-    ["?"],
-    [1, 10],
+    ["C1"],
+    [1, 4],
     [
       `${COHERENCE}/lease-holder.ts`,
       "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
@@ -286,8 +286,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "new-leader-forgets-older-leases",
-    ["?"],
-    [1, 24],
+    ["C1"],
+    [11, 8],
     [
       `${COHERENCE}/leader-views.ts`,
       "this.#grantor.presume(catalog, options.wonMs + LEASE_MS + LEASE_MARGIN_MS); // W3",
@@ -306,8 +306,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "leader-grants-beyond-its-confirmed-round",
-    ["?"],
-    [1, 20],
+    ["C1"],
+    [10, 8],
     [
       `${COHERENCE}/leader-views.ts`,
       "confirmedMs + LEASE_MS - nowMs, sent, nowMs",
@@ -316,7 +316,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "exposed-before-all-hold",
-    ["?"],
+    ["C1"],
     [1, 4],
     [
       `${COHERENCE}/leader-views.ts`,
@@ -326,8 +326,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "catalog-answers-held-before-its-front-ends",
-    ["?"],
-    [1, 28],
+    ["C1"],
+    [5, 8],
     [
       `${COHERENCE}/catalog-view.ts`,
       "Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3",
@@ -337,8 +337,8 @@ export const BUGS: readonly Bug[] = [
   // Without the floor that a fetch had, too, by which a front end knows better.
   bug(
     "held-stock-answered-at-once",
-    ["?"],
-    [1, 20],
+    ["C1"],
+    [10, 8],
     ["simulation/stock-views.ts", " || position < fetch.floor", ""],
     [
       `${COHERENCE}/catalog-view.ts`,
@@ -348,8 +348,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "hold-never-sent-again",
-    ["?"],
-    [1, 8],
+    ["L1"],
+    [6, 8],
     [
       `${COHERENCE}/leader-views.ts`,
       "following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
@@ -368,7 +368,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "retry-without-the-request-id",
-    ["?"],
+    ["M1"],
     [1, 4],
     [
       `${SERVICE}/pending-question.ts`,
@@ -378,8 +378,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "adjust-without-request-id",
-    ["?"],
-    [1, 16],
+    ["M1"],
+    [8, 8],
     [
       `${SERVICE}/pending-question.ts`,
       'if (question.kind !== "request") return question;',
@@ -389,8 +389,8 @@ export const BUGS: readonly Bug[] = [
   // Its refusal is never told then (P3), so the call has no answer.
   bug(
     "refusal-of-a-retried-call-neither-recorded-nor-told",
-    ["?"],
-    [1, 30],
+    ["L1"],
+    [1, 4],
     [
       `${SERVICE}/pending-question.ts`,
       "? { ...question, recordRefusal: true } // P2",
@@ -425,7 +425,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "answer-from-unexposed-state",
-    ["?"],
+    ["M1"],
     [1, 4],
     [
       `${SERVICE}/waiting-answers.ts`,
@@ -445,14 +445,14 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "refused-though-just-enough-is-there",
-    ["?"],
+    ["M1"],
     [1, 4],
     ["src/core/market/decide.ts", "quantity > stock.quantity)", "quantity >= stock.quantity)"],
   ),
   bug(
     "refusal-from-unexposed-state",
-    ["?"],
-    [1, 30],
+    ["M1"],
+    [1, 4],
     [
       `${SERVICE}/waiting-answers.ts`,
       "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
@@ -462,8 +462,8 @@ export const BUGS: readonly Bug[] = [
   // What is copied is taken from the copies, the rest from a catalog, a little later.
   bug(
     "list-put-together-from-copies",
-    ["?"],
-    [1, 28],
+    ["C1"],
+    [9, 8],
     [
       "simulation/stock-views.ts",
       "const floor = this.#view.floors.newestFloor;",
@@ -477,8 +477,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "appends-not-compared-with-what-they-follow",
-    ["?"],
-    [1, 400],
+    ["R3"],
+    [9, 8],
     [
       `${REPLICATION}/replica.ts`,
       "if (epoch === prevEpoch) return null;",
@@ -487,14 +487,14 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "append-of-a-lower-epoch-accepted",
-    ["?"],
-    [1, 400],
+    ["one leader an epoch"],
+    [1, 4],
     [`${REPLICATION}/replica.ts`, "if (epoch < promise.epoch) {", "if (epoch < 0) {"],
   ),
   bug(
     "best-journal-judged-by-length",
-    ["?"],
-    [1, 400],
+    ["committed journals are the same"],
+    [44, 8],
     [
       `${REPLICATION}/entry-log.ts`,
       "return a.epoch > b.epoch || (a.epoch === b.epoch && a.position >= b.position);",
@@ -503,8 +503,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "nominee-leads-without-fetching",
-    ["?"],
-    [1, 400],
+    ["a committed entry is never dropped"],
+    [7, 8],
     [
       `${REPLICATION}/candidacy.ts`,
       "if (holder !== null) {",
@@ -513,8 +513,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "prepare-before-fsync",
-    ["?"],
-    [1, 400],
+    ["R2"],
+    [1, 4],
     [
       `${REPLICATION}/candidacy.ts`,
       'context.sendDurably(peer, { kind: "prepare", epoch: this.#epoch });',
@@ -523,8 +523,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "promise-before-fsync",
-    ["?"],
-    [1, 400],
+    ["R2"],
+    [1, 4],
     [
       `${REPLICATION}/replica.ts`,
       'context.sendDurably(from, {\n      kind: "promise",',
@@ -534,8 +534,8 @@ export const BUGS: readonly Bug[] = [
   // A replica sees nothing committed, besides, that isn't on its own disk.
   bug(
     "leader-counts-itself-before-its-fsync",
-    ["?"],
-    [1, 400],
+    ["R2"],
+    [1, 4],
     [
       `${REPLICATION}/leadership.ts`,
       "this.#quorumHas(context.log.durable,",
