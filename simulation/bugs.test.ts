@@ -30,6 +30,7 @@ async function simulate(...args: string[]): Promise<{ code: number; output: stri
 
 describe("a simulation that a deliberate bug passes, or that finds it by accident, is too weak", () => {
   for (const { name, breaks, found } of BUGS) {
+    if (found === null) continue;
     test(
       name,
       async () => {
@@ -65,7 +66,7 @@ test("a bug that the guarantees don't list, or with other rules or numbers, is o
   const page = readFileSync(new URL("../docs/guarantees.md", import.meta.url), "utf8");
   const lines = BUGS.map(
     ({ name, breaks, found }) =>
-      `| \`${name}\` | ${breaks.join(", ")} | ${found.seeds} from ${found.first} |`,
+      `| \`${name}\` | ${breaks.join(", ") || "–"} | ${found ? `${found.seeds} from ${found.first}` : "–"} |`,
   );
-  expect(page.match(/^\| `.*from \d+ \|$/gm)).toEqual(lines);
+  expect(page.match(/^\| `[a-z-]+` \|.*(?:from \d+|–) \|$/gm)).toEqual(lines);
 });
