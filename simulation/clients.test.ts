@@ -1,95 +1,19 @@
-import { describe, expect, test, vi } from "vitest";
-import { encodeCommands } from "../src/core/market/codec.ts";
-import type { Command, Outcome, Refusal, Stock } from "../src/core/market/types.ts";
-import type { Entry } from "../src/core/replication/types.ts";
+import { describe, expect, test } from "vitest";
+import type { Outcome, Refusal } from "../src/core/market/types.ts";
 import type { OrderView } from "../src/core/service/types.ts";
-import { Clients } from "./clients.ts";
-import { SimulatedDisk } from "./disk.ts";
-import type { Answer, Question } from "./messages.ts";
+import type { Answer } from "./messages.ts";
 import { SIMPLE } from "./setting.ts";
+import { ALL, expectViolation, Lying, PRICES, stock, stocks } from "./test-client.ts";
 import { Violation } from "./violation.ts";
-import { World } from "./world.ts";
-
-type OfKind<K extends Question["kind"]> = Extract<Question, { kind: K }>;
-
-interface Asked<Q extends Question = Question> {
-  readonly question: Q;
-  readonly answer: (answer: Answer | null) => void;
-}
 
 const refused = (refusal: Refusal): Outcome => ({ kind: "refused", refusal });
 const sold: Outcome = refused({ kind: "insufficient-volume", name: "FishCo" });
-const QUESTIONS_MAX = 5_000;
-
-/** One client of a world where nothing moves; the test answers what it asks. FishCo, BoarCo, MenhirCo: 20, 30, 40 at 3. */
-class Lying {
-  readonly world: World;
-  readonly clients: Clients;
-  #asked: Asked[] = [];
-
-  constructor(setting = SIMPLE) {
-    this.world = new World(1, setting);
-    for (const frontend of this.world.frontends) {
-      frontend.isUp = true;
-      vi.spyOn(frontend, "ask").mockImplementation((question, answer) => {
-        this.#asked.push({ question, answer });
-      });
-    }
-    this.clients = new Clients(this.world, 1);
-  }
-
-  /** The next question, whatever it is. */
-  next(): Asked {
-    const { scheduler } = this.world;
-    for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 10) {
-      const asked = this.#asked.pop();
-      if (asked) return asked;
-      scheduler.runUntil(scheduler.now + 10);
-    }
-    throw new Error("the client asks no more");
-  }
-
-  /** The next question of this kind; those before it are never answered. */
-  ask<K extends Question["kind"]>(kind: K): Asked<OfKind<K>> {
-    const isMeant = (asked: Asked): asked is Asked<OfKind<K>> => asked.question.kind === kind;
-    for (let count = 0; count < QUESTIONS_MAX; count += 1) {
-      const asked = this.next();
-      if (isMeant(asked)) return asked;
-      asked.answer(null);
-    }
-    throw new Error(`the client never asks for a ${kind}`);
-  }
-
-  commit(command: Command): void {
-    const position = this.world.oracle.committed.length + 1;
-    const bytes = encodeCommands([command]);
-    const entry: Entry = { position, epoch: 1, at: 0, body: { kind: "command", bytes } };
-    const disk = new SimulatedDisk({ promise: { epoch: 1, nominee: 9094 }, voter: true }, [
-      ...this.world.oracle.committed,
-      entry,
-    ]);
-    this.world.oracle.commits(9094, [entry], [disk]);
-  }
-}
-
-function expectViolation(run: () => void, message: string | RegExp): void {
-  expect(run).toThrow(Violation);
-  expect(run).toThrow(message);
-}
 
 const outcome = (of: Outcome, position: number): Answer => ({
   kind: "outcome",
   outcome: of,
   position,
 });
-const PRICES: Readonly<Record<string, number>> = { FishCo: 10, BoarCo: 11, MenhirCo: 12 };
-const stock = (name: string, quantity: number, price = PRICES[name] ?? 1): Stock => ({
-  name,
-  price,
-  quantity,
-});
-const stocks = (...of: Stock[]): Answer => ({ kind: "stocks", stocks: of, position: 3 });
-const ALL = [stock("FishCo", 20), stock("BoarCo", 30), stock("MenhirCo", 40)];
 
 test("a client that went on to its next call doesn't notice what the first one is told at last", () => {
   const impatient = new Lying({ ...SIMPLE, patienceMs: 5 });
@@ -390,58 +314,6 @@ describe("a client doesn't notice that", () => {
       () => answer(outcome({ kind: "accepted", number: 1 }, 6)),
       `M3: ${requestId} was told`,
     );
-  });
-});
-
-describe("in calm, a client", () => {
-  test("gets no answer, and is silent about it (L1)", () => {
-    const lying = new Lying();
-    const { answer } = lying.next();
-    answer(null);
-    lying.clients.isCalm = true;
-    const second = lying.next();
-    expectViolation(() => second.answer(null), /^L1: .* has no answer in calm$/);
-  });
-
-  const habits = [{ thinkMs: 15, trades: 0, lookups: 0, asksOnly: true }];
-  const ASKING = { ...SIMPLE, habits };
-  const orderless: Answer = { kind: "order", order: null, position: 3 };
-  const lateBy = (lying: Lying, ms: number) => {
-    let asked = lying.next();
-    for (; asked.question.kind !== "order"; asked = lying.next()) {
-      const none: Answer = { kind: "orders", orders: [], next: null, position: 3 };
-      asked.answer(asked.question.kind === "list" ? stocks(...ALL) : none);
-    }
-    const { answer } = asked;
-    const { scheduler } = lying.world;
-    scheduler.runUntil(scheduler.now + ms);
-    return () => answer(orderless);
-  };
-
-  test("waits for long, and is silent about it (L1)", () => {
-    const lying = new Lying(ASKING);
-    lying.clients.isCalm = true;
-    lateBy(lying, 300)();
-    expectViolation(lateBy(lying, 500), /^L1: .* is answered after 5\d\d ms of calm$/);
-  });
-
-  test("waits for a dead view, time after time (L1)", () => {
-    const lying = new Lying(ASKING);
-    lying.clients.isCalm = true;
-    lying.world.impaired = lying.world.frontends[0] ?? null;
-    expectViolation(lateBy(lying, 1_500), /^L1: .* is answered after 15\d\d ms/);
-    const again = new Lying(ASKING);
-    again.clients.isCalm = true;
-    again.world.impaired = again.world.frontends[0] ?? null;
-    lateBy(again, 600)();
-    expectViolation(lateBy(again, 600), /^L1: .* is answered after 6\d\d ms/);
-  });
-
-  test("may still learn nothing of a call from before", () => {
-    const lying = new Lying();
-    const { answer } = lying.next();
-    lying.clients.isCalm = true;
-    answer(null);
   });
 });
 

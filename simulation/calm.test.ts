@@ -1,0 +1,56 @@
+import { describe, test } from "vitest";
+import type { Answer } from "./messages.ts";
+import { SIMPLE } from "./setting.ts";
+import { ALL, expectViolation, Lying, stocks } from "./test-client.ts";
+
+describe("in calm, a client", () => {
+  test("gets no answer, and is silent about it (L1)", () => {
+    const lying = new Lying();
+    const { answer } = lying.next();
+    answer(null);
+    lying.clients.isCalm = true;
+    const second = lying.next();
+    expectViolation(() => second.answer(null), /^L1: .* has no answer in calm$/);
+  });
+
+  const habits = [{ thinkMs: 15, trades: 0, lookups: 0, asksOnly: true }];
+  const ASKING = { ...SIMPLE, habits };
+  const orderless: Answer = { kind: "order", order: null, position: 3 };
+  const lateBy = (lying: Lying, ms: number) => {
+    let asked = lying.next();
+    for (; asked.question.kind !== "order"; asked = lying.next()) {
+      const none: Answer = { kind: "orders", orders: [], next: null, position: 3 };
+      asked.answer(asked.question.kind === "list" ? stocks(...ALL) : none);
+    }
+    const { answer } = asked;
+    const { scheduler } = lying.world;
+    scheduler.runUntil(scheduler.now + ms);
+    return () => answer(orderless);
+  };
+
+  test("waits for long, and is silent about it (L1)", () => {
+    const lying = new Lying(ASKING);
+    lying.clients.isCalm = true;
+    lateBy(lying, 300)();
+    expectViolation(lateBy(lying, 500), /^L1: .* is answered after 5\d\d ms of calm$/);
+  });
+
+  test("waits for a dead view, time after time (L1)", () => {
+    const lying = new Lying(ASKING);
+    lying.clients.isCalm = true;
+    lying.world.impaired = lying.world.frontends[0] ?? null;
+    expectViolation(lateBy(lying, 1_500), /^L1: .* is answered after 15\d\d ms/);
+    const again = new Lying(ASKING);
+    again.clients.isCalm = true;
+    again.world.impaired = again.world.frontends[0] ?? null;
+    lateBy(again, 600)();
+    expectViolation(lateBy(again, 600), /^L1: .* is answered after 6\d\d ms/);
+  });
+
+  test("may still learn nothing of a call from before", () => {
+    const lying = new Lying();
+    const { answer } = lying.next();
+    lying.clients.isCalm = true;
+    answer(null);
+  });
+});
