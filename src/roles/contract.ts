@@ -242,10 +242,10 @@ export const orderContract = {
   notifyLeader: { argument: z.object({ leader: replicaId }), result: z.object({}) },
   /**
    * A catalog says to every replica, every LEASE_ASK_MS, what it has received;
-   * whoever leads sends it the rest. With `epoch` the leader's, it asks for a lease.
+   * whoever leads sends it the rest. With an `ask`, and `epoch` the leader's, it asks for a lease.
    */
   follow: {
-    argument: z.object({ received: position, epoch, ask: counter }),
+    argument: z.object({ received: position, epoch, ask: counter.nullable() }),
     result: followingSchema,
   },
   /** A catalog has received everything up to `received`, and its front ends hold up to `held`. */

@@ -157,6 +157,8 @@ export class CatalogView {
     if (first) {
       const names = [...new Set(fresh.flatMap((batch) => batch.names))];
       for (const frontend of this.#connected) {
+        // Without a lease it has no copies, and begins with all of this when it gets one.
+        if (!this.#frontends.isLeased(frontend, nowMs)) continue;
         effects.push({
           kind: "hold",
           frontend,

@@ -88,8 +88,19 @@ export class LeaderViews {
     });
     this.#commit = position;
     const effects: LeaderEffect[] = [];
-    for (const [catalog, following] of this.#following) this.#pump(catalog, following, effects);
+    for (const [catalog, following] of this.#following) {
+      // Nobody waits for the others: the next beat is soon enough, and takes more along.
+      if (this.#grantor.isLeased(catalog, nowMs)) this.#pump(catalog, following, effects);
+    }
     this.#expose(effects, nowMs);
+    return effects;
+  }
+
+  /** A catalog wants a lease: it is sent what it lacks. */
+  wants(catalog: string): readonly LeaderEffect[] {
+    const effects: LeaderEffect[] = [];
+    const following = this.#following.get(catalog);
+    if (following) this.#pump(catalog, following, effects);
     return effects;
   }
 
@@ -145,7 +156,9 @@ export class LeaderViews {
       following.progressMs = nowMs;
       following.unanswered = following.unanswered.filter((through) => through > received);
       following.sent = Math.max(following.sent, received);
-      this.#pump(catalog, following, effects);
+      if (following.isCatchingUp || this.#grantor.isLeased(catalog, nowMs)) {
+        this.#pump(catalog, following, effects);
+      }
     }
     this.#expose(effects, nowMs);
     return effects;
@@ -169,12 +182,16 @@ export class LeaderViews {
   tick(nowMs: number): readonly LeaderEffect[] {
     const effects: LeaderEffect[] = [];
     for (const [catalog, following] of this.#following) {
-      if (following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS)
-        continue;
-      following.unanswered = [];
-      following.sent = following.received;
-      following.progressMs = nowMs;
-      this.#pump(catalog, following, effects);
+      const isLost =
+        following.unanswered.length > 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS;
+      if (isLost) {
+        following.unanswered = [];
+        following.sent = following.received;
+        following.progressMs = nowMs;
+      }
+      if (isLost || !this.#grantor.isLeased(catalog, nowMs)) {
+        this.#pump(catalog, following, effects);
+      }
     }
     for (const following of this.#following.values()) following.toldExposed = 0; // told again: the last may be lost
     this.#expose(effects, nowMs);
@@ -204,12 +221,13 @@ export class LeaderViews {
       commit: this.#commit,
     });
     effects.push({ kind: "exposed", position });
-    this.#tell(effects);
+    this.#tell(effects, (catalog) => this.#grantor.isLeased(catalog, nowMs));
   }
 
-  #tell(effects: LeaderEffect[]): void {
+  /** Those without a lease show nothing, and hear of it at the next beat. */
+  #tell(effects: LeaderEffect[], isUrgent: (catalog: string) => boolean = () => true): void {
     for (const [catalog, following] of this.#following) {
-      if (following.toldExposed >= this.#exposed) continue;
+      if (following.toldExposed >= this.#exposed || !isUrgent(catalog)) continue;
       following.toldExposed = this.#exposed;
       effects.push({ kind: "expose", catalog });
     }

@@ -14,6 +14,12 @@ export const LEASE_MARGIN_MS = 50;
 /** A lease is asked for this often: four times before it ends. */
 export const LEASE_ASK_MS = 100;
 
+/** A view that wasn't read for this long asks for no lease any more: a user's pauses shouldn't end it, a quiet hour should. */
+export const DEMAND_MS = 10_000;
+
+/** How long the first reader of a view without a lease waits for one. It takes two round trips; without it the leader answers. */
+export const LEASE_WAIT_MS = 100;
+
 /** An unanswered hold is sent again after this long. */
 export const HOLD_AGAIN_MS = 100;
 

@@ -91,8 +91,10 @@ test("a front end that vanished is waited for no longer than its lease and a mar
 });
 
 test("all changes of a message are one hold, and a name is named once", () => {
-  const { frontend, send } = serviceAt(10);
+  const { service, frontend, send, lease } = serviceAt(10);
   const peer = frontend("frontend");
+  lease(1, 10, 10);
+  service.lease(peer, 1, null);
   send(
     1,
     10,

@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
 import { CatalogView } from "../../core/coherence/catalog-view.ts";
+import { Demand } from "../../core/coherence/demand.ts";
 import type { Grant } from "../../core/coherence/lease-holder.ts";
-import { LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
+import {
+  DEMAND_MS,
+  LEASE_MARGIN_MS,
+  LEASE_MS,
+  LEASE_WAIT_MS,
+} from "../../core/coherence/limits.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import { FakePeer, silent, turns } from "../order/test-support.ts";
 import { Following } from "./following.ts";
@@ -10,17 +16,24 @@ import { Replicas } from "./replicas.ts";
 function following() {
   const replicas = new Replicas();
   const clock = { nowMs: LEASE_MS + LEASE_MARGIN_MS };
+  const demand = new Demand();
+  demand.read(clock.nowMs);
+  const view = new CatalogView({ applied: 7, nowMs: 0 });
   const leaders: [number, number][] = [];
   const grants: Grant[] = [];
   const subject = new Following({
     replicas,
-    view: new CatalogView({ applied: 7, nowMs: 0 }),
+    view,
+    demand,
     service: {
       follows(leader, epoch) {
         leaders.push([leader, epoch]);
-        return true;
+        return view.follow(`order-${leader}`, epoch);
       },
-      granted: (grant) => grants.push(grant),
+      granted(grant) {
+        grants.push(grant);
+        view.granted(grant, clock.nowMs);
+      },
     },
     nowMs: () => clock.nowMs,
     log: silent,
@@ -79,4 +92,41 @@ test("a connection that closed is left alone, and its replica is no longer asked
   subject.askAll();
   expect(peer.received).toEqual([]);
   expect(replicas.toAsk(0)).toBeNull();
+});
+
+test("a catalog that nobody reads asks for a lease, and every trade waits for it", async () => {
+  const { subject, clock } = following();
+  const peer = new FakePeer("order", "order-9094");
+  subject.opened(9094, peer);
+  peer.take().answer({ leads: true, epoch: 3, grant: null });
+  clock.nowMs += DEMAND_MS;
+  subject.askAll();
+  expect(peer.take().argument).toEqual({ received: 7, epoch: 0, ask: null });
+});
+
+test("who reads first for long finds no lease, though one was to be had", async () => {
+  const { subject, clock } = following();
+  const peer = new FakePeer("order", "order-9094");
+  subject.opened(9094, peer);
+  peer.take().answer({ leads: true, epoch: 3, grant: null });
+  await turns();
+  clock.nowMs += DEMAND_MS;
+  const readers = [subject.wanted(), subject.wanted()];
+  const call = peer.take();
+  expect(peer.received).toEqual([]); // the second waits with the first
+  const { ask } = call.argument as { ask: number };
+  const grant = { epoch: 3, ask, ms: LEASE_MS, exposed: 7, sent: 7 };
+  call.answer({ leads: true, epoch: 3, grant });
+  await Promise.all(readers);
+  expect(readers).not.toContain(null);
+  expect(subject.wanted()).toBeNull();
+});
+
+test("readers of a catalog that is cut off wait for a lease each time", async () => {
+  const { subject, clock } = following();
+  clock.nowMs += DEMAND_MS;
+  const started = performance.now();
+  await subject.wanted();
+  expect(performance.now() - started).toBeGreaterThan(LEASE_WAIT_MS / 2);
+  expect(subject.wanted()).toBeNull();
 });

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { CatalogView } from "../../core/coherence/catalog-view.ts";
+import { Demand } from "../../core/coherence/demand.ts";
 import { LEASE_ASK_MS } from "../../core/coherence/limits.ts";
 import { openCatalogStore } from "../../io/journal/catalog-store.ts";
 import { stocksDigest } from "../../io/journal/digests.ts";
@@ -67,7 +68,11 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     onLeader: () => following.askAll(),
     onBroken: broken,
   });
-  const following: Following = new Following({ replicas, view, service, nowMs, log });
+  const demand = new Demand();
+  const following: Following = new Following({ replicas, view, demand, service, nowMs, log });
+  /** Answers once there is a lease, if there may be one soon. */
+  const underLease = <T>(answer: () => T | Promise<T>): T | Promise<T> =>
+    following.wanted()?.then(answer) ?? answer();
 
   const status = (): RoleStatus => {
     const { leader, epoch } = service.feeder;
@@ -111,15 +116,17 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
         asked?.forEach((trace, index) => {
           traces.asked("Asked for a stock", names[index] ?? null, trace);
         });
-        return service.lookup(names);
+        return underLease(() => service.lookup(names));
       },
       stocks({ trace }) {
         traces.asked("Asked for all stocks", null, trace);
-        return service.list();
+        return underLease(() => service.list());
       },
-      find: ({ name, trace }) =>
-        find({ service, leader }, name, traces.asked("Asked for a stock", name, trace)),
-      lease: ({ ask, held }, peer) => service.lease(peer, ask, held),
+      find({ name, trace }) {
+        const traced = traces.asked("Asked for a stock", name, trace);
+        return underLease(() => find({ service, leader }, name, traced));
+      },
+      lease: ({ ask, held }, peer) => underLease(() => service.lease(peer, ask, held)),
       holding: ({ through }, peer) => service.holding(peer, through),
       update: ({ trace, ...update }) =>
         updates.update({

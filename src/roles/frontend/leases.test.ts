@@ -1,6 +1,8 @@
 import pino from "pino";
 import { expect, test } from "vitest";
+import { Demand } from "../../core/coherence/demand.ts";
 import type { Grant } from "../../core/coherence/lease-holder.ts";
+import { DEMAND_MS } from "../../core/coherence/limits.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import { FakePeer, turns } from "../order/test-support.ts";
 import type { Connected } from "./catalog-links.ts";
@@ -25,8 +27,14 @@ function leasesOf(peer: FakePeer | null) {
         }),
     } as unknown as Connected["calls"],
   };
+  const clock = { nowMs: 0 };
+  const demand = new Demand();
+  demand.read(clock.nowMs);
   const leases = new Leases({
     catalogs: { asked, showed: (_catalog, isLeased) => showed.push(isLeased) },
+    demand,
+    isLeased: () => granted.length > 0,
+    nowMs: () => clock.nowMs,
     stocks: {
       askLease: () => ({ ask: 1, held: 3 }),
       granted: (catalog, grant) => granted.push([catalog, grant]),
@@ -34,7 +42,7 @@ function leasesOf(peer: FakePeer | null) {
     log: pino({ level: "silent" }),
   });
   leases.close(); // by hand from here on
-  return { leases, granted, showed };
+  return { leases, granted, showed, clock };
 }
 
 test("the catalog that is asked for stocks is asked for the lease, and told what is held", async () => {
@@ -71,4 +79,34 @@ test("no catalog, no answer and a refusal all leave the lease to end by itself",
   await refused;
   expect(granted).toEqual([]);
   expect(showed).toEqual([false]); // the refusal alone says so
+});
+
+test("a cache that nobody reads asks for a lease, and every trade waits for it", async () => {
+  const peer = new FakePeer("catalog", "catalog");
+  const { leases, clock } = leasesOf(peer);
+  clock.nowMs += DEMAND_MS;
+  await leases.ask();
+  expect(peer.received).toEqual([]);
+});
+
+test("who looks up first for long fills no cache, though a lease was to be had", async () => {
+  const peer = new FakePeer("catalog", "catalog");
+  const { leases, granted, clock } = leasesOf(peer);
+  clock.nowMs += DEMAND_MS;
+  const waiting = leases.wanted();
+  expect(leases.wanted()).toBe(waiting);
+  peer.take().answer({ grant: GRANT });
+  await waiting;
+  expect(granted).toEqual([["catalog", GRANT]]);
+  expect(leases.wanted()).toBeNull();
+});
+
+test("lookups wait for a lease that a catalog doesn't give, one after the other", async () => {
+  const peer = new FakePeer("catalog", "catalog");
+  const { leases, clock } = leasesOf(peer);
+  clock.nowMs += DEMAND_MS;
+  const waiting = leases.wanted();
+  peer.take().answer({ grant: null });
+  await waiting;
+  expect(leases.wanted()).toBeNull();
 });

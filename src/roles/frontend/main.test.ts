@@ -62,7 +62,8 @@ async function start(
   };
   const role = await startFrontend({ config, name: "frontend", secret: SECRET, log: log.log });
   toClose.push(() => role.close());
-  // Copies are kept from the first lease on.
+  // Copies are kept from the first lease on, which somebody has to ask for.
+  await fetch(`${url}/stocks`);
   await vi.waitFor(() => expect(log.count("Cache begun anew under a new lease")).toBe(1), WAIT);
   return role;
 }

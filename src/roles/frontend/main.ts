@@ -6,6 +6,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import about from "../../../package.json" with { type: "json" };
+import { Demand } from "../../core/coherence/demand.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { type CopyRemoved, noCopies, type StockCopies } from "../../io/cache/types.ts";
 import { connect } from "../../io/rpc/connect.ts";
@@ -53,9 +54,25 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     },
     asks: () => void leases.ask(),
   });
-  const stocks: StockCache = new StockCache({ copies, catalogs, orders, log, nowMs });
+  const demand = new Demand();
+  const stocks: StockCache = new StockCache({
+    copies,
+    catalogs,
+    orders,
+    log,
+    nowMs,
+    demand,
+    wanted: () => leases.wanted(),
+  });
   const leaseWatch = new LeaseWatch(stocks, nowMs);
-  const leases: Leases = new Leases({ catalogs, stocks: leaseWatch.observed, log });
+  const leases: Leases = new Leases({
+    catalogs,
+    demand,
+    stocks: leaseWatch.observed,
+    isLeased: () => stocks.isLeased,
+    nowMs,
+    log,
+  });
   const links = config.catalogs.map(({ host, port }) =>
     connect({
       host,

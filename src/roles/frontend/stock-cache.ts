@@ -12,6 +12,7 @@
 // answered.
 
 import type { Logger } from "pino";
+import type { Demand } from "../../core/coherence/demand.ts";
 import { FrontendView } from "../../core/coherence/frontend-view.ts";
 import type { Grant } from "../../core/coherence/lease-holder.ts";
 import type { Stock } from "../../core/market/types.ts";
@@ -45,6 +46,10 @@ export interface StockCacheOptions {
   readonly log: Logger;
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number;
+  /** Told of each lookup that a copy answers; nobody unless told. */
+  readonly demand?: Pick<Demand, "read">;
+  /** Told of each other question; a promise of a lease to wait for, if there is none yet. */
+  readonly wanted?: () => Promise<void> | null;
   /** How many floors are kept at most; see CopyRules. */
   readonly floorsMax?: number;
 }
@@ -66,6 +71,8 @@ export class StockCache {
   readonly #orders: Pick<Orders, "ask">;
   readonly #log: Logger;
   readonly #nowMs: () => number;
+  readonly #demand: Pick<Demand, "read"> | null;
+  readonly #wanted: () => Promise<void> | null;
   readonly #view: FrontendView<Fetch>;
   #hits = 0;
   #misses = 0;
@@ -77,6 +84,8 @@ export class StockCache {
     this.#orders = options.orders;
     this.#log = options.log;
     this.#nowMs = options.nowMs;
+    this.#demand = options.demand ?? null;
+    this.#wanted = options.wanted ?? (() => null);
     this.#view = new FrontendView(options.floorsMax);
   }
 
@@ -94,6 +103,8 @@ export class StockCache {
 
   /** All stocks, as one catalog or the leader has them at one position; never put together from copies. */
   async list(traced?: TracedRequest): Promise<StockList> {
+    const leased = this.#wanted();
+    if (leased) await leased;
     const floor = this.#view.floors.newestFloor;
     const answer = await this.#catalogs.stocks(traced?.trace);
     if (answer && answer.position >= floor) {
@@ -104,6 +115,11 @@ export class StockCache {
   }
 
   // ---- the catalogs
+
+  /** Whether copies may be served now. */
+  get isLeased(): boolean {
+    return this.#view.mayServe(this.#nowMs());
+  }
 
   /** About to ask this catalog for a lease: the number of the question, and what to say is held. */
   askLease(catalog: string): { ask: number; held: number | null } {
@@ -158,7 +174,9 @@ export class StockCache {
 
   #mayServe(name: string, copy: StockCopy, tracedBy?: TracedBy): boolean {
     if (!this.#view.floors.serves(name, copy.position)) return false; // V2
-    if (!this.#view.mayServe(this.#nowMs())) return false; // V1
+    const nowMs = this.#nowMs();
+    if (!this.#view.mayServe(nowMs)) return false; // V1
+    this.#demand?.read(nowMs);
     this.#hits++;
     if (this.#log.isLevelEnabled("debug")) {
       const log = tracedBy?.()?.log ?? this.#log;
@@ -174,6 +192,11 @@ export class StockCache {
     this.#debug("Cache response - None", () => traced);
     this.#debug("Calling lookup service", () => traced);
     if (name.length > NAME_LENGTH_MAX) return Promise.resolve({ kind: "unknown" }); // can't be listed
+    const leased = this.#wanted();
+    return leased ? leased.then(() => this.#fetchNow(name, traced)) : this.#fetchNow(name, traced);
+  }
+
+  #fetchNow(name: string, traced?: TracedRequest): Promise<Lookup> {
     const nowMs = this.#nowMs();
     const shared = this.#view.joinable(name, nowMs);
     if (shared) return shared.answer;

@@ -79,7 +79,7 @@ test("a leader that no quorum confirms any more grants nothing", () => {
 test("several messages are on their way at once, but not without limit", () => {
   const { feeds, commitOne } = feedsOf(1);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.inherit(catalog, 1);
+  feeds.follow(catalog, { received: 1, epoch: 1, ask: 1 });
   sentTo(catalog);
   for (let index = 0; index < HOLD_WINDOW_MESSAGES_MAX + 3; index++) commitOne();
   expect(sentTo(catalog)).toHaveLength(HOLD_WINDOW_MESSAGES_MAX);
@@ -90,7 +90,7 @@ test("several messages are on their way at once, but not without limit", () => {
 test("what a catalog doesn't answer is sent again, and not at once: that could be for ever", () => {
   const { feeds, clock, commitOne } = feedsOf(3);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.inherit(catalog, 3);
+  feeds.follow(catalog, { received: 3, epoch: 1, ask: 1 });
   commitOne();
   commitOne();
   sentTo(catalog);
@@ -152,4 +152,29 @@ test("what a catalog said before it restarted passes for what it has now", () =>
   expect(views.exposed).toBe(5);
   feeds.held(after, { epoch: 1, received: 6, held: 6 });
   expect(views.exposed).toBe(6);
+});
+
+test("a catalog that nobody reads is sent every turn by itself, for which nobody waits", () => {
+  const { feeds, views, commitOne } = feedsOf(1);
+  const catalog = new FakePeer("catalog", "catalog");
+  feeds.follow(catalog, { received: 1, epoch: 1, ask: null });
+  catalog.received.splice(0);
+  commitOne();
+  commitOne();
+  expect(views.exposed).toBe(3);
+  expect(catalog.received).toEqual([]);
+  feeds.tick();
+  expect(sentTo(catalog)).toEqual([[2, 3]]);
+  commitOne();
+  feeds.held(catalog, { epoch: 1, received: 3, held: 3 });
+  expect(catalog.received).toEqual([]);
+});
+
+test("a catalog that is read again waits for the next beat before it may have a lease", () => {
+  const { feeds, commitOne } = feedsOf(1);
+  const catalog = new FakePeer("catalog", "catalog");
+  feeds.follow(catalog, { received: 1, epoch: 1, ask: null });
+  commitOne();
+  expect(feeds.follow(catalog, { received: 1, epoch: 1, ask: 1 })?.sent).toBe(2);
+  expect(sentTo(catalog)).toEqual([[2]]);
 });

@@ -22,7 +22,8 @@ const servedByCatalogs = { entries: catalogContract.entries } as const;
 export interface FollowQuestion {
   readonly received: number;
   readonly epoch: number;
-  readonly ask: number;
+  /** Null: it wants none. */
+  readonly ask: number | null;
 }
 
 /** What a catalog says of its progress. */
@@ -70,7 +71,8 @@ export class CatalogFeeds {
     const { views, nowMs, source, epoch: ownEpoch } = this.#options;
     const { name } = peer.identity;
     this.inherit(peer, received);
-    if (epoch !== ownEpoch) return null; // it doesn't know yet whom it asks
+    if (ask === null || epoch !== ownEpoch) return null; // or it doesn't know yet whom it asks
+    this.#carryOut(views.wants(name));
     const confirmedMs = source.status().reign?.confirmedAt ?? Number.NEGATIVE_INFINITY;
     return views.grant(name, ask, confirmedMs, nowMs());
   }
