@@ -145,6 +145,11 @@ describe("a connection stays usable", () => {
       403,
     ],
     ["a body too large", post("x".repeat(70_000)), 413],
+    [
+      "a body too large for the router",
+      post("x".repeat(70_000)).replace("/orders", "/orders?"),
+      413,
+    ],
     ["a chunked body too large", chunked("x".repeat(70_000)), 413],
     ["a refused expectation", GET.replace("host: x", "host: x\r\nexpect: a miracle"), 417],
   ];

@@ -19,7 +19,7 @@ import {
 } from "./http-answer.ts";
 import { askFor, type Orders } from "./orders.ts";
 import type { RequestTraces, TracedRequest } from "./request-trace.ts";
-import { KEY_HEADER, type Trades } from "./trades.ts";
+import { bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
 
 /** An order's number in a URL, as the answer to its trade gave it. */
 const NUMBER = /^[1-9][0-9]*$/;
@@ -27,7 +27,10 @@ const NUMBER = /^[1-9][0-9]*$/;
 export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, traces: RequestTraces) {
   return async (scope: FastifyInstance): Promise<void> => {
     const app = scope.withTypeProvider<ZodTypeProvider>();
-    app.addContentTypeParser("*", (_request, payload, done) => trades.read(payload, done));
+    app.addContentTypeParser("*", (_request, payload, done) =>
+      // Not as an error: the framework would close the connection with it.
+      trades.read(payload, (error, body) => done(null, error ?? body)),
+    );
 
     app.post(
       "/orders",
@@ -48,6 +51,8 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, traces:
         const key = reply.getHeader(KEY_HEADER);
         invariant(typeof key === "string", "a trade has its key before its body is read");
         const body: unknown = request.body; // as readBody gave it
+        const problem = bodyProblem(body);
+        if (problem) return send(reply, problem);
         const { raw } = request;
         const given = KEY_HEADER in raw.headers;
         return send(reply, await trades.answer(body, key, given, traces.of(raw)));
