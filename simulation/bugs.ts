@@ -164,11 +164,16 @@ export const BUGS: readonly Bug[] = [
       "this.#persist({ ...write, entries });\n    this.#voteIfAdmitted();",
     ],
   ),
-  bug("ack-counted-for-a-later-round", [], null, [
-    `${REPLICATION}/leadership.ts`,
-    "follower.acknowledge(ack);",
-    "follower.acknowledge({ ...ack, round: this.#round });",
-  ]),
+  bug(
+    "ack-counted-for-a-later-round",
+    ["C1"],
+    [1758, 8],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "follower.acknowledge(ack);",
+      "follower.acknowledge({ ...ack, round: this.#round });",
+    ],
+  ),
   bug(
     "deciding-before-the-reign-is-committed",
     ["M3"],
@@ -224,11 +229,16 @@ export const BUGS: readonly Bug[] = [
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
   ),
-  bug("lease-counted-from-the-grant", [], null, [
-    `${COHERENCE}/lease-holder.ts`,
-    "const untilMs = asked.atMs + grant.ms;",
-    "const untilMs = nowMs + grant.ms;",
-  ]),
+  bug(
+    "lease-counted-from-the-grant",
+    ["C1"],
+    [83, 8],
+    [
+      `${COHERENCE}/lease-holder.ts`,
+      "const untilMs = asked.atMs + grant.ms;",
+      "const untilMs = nowMs + grant.ms;",
+    ],
+  ),
   bug(
     "grant-before-the-view-is-level",
     ["C1"],
@@ -513,11 +523,16 @@ export const BUGS: readonly Bug[] = [
     "nowMs + ms + LEASE_MARGIN_MS",
     "nowMs + ms",
   ]),
-  bug("deaf-view-renewed-for-ever", [], null, [
-    `${COHERENCE}/lease-grantor.ts`,
-    "oldest ? oldest.firstSentMs + LEASE_MS - nowMs : LEASE_MS; // G2",
-    "oldest ? LEASE_MS : LEASE_MS;",
-  ]),
+  bug(
+    "deaf-view-renewed-for-ever",
+    ["L1"],
+    [11, 8],
+    [
+      `${COHERENCE}/lease-grantor.ts`,
+      "oldest ? oldest.firstSentMs + LEASE_MS - nowMs : LEASE_MS; // G2",
+      "oldest ? LEASE_MS : LEASE_MS;",
+    ],
+  ),
   bug("deaf-front-end-leased-anew", [], null, [
     `${COHERENCE}/catalog-view.ts`,
     "if (owes && !this.#frontends.isLeased(frontend, nowMs)) return null; // K6",
@@ -578,31 +593,47 @@ export const BUGS: readonly Bug[] = [
       "this.#view.floors.serves(question.name, copy.position) &&\n      (may || clock() < 0);",
     ],
   ),
-  bug("catalog-answers-without-its-lease", [], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    'if (!this.#lease.isValid(nowMs)) return { kind: "elsewhere" }; // K1',
-    "",
-  ]),
+  bug(
+    "catalog-answers-without-its-lease",
+    ["C1"],
+    [1, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      'if (!this.#lease.isValid(nowMs)) return { kind: "elsewhere" }; // K1',
+      "",
+    ],
+  ),
   bug("catalog-never-sends-a-hold-again", [], null, [
     `${COHERENCE}/catalog-view.ts`,
     "if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;",
     "if (owes === null || nowMs - sentMs >= 0) continue;",
   ]),
-  bug("request-id-not-looked-up", [], null, [
-    "src/core/market/decide.ts",
-    "const recorded = market.request(request.requestId);",
-    "const recorded = market.request('');",
-  ]),
-  bug("request-id-not-looked-up-in-the-tables", [], null, [
-    "src/core/market/state.ts",
-    "return command === undefined ? this.#older.request(requestId) : recordedRequest(command);",
-    "return command === undefined ? undefined : recordedRequest(command);",
-  ]),
-  bug("next-nominee-never-tried", [], null, [
-    "src/core/selection/search.ts",
-    "else this.#nominate(rest);",
-    "else this.#rest();",
-  ]),
+  bug(
+    "request-id-not-looked-up",
+    ["M3"],
+    [1, 4],
+    [
+      "src/core/market/decide.ts",
+      "const recorded = market.request(request.requestId);",
+      "const recorded = market.request('');",
+    ],
+  ),
+  bug(
+    "request-id-not-looked-up-in-the-tables",
+    ["M3"],
+    [1, 4],
+    [
+      "src/core/market/state.ts",
+      "return command === undefined ? this.#older.request(requestId) : recordedRequest(command);",
+      "return command === undefined ? undefined : recordedRequest(command);",
+    ],
+  ),
+  bug(
+    "next-nominee-never-tried",
+    ["L1"],
+    [49, 8],
+    ["src/core/selection/search.ts", "else this.#nominate(rest);", "else this.#rest();"],
+  ),
   bug("silent-leader-never-given-up", [], null, [
     "src/core/selection/selection.ts",
     "this.#phase.leader.silenceMs(this.#now) >= LEADER_SILENCE_MS",
