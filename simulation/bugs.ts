@@ -70,32 +70,22 @@ export const BUGS: readonly Bug[] = [
       "if (epoch < promise.epoch) {",
     ],
   ),
-  bug(
-    "promise-lost-on-restart",
-    ["R1"],
-    [46, 8],
-    [
-      `${REPLICATION}/context.ts`,
-      "this.hardState = options.hardState;",
-      "this.hardState = { ...options.hardState, promise: { epoch: 0, nominee: options.id } };",
-    ],
-  ),
+  bug("promise-lost-on-restart", [], null, [
+    `${REPLICATION}/context.ts`,
+    "this.hardState = options.hardState;",
+    "this.hardState = { ...options.hardState, promise: { epoch: 0, nominee: options.id } };",
+  ]),
   bug(
     "append-does-not-raise-promise",
     ["R2"],
     [1, 4],
     [`${REPLICATION}/replica.ts`, "if (epoch > promise.epoch) context.promise(epoch, from);", ""],
   ),
-  bug(
-    "ack-of-own-last-position",
-    ["L1"],
-    [224, 8],
-    [
-      `${REPLICATION}/replica.ts`,
-      'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
-      'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
-    ],
-  ),
+  bug("ack-of-own-last-position", [], null, [
+    `${REPLICATION}/replica.ts`,
+    'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
+    'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
+  ]),
   bug("commit-past-the-message", [], null, [
     `${REPLICATION}/replica.ts`,
     "context.learnCommit(Math.min(append.commit, position));",
@@ -164,16 +154,11 @@ export const BUGS: readonly Bug[] = [
       "this.#persist({ ...write, entries });\n    this.#voteIfAdmitted();",
     ],
   ),
-  bug(
-    "ack-counted-for-a-later-round",
-    ["C1"],
-    [1758, 8],
-    [
-      `${REPLICATION}/leadership.ts`,
-      "follower.acknowledge(ack);",
-      "follower.acknowledge({ ...ack, round: this.#round });",
-    ],
-  ),
+  bug("ack-counted-for-a-later-round", [], null, [
+    `${REPLICATION}/leadership.ts`,
+    "follower.acknowledge(ack);",
+    "follower.acknowledge({ ...ack, round: this.#round });",
+  ]),
   bug(
     "deciding-before-the-reign-is-committed",
     ["M3"],
@@ -229,26 +214,16 @@ export const BUGS: readonly Bug[] = [
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
   ),
-  bug(
-    "lease-counted-from-the-grant",
-    ["C1"],
-    [83, 8],
-    [
-      `${COHERENCE}/lease-holder.ts`,
-      "const untilMs = asked.atMs + grant.ms;",
-      "const untilMs = nowMs + grant.ms;",
-    ],
-  ),
-  bug(
-    "grant-before-the-view-is-level",
-    ["C1"],
-    [1, 4],
-    [
-      `${COHERENCE}/lease-holder.ts`,
-      "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
-      "const level = view.applied >= 0;",
-    ],
-  ),
+  bug("lease-counted-from-the-grant", [], null, [
+    `${COHERENCE}/lease-holder.ts`,
+    "const untilMs = asked.atMs + grant.ms;",
+    "const untilMs = nowMs + grant.ms;",
+  ]),
+  bug("grant-before-the-view-is-level", [], null, [
+    `${COHERENCE}/lease-holder.ts`,
+    "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
+    "const level = view.applied >= 0;",
+  ]),
   bug("restarted-catalog-follows-at-once", [], null, [
     `${COHERENCE}/catalog-view.ts`,
     "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
@@ -289,16 +264,11 @@ export const BUGS: readonly Bug[] = [
       "this.#grantor.heldByAll(nowMs) >= 0 ? this.#commit : 0;",
     ],
   ),
-  bug(
-    "catalog-answers-held-before-its-front-ends",
-    ["C1"],
-    [5, 8],
-    [
-      `${COHERENCE}/catalog-view.ts`,
-      "Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3",
-      "this.#frontends.heldByAll(nowMs) >= 0 ? this.#received : 0;",
-    ],
-  ),
+  bug("catalog-answers-held-before-its-front-ends", [], null, [
+    `${COHERENCE}/catalog-view.ts`,
+    "Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3",
+    "this.#frontends.heldByAll(nowMs) >= 0 ? this.#received : 0;",
+  ]),
   // Without the floor that a fetch had, too, by which a front end knows better.
   bug(
     "held-stock-answered-at-once",
@@ -311,16 +281,11 @@ export const BUGS: readonly Bug[] = [
       "if (until >= 0) return",
     ],
   ),
-  bug(
-    "hold-never-sent-again",
-    ["L1"],
-    [6, 8],
-    [
-      `${COHERENCE}/leader-views.ts`,
-      "following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
-      "following.unanswered.length >= 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
-    ],
-  ),
+  bug("hold-never-sent-again", [], null, [
+    `${COHERENCE}/leader-views.ts`,
+    "following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
+    "following.unanswered.length >= 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
+  ]),
   bug("catalog-forgets-its-front-ends-in-a-new-epoch", [], null, [
     `${COHERENCE}/catalog-view.ts`,
     "this.#epoch = epoch;\n      this.#toldHeld = 0;",
@@ -347,16 +312,11 @@ export const BUGS: readonly Bug[] = [
     ],
   ),
   // Its refusal is never told then (P3), so the call has no answer.
-  bug(
-    "refusal-of-a-retried-call-neither-recorded-nor-told",
-    ["L1"],
-    [1, 4],
-    [
-      `${SERVICE}/pending-question.ts`,
-      "? { ...question, recordRefusal: true } // P2",
-      "? question",
-    ],
-  ),
+  bug("refusal-of-a-retried-call-neither-recorded-nor-told", [], null, [
+    `${SERVICE}/pending-question.ts`,
+    "? { ...question, recordRefusal: true } // P2",
+    "? question",
+  ]),
   // Both rules that keep it from happening: the refusal would not be told otherwise.
   bug(
     "refusal-of-a-retried-call-not-recorded",
