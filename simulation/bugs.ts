@@ -283,8 +283,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug("hold-never-sent-again", [], null, [
     `${COHERENCE}/leader-views.ts`,
-    "following.unanswered.length === 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
-    "following.unanswered.length >= 0 || nowMs - following.progressMs < HOLD_AGAIN_MS",
+    "following.unanswered.length > 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
+    "following.unanswered.length < 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
   ]),
   bug("catalog-forgets-its-front-ends-in-a-new-epoch", [], null, [
     `${COHERENCE}/catalog-view.ts`,
