@@ -52,6 +52,7 @@ export class LeaderHost {
       return;
     }
     this.#carryOut(this.#views.follows(from, message.received, clock()));
+    if (message.epoch === epoch) this.#carryOut(this.#views.wants(from));
     const confirmedMs = replica.status().reign?.confirmedAt ?? Number.NEGATIVE_INFINITY;
     const grant =
       message.epoch === epoch ? this.#views.grant(from, message.ask, confirmedMs, clock()) : null;

@@ -28,6 +28,7 @@ describe("case 1: the leader crashes", () => {
   test("with the trade in flight, the next replica takes it over", async () => {
     const [, middle, high] = cluster.replicas;
     await tradeInTurn(client, times(27, MENHIR));
+    await quantityOf(client, "FishCo"); // a cache that nobody reads isn't told what changes
     const before = cluster.log("frontend").length;
     // Stopped, it holds the trade that arrives until the crash comes.
     await cluster.signal(`order-${high}`, "SIGSTOP");

@@ -189,9 +189,7 @@ export class LeaderViews {
         following.sent = following.received;
         following.progressMs = nowMs;
       }
-      if (isLost || !this.#grantor.isLeased(catalog, nowMs)) {
-        this.#pump(catalog, following, effects);
-      }
+      this.#pump(catalog, following, effects);
     }
     for (const following of this.#following.values()) following.toldExposed = 0; // told again: the last may be lost
     this.#expose(effects, nowMs);
