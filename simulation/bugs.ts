@@ -70,27 +70,42 @@ export const BUGS: readonly Bug[] = [
       "if (epoch < promise.epoch) {",
     ],
   ),
-  bug("promise-lost-on-restart", [], null, [
-    `${REPLICATION}/context.ts`,
-    "this.hardState = options.hardState;",
-    "this.hardState = { ...options.hardState, promise: { epoch: 0, nominee: options.id } };",
-  ]),
+  bug(
+    "promise-lost-on-restart",
+    ["R1"],
+    [5, 4],
+    [
+      `${REPLICATION}/context.ts`,
+      "this.hardState = options.hardState;",
+      "this.hardState = { ...options.hardState, promise: { epoch: 0, nominee: options.id } };",
+    ],
+  ),
   bug(
     "append-does-not-raise-promise",
     ["R2"],
     [1, 4],
     [`${REPLICATION}/replica.ts`, "if (epoch > promise.epoch) context.promise(epoch, from);", ""],
   ),
-  bug("ack-of-own-last-position", [], null, [
-    `${REPLICATION}/replica.ts`,
-    'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
-    'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
-  ]),
-  bug("commit-past-the-message", [], null, [
-    `${REPLICATION}/replica.ts`,
-    "context.learnCommit(Math.min(append.commit, position));",
-    "context.learnCommit(Math.min(append.commit, context.log.last.position));",
-  ]),
+  bug(
+    "ack-of-own-last-position",
+    ["L1"],
+    [19, 4],
+    [
+      `${REPLICATION}/replica.ts`,
+      'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
+      'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
+    ],
+  ),
+  bug(
+    "commit-past-the-message",
+    ["R4"],
+    [19, 4],
+    [
+      `${REPLICATION}/replica.ts`,
+      "context.learnCommit(Math.min(append.commit, position));",
+      "context.learnCommit(Math.min(append.commit, context.log.last.position));",
+    ],
+  ),
   bug(
     "tail-dropped-by-a-late-short-append",
     ["R1"],
@@ -123,8 +138,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "replacement-votes-early",
-    [],
-    null,
+    ["a committed entry is never dropped"],
+    [195, 4],
     [`${REPLICATION}/replica.ts`, "if (!voter) return;\n    if (epoch", "if (epoch"],
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears", "willing: !hears"],
     [
@@ -133,16 +148,21 @@ export const BUGS: readonly Bug[] = [
       "incarnation >= admissions.of(peer).incarnation,",
     ],
   ),
-  bug("replacement-counts-before-its-admission-is-committed", [], null, [
-    `${REPLICATION}/admissions.ts`,
-    "return admission.incarnation === incarnation && admission.position <= commit;",
-    "return commit >= 0 && admission.incarnation === incarnation;",
-  ]),
+  bug(
+    "replacement-counts-before-its-admission-is-committed",
+    ["R2"],
+    [3, 4],
+    [
+      `${REPLICATION}/admissions.ts`,
+      "return admission.incarnation === incarnation && admission.position <= commit;",
+      "return commit >= 0 && admission.incarnation === incarnation;",
+    ],
+  ),
   // A leader that was replaced, and slept, makes a voter of whoever asks it.
   bug(
     "replacement-votes-once-a-stale-leader-lists-it",
-    [],
-    null,
+    ["R2"],
+    [414, 4],
     [
       `${REPLICATION}/context.ts`,
       "if (isAdmitted && own.position <= this.commit) this.becomeVoter();",
@@ -154,11 +174,16 @@ export const BUGS: readonly Bug[] = [
       "this.#persist({ ...write, entries });\n    this.#voteIfAdmitted();",
     ],
   ),
-  bug("ack-counted-for-a-later-round", [], null, [
-    `${REPLICATION}/leadership.ts`,
-    "follower.acknowledge(ack);",
-    "follower.acknowledge({ ...ack, round: this.#round });",
-  ]),
+  bug(
+    "ack-counted-for-a-later-round",
+    ["C1"],
+    [2584, 4],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "follower.acknowledge(ack);",
+      "follower.acknowledge({ ...ack, round: this.#round });",
+    ],
+  ),
   bug(
     "deciding-before-the-reign-is-committed",
     ["M3"],
@@ -179,11 +204,16 @@ export const BUGS: readonly Bug[] = [
       "context.quorum < 0",
     ],
   ),
-  bug("deaf-leader-keeps-its-heartbeats-going", [], null, [
-    `${REPLICATION}/leadership.ts`,
-    "if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
-    "if (UNCONFIRMED_HEARTBEATS_MAX < 0) return false;",
-  ]),
+  bug(
+    "deaf-leader-keeps-its-heartbeats-going",
+    ["L1"],
+    [42, 4],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
+      "if (UNCONFIRMED_HEARTBEATS_MAX < 0) return false;",
+    ],
+  ),
   bug(
     "regained-lease-keeps-its-copies",
     ["C1"],
@@ -194,56 +224,86 @@ export const BUGS: readonly Bug[] = [
       "this.#lease = offer;\n    return false;",
     ],
   ),
-  bug("fill-from-an-earlier-session", [], null, [
-    `${COHERENCE}/copies.ts`,
-    "newSession(): void {\n    this.#fetches.clear();",
-    "newSession(): void {",
-  ]),
-  bug("lookup-joins-a-fetch-from-before-a-hold", [], null, [
-    `${COHERENCE}/copies.ts`,
-    "this.#fetches.delete(name); // F2\n      const floor",
-    "const floor",
-  ]),
+  bug(
+    "fill-from-an-earlier-session",
+    ["C1"],
+    [975, 4],
+    [
+      `${COHERENCE}/copies.ts`,
+      "newSession(): void {\n    this.#fetches.clear();",
+      "newSession(): void {",
+    ],
+  ),
+  bug(
+    "lookup-joins-a-fetch-from-before-a-hold",
+    ["C1"],
+    [35, 4],
+    [
+      `${COHERENCE}/copies.ts`,
+      "this.#fetches.delete(name); // F2\n      const floor",
+      "const floor",
+    ],
+  ),
   // A front end also asks the leader when an answer is below the floor that the
   // stock had when it asked: for who waits for it. Without that the copy shows.
   bug(
     "fill-below-the-floor",
-    [],
-    null,
+    ["C1"],
+    [545, 4],
     ["simulation/stock-views.ts", " || position < fetch.floor", ""],
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
   ),
-  bug("lease-counted-from-the-grant", [], null, [
-    `${COHERENCE}/lease-holder.ts`,
-    "const untilMs = asked.atMs + grant.ms;",
-    "const untilMs = nowMs + grant.ms;",
-  ]),
-  bug("grant-before-the-view-is-level", [], null, [
-    `${COHERENCE}/lease-holder.ts`,
-    "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
-    "const level = view.applied >= 0;",
-  ]),
-  bug("restarted-catalog-follows-at-once", [], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
-    "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
-  ]),
+  bug(
+    "lease-counted-from-the-grant",
+    ["C1"],
+    [8, 4],
+    [
+      `${COHERENCE}/lease-holder.ts`,
+      "const untilMs = asked.atMs + grant.ms;",
+      "const untilMs = nowMs + grant.ms;",
+    ],
+  ),
+  bug(
+    "grant-before-the-view-is-level",
+    ["C1"],
+    [8, 4],
+    [
+      `${COHERENCE}/lease-holder.ts`,
+      "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
+      "const level = view.applied >= 0;",
+    ],
+  ),
+  bug(
+    "restarted-catalog-follows-at-once",
+    ["C1"],
+    [169, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
+      "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
+    ],
+  ),
   bug(
     "new-leader-forgets-older-leases",
     ["C1"],
-    [11, 8],
+    [34, 4],
     [
       `${COHERENCE}/leader-views.ts`,
       "this.#grantor.presume(catalog, options.wonMs + LEASE_MS + LEASE_MARGIN_MS); // W3",
       "this.#grantor.presume(catalog, options.wonMs + 0 * (LEASE_MS + LEASE_MARGIN_MS));",
     ],
   ),
-  bug("catalog-grants-beyond-its-own-lease", [], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "const atMostMs = this.#lease.remainingMs(nowMs);",
-    "const atMostMs = LEASE_MS;",
-  ]),
+  bug(
+    "catalog-grants-beyond-its-own-lease",
+    ["C1"],
+    [77, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "const atMostMs = this.#lease.remainingMs(nowMs);",
+      "const atMostMs = LEASE_MS;",
+    ],
+  ),
   bug(
     "leader-grants-beyond-its-confirmed-round",
     ["C1"],
@@ -264,11 +324,16 @@ export const BUGS: readonly Bug[] = [
       "this.#grantor.heldByAll(nowMs) >= 0 ? this.#commit : 0;",
     ],
   ),
-  bug("catalog-answers-held-before-its-front-ends", [], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3",
-    "this.#frontends.heldByAll(nowMs) >= 0 ? this.#received : 0;",
-  ]),
+  bug(
+    "catalog-answers-held-before-its-front-ends",
+    ["C1"],
+    [1, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3",
+      "this.#frontends.heldByAll(nowMs) >= 0 ? this.#received : 0;",
+    ],
+  ),
   // Without the floor that a fetch had, too, by which a front end knows better.
   bug(
     "held-stock-answered-at-once",
@@ -281,16 +346,26 @@ export const BUGS: readonly Bug[] = [
       "if (until >= 0) return",
     ],
   ),
-  bug("hold-never-sent-again", [], null, [
-    `${COHERENCE}/leader-views.ts`,
-    "following.unanswered.length > 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
-    "following.unanswered.length < 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
-  ]),
-  bug("catalog-forgets-its-front-ends-in-a-new-epoch", [], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "this.#epoch = epoch;\n      this.#toldHeld = 0;",
-    "this.#epoch = epoch;\n      this.#toldHeld = 0;\n      this.#frontends.forgetEnded(Number.POSITIVE_INFINITY, () => false);",
-  ]),
+  bug(
+    "hold-never-sent-again",
+    ["L1"],
+    [4, 4],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "following.unanswered.length > 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
+      "following.unanswered.length < 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
+    ],
+  ),
+  bug(
+    "catalog-forgets-its-front-ends-in-a-new-epoch",
+    ["C1"],
+    [14, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "this.#epoch = epoch;\n      this.#toldHeld = 0;",
+      "this.#epoch = epoch;\n      this.#toldHeld = 0;\n      this.#frontends.forgetEnded(Number.POSITIVE_INFINITY, () => false);",
+    ],
+  ),
   bug(
     "retry-without-the-request-id",
     ["M1"],
@@ -312,16 +387,21 @@ export const BUGS: readonly Bug[] = [
     ],
   ),
   // Its refusal is never told then (P3), so the call has no answer.
-  bug("refusal-of-a-retried-call-neither-recorded-nor-told", [], null, [
-    `${SERVICE}/pending-question.ts`,
-    "? { ...question, recordRefusal: true } // P2",
-    "? question",
-  ]),
+  bug(
+    "refusal-of-a-retried-call-neither-recorded-nor-told",
+    ["L1"],
+    [5, 4],
+    [
+      `${SERVICE}/pending-question.ts`,
+      "? { ...question, recordRefusal: true } // P2",
+      "? question",
+    ],
+  ),
   // Both rules that keep it from happening: the refusal would not be told otherwise.
   bug(
     "refusal-of-a-retried-call-not-recorded",
-    [],
-    null,
+    ["M1"],
+    [90, 4],
     [
       `${SERVICE}/pending-question.ts`,
       "? { ...question, recordRefusal: true } // P2",
@@ -333,11 +413,16 @@ export const BUGS: readonly Bug[] = [
       "",
     ],
   ),
-  bug("unrecorded-refusal-told-after-a-retry", [], null, [
-    `${SERVICE}/pending-question.ts`,
-    "if (isRefused && !isRecorded && this.#askedInDoubt) return; // P3",
-    "",
-  ]),
+  bug(
+    "unrecorded-refusal-told-after-a-retry",
+    ["M1"],
+    [9, 4],
+    [
+      `${SERVICE}/pending-question.ts`,
+      "if (isRefused && !isRecorded && this.#askedInDoubt) return; // P3",
+      "",
+    ],
+  ),
   bug(
     "answer-from-unexposed-state",
     ["M1"],
@@ -348,11 +433,16 @@ export const BUGS: readonly Bug[] = [
       "this.#settleUnproven(turn);",
     ],
   ),
-  bug("answer-without-a-confirmed-round", [], null, [
-    `${SERVICE}/waiting-answers.ts`,
-    "confirmed: unproven.length === 0 ? true : null,",
-    "confirmed: true,",
-  ]),
+  bug(
+    "answer-without-a-confirmed-round",
+    ["C1"],
+    [1386, 4],
+    [
+      `${SERVICE}/waiting-answers.ts`,
+      "confirmed: unproven.length === 0 ? true : null,",
+      "confirmed: true,",
+    ],
+  ),
   bug(
     "refused-though-just-enough-is-there",
     ["M1"],
@@ -403,8 +493,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "best-journal-judged-by-length",
-    ["committed journals are the same"],
-    [44, 8],
+    ["a committed entry is never dropped"],
+    [38, 4],
     [
       `${REPLICATION}/entry-log.ts`,
       "return a.epoch > b.epoch || (a.epoch === b.epoch && a.position >= b.position);",
@@ -413,8 +503,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "nominee-leads-without-fetching",
-    ["a committed entry is never dropped"],
-    [7, 8],
+    ["R1"],
+    [5, 4],
     [
       `${REPLICATION}/candidacy.ts`,
       "if (holder !== null) {",
@@ -460,8 +550,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "acks-of-a-lost-disk-count",
-    [],
-    null,
+    ["L1"],
+    [735, 4],
     [
       `${REPLICATION}/replica.ts`,
       "if (envelope.incarnation < context.admissions.of(from).incarnation) return;",
@@ -473,20 +563,22 @@ export const BUGS: readonly Bug[] = [
       "if (incarnation < this.incarnation) return true;",
     ],
   ),
-  bug("willing-though-a-leader-is-heard", [], null, [
-    `${REPLICATION}/replica.ts`,
-    "willing: voter && !hears &&",
-    "willing: voter &&",
-  ]),
-  bug("no-margin-for-clocks", [], null, [
-    `${COHERENCE}/lease-grantor.ts`,
-    "nowMs + ms + LEASE_MARGIN_MS",
-    "nowMs + ms",
-  ]),
+  bug(
+    "willing-though-a-leader-is-heard",
+    ["L1"],
+    [212, 4],
+    [`${REPLICATION}/replica.ts`, "willing: voter && !hears &&", "willing: voter &&"],
+  ),
+  bug(
+    "no-margin-for-clocks",
+    ["C1"],
+    [2124, 4],
+    [`${COHERENCE}/lease-grantor.ts`, "nowMs + ms + LEASE_MARGIN_MS", "nowMs + ms"],
+  ),
   bug(
     "deaf-view-renewed-for-ever",
     ["L1"],
-    [11, 8],
+    [28, 4],
     [
       `${COHERENCE}/lease-grantor.ts`,
       "oldest ? oldest.firstSentMs + LEASE_MS - nowMs : LEASE_MS; // G2",
@@ -498,16 +590,26 @@ export const BUGS: readonly Bug[] = [
     "if (owes && !this.#frontends.isLeased(frontend, nowMs)) return null; // K6",
     "if (owes && nowMs < 0) return null;",
   ]),
-  bug("deaf-catalog-leased-anew", [], null, [
-    `${COHERENCE}/leader-views.ts`,
-    "if (!isLeased && following.received < this.#grantor.owesThrough(catalog)) return null; // W4",
-    "if (!isLeased && nowMs < 0) return null;",
-  ]),
-  bug("lease-before-the-reign-is-exposed", [], null, [
-    `${COHERENCE}/leader-views.ts`,
-    "if (!following || this.#exposed < this.#reignPosition) return null; // W2",
-    "if (!following) return null;",
-  ]),
+  bug(
+    "deaf-catalog-leased-anew",
+    ["L1"],
+    [2311, 4],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "if (!isLeased && following.received < this.#grantor.owesThrough(catalog)) return null; // W4",
+      "if (!isLeased && nowMs < 0) return null;",
+    ],
+  ),
+  bug(
+    "lease-before-the-reign-is-exposed",
+    ["C1"],
+    [1175, 4],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "if (!following || this.#exposed < this.#reignPosition) return null; // W2",
+      "if (!following) return null;",
+    ],
+  ),
   bug("lease-for-less-than-is-counted-as-held", [], null, [
     `${COHERENCE}/leader-views.ts`,
     "if (sent < Math.max(this.#exposed, this.#grantor.heldBy(catalog))) return null; // W4",
@@ -515,8 +617,8 @@ export const BUGS: readonly Bug[] = [
   ]),
   bug(
     "fetch-shared-without-a-lease",
-    [],
-    null,
+    ["C1"],
+    [12, 4],
     [
       `${COHERENCE}/frontend-view.ts`,
       "return this.#lease.isValid(nowMs) ? this.#rules.joinable(name) : undefined; // U2",
@@ -528,11 +630,12 @@ export const BUGS: readonly Bug[] = [
       "if (nowMs >= 0) this.#rules.began(name, fetch);",
     ],
   ),
-  bug("holds-counted-over-a-gap", [], null, [
-    `${COHERENCE}/frontend-view.ts`,
-    "|| after <= held) {",
-    "|| after >= 0) {",
-  ]),
+  bug(
+    "holds-counted-over-a-gap",
+    ["C1"],
+    [47, 4],
+    [`${COHERENCE}/frontend-view.ts`, "|| after <= held) {", "|| after >= 0) {"],
+  ),
   bug(
     "lease-checked-before-a-stored-copy-is-read",
     [],
@@ -556,18 +659,23 @@ export const BUGS: readonly Bug[] = [
   bug(
     "catalog-answers-without-its-lease",
     ["C1"],
-    [1, 4],
+    [3, 4],
     [
       `${COHERENCE}/catalog-view.ts`,
       'if (!this.#lease.isValid(nowMs)) return { kind: "elsewhere" }; // K1',
       "",
     ],
   ),
-  bug("catalog-never-sends-a-hold-again", [], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;",
-    "if (owes === null || nowMs - sentMs >= 0) continue;",
-  ]),
+  bug(
+    "catalog-never-sends-a-hold-again",
+    ["L1"],
+    [4, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;",
+      "if (owes === null || nowMs - sentMs >= 0) continue;",
+    ],
+  ),
   bug(
     "request-id-not-looked-up",
     ["M3"],
@@ -591,7 +699,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "next-nominee-never-tried",
     ["L1"],
-    [49, 8],
+    [70, 4],
     ["src/core/selection/search.ts", "else this.#nominate(rest);", "else this.#rest();"],
   ),
   bug("silent-leader-never-given-up", [], null, [
@@ -599,11 +707,12 @@ export const BUGS: readonly Bug[] = [
     "this.#phase.leader.silenceMs(this.#now) >= LEADER_SILENCE_MS",
     "this.#phase.leader.silenceMs(this.#now) < 0",
   ]),
-  bug("stored-copies-without-their-session", [], null, [
-    "simulation/copies.ts",
-    "this.#sessions += 1;",
-    "this.#sessions = 1;",
-  ]),
+  bug(
+    "stored-copies-without-their-session",
+    ["C1"],
+    [13, 4],
+    ["simulation/copies.ts", "this.#sessions += 1;", "this.#sessions = 1;"],
+  ),
 ];
 
 /** The bug of this name; throws with all names if there is none. */
