@@ -27,6 +27,9 @@ export const QUESTION_DEADLINE_MS = 10_000;
 /** A question that can't be sent within this time, though there is a leader, is turned away: the leader has too much to do. */
 export const START_LIMIT_MS = 1_000;
 
+/** While questions keep coming, those that wait are looked through this often at least. */
+export const SHED_EVERY_MS = 50;
+
 /** Questions waiting to be sent. At the start limit and 16,000 a second they would be turned away anyway. */
 export const QUESTIONS_WAITING_MAX = 16_384;
 

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { ANSWER_WAIT_MS, CALLS_IN_FLIGHT_MAX, START_LIMIT_MS, SWEEP_GAP_MS } from "./limits.ts";
+import {
+  ANSWER_WAIT_MS,
+  CALLS_IN_FLIGHT_MAX,
+  QUESTIONS_PER_BATCH_MAX,
+  SHED_EVERY_MS,
+  START_LIMIT_MS,
+  SWEEP_GAP_MS,
+} from "./limits.ts";
 import { type CallResult, Questions, type Route } from "./questions.ts";
 import { accepted, refused, trade } from "./test-support.ts";
 import type { Asked, Question } from "./types.ts";
@@ -49,8 +56,39 @@ function bench() {
     questions.ask(question, deadlineMs, null, (asked) => told.push(asked));
     turn();
   };
-  return { made, told, mismatches, silent, lead, pass, ask, turn, questions };
+  /** Asks without the turn's end, and lets time go by in it. */
+  const within = (question: Question, ms = 0): void => {
+    questions.ask(question, 60_000, null, (asked) => told.push(asked));
+    nowMs += ms;
+  };
+  return { made, told, mismatches, silent, lead, pass, ask, turn, within, questions };
 }
+
+describe("a turn that doesn't end, under thousands of busy connections", () => {
+  test("keeps full batches from the leader", () => {
+    const { made, lead, within } = bench();
+    lead(9094, 1);
+    for (let n = 0; n < QUESTIONS_PER_BATCH_MAX - 1; n++) within(trade(`${n}`));
+    expect(made).toEqual([]);
+    within(trade("last"));
+    expect(made.map(({ questions }) => questions.length)).toEqual([QUESTIONS_PER_BATCH_MAX]);
+  });
+
+  test("keeps clients waiting who should be turned away", () => {
+    const { made, told, lead, pass, within } = bench();
+    lead(9094, 1);
+    pass(SWEEP_GAP_MS);
+    const sent = CALLS_IN_FLIGHT_MAX * QUESTIONS_PER_BATCH_MAX;
+    for (let n = 0; n < sent; n++) within(trade(`${n}`));
+    within(trade("late"));
+    for (let ms = 0; ms <= START_LIMIT_MS; ms += SHED_EVERY_MS)
+      within(trade(`${ms}`), SHED_EVERY_MS);
+    within(trade("newest"));
+    expect(made).toHaveLength(CALLS_IN_FLIGHT_MAX);
+    expect(told.length).toBeGreaterThan(0);
+    expect(new Set(told.map(({ kind }) => kind))).toEqual(new Set(["overloaded"]));
+  });
+});
 
 describe("a trade of unknown fate", () => {
   test("is asked again under another request id, or its refusal isn't recorded", () => {

@@ -18,6 +18,7 @@ import {
   LETTERS_PER_CALL_MAX,
   QUESTIONS_PER_BATCH_MAX,
   QUESTIONS_WAITING_MAX,
+  SHED_EVERY_MS,
   START_LIMIT_MS,
   SWEEP_GAP_MS,
 } from "./limits.ts";
@@ -100,6 +101,9 @@ export class Questions<R extends Route, T> {
   #askableSinceMs: number | null = null;
   #sweptAtMs: number | null = null;
   #sweptLate = false;
+  /** When the newest question came. */
+  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #shedAtMs = Number.NEGATIVE_INFINITY;
   #sendScheduled = false;
   #closed = false;
 
@@ -120,14 +124,16 @@ export class Questions<R extends Route, T> {
       settled(OVERLOADED);
       return;
     }
-    const { nowMs, trace } = this.#options;
+    const { trace } = this.#options;
+    const nowMs = this.#options.nowMs();
     const settledHere = (asked: Asked): void => {
       this.#letters -= pending.letters;
       settled(asked);
     };
-    const pending = new PendingQuestion(question, nowMs(), deadlineMs, tag, trace, settledHere);
+    const pending = new PendingQuestion(question, nowMs, deadlineMs, tag, trace, settledHere);
     this.#letters += pending.letters;
     this.#waiting.push(pending);
+    this.#shedInTime(nowMs);
     this.#sendLater();
   }
 
@@ -177,6 +183,8 @@ export class Questions<R extends Route, T> {
   // Sending.
 
   #sendLater(): void {
+    // Under thousands of busy connections a turn lasts for seconds: its end is too late then.
+    if (this.#waiting.length >= QUESTIONS_PER_BATCH_MAX) this.#send();
     if (this.#sendScheduled) return;
     this.#sendScheduled = true;
     this.#options.atTurnsEnd(() => {
@@ -316,6 +324,17 @@ export class Questions<R extends Route, T> {
   }
 
   // Time.
+
+  /** Turns away what waited for too long while no sweep comes, since this turn doesn't end. */
+  #shedInTime(nowMs: number): void {
+    const wasIdle = nowMs - this.#askedAtMs > SWEEP_GAP_MS; // or paused, which is no overload
+    this.#askedAtMs = nowMs;
+    if (wasIdle) this.#shedAtMs = nowMs;
+    const isSwept = this.#sweptAtMs === null || nowMs - this.#sweptAtMs <= SWEEP_GAP_MS;
+    if (isSwept || nowMs - this.#shedAtMs < SHED_EVERY_MS) return;
+    this.#shedAtMs = nowMs;
+    this.#expireWaiting(nowMs);
+  }
 
   #expireWaiting(nowMs: number): void {
     let settledSome = false;
