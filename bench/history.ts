@@ -18,6 +18,7 @@ import {
   PREPARE_LIMIT_MS,
   START_LIMIT_MS,
   STOCKS,
+  WARM_UPS_ALONE,
 } from "./limits.ts";
 import { trades } from "./requests.ts";
 import type { Round, Sample, Subject } from "./round.ts";
@@ -93,7 +94,7 @@ export function historySubject(histories: Histories, orders: number): Subject {
     async run(round) {
       const data = await histories.copy(orders);
       await withBazaar(histories.ground, data, [], async (bazaar) => {
-        await warmUp(bazaar.port, trades(STOCKS), 2 * round.timing.warmUpS);
+        await warmUp(bazaar.port, trades(STOCKS), WARM_UPS_ALONE * round.timing.warmUpS);
         await measureLoad(round, bazaar, slot, trades(STOCKS), CONNECTIONS);
         if (!isMany) return;
         await round.measure(MEMORY_SLOT, "VmRSS in /proc/PID/status", async () => memory(bazaar));
@@ -170,7 +171,7 @@ async function measureCatchUp(
     requests: trades(STOCKS),
     seconds: round.timing.slotS,
   };
-  await warmUp(bazaar.port, load.requests, 2 * round.timing.warmUpS);
+  await warmUp(bazaar.port, load.requests, WARM_UPS_ALONE * round.timing.warmUpS);
   await round.measure(slot, `bazaar order ID, under ${wrkCommand(load)}`, async () => {
     const before = await wrk(load);
     const meanwhile = startWrk({ ...load, seconds: (2 * CATCH_UP_LIMIT_MS) / 1_000 });

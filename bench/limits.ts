@@ -17,6 +17,8 @@ export const ROUNDS_DEFAULT = 3;
 export const SLOT_S_DEFAULT = 4;
 /** Load before a slot is measured, seconds; the first slot of a fresh process gets twice that. */
 export const WARM_UP_S = 1;
+/** … and one that has a single slot this many times that: about what the others did before the slot it is compared with. */
+export const WARM_UPS_ALONE = 6;
 
 /** Stocks that are traded, and as many rows that PostgreSQL updates. */
 export const STOCKS = 10;

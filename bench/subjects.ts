@@ -13,6 +13,7 @@ import {
   OFFERED_FACTOR,
   PREPARE_LIMIT_MS,
   STOCKS,
+  WARM_UPS_ALONE,
 } from "./limits.ts";
 import { fsyncProbe } from "./machine.ts";
 import { parseOfferedLoad } from "./offered-load.ts";
@@ -97,7 +98,7 @@ export function stocksSubject(ground: Ground, stocks: number): Subject {
     async run(round) {
       const data = await ground.format("stocks", stocks);
       await withBazaar(ground, data, [], async (bazaar) => {
-        await warmUp(bazaar.port, trades(stocks), 2 * round.timing.warmUpS);
+        await warmUp(bazaar.port, trades(stocks), WARM_UPS_ALONE * round.timing.warmUpS);
         await measureLoad(round, bazaar, slot, trades(stocks), CONNECTIONS);
       });
     },
