@@ -563,12 +563,11 @@ export const BUGS: readonly Bug[] = [
       "if (incarnation < this.incarnation) return true;",
     ],
   ),
-  bug(
-    "willing-though-a-leader-is-heard",
-    ["L1"],
-    [212, 4],
-    [`${REPLICATION}/replica.ts`, "willing: voter && !hears &&", "willing: voter &&"],
-  ),
+  bug("willing-though-a-leader-is-heard", [], null, [
+    `${REPLICATION}/replica.ts`,
+    "willing: voter && !hears &&",
+    "willing: voter &&",
+  ]),
   bug(
     "no-margin-for-clocks",
     ["C1"],

@@ -8,7 +8,7 @@ import type { Stock } from "../src/core/market/types.ts";
 import type { Entry } from "../src/core/replication/types.ts";
 import { commandsOf } from "./commands.ts";
 import type { Answer, SimulatedMessage, StockQuestion } from "./messages.ts";
-import { Process } from "./process.ts";
+import { ASKS_PER_LIFE_MAX, Process } from "./process.ts";
 
 const TICK_MS = 25;
 const STORE_MS = 200;
@@ -28,13 +28,20 @@ interface Look {
 export class CatalogNode extends Process {
   #file: StoredView = { applied: 0, stocks: [] };
   #view: CatalogView | null = null;
+  /** Answers can outlive a life: each has numbers of its own. */
+  #lives = 0;
   #stocks = new StockBook([]);
   /** Received and not applied. */
   #entries: Entry[] = [];
   #waiting = new Map<number, Look>();
 
   protected override started(): void {
-    this.#view = new CatalogView({ applied: this.#file.applied, nowMs: this.clock() });
+    this.#lives += 1;
+    this.#view = new CatalogView({
+      applied: this.#file.applied,
+      nowMs: this.clock(),
+      firstAsk: 1 + this.#lives * ASKS_PER_LIFE_MAX,
+    });
     this.#stocks = new StockBook(this.#file.stocks);
     this.#entries = [];
     this.#waiting = new Map();

@@ -20,7 +20,7 @@ import {
   type Question,
   type SimulatedMessage,
 } from "./messages.ts";
-import { Process } from "./process.ts";
+import { ASKS_PER_LIFE_MAX, Process } from "./process.ts";
 import { StockViews } from "./stock-views.ts";
 
 const HEALTH_MS = 600;
@@ -126,6 +126,7 @@ export class FrontendNode extends Process {
       after,
       send: (to, message) => this.send(to, message),
       newCall: () => this.#newCall(),
+      firstAsk: 1 + this.#lives * ASKS_PER_LIFE_MAX,
       askLeader: (question, done) => this.#askLeader(question, done),
     });
     this.every(TICK_MS, () => {

@@ -6,6 +6,9 @@ import type { SimulatedMessage } from "./messages.ts";
 import type { Endpoint } from "./network.ts";
 import type { World } from "./world.ts";
 
+/** More questions for a lease than one life of a process can ask. */
+export const ASKS_PER_LIFE_MAX = 1_000_000;
+
 export abstract class Process implements Endpoint {
   readonly world: World;
   readonly name: string;

@@ -8,7 +8,7 @@ import { Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
 /** How long clients go on after the faults ended: until the slowest mail of the faults has arrived, which holds up all that is behind it. */
-const CALM_MS = 1_600;
+const CALM_MS = 2_600;
 /** Then every call is answered within this time, and all replicas are level (L1). */
 const SETTLE_MS = 12_000;
 const LOOK_MS = 100;

@@ -29,12 +29,14 @@ export interface StockViewsOptions {
   readonly send: (to: string, message: SimulatedMessage) => void;
   /** A number that no call of this front end had, in an earlier life neither: answers can outlive one. */
   readonly newCall: () => number;
+  /** Number of the first question for a lease, for the same reason. */
+  readonly firstAsk: number;
   readonly askLeader: (question: StockQuestion, done: Done) => void;
 }
 
 export class StockViews {
   readonly #options: StockViewsOptions;
-  readonly #view = new FrontendView<Fetch>(FLOORS_MAX);
+  readonly #view: FrontendView<Fetch>;
   readonly #connected: string[] = [];
   /** Connected, but they don't answer. */
   readonly #aside = new Set<string>();
@@ -42,6 +44,7 @@ export class StockViews {
 
   constructor(options: StockViewsOptions) {
     this.#options = options;
+    this.#view = new FrontendView<Fetch>(FLOORS_MAX, options.firstAsk);
   }
 
   connection(catalog: string, isOpen: boolean): void {

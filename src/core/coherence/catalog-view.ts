@@ -60,7 +60,7 @@ export type Readable =
 
 export class CatalogView {
   readonly #startedMs: number;
-  readonly #lease = new LeaseHolder({ beginsEmpty: false });
+  readonly #lease: LeaseHolder;
   readonly #frontends = new LeaseGrantor();
   readonly #connected = new Set<string>();
   readonly #lastSentMs = new Map<string, number>();
@@ -74,8 +74,14 @@ export class CatalogView {
   #waiting: WaitingQuestion[] = [];
   #nextToken = 1;
 
-  /** `applied` is what the stocks are at, from the catalog's own file. */
-  constructor(options: { readonly applied: number; readonly nowMs: number }) {
+  /** `applied` is what the stocks are at, from the catalog's own file; `firstAsk` as in LeaseHolder. */
+  constructor(options: {
+    readonly applied: number;
+    readonly nowMs: number;
+    readonly firstAsk?: number;
+  }) {
+    const { firstAsk = 1 } = options;
+    this.#lease = new LeaseHolder({ beginsEmpty: false, firstAsk });
     this.#startedMs = options.nowMs;
     this.#applied = options.applied;
     this.#received = options.applied;

@@ -15,12 +15,14 @@ import { type Grant, LeaseHolder } from "./lease-holder.ts";
 
 export class FrontendView<F> {
   readonly #rules: CopyRules<F>;
-  readonly #lease = new LeaseHolder({ beginsEmpty: true });
+  readonly #lease: LeaseHolder;
   /** By catalog: everything that it sent up to here is held. */
   readonly #held = new Map<string, number>();
 
-  constructor(floorsMax?: number) {
+  /** `firstAsk` as in LeaseHolder. */
+  constructor(floorsMax?: number, firstAsk = 1) {
     this.#rules = new CopyRules(floorsMax);
+    this.#lease = new LeaseHolder({ beginsEmpty: true, firstAsk });
   }
 
   /** Whether copies of the present session may be served now. U1 */

@@ -49,14 +49,19 @@ export class LeaseHolder {
   /** Whether beginning a session leaves the view without any copy, so that it holds everything by that. */
   readonly #beginsEmpty: boolean;
   readonly #asks = new Map<number, { readonly grantor: string; readonly atMs: number }>();
-  #nextAsk = 1;
+  #nextAsk: number;
   #lease: CountingLease | null = null;
   /** The newest grant that doesn't count yet (V2). */
   #offer: Offer | null = null;
   #session = 0;
 
-  constructor(options: { readonly beginsEmpty: boolean }) {
+  /**
+   * `firstAsk`, 1 unless told, numbers the first question. Where an answer can outlive the process
+   * that asked, each life of it needs numbers of its own: a late one would be counted from a new ask.
+   */
+  constructor(options: { readonly beginsEmpty: boolean; readonly firstAsk?: number }) {
     this.#beginsEmpty = options.beginsEmpty;
+    this.#nextAsk = options.firstAsk ?? 1;
   }
 
   /** Changes when copies from before became void. */
