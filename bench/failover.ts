@@ -8,11 +8,14 @@
 //
 // The wait is what a client sees: of all clients, the longest time between two
 // answers, from the blow until each has had three. What bringing the replica back
-// costs them is told beside it. Everything runs on one machine, clients too. A
+// costs them is told beside it, and how much of the wait went by before the system
+// had closed a killed leader's connections, which nobody can notice sooner. Everything runs on one machine, clients too. A
 // request that fails fails the benchmark, and so does a wait beyond the limits,
 // which are for a machine that has nothing else to do.
 
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { Cluster } from "../test/system/harness/cluster.ts";
@@ -52,6 +55,8 @@ interface Blow {
   readonly leader: number;
   /** Until each client was answered again. */
   readonly gapMs: number;
+  /** Until a connection of this process to it was closed; null for one that was paused. */
+  readonly closedMs: number | null;
   /** From then until all were level: what the way back cost. */
   readonly backMs: number;
 }
@@ -107,6 +112,7 @@ async function strike(kind: Blow["kind"]): Promise<void> {
   const leader = await cluster.leader();
   const role = `order-${leader}`;
   const pid = await cluster.running(role);
+  const closed = kind === "killed" ? await whenClosed(leader) : null;
   longestMs = 0;
   process.kill(pid, kind === "killed" ? "SIGKILL" : "SIGSTOP");
   const goals = answers.map((count) => count + 3);
@@ -117,24 +123,39 @@ async function strike(kind: Blow["kind"]): Promise<void> {
   if (kind === "killed") cluster.start("order", String(leader));
   else process.kill(pid, "SIGCONT");
   await level();
-  blows.push({ kind, leader, gapMs, backMs: longestMs });
+  blows.push({ kind, leader, gapMs, closedMs: (await closed?.()) ?? null, backMs: longestMs });
+}
+
+/** Connects to a replica; the result tells how long after this it was closed, milliseconds. */
+async function whenClosed(replica: number): Promise<() => Promise<number>> {
+  const socket = connect(replica, "127.0.0.1");
+  await once(socket, "connect");
+  const startMs = performance.now();
+  const closed = new Promise<number>((resolve) => {
+    socket.on("error", () => {}); // followed by close
+    socket.on("close", () => resolve(performance.now() - startMs));
+  });
+  return () => closed;
 }
 
 function summary(kind: Blow["kind"]) {
-  const gaps = blows
-    .filter((blow) => blow.kind === kind)
-    .map(({ gapMs }) => gapMs)
-    .sort((a, b) => a - b);
-  const at = (part: number) => Math.round(gaps[Math.ceil(part * gaps.length) - 1] ?? 0);
-  const back = blows.filter((blow) => blow.kind === kind).map(({ backMs }) => Math.round(backMs));
+  const ofKind = blows.filter((blow) => blow.kind === kind);
+  const gaps = ofKind.map(({ gapMs }) => gapMs);
+  const closings = ofKind.map(({ closedMs }) => closedMs).filter((ms) => ms !== null);
   return {
     blows: gaps.length,
-    bestMs: at(0.01),
-    medianMs: at(0.5),
-    p90Ms: at(0.9),
-    worstMs: at(1),
-    worstOnTheWayBackMs: Math.max(0, ...back),
+    bestMs: at(gaps, 0.01),
+    medianMs: at(gaps, 0.5),
+    p90Ms: at(gaps, 0.9),
+    worstMs: at(gaps, 1),
+    medianUntilClosedMs: at(closings, 0.5),
+    worstOnTheWayBackMs: Math.max(0, ...ofKind.map(({ backMs }) => Math.round(backMs))),
   };
+}
+
+/** The value below which `part` of the others lie, rounded; 0 of none. */
+function at(values: readonly number[], part: number): number {
+  return Math.round(values.toSorted((a, b) => a - b)[Math.ceil(part * values.length) - 1] ?? 0);
 }
 
 try {

@@ -10,7 +10,7 @@
 //
 // Processes and time come in as parameters, so that this is tested without them.
 
-import { RestartPolicy } from "./restart-policy.ts";
+import { ELECTION_MS, RestartPolicy } from "./restart-policy.ts";
 
 /** Replicas that don't answer are waited for this long before front ends start, milliseconds. */
 export const FRONTENDS_WAIT_MS = 2_000;
@@ -119,7 +119,7 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
     this.#options = options;
     this.#kept = options.roles.map((role) => ({
       role,
-      policy: new RestartPolicy(),
+      policy: new RestartPolicy(role.kind === "order" ? ELECTION_MS : 0),
       child: null,
       isRunning: false,
       hasServed: false,

@@ -35,6 +35,8 @@ const TICK_MS = HEARTBEAT_MS / 2;
 export interface LogObserver {
   /** A leader was heard for the first time in its epoch; `behind` is how many entries we lacked. */
   following?(leader: ReplicaId, epoch: number, behind: number): void;
+  /** The connection to another replica closed: whether a leader is heard may have changed. */
+  disconnected?(peer: ReplicaId): void;
   /** Entries from the leader were appended here. */
   stored?(entries: readonly CommittedEntry[]): void;
   /** Entries came that were here already. */
@@ -127,6 +129,7 @@ export class QuorumLog implements ReplicatedLog {
       onClose: () => {
         this.#peers.delete(replica.id);
         this.#step({ kind: "disconnected", peer: replica.id });
+        this.#options.observer?.disconnected?.(replica.id);
       },
     });
   }

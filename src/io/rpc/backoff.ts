@@ -7,11 +7,11 @@ import type { Backoff } from "./limits.ts";
 const DOUBLINGS_MAX = 30;
 
 /**
- * Milliseconds to wait after `failures` failed attempts in a row (0 for a
- * connection that had worked): evenly spread from 0 to the doubled bound.
- * `random` gives numbers in [0, 1).
+ * Milliseconds to wait after `failures` failed attempts in a row: evenly spread
+ * from 0 to the doubled bound; after none, for a connection that had worked,
+ * `lostMs` more. `random` gives numbers in [0, 1).
  */
 export function backoffMs(failures: number, backoff: Backoff, random: () => number): number {
   const bound = backoff.firstMs * 2 ** Math.min(failures, DOUBLINGS_MAX);
-  return random() * Math.min(bound, backoff.maxMs);
+  return (failures === 0 ? backoff.lostMs : 0) + random() * Math.min(bound, backoff.maxMs);
 }

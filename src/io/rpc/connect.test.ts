@@ -122,7 +122,7 @@ test("a stopped process, which accepts and says nothing, doesn't hold an attempt
 
 test("a closed link makes no further attempt", async () => {
   const port = await freePort();
-  const backoff = { firstMs: 1, maxMs: 2 };
+  const backoff = { firstMs: 1, maxMs: 2, lostMs: 0 };
   let attempts = 0;
   const link = bench.link(port, {
     backoff,
@@ -166,7 +166,7 @@ test("a listener that opens and closes at once is asked ever more slowly", async
   const startedMs = performance.now();
   let opened = 0;
   bench.link(listener.port, {
-    backoff: { firstMs: 1, maxMs: 1_000 },
+    backoff: { firstMs: 1, maxMs: 1_000, lostMs: 0 },
     random: () => 1,
     onOpen: () => {
       opened += 1;

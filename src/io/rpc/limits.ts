@@ -45,16 +45,22 @@ export const RPC_LIMITS: RpcLimits = {
   complaintIntervalMs: 60_000,
 };
 
-/** Upper bounds of the wait between two attempts to connect. */
+/** The wait between two attempts to connect. */
 export interface Backoff {
   /** Bound of the first wait; it doubles with each failed attempt. */
   readonly firstMs: number;
   /** Bound of every later wait. */
   readonly maxMs: number;
+  /** After a connection that had worked, this much longer. */
+  readonly lostMs: number;
 }
 
-/** A listener that comes back on this machine is found within half a second. */
-export const RPC_BACKOFF: Backoff = { firstMs: 10, maxMs: 500 };
+/**
+ * A listener that comes back on this machine is found within half a second. The
+ * peer that was lost may have been the leader: an election has these moments
+ * for itself, on a machine where everyone lost the same.
+ */
+export const RPC_BACKOFF: Backoff = { firstMs: 10, maxMs: 500, lostMs: 50 };
 
 /** The limits with some of them replaced. */
 export function withLimits(limits: Partial<RpcLimits> | undefined): RpcLimits {

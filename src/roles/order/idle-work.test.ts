@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { IdleWork } from "./idle-work.ts";
-import { BEAT_MS, FLUSH_DELAY_MS, SCRUB_EVERY_MS } from "./limits.ts";
+import { BEAT_MS, FLUSH_DELAY_MS, IDLE_AFTER_MS, SCRUB_EVERY_MS } from "./limits.ts";
 
 function idleWork({ scrubSlices = 0 } = {}) {
-  const state = { nowMs: 0, delivered: 10, flushes: 0, slices: 0 };
+  const state = { nowMs: 0, delivered: 10, hasLeader: true, flushes: 0, slices: 0 };
   const tables = {
     appliedPosition: 10,
     flush(): void {
@@ -20,7 +20,7 @@ function idleWork({ scrubSlices = 0 } = {}) {
   const beats = (ms: number): void => {
     for (const end = state.nowMs + ms; state.nowMs < end; ) {
       state.nowMs += BEAT_MS;
-      work.tick();
+      work.tick(state.hasLeader);
     }
   };
   return { state, tables, beats };
@@ -49,7 +49,7 @@ test("tables that appends keep up are not written a second time", () => {
 
 test("old entries are verified in idle time, and a little of them under load", () => {
   const { state, beats } = idleWork({ scrubSlices: 20 });
-  beats(5 * BEAT_MS);
+  beats(IDLE_AFTER_MS + 5 * BEAT_MS);
   expect(state.slices).toBeGreaterThanOrEqual(4);
   const before = state.slices;
   for (let round = 0; round < SCRUB_EVERY_MS / BEAT_MS; round++) {
@@ -59,4 +59,17 @@ test("old entries are verified in idle time, and a little of them under load", (
   expect(state.slices - before).toBe(1);
   beats(100 * BEAT_MS);
   expect(state.slices).toBe(20);
+});
+
+test("an election doesn't wait for idle work, nor do the trades after it", () => {
+  const { state, beats } = idleWork({ scrubSlices: 20 });
+  beats(IDLE_AFTER_MS);
+  const before = state.slices;
+  state.delivered++;
+  state.hasLeader = false;
+  beats(2 * IDLE_AFTER_MS);
+  expect([state.slices, state.flushes]).toEqual([before, 0]);
+  state.hasLeader = true;
+  beats(FLUSH_DELAY_MS);
+  expect(state.slices - before).toBeLessThanOrEqual(1);
 });

@@ -1,10 +1,12 @@
 // What a replica does for its file while there is nothing better to do: brings
 // the tables up to what is committed, where no append took that along, and
-// verifies old entries that the start took on trust.
+// verifies old entries that the start took on trust. A moment without a commit
+// isn't idle yet, and one without a leader never is: clients wait then, for an
+// election that needs this thread.
 //
 // Both throw when the disk fails or damage shows, and the replica must stop.
 
-import { FLUSH_DELAY_MS, SCRUB_BYTES, SCRUB_EVERY_MS } from "./limits.ts";
+import { FLUSH_DELAY_MS, IDLE_AFTER_MS, SCRUB_BYTES, SCRUB_EVERY_MS } from "./limits.ts";
 
 export interface IdleWorkOptions {
   readonly tables: {
@@ -20,8 +22,9 @@ export interface IdleWorkOptions {
 
 export class IdleWork {
   readonly #options: IdleWorkOptions;
-  /** What was delivered at the last tick. */
+  /** What was delivered at the last tick, and since when that is so. */
   #delivered = 0;
+  #deliveredAtMs = Number.NEGATIVE_INFINITY;
   #applied = 0;
   /** Since when the tables have been where they are, behind what is committed. */
   #behindSinceMs: number | null = null;
@@ -32,14 +35,15 @@ export class IdleWork {
     this.#options = options;
   }
 
-  /** Every beat. */
-  tick(): void {
+  /** Every beat; `hasLeader`: it leads, or hears who does. */
+  tick(hasLeader: boolean): void {
     const nowMs = this.#options.nowMs();
     const delivered = this.#options.deliveredPosition();
-    const busy = delivered !== this.#delivered;
+    if (delivered !== this.#delivered || !hasLeader) this.#deliveredAtMs = nowMs;
     this.#delivered = delivered;
+    if (!hasLeader) return;
     this.#flush(nowMs, delivered);
-    this.#scrub(nowMs, busy);
+    this.#scrub(nowMs, nowMs - this.#deliveredAtMs < IDLE_AFTER_MS);
   }
 
   #flush(nowMs: number, delivered: number): void {
@@ -56,7 +60,7 @@ export class IdleWork {
     this.#applied = applied;
   }
 
-  /** Each beat while nothing happens, and now and then while much does. */
+  /** Each beat of idle time, and now and then under load. */
   #scrub(nowMs: number, busy: boolean): void {
     if (this.#scrubDone || (busy && nowMs - this.#scrubbedAtMs < SCRUB_EVERY_MS)) return;
     this.#scrubbedAtMs = nowMs;

@@ -24,6 +24,9 @@ export const AUDITS_MAX = 2;
 /** Committed effects reach the tables after this time at the latest, where no append took them along. */
 export const FLUSH_DELAY_MS = 200;
 
+/** A replica without a commit, or a leader, for a moment isn't idle yet. */
+export const IDLE_AFTER_MS = 500;
+
 /** One slice of the scrub, tables against journal: about three milliseconds of work. */
 export const SCRUB_BYTES = 16 * 1024;
 

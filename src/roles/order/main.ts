@@ -81,6 +81,8 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
         metrics.leaderFound();
         beats.send();
       },
+      // A front end that looks for a leader waits until the followers have noticed, too.
+      disconnected: () => beats.send(),
       replicated: (replica, position) => service.written(replica, position),
       written: (entries, ms) => metrics.written(entries, ms),
       ...(lines && {
@@ -171,9 +173,10 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     try {
       service.tick();
       const { leads, leader } = service.health();
-      wait.tick(leads || leader !== null);
+      const hasLeader = leads || leader !== null;
+      wait.tick(hasLeader);
       startup.tick();
-      idle.tick();
+      idle.tick(hasLeader);
       beats.send();
     } catch (error) {
       broken(error);
