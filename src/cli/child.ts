@@ -45,6 +45,8 @@ const LAST_WORDS_KEPT = 4_096;
 export interface SpawnOptions {
   /** The Node.js to run it with. */
   readonly execPath: string;
+  /** Options of Node.js itself. */
+  readonly nodeArgs?: readonly string[];
   readonly script: string;
   readonly args: readonly string[];
   /** Of its environment, what differs from this process's. */
@@ -54,11 +56,15 @@ export interface SpawnOptions {
 }
 
 export function spawnChild(options: SpawnOptions): TalkingChild {
-  const child = spawn(options.execPath, [options.script, ...options.args], {
-    stdio: ["ignore", "ignore", "pipe", "ipc"],
-    detached: true,
-    env: { ...process.env, ...options.env },
-  });
+  const child = spawn(
+    options.execPath,
+    [...(options.nodeArgs ?? []), options.script, ...options.args],
+    {
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      detached: true,
+      env: { ...process.env, ...options.env },
+    },
+  );
   let said = "";
   let misconfigured: string | null = null;
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {

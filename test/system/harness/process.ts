@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { REPLICA_NODE_ARGS } from "../../../src/cli/up.ts";
 import { until } from "./wait.ts";
 
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../../..");
@@ -78,9 +79,10 @@ export class Running {
   }
 }
 
-/** Starts `bazaar ARGS` with the Node.js that runs the tests. */
+/** Starts `bazaar ARGS` with the Node.js that runs the tests, a replica as `up` does. */
 export function startBazaar(args: readonly string[]): Running {
-  return new Running(process.execPath, [resolve(ROOT, "bin/bazaar.js"), ...args]);
+  const nodeArgs = args[0] === "order" ? REPLICA_NODE_ARGS : [];
+  return new Running(process.execPath, [...nodeArgs, resolve(ROOT, "bin/bazaar.js"), ...args]);
 }
 
 /** Runs `bazaar ARGS` to its end. */
