@@ -4,6 +4,7 @@
 import type { LeadResult, ReplicaEffect, ReplicaEvent } from "../src/core/replication/events.ts";
 import { Replica } from "../src/core/replication/replica.ts";
 import type { Entry, Envelope } from "../src/core/replication/types.ts";
+import { relayFailed, relayOf } from "../src/core/service/relaying.ts";
 import type { AskResult } from "../src/core/service/types.ts";
 import { Desk, type DeskAsk } from "./desk.ts";
 import { checkDurable, type SimulatedDisk } from "./disk.ts";
@@ -24,6 +25,8 @@ interface Relayed {
   readonly from: string;
   readonly call: number;
   readonly leader: number;
+  /** How many there were. */
+  readonly questions: number;
 }
 
 export class ReplicaNode extends Process implements Endpoint {
@@ -180,8 +183,8 @@ export class ReplicaNode extends Process implements Endpoint {
     const id = this.world.replicaIds.find((replica) => peer === `order-${replica}`);
     if (!isOpen && peer.startsWith("catalog")) this.#leading?.left(peer);
     if (id !== undefined && !isOpen) {
-      for (const [call, { leader }] of this.#relayed)
-        if (leader === id) this.#answered(call, { kind: "unknown" });
+      for (const [call, { leader, questions }] of this.#relayed)
+        if (leader === id) this.#answered(call, relayFailed("closed", questions));
     }
     if (id !== undefined) this.step({ kind: isOpen ? "connected" : "disconnected", peer: id });
   }
@@ -205,15 +208,14 @@ export class ReplicaNode extends Process implements Endpoint {
     from: string,
     { call, relayed, questions }: Extract<SimulatedMessage, { kind: "ask" }>,
   ): void {
-    const { leader } = this.#live.status();
-    if (relayed || leader === null || leader === this.id) {
-      const known = leader === this.id ? null : leader;
-      this.send(from, { kind: "asked", call, result: { kind: "not-leader", leader: known } });
+    const to = relayOf({ replica: this.id, leader: this.#live.status().leader, relayed });
+    if (typeof to !== "number") {
+      this.send(from, { kind: "asked", call, result: to });
       return;
     }
     const passedOn = this.#newToken();
-    this.#relayed.set(passedOn, { from, call, leader });
-    this.send(`order-${leader}`, { kind: "ask", call: passedOn, relayed: true, questions });
+    this.#relayed.set(passedOn, { from, call, leader: to, questions: questions.length });
+    this.send(`order-${to}`, { kind: "ask", call: passedOn, relayed: true, questions });
   }
 
   /** A leader answered what was relayed to it, or won't. */

@@ -1,9 +1,7 @@
-// Passes a front end's questions on to the leader, one hop.
-//
-// A front end that alone can't reach the leader needs no election then: it asks
-// any replica it reaches. What was relayed isn't relayed again, so that two
-// replicas with different ideas of who leads can't send a question in circles.
+// Passes a front end's questions on to the leader, over real connections; the
+// rules are in core/service/relaying.ts.
 
+import { relayFailed } from "../../core/service/relaying.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import type { Calls, Peer } from "../../io/rpc/types.ts";
 import { type AskResult, orderContract, type Question } from "../contract.ts";
@@ -28,10 +26,7 @@ export class Relay {
     try {
       return await this.#made.calls.ask({ relayed: true, questions: [...questions] });
     } catch (error) {
-      if (error instanceof RpcError && error.failure === "busy") {
-        return { kind: "answers", answers: questions.map(() => ({ kind: "busy" })) };
-      }
-      return { kind: "unknown" };
+      return relayFailed(error instanceof RpcError ? error.failure : "failed", questions.length);
     }
   }
 }

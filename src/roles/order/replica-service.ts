@@ -12,6 +12,7 @@ import { invariant } from "../../core/invariant.ts";
 import { decodeCommands } from "../../core/market/codec.ts";
 import { MarketState, type OlderRequests } from "../../core/market/state.ts";
 import type { Command, Stock } from "../../core/market/types.ts";
+import { relayOf } from "../../core/service/relaying.ts";
 import type { CommittedEntry, LogListener, ReplicatedLog } from "../../io/log/log.ts";
 import type { Peer } from "../../io/rpc/types.ts";
 import type { AskResult, Following, Health, Question } from "../contract.ts";
@@ -153,12 +154,9 @@ export class ReplicaService implements LogListener {
     const { source, replica, log, batches } = this.#options;
     batches?.asked(questions.length);
     if (this.#reign !== null) return this.#reign.ask(withSpans(questions, log, "Asked"));
-    const { leader } = source.status();
-    // Between winning and the first commit of its reign it is its own leader, and can't answer yet.
-    if (relayed || leader === null || leader === replica) {
-      return Promise.resolve({ kind: "not-leader", leader: leader === replica ? null : leader });
-    }
-    return this.#relay.ask(leader, withSpans(questions, log, `Passing on to ${leader}`));
+    const to = relayOf({ replica, leader: source.status().leader, relayed });
+    if (typeof to !== "number") return Promise.resolve(to);
+    return this.#relay.ask(to, withSpans(questions, log, `Passing on to ${to}`));
   }
 
   /** Who gets this replica's entries while it leads. */
