@@ -32,11 +32,8 @@ export class Nemesis {
     this.#next();
   }
 
-  /**
-   * No more faults, everybody up and connected; but `impaired`, if given, is
-   * dead, or `deaf`: it hears nobody any more, though all hear it.
-   */
-  rest(impaired: Process | null, deaf: boolean): void {
+  /** No more faults, everybody up and connected. */
+  rest(): void {
     const world = this.#world;
     this.#resting = true;
     this.#links.rest();
@@ -48,14 +45,6 @@ export class Nemesis {
     for (const process of world.processes) {
       if (!process.isUp) process.start();
     }
-    world.impaired = impaired;
-    if (!impaired) return;
-    world.log(`${impaired.name} is ${deaf ? "deaf" : "dead"} for good`);
-    world.counters.add(`${deaf ? "deaf" : "dead"} to the end: ${impaired.role}`);
-    if (!deaf) impaired.die();
-    else
-      for (const { name } of world.processes)
-        if (name !== impaired.name) world.network.cut(name, impaired.name);
   }
 
   /** A nomination that nothing calls for: no working leader may be disturbed by it. */
@@ -210,7 +199,7 @@ export class Nemesis {
   }
 
   #leader(): ReplicaNode | undefined {
-    return this.#world.replicas.find((replica) => replica.replica?.status().leads);
+    return this.#world.replicas.find((replica) => replica.leads);
   }
 
   #turnToLaggard(): void {
@@ -296,7 +285,7 @@ export class Nemesis {
   /** Nobody leads, and several front ends each have their own idea of who should. */
   #nominateRivals(): void {
     const { random, replicas, counters, scheduler } = this.#world;
-    if (replicas.some((replica) => replica.replica?.status().leads && !replica.isPaused)) return;
+    if (replicas.some((replica) => replica.leads && !replica.isPaused)) return;
     const rivals = replicas.filter((replica) => replica.isUp && !replica.isPaused);
     if (rivals.length < 2) return;
     counters.add("rivals nominated");

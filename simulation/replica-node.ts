@@ -53,6 +53,11 @@ export class ReplicaNode extends Process implements Endpoint {
     return this.#replica;
   }
 
+  /** Whether it takes itself for the leader. */
+  get leads(): boolean {
+    return this.#replica?.status().leads ?? false;
+  }
+
   protected override started(): void {
     const { disk } = this;
     this.#delivered = disk.tables.applied;

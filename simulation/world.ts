@@ -38,7 +38,7 @@ export class World {
   readonly stockNames: readonly string[];
   /** Where front ends keep their copies, if not in memory. */
   readonly store: CopyStore | null;
-  /** From the end of the faults on: who is dead, or deaf, for good; null if all are well. */
+  /** From the end of the faults on: who is dead, deaf or frozen for good; null if nobody is. */
   impaired: Process | null = null;
   /** Told what a replica has just done; the nemesis may strike then. */
   onDeed: (replica: ReplicaNode, deed: StrikeOn, to: number | null) => void = () => {};
