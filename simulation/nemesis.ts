@@ -1,5 +1,6 @@
 // Does to a world what its fault mix says.
 
+import { drawAstray } from "./astray.ts";
 import { DiskLosses } from "./disk-losses.ts";
 import { type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
 import { Links } from "./links.ts";
@@ -80,6 +81,7 @@ export class Nemesis {
     if (due(faults.misunderstandingPerSecond))
       this.#links.misunderstand(drawMisunderstanding(random));
     if (due(faults.laggardPerSecond)) this.#turnToLaggard();
+    if (faults.astrayPerSecond > 0 && due(faults.astrayPerSecond)) this.#leadAstray();
     if (due(faults.isolationPerSecond)) this.#isolateLeader();
     if (due(faults.islandPerSecond)) this.#island();
     if (due(faults.orphaningPerSecond)) this.#orphan();
@@ -215,6 +217,15 @@ export class Nemesis {
     for (const replica of replicas) this.#links.slow(replica, catalog, ms, 2 * ms);
     if (random.chance(0.7)) this.#links.misunderstand(drawUnheard(random, 0.2), frontend, catalog);
     scheduler.after(random.between(0, ms / 3), () => frontend.switchCatalog(catalog.name));
+  }
+
+  #leadAstray(): void {
+    const { random, catalogs } = this.#world;
+    const leader = this.#leader();
+    if (!leader) return;
+    const catalog = random.pick(catalogs);
+    const other = catalogs.find((each) => each !== catalog);
+    this.#links.leadAstray(leader, catalog, other, drawAstray(random));
   }
 
   /**

@@ -317,6 +317,7 @@ export class ReplicaNode extends Process implements Endpoint {
           replica: this.#live,
           epoch: effect.epoch,
           catalogs: this.world.catalogs.map(({ name }) => name),
+          pieceBytesMax: this.world.pieceBytesMax,
           clock: () => this.clock(),
           send: (to, message) => this.send(to, message),
           exposed: (position) => this.#desk?.exposed(position),
