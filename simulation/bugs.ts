@@ -269,11 +269,16 @@ export const BUGS: readonly Bug[] = [
       "const level = view.applied >= 0;",
     ],
   ),
-  bug("restarted-catalog-follows-at-once", ["C1"], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
-    "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
-  ]),
+  bug(
+    "restarted-catalog-follows-at-once",
+    ["C1"],
+    [548, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
+      "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
+    ],
+  ),
   bug(
     "new-leader-forgets-older-leases",
     ["C1"],
