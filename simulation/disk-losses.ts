@@ -54,7 +54,7 @@ export class DiskLosses {
     this.#world.log(`${stale.name} sleeps, to admit a replacement when it wakes`);
     const look = (looks: number): void => {
       if (this.#resting || looks === 0 || !stale.isUp) return;
-      const next = replicas.find((each) => each !== stale && each.replica?.status().leads);
+      const next = replicas.find((each) => each !== stale && each.leads);
       const victim = replicas.find((each) => each !== stale && each !== next && each.isUp);
       if (!next || !victim) {
         scheduler.after(LOOK_MS, () => look(looks - 1));

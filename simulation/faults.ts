@@ -44,8 +44,16 @@ interface Resets {
   readonly resetPerSecond: number;
 }
 
+/** Catalogs are led astray, in few runs: see astray.ts. */
+interface Astrays {
+  readonly astrayPerSecond: number;
+}
+
+/** What is drawn from streams of its own. */
+export type Extras = Resets & Astrays;
+
 /** Per message, per second and per write: see the names. Zero means off. */
-export interface FaultMix extends Resets {
+export interface FaultMix extends Extras {
   readonly lossPerMessage: number;
   readonly duplicatePerMessage: number;
   readonly reorder: boolean;
@@ -97,7 +105,7 @@ export interface FaultMix extends Resets {
 }
 
 /** In a narrow setting more often one subtle fault and little else. */
-export function drawFaults(random: Random, isNarrow: boolean): Omit<FaultMix, keyof Resets> {
+export function drawFaults(random: Random, isNarrow: boolean): Omit<FaultMix, keyof Extras> {
   const mix = drawMix(random);
   return random.chance(isNarrow ? 0.5 : 0.15) ? { ...mix, ...mostly(random) } : mix;
 }
@@ -126,7 +134,7 @@ export function drawResets(random: Random): Resets {
   return { resetPerSecond: random.chance(0.3) ? random.between(0.2, 3) : 0 };
 }
 
-function drawMix(random: Random): Omit<FaultMix, keyof Resets> {
+function drawMix(random: Random): Omit<FaultMix, keyof Extras> {
   const maybe = (probability: number, value: () => number): number =>
     random.chance(probability) ? value() : 0;
   return {
@@ -228,6 +236,7 @@ export function withoutFaults(mix: FaultMix): FaultMix {
     orphaningPerSecond: 0,
     switchGrantorPerSecond: 0,
     resetPerSecond: 0,
+    astrayPerSecond: 0,
     slowWrite: 0,
     storeOutagePerSecond: 0,
   };

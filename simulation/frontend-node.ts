@@ -144,6 +144,12 @@ export class FrontendNode extends Process {
     for (const done of [...this.#waiting]) done(null);
   }
 
+  override freeze(): void {
+    super.freeze();
+    // Clients that wait give up some day; here they do at once.
+    for (const done of [...this.#waiting]) done(null);
+  }
+
   /** Another catalog is preferred: this one, or the next. */
   switchCatalog(to?: string): void {
     this.#stocks?.switchCatalog(to);

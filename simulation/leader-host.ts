@@ -5,12 +5,11 @@ import { type LeaderEffect, LeaderViews } from "../src/core/coherence/leader-vie
 import type { Replica } from "../src/core/replication/replica.ts";
 import type { SimulatedMessage } from "./messages.ts";
 
-const PIECE_BYTES = 600;
-
 export interface LeaderHostOptions {
   readonly replica: Replica;
   readonly epoch: number;
   readonly catalogs: readonly string[];
+  readonly pieceBytesMax: number;
   readonly clock: () => number;
   readonly send: (to: string, message: SimulatedMessage) => void;
   readonly exposed: (position: number) => void;
@@ -64,7 +63,7 @@ export class LeaderHost {
   }
 
   #carryOut(effects: readonly LeaderEffect[]): void {
-    const { replica, epoch, clock, send, exposed } = this.#options;
+    const { replica, epoch, clock, send, exposed, pieceBytesMax } = this.#options;
     for (const effect of effects) {
       if (effect.kind === "exposed") {
         exposed(effect.position);
@@ -74,7 +73,7 @@ export class LeaderHost {
       } else {
         const { commit } = this.#views;
         const entries = replica
-          .entriesAfter(effect.after, PIECE_BYTES)
+          .entriesAfter(effect.after, pieceBytesMax)
           .filter((entry) => entry.position <= commit);
         const through = entries.at(-1)?.position ?? effect.after;
         send(effect.catalog, {

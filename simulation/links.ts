@@ -1,11 +1,12 @@
 // What a nemesis does to the links between processes, for a while: cuts them,
 // slows them, spoils them in part.
 
+import type { Astray } from "./astray.ts";
 import type { CatalogNode } from "./catalog-node.ts";
 import type { FrontendNode } from "./frontend-node.ts";
 import type { Process } from "./process.ts";
 import type { ReplicaNode } from "./replica-node.ts";
-import type { Misunderstanding, Spoilt } from "./spoilt.ts";
+import { losing, type Misunderstanding, type Spoilt } from "./spoilt.ts";
 import type { World } from "./world.ts";
 
 const LONGEST_CUT_MS = 3_000;
@@ -90,6 +91,24 @@ export class Links {
     scheduler.after(drawn.thenMs, () => {
       if (!this.#resting) this.spoil(catalog, frontend, drawn.hearing, drawn.hearingMs);
     });
+  }
+
+  /** Between a leader and one of its catalogs; `other` is another one. */
+  leadAstray(leader: Process, catalog: Process, other: Process | undefined, drawn: Astray): void {
+    const { counters, scheduler } = this.#world;
+    const { followMs, entriesMs, heldMs, otherBeforeMs, otherMs } = drawn;
+    const later = (ms: number, run: () => void) =>
+      scheduler.after(ms, () => {
+        if (!this.#resting) run();
+      });
+    counters.add("catalogs led astray");
+    this.spoil(catalog, leader, losing("follow"), followMs);
+    later(followMs, () => {
+      this.spoil(leader, catalog, losing("entries"), entriesMs);
+      this.spoil(catalog, leader, losing("held"), heldMs);
+    });
+    if (other)
+      later(followMs - otherBeforeMs, () => this.spoil(leader, other, losing("entries"), otherMs));
   }
 
   /**

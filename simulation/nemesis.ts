@@ -1,5 +1,6 @@
 // Does to a world what its fault mix says.
 
+import { drawAstray } from "./astray.ts";
 import { DiskLosses } from "./disk-losses.ts";
 import { type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
 import { Links } from "./links.ts";
@@ -32,11 +33,8 @@ export class Nemesis {
     this.#next();
   }
 
-  /**
-   * No more faults, everybody up and connected; but `impaired`, if given, is
-   * dead, or `deaf`: it hears nobody any more, though all hear it.
-   */
-  rest(impaired: Process | null, deaf: boolean): void {
+  /** No more faults, everybody up and connected. */
+  rest(): void {
     const world = this.#world;
     this.#resting = true;
     this.#links.rest();
@@ -48,14 +46,6 @@ export class Nemesis {
     for (const process of world.processes) {
       if (!process.isUp) process.start();
     }
-    world.impaired = impaired;
-    if (!impaired) return;
-    world.log(`${impaired.name} is ${deaf ? "deaf" : "dead"} for good`);
-    world.counters.add(`${deaf ? "deaf" : "dead"} to the end: ${impaired.role}`);
-    if (!deaf) impaired.die();
-    else
-      for (const { name } of world.processes)
-        if (name !== impaired.name) world.network.cut(name, impaired.name);
   }
 
   /** A nomination that nothing calls for: no working leader may be disturbed by it. */
@@ -91,6 +81,7 @@ export class Nemesis {
     if (due(faults.misunderstandingPerSecond))
       this.#links.misunderstand(drawMisunderstanding(random));
     if (due(faults.laggardPerSecond)) this.#turnToLaggard();
+    if (faults.astrayPerSecond > 0 && due(faults.astrayPerSecond)) this.#leadAstray();
     if (due(faults.isolationPerSecond)) this.#isolateLeader();
     if (due(faults.islandPerSecond)) this.#island();
     if (due(faults.orphaningPerSecond)) this.#orphan();
@@ -210,7 +201,7 @@ export class Nemesis {
   }
 
   #leader(): ReplicaNode | undefined {
-    return this.#world.replicas.find((replica) => replica.replica?.status().leads);
+    return this.#world.replicas.find((replica) => replica.leads);
   }
 
   #turnToLaggard(): void {
@@ -226,6 +217,15 @@ export class Nemesis {
     for (const replica of replicas) this.#links.slow(replica, catalog, ms, 2 * ms);
     if (random.chance(0.7)) this.#links.misunderstand(drawUnheard(random, 0.2), frontend, catalog);
     scheduler.after(random.between(0, ms / 3), () => frontend.switchCatalog(catalog.name));
+  }
+
+  #leadAstray(): void {
+    const { random, catalogs } = this.#world;
+    const leader = this.#leader();
+    if (!leader) return;
+    const catalog = random.pick(catalogs);
+    const other = catalogs.find((each) => each !== catalog);
+    this.#links.leadAstray(leader, catalog, other, drawAstray(random));
   }
 
   /**
@@ -296,7 +296,7 @@ export class Nemesis {
   /** Nobody leads, and several front ends each have their own idea of who should. */
   #nominateRivals(): void {
     const { random, replicas, counters, scheduler } = this.#world;
-    if (replicas.some((replica) => replica.replica?.status().leads && !replica.isPaused)) return;
+    if (replicas.some((replica) => replica.leads && !replica.isPaused)) return;
     const rivals = replicas.filter((replica) => replica.isUp && !replica.isPaused);
     if (rivals.length < 2) return;
     counters.add("rivals nominated");

@@ -13,7 +13,7 @@ function faultless() {
   const random = new Random(1);
   const scheduler = new Scheduler();
   const faults = {
-    ...withoutFaults({ ...drawFaults(random, false), resetPerSecond: 0 }),
+    ...withoutFaults({ ...drawFaults(random, false), resetPerSecond: 0, astrayPerSecond: 0 }),
     keepsThroughCuts: false,
   };
   const network = new Network(scheduler, random, faults, new Counters());

@@ -14,6 +14,7 @@ export abstract class Process implements Endpoint {
   readonly name: string;
   isUp = false;
   isPaused = false;
+  #isFrozen = false;
   /** Counts starts: what an earlier life scheduled is void. */
   #life = 0;
   #isDead = false;
@@ -77,12 +78,18 @@ export abstract class Process implements Endpoint {
     this.isPaused = true;
     const life = this.#life;
     this.world.scheduler.after(ms, () => {
-      if (life !== this.#life) return;
+      if (life !== this.#life || this.#isFrozen) return;
       this.isPaused = false;
       const backlog = this.#backlog;
       this.#backlog = [];
       for (const run of backlog) this.#run(life, run);
     });
+  }
+
+  /** Stopped for good, its connections open; what it is sent is never read. */
+  freeze(): void {
+    this.isPaused = true;
+    this.#isFrozen = true;
   }
 
   /** Monotonic milliseconds of this process. */
@@ -103,6 +110,7 @@ export abstract class Process implements Endpoint {
   }
 
   deliver(from: string, message: SimulatedMessage): void {
+    if (this.#isFrozen) return;
     if (this.isPaused) this.#backlog.push(() => this.received(from, message));
     else this.received(from, message);
   }

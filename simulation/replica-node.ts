@@ -56,6 +56,11 @@ export class ReplicaNode extends Process implements Endpoint {
     return this.#replica;
   }
 
+  /** Whether it takes itself for the leader. */
+  get leads(): boolean {
+    return this.#replica?.status().leads ?? false;
+  }
+
   protected override started(): void {
     const { disk } = this;
     this.#delivered = disk.tables.applied;
@@ -314,6 +319,7 @@ export class ReplicaNode extends Process implements Endpoint {
           replica: this.#live,
           epoch: effect.epoch,
           catalogs: this.world.catalogs.map(({ name }) => name),
+          pieceBytesMax: this.world.pieceBytesMax,
           clock: () => this.clock(),
           send: (to, message) => this.send(to, message),
           exposed: (position) => this.#desk?.exposed(position),

@@ -1,9 +1,11 @@
 // One run: a world, its clients and its nemesis, from one seed.
 
+import { LEASE_MARGIN_MS, LEASE_MS } from "../src/core/coherence/limits.ts";
 import { Clients } from "./clients.ts";
 import type { Counters } from "./counters.ts";
+import { drawImpairment, impair } from "./impairments.ts";
 import { Nemesis } from "./nemesis.ts";
-import type { Process } from "./process.ts";
+import type { ReplicaNode } from "./replica-node.ts";
 import { Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
@@ -14,6 +16,8 @@ const SETTLE_MS = 12_000;
 const LOOK_MS = 100;
 const DISTURBANCES = 10;
 const DISTURBANCE_MS = 40;
+/** Three leases: who waits for a view again and again is seen to. */
+const IMPAIRED_VIEW_MS = 3 * (LEASE_MS + LEASE_MARGIN_MS);
 
 export interface RunResult {
   readonly seed: number;
@@ -36,12 +40,15 @@ export function run(seed: number, ticks: number): RunResult {
     const clients = new Clients(world, fewest + world.random.below(8));
     const nemesis = new Nemesis(world);
     world.scheduler.runUntil(ticks);
-    nemesis.rest(drawImpaired(world), world.random.chance(0.5));
+    nemesis.rest();
+    impair(world, drawImpairment(world));
     world.scheduler.runUntil(world.scheduler.now + CALM_MS);
     const deadline = world.scheduler.now + SETTLE_MS;
     settle(world, clients, deadline);
     clients.isCalm = true;
     undisturbed(world, nemesis);
+    if (world.impaired && world.impaired.role !== "replica")
+      world.scheduler.runUntil(world.scheduler.now + IMPAIRED_VIEW_MS);
     clients.stop();
     settle(world, clients, deadline);
     checkSettled(world, clients);
@@ -54,19 +61,6 @@ export function run(seed: number, ticks: number): RunResult {
   const { counters, timeline } = world;
   counters.add("messages", world.network.messages);
   return { seed, simulatedMs: world.scheduler.now, counters, violation, timeline };
-}
-
-/** Who stays dead, or deaf, after the faults; null: nobody. */
-function drawImpaired(world: World): Process | null {
-  if (!world.random.chance(0.5)) return null;
-  const { replicas, catalogs, frontends } = world;
-  return world.random.pick([
-    // A replacement that isn't admitted yet leaves no quorum without another one.
-    ...(world.allVote ? replicas : []),
-    ...catalogs,
-    // Somebody must be there to ask.
-    ...(frontends.length > 1 ? frontends : []),
-  ]);
 }
 
 /** What every front end can show is asked for, and again, when it has copies. */
@@ -90,7 +84,7 @@ function settle(world: World, clients: Clients, deadline: number): void {
 
 /** A leader that works, and is heard, is not replaced, whoever is nominated. */
 function undisturbed(world: World, nemesis: Nemesis): void {
-  const leader = world.replicas.find((replica) => replica.replica?.status().leads);
+  const leader = world.replicas.find((replica) => replica.leads && !replica.isPaused);
   const epoch = leader?.replica?.status().epoch;
   if (!leader) return;
   for (let time = 0; time < DISTURBANCES; time += 1) {
@@ -123,27 +117,32 @@ function checkSettled(world: World, clients: Clients): void {
 
 /** What isn't as it should be once all is calm; null if nothing. */
 function unsettled(world: World, clients: Clients): string | null {
-  const { impaired } = world;
+  const { impaired, network } = world;
   if (!clients.areWorking && clients.inFlight > 0)
     return `${clients.inFlight} calls are still unanswered`;
-  const asleep = world.processes.find((process) => process.isPaused);
+  const asleep = world.processes.find((process) => process.isPaused && process !== impaired);
   if (asleep) return `${asleep.name} is still paused`;
-  const leaders = world.replicas.filter((replica) => replica.replica?.status().leads);
-  if (leaders.length !== 1) return `${leaders.length} replicas lead`;
-  const epoch = leaders[0]?.replica?.status().epoch ?? 0;
+  // One that is frozen knows nothing of the next.
+  const leaders = world.replicas.filter((replica) => replica.leads && !replica.isPaused);
+  const [leader] = leaders;
+  if (!leader || leaders.length > 1) return `${leaders.length} replicas lead`;
+  const { epoch, reign } = leader.replica?.status() ?? {};
+  const isApart = (replica: ReplicaNode) =>
+    replica === impaired ||
+    network.isCut(leader.name, replica.name) ||
+    network.isCut(replica.name, leader.name);
   const ahead = world.replicas.find(
-    (replica) => replica !== impaired && replica.disk.hardState.promise.epoch > epoch,
+    (replica) => !isApart(replica) && replica.disk.hardState.promise.epoch > (epoch ?? 0),
   );
   // It will be refused by that one, as it has to be, once they hear each other.
   if (ahead) return `${ahead.name} has promised a later epoch than the leader's`;
-  const confirmedAt = leaders[0]?.replica?.status().reign?.confirmedAt ?? 0;
-  if (leaders[0] && leaders[0].clock() - confirmedAt > 2 * LOOK_MS)
-    return `${leaders[0].name} leads, and no quorum confirms it`;
-  if (leaders[0] === impaired) return `${impaired?.name} leads, and is deaf`;
+  if (leader.clock() - (reign?.confirmedAt ?? 0) > 2 * LOOK_MS)
+    return `${leader.name} leads, and no quorum confirms it`;
+  if (leader === impaired) return `${leader.name} leads, and is deaf`;
   if (clients.areWorking) return null;
   const committed = world.oracle.committed.length;
   for (const replica of world.replicas) {
-    if (replica === impaired) continue;
+    if (isApart(replica)) continue;
     const status = replica.replica?.status();
     if (status?.commitPosition !== committed || status.lastPosition !== committed) {
       return `${replica.name} has committed ${status?.commitPosition} of ${committed}`;

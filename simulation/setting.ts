@@ -53,7 +53,7 @@ const MIXES = [
 const TRADER: Habits = { thinkMs: 10, trades: 1, lookups: 0, asksOnly: true };
 
 /** Each does one thing only, and some of it all the time. */
-const SPECIALISTS: readonly Habits[] = [
+export const SPECIALISTS: readonly Habits[] = [
   { thinkMs: 2, trades: 0, lookups: 1, asksOnly: true },
   { thinkMs: 6, trades: 0, lookups: 1, asksOnly: true },
   TRADER,

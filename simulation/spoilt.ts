@@ -46,6 +46,11 @@ export function drawUnheard(random: Random, late: number): Misunderstanding {
   return { asking: new Map(), askingMs: 0, thenMs: 0, hearing, hearingMs };
 }
 
+/** All messages of these kinds. */
+export function losing(...kinds: readonly MessageKind[]): Spoilt {
+  return new Map(kinds.map((kind) => [kind, LOST]));
+}
+
 /** The lease runs out, and what was asked under it is answered under the next one. */
 function drawExpiring(random: Random): Misunderstanding {
   return {

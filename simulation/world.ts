@@ -2,6 +2,7 @@
 
 import { encodeCommands } from "../src/core/market/codec.ts";
 import type { Entry } from "../src/core/replication/types.ts";
+import { drawAstrayRun } from "./astray.ts";
 import { CatalogNode } from "./catalog-node.ts";
 import { CopyStore } from "./copies.ts";
 import { Counters } from "./counters.ts";
@@ -30,6 +31,8 @@ export class World {
   readonly network: Network;
   /** Small in most runs, so that journals travel in many pieces. */
   readonly messageBytesMax: number;
+  /** Of entries that go to a catalog in one message. */
+  readonly pieceBytesMax: number;
   readonly replicaIds: readonly number[];
   readonly replicas: readonly ReplicaNode[];
   readonly catalogs: readonly CatalogNode[];
@@ -38,7 +41,7 @@ export class World {
   readonly stockNames: readonly string[];
   /** Where front ends keep their copies, if not in memory. */
   readonly store: CopyStore | null;
-  /** From the end of the faults on: who is dead, or deaf, for good; null if all are well. */
+  /** From the end of the faults on: who is dead, deaf or frozen for good; null if nobody is. */
   impaired: Process | null = null;
   /** Told what a replica has just done; the nemesis may strike then. */
   onDeed: (replica: ReplicaNode, deed: StrikeOn, to: number | null) => void = () => {};
@@ -49,15 +52,18 @@ export class World {
   constructor(seed: number, setting?: Setting) {
     this.seed = seed;
     this.random = new Random(seed);
-    this.setting = setting ?? drawSetting(this.random);
+    const astray = drawAstrayRun(seed);
+    this.setting = setting ?? { ...drawSetting(this.random), ...astray.setting };
     this.stockNames = STOCKS.slice(0, this.setting.stocks);
     this.#faults = {
       ...drawFaults(this.random, this.setting.isNarrow),
       ...drawResets(new Random(seed + RESETS_STREAM)),
+      ...astray.faults,
     };
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
     this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
     this.messageBytesMax = this.random.pick([60, 60, 250, 1_000, 1 << 20]);
+    this.pieceBytesMax = astray.pieceBytes ?? 600;
     this.store = this.random.chance(0.4) ? new CopyStore() : null;
     const first = this.#firstEntries();
     const isCommitted = (entry: Entry) => this.oracle.isCommitted(entry);

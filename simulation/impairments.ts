@@ -1,0 +1,64 @@
+// What stays wrong once the faults have ended, in most runs: a minority of the
+// replicas, or a view, that is dead, deaf, frozen or cut off from one other. It
+// must keep nobody else waiting. Drawn from a stream of its own.
+
+import type { Process } from "./process.ts";
+import { Random } from "./random.ts";
+import type { ReplicaNode } from "./replica-node.ts";
+import type { World } from "./world.ts";
+
+/** Above all seeds: what is drawn from here leaves the rest of a run as it is. */
+const IMPAIRMENTS_STREAM = 2 ** 43;
+
+export type Impairment =
+  /**
+   * `dead`: its connections closed. `deaf`: it hears nobody any more, though all
+   * hear it. `frozen`: its connections stay open, and nothing comes, as from a
+   * host that hangs.
+   */
+  | { readonly kind: "dead" | "deaf" | "frozen"; readonly process: Process }
+  /** These two don't hear each other, though all others hear both. */
+  | { readonly kind: "estranged"; readonly pair: readonly [ReplicaNode, ReplicaNode] };
+
+/** Null: all are well. */
+export function drawImpairment(world: World): Impairment | null {
+  const random = new Random(world.seed + IMPAIRMENTS_STREAM);
+  if (random.chance(0.4)) return null;
+  const { replicas, catalogs, frontends, allVote } = world;
+  const leader = replicas.find((replica) => replica.leads && !replica.isPaused);
+  if (allVote && leader && random.chance(0.2)) {
+    const other = random.pick(replicas.filter((replica) => replica !== leader));
+    return { kind: "estranged", pair: [leader, other] };
+  }
+  const process = random.pick<Process>([
+    // A replacement that isn't admitted yet leaves no quorum without another one.
+    ...(allVote ? replicas : []),
+    ...(allVote && leader ? [leader] : []),
+    ...catalogs,
+    // Somebody must be there to ask.
+    ...(frontends.length > 1 ? frontends : []),
+  ]);
+  return { kind: random.pick(["dead", "deaf", "frozen"]), process };
+}
+
+/** The faults have ended. */
+export function impair(world: World, impairment: Impairment | null): void {
+  if (!impairment) return;
+  const { network, counters, processes } = world;
+  const { kind } = impairment;
+  if (kind === "estranged") {
+    const [one, other] = impairment.pair;
+    counters.add("estranged to the end");
+    world.log(`cut for good: ${one.name} | ${other.name}`);
+    network.cut(one.name, other.name);
+    network.cut(other.name, one.name);
+    return;
+  }
+  const { process } = impairment;
+  world.impaired = process;
+  counters.add(`${kind} to the end: ${process.role}`);
+  world.log(`${process.name} is ${kind} for good`);
+  if (kind === "dead") process.die();
+  else if (kind === "frozen") process.freeze();
+  else for (const { name } of processes) if (name !== process.name) network.cut(name, process.name);
+}
