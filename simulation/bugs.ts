@@ -89,7 +89,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "ack-of-own-last-position",
     ["L1"],
-    [354, 4],
+    [405, 4],
     [
       `${REPLICATION}/replica.ts`,
       'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
@@ -138,8 +138,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "replacement-votes-early",
-    ["a committed entry is never dropped"],
-    null,
+    ["R2", "a committed entry is never dropped"],
+    [487, 4],
     [`${REPLICATION}/replica.ts`, "if (!voter) return;\n    if (epoch", "if (epoch"],
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears", "willing: !hears"],
     [
@@ -151,7 +151,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "replacement-counts-before-its-admission-is-committed",
     ["R2"],
-    [82, 4],
+    [157, 4],
     [
       `${REPLICATION}/admissions.ts`,
       "return admission.incarnation === incarnation && admission.position <= commit;",
@@ -162,7 +162,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "replacement-votes-once-a-stale-leader-lists-it",
     ["R2"],
-    [414, 4],
+    null,
     [
       `${REPLICATION}/context.ts`,
       "if (isAdmitted && own.position <= this.commit) this.becomeVoter();",
@@ -219,20 +219,15 @@ export const BUGS: readonly Bug[] = [
       "this.#lease = offer;\n    return false;",
     ],
   ),
-  bug(
-    "fill-from-an-earlier-session",
-    ["C1"],
-    [975, 4],
-    [
-      `${COHERENCE}/copies.ts`,
-      "newSession(): void {\n    this.#fetches.clear();",
-      "newSession(): void {",
-    ],
-  ),
+  bug("fill-from-an-earlier-session", ["C1"], null, [
+    `${COHERENCE}/copies.ts`,
+    "newSession(): void {\n    this.#fetches.clear();",
+    "newSession(): void {",
+  ]),
   bug(
     "lookup-joins-a-fetch-from-before-a-hold",
     ["C1"],
-    [35, 4],
+    [104, 4],
     [
       `${COHERENCE}/copies.ts`,
       "this.#fetches.delete(name); // F2\n      const floor",
@@ -262,7 +257,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "grant-before-the-view-is-level",
     ["C1"],
-    [8, 4],
+    [24, 4],
     [
       `${COHERENCE}/lease-holder.ts`,
       "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
@@ -282,7 +277,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "new-leader-forgets-older-leases",
     ["C1"],
-    [34, 4],
+    [13, 4],
     [
       `${COHERENCE}/leader-views.ts`,
       "this.#grantor.presume(catalog, options.wonMs + LEASE_MS + LEASE_MARGIN_MS); // W3",
@@ -292,7 +287,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "catalog-grants-beyond-its-own-lease",
     ["C1"],
-    [77, 4],
+    [32, 4],
     [
       `${COHERENCE}/catalog-view.ts`,
       "const atMostMs = this.#lease.remainingMs(nowMs);",
@@ -374,7 +369,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "adjust-without-request-id",
     ["M1"],
-    [8, 8],
+    [32, 4],
     [
       `${SERVICE}/pending-question.ts`,
       'if (question.kind !== "request") return question;',
@@ -396,7 +391,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "refusal-of-a-retried-call-not-recorded",
     ["M1"],
-    [120, 4],
+    [87, 4],
     [
       `${SERVICE}/pending-question.ts`,
       "? { ...question, recordRefusal: true } // P2",
@@ -431,7 +426,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "answer-without-a-confirmed-round",
     ["C1"],
-    [1386, 4],
+    [407, 4],
     [
       `${SERVICE}/waiting-answers.ts`,
       "confirmed: unproven.length === 0 ? true : null,",
@@ -546,7 +541,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "acks-of-a-lost-disk-count",
     ["L1"],
-    [735, 4],
+    null,
     [
       `${REPLICATION}/replica.ts`,
       "if (envelope.incarnation < context.admissions.of(from).incarnation) return;",
@@ -575,8 +570,25 @@ export const BUGS: readonly Bug[] = [
     [137, 4],
     [
       `${COHERENCE}/lease-grantor.ts`,
-      "oldest ? oldest.firstSentMs + LEASE_MS - nowMs : LEASE_MS; // G2",
+      "oldest ? oldest.sinceMs + LEASE_MS - nowMs : LEASE_MS; // G2",
       "oldest ? LEASE_MS : LEASE_MS;",
+    ],
+  ),
+  // What a full window keeps from a catalog waits for it all the same.
+  bug(
+    "lease-renewed-though-what-waits-was-not-sent",
+    ["L1"],
+    [2535, 4],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "for (const catalog of this.#grantor.leased(nowMs)) this.#grantor.owes(catalog, position, nowMs);",
+      "",
+    ],
+    [`${COHERENCE}/leader-views.ts`, "this.#grantor.owes(catalog, this.#commit, nowMs);", ""],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "following.sent = through;",
+      "following.sent = through;\n    this.#grantor.owes(catalog, through, nowMs);",
     ],
   ),
   bug(
@@ -622,7 +634,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "fetch-shared-without-a-lease",
     ["C1"],
-    [88, 4],
+    [97, 4],
     [
       `${COHERENCE}/frontend-view.ts`,
       "return this.#lease.isValid(nowMs) ? this.#rules.joinable(name) : undefined; // U2",
@@ -637,7 +649,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "holds-counted-over-a-gap",
     ["C1"],
-    [47, 4],
+    [188, 4],
     [`${COHERENCE}/frontend-view.ts`, "|| after <= held) {", "|| after >= 0) {"],
   ),
   // Checked before the copy is read it would do as well: see docs/guarantees.md.
@@ -664,7 +676,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "catalog-never-sends-a-hold-again",
     ["L1"],
-    [4, 4],
+    [10, 4],
     [
       `${COHERENCE}/catalog-view.ts`,
       "if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;",
@@ -700,7 +712,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "silent-leader-never-given-up",
     ["L1"],
-    [34, 4],
+    [66, 4],
     [
       "src/core/selection/selection.ts",
       "this.#phase.leader.silenceMs(this.#now) >= LEADER_SILENCE_MS",

@@ -7,8 +7,8 @@ import type { Copies } from "./copies.ts";
 import type { Answer, SimulatedMessage, StockQuestion } from "./messages.ts";
 import type { World } from "./world.ts";
 
-/** A catalog that hasn't answered by then is left aside for a while. */
-export const LOOK_MS = 500;
+/** A catalog that hasn't answered by then is left aside for a while; as long as a real front end waits. */
+export const LOOK_MS = 700;
 const ASIDE_MS = 250;
 const FLOORS_MAX = 8;
 
@@ -87,7 +87,8 @@ export class StockViews {
 
   /** Now and then another catalog is preferred: `to`, if that is connected, or the next. */
   switchCatalog(to?: string): void {
-    if (to !== undefined && this.#connected[0] === to) return;
+    const before = this.#connected[0];
+    if (to !== undefined && before === to) return;
     if (to !== undefined && this.#connected.includes(to)) {
       this.#without(to);
       this.#connected.unshift(to);
@@ -95,6 +96,8 @@ export class StockViews {
       const first = this.#connected.shift();
       if (first !== undefined) this.#connected.push(first);
     }
+    // As with real front ends: who isn't asked any more is no grantor either.
+    if (before !== undefined && before !== this.#connected[0]) this.#lost(before);
     this.#options.world.counters.add("grantors switched");
   }
 

@@ -172,7 +172,7 @@ export class CatalogView {
           through: this.#received,
           names,
         });
-        this.#frontends.sent(frontend, this.#received, nowMs);
+        this.#frontends.owes(frontend, this.#received, nowMs);
         this.#lastSentMs.set(frontend, nowMs);
       }
       // A leased front end whose connection is gone still has to be waited for.

@@ -78,6 +78,25 @@ describe("a batch is exposed (W1)", () => {
     expect(views.grant("catalog-9096", 4, 1_710, 1_710)).toMatchObject({ sent: 12 });
   });
 
+  test("never, because of a deaf catalog whose window is full (G2)", () => {
+    const views = leading("catalog-9096");
+    // Leased anew with all that is committed on its way, in messages that fill the window.
+    const anewMs = 1_010 + UNTIL_MS;
+    views.tick(anewMs);
+    for (const through of [11, 12]) views.committed(through, anewMs);
+    for (const through of [11, 12]) views.sent("catalog-9096", through, anewMs);
+    expect(views.grant("catalog-9096", 2, anewMs, anewMs)).toMatchObject({ sent: 12 });
+    views.committed(13, anewMs + 1);
+    // It asks on, and says nothing: 13 never gets to it.
+    for (let nowMs = anewMs + 100; nowMs <= anewMs + 1 + UNTIL_MS; nowMs += 50) {
+      views.grant("catalog-9096", 3, nowMs, nowMs);
+      views.tick(nowMs);
+      for (const through of [11, 12]) views.sent("catalog-9096", through, nowMs);
+    }
+    views.tick(anewMs + 1 + UNTIL_MS);
+    expect(views.exposed).toBe(13);
+  });
+
   test("beyond what is committed, or back (R1)", () => {
     const views = leading("catalog-9096");
     views.held("catalog-9096", 99, 99, 1_020);

@@ -87,6 +87,8 @@ export class LeaderViews {
       position,
     });
     this.#commit = position;
+    // Also what a full window keeps from being sent: trades wait for it all the same.
+    for (const catalog of this.#grantor.leased(nowMs)) this.#grantor.owes(catalog, position, nowMs);
     const effects: LeaderEffect[] = [];
     for (const [catalog, following] of this.#following) {
       // Nobody waits for the others: the next beat is soon enough, and takes more along.
@@ -140,7 +142,6 @@ export class LeaderViews {
     following.unanswered.push(through);
     following.isCatchingUp = through < this.#commit;
     following.toldExposed = this.#exposed;
-    this.#grantor.sent(catalog, through, nowMs);
     const effects: LeaderEffect[] = [];
     this.#pump(catalog, following, effects);
     return effects;
@@ -175,7 +176,9 @@ export class LeaderViews {
     const isLeased = this.#grantor.isLeased(catalog, nowMs);
     if (!isLeased && following.received < this.#grantor.owesThrough(catalog)) return null; // W4
     const ms = this.#grantor.grant(catalog, confirmedMs + LEASE_MS - nowMs, sent, nowMs); // W2
-    return ms === null ? null : { epoch: this.#epoch, ask, ms, exposed: this.#exposed, sent };
+    if (ms === null) return null;
+    this.#grantor.owes(catalog, this.#commit, nowMs);
+    return { epoch: this.#epoch, ask, ms, exposed: this.#exposed, sent };
   }
 
   /** Every few tens of milliseconds: leases end, and what was lost is sent again. */

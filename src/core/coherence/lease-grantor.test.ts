@@ -79,7 +79,7 @@ describe("a lease", () => {
 
   test("is renewed for a deaf view, so that it delays every trade (G2)", () => {
     const grantor = granting();
-    grantor.sent("frontend-8000", 11, 1_100);
+    grantor.owes("frontend-8000", 11, 1_100);
     expect(grantor.grant("frontend-8000", ENOUGH_MS, 11, 1_200)).toBe(LEASE_MS - 100);
     expect(grantor.grant("frontend-8000", ENOUGH_MS, 11, 1_100 + LEASE_MS - 1)).toBe(1);
     expect(grantor.grant("frontend-8000", ENOUGH_MS, 11, 1_100 + LEASE_MS)).toBe(null);
@@ -88,23 +88,23 @@ describe("a lease", () => {
 
   test("is renewed longer because the hold was sent again, or another after it (G2)", () => {
     const grantor = granting();
-    grantor.sent("frontend-8000", 11, 1_100);
-    grantor.sent("frontend-8000", 11, 1_300);
-    grantor.sent("frontend-8000", 12, 1_400);
+    grantor.owes("frontend-8000", 11, 1_100);
+    grantor.owes("frontend-8000", 11, 1_300);
+    grantor.owes("frontend-8000", 12, 1_400);
     expect(grantor.owesSinceMs("frontend-8000")).toBe(1_100);
     expect(grantor.grant("frontend-8000", ENOUGH_MS, 12, 1_500)).toBe(100);
     grantor.held("frontend-8000", 11);
     expect(grantor.owesSinceMs("frontend-8000")).toBe(1_400);
     grantor.held("frontend-8000", 12);
     expect(grantor.owesSinceMs("frontend-8000")).toBe(null);
-    grantor.sent("frontend-8000", 12, 1_450); // once more, for nothing
+    grantor.owes("frontend-8000", 12, 1_450); // once more, for nothing
     expect(grantor.owesSinceMs("frontend-8000")).toBe(null);
     expect(grantor.grant("frontend-8000", ENOUGH_MS, 12, 1_500)).toBe(LEASE_MS);
   });
 
   test("is never given again to a view that was deaf for a while", () => {
     const grantor = granting();
-    grantor.sent("frontend-8000", 11, 1_100);
+    grantor.owes("frontend-8000", 11, 1_100);
     const later = 1_000 + UNTIL_MS;
     expect(grantor.grant("frontend-8000", ENOUGH_MS, 15, later)).toBe(LEASE_MS);
     expect(grantor.heldByAll(later)).toBe(15);
@@ -119,7 +119,7 @@ describe("a lease", () => {
 
   test("makes a batch wait for what a view without one was sent", () => {
     const grantor = new LeaseGrantor();
-    grantor.sent("frontend-8000", 11, 1_000);
+    grantor.owes("frontend-8000", 11, 1_000);
     expect(grantor.owesSinceMs("frontend-8000")).toBe(null);
     expect(grantor.owesSinceMs("frontend-9999")).toBe(null);
   });

@@ -3,14 +3,16 @@
 //   G1. Whoever may still be answering has held a batch before it is exposed. A
 //       lease counts from when it was granted, and a margin longer than the
 //       holder counts.
-//   G2. Nobody's lease is renewed beyond one lease after the oldest hold that it
-//       hasn't answered was first sent: so a deaf view delays trades once.
+//   G2. Nobody's lease is renewed beyond one lease after the time since when the
+//       oldest batch that it doesn't hold has waited for it, sent or not: so a
+//       deaf view delays trades once.
 
 import { LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
 
-interface UnansweredHold {
+interface Owed {
   readonly through: number;
-  readonly firstSentMs: number;
+  /** Since when that waits for it. */
+  readonly sinceMs: number;
 }
 
 interface Holder {
@@ -18,7 +20,7 @@ interface Holder {
   /** It has everything up to here, and shows nothing older of what changed. */
   held: number;
   /** Ascending. */
-  unanswered: UnansweredHold[];
+  owed: Owed[];
 }
 
 export class LeaseGrantor {
@@ -27,7 +29,7 @@ export class LeaseGrantor {
   #holder(name: string): Holder {
     let holder = this.#holders.get(name);
     if (!holder) {
-      holder = { leasedUntilMs: Number.NEGATIVE_INFINITY, held: 0, unanswered: [] };
+      holder = { leasedUntilMs: Number.NEGATIVE_INFINITY, held: 0, owed: [] };
       this.#holders.set(name, holder);
     }
     return holder;
@@ -46,14 +48,14 @@ export class LeaseGrantor {
   grant(name: string, atMostMs: number, sent: number, nowMs: number): number | null {
     const holder = this.#holder(name);
     const renews = nowMs < holder.leasedUntilMs;
-    const oldest = renews ? holder.unanswered[0] : undefined;
-    const leftMs = oldest ? oldest.firstSentMs + LEASE_MS - nowMs : LEASE_MS; // G2
+    const oldest = renews ? holder.owed[0] : undefined;
+    const leftMs = oldest ? oldest.sinceMs + LEASE_MS - nowMs : LEASE_MS; // G2
     const ms = Math.min(LEASE_MS, atMostMs, leftMs);
     if (ms <= 0) return null;
     if (!renews) {
       // It answers nothing before this lease counts, and by then it holds all of that.
       holder.held = Math.max(holder.held, sent);
-      holder.unanswered = [];
+      holder.owed = [];
     }
     holder.leasedUntilMs = Math.max(holder.leasedUntilMs, nowMs + ms + LEASE_MARGIN_MS); // G1
     return ms;
@@ -69,12 +71,12 @@ export class LeaseGrantor {
     return [...this.#holders.keys()].filter((name) => this.isLeased(name, nowMs));
   }
 
-  /** Everything up to `through` was sent to it, to be held. */
-  sent(name: string, through: number, nowMs: number): void {
+  /** From now on everything up to `through` waits until it holds that, or has no lease. */
+  owes(name: string, through: number, nowMs: number): void {
     const holder = this.#holder(name);
     if (nowMs >= holder.leasedUntilMs) return;
-    const newest = holder.unanswered.at(-1)?.through ?? holder.held;
-    if (through > newest) holder.unanswered.push({ through, firstSentMs: nowMs });
+    const newest = holder.owed.at(-1)?.through ?? holder.held;
+    if (through > newest) holder.owed.push({ through, sinceMs: nowMs });
   }
 
   /** It holds everything up to `through`. */
@@ -82,21 +84,21 @@ export class LeaseGrantor {
     const holder = this.#holder(name);
     if (through <= holder.held) return;
     holder.held = through;
-    holder.unanswered = holder.unanswered.filter((hold) => hold.through > through);
+    holder.owed = holder.owed.filter((batch) => batch.through > through);
   }
 
   heldBy(name: string): number {
     return this.#holders.get(name)?.held ?? 0;
   }
 
-  /** Since when it owes an answer; null if it owes none. */
+  /** Since when it owes something; null if it owes nothing. */
   owesSinceMs(name: string): number | null {
-    return this.#holders.get(name)?.unanswered[0]?.firstSentMs ?? null;
+    return this.#holders.get(name)?.owed[0]?.sinceMs ?? null;
   }
 
-  /** Up to where it owes answers that were asked for while it was leased; 0 if it owes none. */
+  /** Up to where it owes what it should have held while it was leased; 0 if it owes nothing. */
   owesThrough(name: string): number {
-    return this.#holders.get(name)?.unanswered.at(-1)?.through ?? 0;
+    return this.#holders.get(name)?.owed.at(-1)?.through ?? 0;
   }
 
   /** What everybody who may be answering holds; Infinity if nobody may be. */
