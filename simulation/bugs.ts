@@ -162,7 +162,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "replacement-votes-once-a-stale-leader-lists-it",
     ["R2"],
-    null,
+    [1836, 4],
     [
       `${REPLICATION}/context.ts`,
       "if (isAdmitted && own.position <= this.commit) this.becomeVoter();",
@@ -174,11 +174,16 @@ export const BUGS: readonly Bug[] = [
       "this.#persist({ ...write, entries });\n    this.#voteIfAdmitted();",
     ],
   ),
-  bug("ack-counted-for-a-later-round", ["C1"], null, [
-    `${REPLICATION}/leadership.ts`,
-    "follower.acknowledge(ack);",
-    "follower.acknowledge({ ...ack, round: this.#round });",
-  ]),
+  bug(
+    "ack-counted-for-a-later-round",
+    ["C1"],
+    [586, 4],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "follower.acknowledge(ack);",
+      "follower.acknowledge({ ...ack, round: this.#round });",
+    ],
+  ),
   bug(
     "deciding-before-the-reign-is-committed",
     ["M3"],
@@ -219,11 +224,16 @@ export const BUGS: readonly Bug[] = [
       "this.#lease = offer;\n    return false;",
     ],
   ),
-  bug("fill-from-an-earlier-session", ["C1"], null, [
-    `${COHERENCE}/copies.ts`,
-    "newSession(): void {\n    this.#fetches.clear();",
-    "newSession(): void {",
-  ]),
+  bug(
+    "fill-from-an-earlier-session",
+    ["C1"],
+    [799, 4],
+    [
+      `${COHERENCE}/copies.ts`,
+      "newSession(): void {\n    this.#fetches.clear();",
+      "newSession(): void {",
+    ],
+  ),
   bug(
     "lookup-joins-a-fetch-from-before-a-hold",
     ["C1"],
@@ -235,12 +245,19 @@ export const BUGS: readonly Bug[] = [
     ],
   ),
   // A front end also asks the leader when an answer is below the floor that the
-  // stock had when it asked: for who waits for it. Without that the copy shows.
+  // stock had when it asked: for who waits for it. Without that the copy shows. And
+  // only a catalog that isn't the grantor can be below a floor that counts: one that
+  // is asked while the lease is still another's.
   bug(
     "fill-below-the-floor",
     ["C1"],
-    null,
+    [805, 4],
     ["simulation/stock-views.ts", " || position < fetch.floor", ""],
+    [
+      "simulation/stock-views.ts",
+      "if (before !== undefined && before !== this.#connected[0]) this.#lost(before);",
+      "",
+    ],
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
   ),
@@ -330,6 +347,11 @@ export const BUGS: readonly Bug[] = [
     ["C1"],
     [10, 8],
     ["simulation/stock-views.ts", " || position < fetch.floor", ""],
+    [
+      "simulation/stock-views.ts",
+      "if (before !== undefined && before !== this.#connected[0]) this.#lost(before);",
+      "",
+    ],
     [
       `${COHERENCE}/catalog-view.ts`,
       "if (until <= this.#applied) return",
@@ -559,11 +581,12 @@ export const BUGS: readonly Bug[] = [
     [12, 4],
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears &&", "willing: voter &&"],
   ),
-  bug("no-margin-for-clocks", ["C1"], null, [
-    `${COHERENCE}/lease-grantor.ts`,
-    "nowMs + ms + LEASE_MARGIN_MS",
-    "nowMs + ms",
-  ]),
+  bug(
+    "no-margin-for-clocks",
+    ["C1"],
+    [1828, 4],
+    [`${COHERENCE}/lease-grantor.ts`, "nowMs + ms + LEASE_MARGIN_MS", "nowMs + ms"],
+  ),
   bug(
     "deaf-view-renewed-for-ever",
     ["L1"],
