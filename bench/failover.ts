@@ -148,7 +148,7 @@ function summary(kind: Blow["kind"]) {
     medianMs: at(gaps, 0.5),
     p90Ms: at(gaps, 0.9),
     worstMs: at(gaps, 1),
-    medianUntilClosedMs: at(closings, 0.5),
+    medianUntilClosedMs: closings.length > 0 ? at(closings, 0.5) : null,
     worstOnTheWayBackMs: Math.max(0, ...ofKind.map(({ backMs }) => Math.round(backMs))),
   };
 }
