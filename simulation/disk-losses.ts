@@ -39,7 +39,7 @@ export class DiskLosses {
       {
         incarnation: this.#incarnations,
         replaces: replica.disk,
-        isCommitted: (entry) => oracle.isCommitted(entry),
+        committedIn: (entry) => oracle.committedIn(entry),
       },
     );
     scheduler.after(random.between(1, 500), () => replica.start());

@@ -132,18 +132,22 @@ describe("R1 is broken unseen by", () => {
   });
 
   test("a committed entry that is dropped", () => {
-    const isCommitted = ({ position }: Entry) => position === 1;
-    landing({ truncateFrom: 2 }, { isCommitted })();
-    expect(landing({ truncateFrom: 1 }, { isCommitted })).toThrow(
+    const committedIn = ({ position }: Entry) => (position === 1 ? 1 : null);
+    landing({ truncateFrom: 2 }, { committedIn })();
+    expect(landing({ truncateFrom: 1 }, { committedIn })).toThrow(
       "R1: the committed entry 1 is dropped",
     );
+  });
+
+  test("an entry that a later leader committed, dropped before that one was heard, is no violation", () => {
+    landing({ truncateFrom: 1 }, { committedIn: () => 2 })();
   });
 
   test("a committed entry that is dropped in a crash", () => {
     const under = new SimulatedDisk(
       { promise: { epoch: 1, nominee: 9090 }, voter: true },
       [entry(1, 1)],
-      { isCommitted: () => true },
+      { committedIn: () => 1 },
     );
     under.begin({ truncateFrom: 1 });
     expect(() => under.crash((pending) => pending)).toThrow("R1");

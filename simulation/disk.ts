@@ -13,8 +13,8 @@ import { Violation } from "./violation.ts";
 export interface DiskOptions {
   readonly incarnation?: Incarnation;
   readonly replaces?: SimulatedDisk;
-  /** Whether a quorum holds this very entry for good. */
-  readonly isCommitted?: (entry: Entry) => boolean;
+  /** In which epoch this very entry was committed; null if it wasn't. */
+  readonly committedIn?: (entry: Entry) => number | null;
 }
 
 export class SimulatedDisk implements StoredEntries {
@@ -23,7 +23,7 @@ export class SimulatedDisk implements StoredEntries {
   readonly incarnation: Incarnation;
   /** The lost one; what it vouched for counts until this one is admitted. */
   readonly replaces: SimulatedDisk | null;
-  readonly #isCommitted: (entry: Entry) => boolean;
+  readonly #committedIn: (entry: Entry) => number | null;
   #entries: Entry[];
   #pending: Write[] = [];
 
@@ -32,7 +32,7 @@ export class SimulatedDisk implements StoredEntries {
     this.#entries = [...entries];
     this.incarnation = options.incarnation ?? FIRST_INCARNATION;
     this.replaces = options.replaces ?? null;
-    this.#isCommitted = options.isCommitted ?? (() => false);
+    this.#committedIn = options.committedIn ?? (() => null);
   }
 
   get lastPosition(): number {
@@ -96,8 +96,16 @@ export class SimulatedDisk implements StoredEntries {
     this.hardState = hardState;
   }
 
+  /**
+   * A disk that hasn't promised the epoch in which an entry was committed wasn't
+   * counted for it: it may have it from an older leader, and lose it to another
+   * older one.
+   */
   #truncateFrom(position: number): void {
-    const committed = this.#entries.slice(position - 1).find(this.#isCommitted);
+    const promised = this.hardState.promise.epoch;
+    const committed = this.#entries
+      .slice(position - 1)
+      .find((entry) => (this.#committedIn(entry) ?? Number.POSITIVE_INFINITY) <= promised);
     if (committed) throw new Violation(`R1: the committed entry ${committed.position} is dropped`);
     this.#entries.length = position - 1;
   }

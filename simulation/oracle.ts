@@ -28,6 +28,8 @@ interface Appended {
 
 export class Oracle {
   readonly committed: Entry[] = [];
+  /** Beside each of them, the epoch of the leader that committed it. */
+  readonly #committedIn: number[] = [];
   readonly #audit = new Audit();
   /** What `committed` says of stocks, orders and requests. */
   readonly market = new MarketHistory();
@@ -112,6 +114,8 @@ export class Oracle {
         );
       }
       this.committed.push(entry);
+      // L2: what a leader commits ends with an entry of its own epoch, and it is the first to know.
+      this.#committedIn.push(entries.at(-1)?.epoch ?? entry.epoch);
       this.#feed(entry);
       if (entry === entries.at(-1)) this.#checkKept(replica, entry, disks);
     }
@@ -161,9 +165,10 @@ export class Oracle {
     return this.#audit.stocks();
   }
 
-  /** Whether this very entry is committed. */
-  isCommitted({ position, epoch }: Entry): boolean {
-    return this.committed[position - 1]?.epoch === epoch;
+  /** The epoch of the leader that committed this very entry; null if none did. */
+  committedIn({ position, epoch }: Entry): number | null {
+    if (this.committed[position - 1]?.epoch !== epoch) return null;
+    return this.#committedIn[position - 1] ?? null;
   }
 }
 

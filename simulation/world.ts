@@ -66,10 +66,10 @@ export class World {
     this.pieceBytesMax = astray.pieceBytes ?? 600;
     this.store = this.random.chance(0.4) ? new CopyStore() : null;
     const first = this.#firstEntries();
-    const isCommitted = (entry: Entry) => this.oracle.isCommitted(entry);
+    const committedIn = (entry: Entry) => this.oracle.committedIn(entry);
     this.replicas = this.replicaIds.map((id) => {
       const hardState = { promise: { epoch: 0, nominee: id }, voter: true };
-      const disk = new SimulatedDisk(hardState, first, { isCommitted });
+      const disk = new SimulatedDisk(hardState, first, { committedIn });
       disk.tables.apply(first);
       return new ReplicaNode(this, id, disk);
     });
