@@ -217,7 +217,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "regained-lease-keeps-its-copies",
     ["C1"],
-    [14, 8],
+    [17, 4],
     [
       `${COHERENCE}/lease-holder.ts`,
       "this.#lease = offer;\n    this.#session += 1; // V3",
