@@ -560,11 +560,12 @@ export const BUGS: readonly Bug[] = [
     ],
     [`${REPLICATION}/replica.ts`, "context.commit <= context.log.durable &&", ""],
   ),
-  bug("replacement-credited-with-the-lost-disk", ["L1"], [13, 4], [
-    `${REPLICATION}/follower-progress.ts`,
-    "this.match = 0;",
-    "",
-  ]),
+  bug(
+    "replacement-credited-with-the-lost-disk",
+    ["L1"],
+    [13, 4],
+    [`${REPLICATION}/follower-progress.ts`, "this.match = 0;", ""],
+  ),
   bug(
     "acks-of-a-lost-disk-count",
     ["L1"],
