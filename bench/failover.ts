@@ -9,9 +9,10 @@
 // The wait is what a client sees: of all clients, the longest time between two
 // answers, from the blow until each has had three. What bringing the replica back
 // costs them is told beside it, and how much of the wait went by before the system
-// had closed a killed leader's connections, which nobody can notice sooner. Everything runs on one machine, clients too. A
-// request that fails fails the benchmark, and so does a wait beyond the limits,
-// which are for a machine that has nothing else to do.
+// had closed a killed leader's connections, which nobody can notice sooner.
+// Everything runs on one machine, clients too. A request that fails fails the
+// benchmark, and so does a wait beyond the limits, which are for a machine that has
+// nothing else to do.
 
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";

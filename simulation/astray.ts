@@ -4,7 +4,7 @@
 // impatient clients, and with entries sent in small pieces. Drawn from a stream
 // of its own.
 
-import type { FaultMix } from "./faults.ts";
+import { type FaultMix, WITHOUT_BLOWS } from "./faults.ts";
 import { Random } from "./random.ts";
 import type { Setting } from "./setting.ts";
 import { SPECIALISTS } from "./setting.ts";
@@ -44,36 +44,11 @@ export interface AstrayRun {
 
 const NONE: AstrayRun = { faults: { astrayPerSecond: 0 }, setting: {}, pieceBytes: null };
 
-/** Little else goes wrong. */
-const QUIET: Partial<FaultMix> = {
-  lossPerMessage: 0,
-  targets: new Map(),
-  spikePerMessage: 0,
-  crashPerSecond: 0,
-  crashAllPerSecond: 0,
-  strike: null,
-  pausePerSecond: 0,
-  partitionPerSecond: 0,
-  pairCutPerSecond: 0,
-  oneWayPerSecond: 0,
-  wipePerSecond: 0,
-  staleAdmissionPerSecond: 0,
-  slowLinkPerSecond: 0,
-  spoilPerSecond: 0,
-  misunderstandingPerSecond: 0,
-  isolationPerSecond: 0,
-  islandPerSecond: 0,
-  orphaningPerSecond: 0,
-  laggardPerSecond: 0,
-  switchGrantorPerSecond: 0,
-  resetPerSecond: 0,
-};
-
 export function drawAstrayRun(seed: number): AstrayRun {
   const random = new Random(seed + ASTRAY_STREAM);
   if (!random.chance(0.1)) return NONE;
   return {
-    faults: { ...QUIET, astrayPerSecond: random.between(0.5, 1) },
+    faults: { ...WITHOUT_BLOWS, astrayPerSecond: random.between(0.5, 1) },
     setting: {
       isNarrow: true,
       catalogs: 2,

@@ -22,9 +22,10 @@ export interface IdleWorkOptions {
 
 export class IdleWork {
   readonly #options: IdleWorkOptions;
-  /** What was delivered at the last tick, and since when that is so. */
+  /** What was delivered at the last tick. */
   #delivered = 0;
-  #deliveredAtMs = Number.NEGATIVE_INFINITY;
+  /** When something was delivered, or no leader known, last. */
+  #busyAtMs = Number.NEGATIVE_INFINITY;
   #applied = 0;
   /** Since when the tables have been where they are, behind what is committed. */
   #behindSinceMs: number | null = null;
@@ -39,11 +40,11 @@ export class IdleWork {
   tick(hasLeader: boolean): void {
     const nowMs = this.#options.nowMs();
     const delivered = this.#options.deliveredPosition();
-    if (delivered !== this.#delivered || !hasLeader) this.#deliveredAtMs = nowMs;
+    if (delivered !== this.#delivered || !hasLeader) this.#busyAtMs = nowMs;
     this.#delivered = delivered;
     if (!hasLeader) return;
     this.#flush(nowMs, delivered);
-    this.#scrub(nowMs, nowMs - this.#deliveredAtMs < IDLE_AFTER_MS);
+    this.#scrub(nowMs, nowMs - this.#busyAtMs < IDLE_AFTER_MS);
   }
 
   #flush(nowMs: number, delivered: number): void {
