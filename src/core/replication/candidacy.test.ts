@@ -187,6 +187,16 @@ describe("prepare (Paxos, phase 1)", () => {
     expect(cluster.status(9094).epoch).toBe(6);
   });
 
+  test("is given up once its own epoch turns out to be promised to another", () => {
+    const cluster = prepared(new Cluster());
+    cluster.wire = [];
+    cluster.receive(9094, 9090, { kind: "refuse", epoch: 1 });
+    expect(outcomes(cluster, 9094)).toEqual([
+      { kind: "lost", reason: "epoch 1 was promised to another" },
+    ]);
+    expect(cluster.status(9094).phase).toBe("following");
+  });
+
   test("is ended by a refusal of an older one", () => {
     const cluster = prepared(new Cluster());
     cluster.receive(9094, 9090, { kind: "refuse", epoch: 0 });

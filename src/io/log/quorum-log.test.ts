@@ -176,6 +176,23 @@ test("after a write that failed nothing is confirmed or committed any more, and 
   expect(await third.quorumLog.lead()).toEqual({ kind: "lost", reason: "stopped" });
 });
 
+test("a follower whose write fails acknowledges nothing: what it was sent is never committed by it", async () => {
+  const [first, second, third] = await three();
+  await lead(third);
+  third.quorumLog.append([bytes("a")]);
+  await expect
+    .poll(() => [first, second].map(({ commands }) => commands), WAIT)
+    .toEqual([["a"], ["a"]]);
+  second.quorumLog.close(); // from here on the first one's acknowledgement would commit
+  first.journal.close();
+  third.quorumLog.append([bytes("lost?")]);
+  const confirmed = third.quorumLog.confirm();
+  await expect.poll(() => first.failures, WAIT).toHaveLength(1);
+  expect(await confirmed).toBe(false); // nobody acknowledged this round, until it stepped down
+  expect(third.deposed).toBe(1);
+  expect(third.commands).toEqual(["a"]);
+});
+
 test("a leader that finds damage where a catalog reads goes on, and gives the catalog nothing", async () => {
   const [, , third] = await three();
   await lead(third);
