@@ -101,7 +101,7 @@ export class Bazaar {
     this.ground = ground;
     this.data = data;
     this.#options = [...ground.options(data), ...options];
-    this.#peers = new Peers(readSecret(data));
+    this.#peers = new Peers(readSecret(data), ground.replicas);
   }
 
   get port(): number {

@@ -2,6 +2,7 @@
 // its port or its folder is someone else's, or there is nothing to start from.
 // A damaged file is not among them: it stops one replica, and the others go on.
 
+import { OtherCluster } from "../core/replication/members.ts";
 import {
   DataFileForeign,
   DataFileMissing,
@@ -14,6 +15,7 @@ import { UserError } from "./user-error.ts";
 const KINDS = [
   UserError,
   SecretError,
+  OtherCluster,
   DirectoryLocked,
   DataFileMissing,
   DataFileForeign,

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { pino } from "pino";
 import { afterEach, expect, test } from "vitest";
 import { listen } from "../io/rpc/listen.ts";
+import { TEST_CLUSTER } from "../io/rpc/testing.ts";
 import { orderContract } from "../roles/contract.ts";
 import { askOver } from "./ask-leader.ts";
 import { Peers } from "./peers.ts";
@@ -21,7 +22,7 @@ async function replica(secret = SECRET) {
     host: "127.0.0.1",
     port: 0,
     secret,
-    identity: { role: "order", name: "order-9094" },
+    identity: { role: "order", name: "order-9094", cluster: TEST_CLUSTER },
     contract,
     handlers: { ask: () => ({ kind: "not-leader" as const, leader: 9092 }) },
     log: pino({ level: "silent" }),
@@ -31,7 +32,7 @@ async function replica(secret = SECRET) {
 }
 
 function peers(): Peers {
-  const made = new Peers(SECRET);
+  const made = new Peers(SECRET, TEST_CLUSTER.members);
   toClose.push(() => made.close());
   return made;
 }

@@ -1,25 +1,29 @@
 // Connections of a command to the processes of the bazaar, over their internal ports.
 
 import { pino } from "pino";
+import type { ReplicaId } from "../core/replication/types.ts";
 import { connect } from "../io/rpc/connect.ts";
-import type { Link, Peer } from "../io/rpc/types.ts";
+import type { Identity, Link, Peer } from "../io/rpc/types.ts";
 import type { Address } from "../roles/config.ts";
 
 /** An attempt to reach a process. */
 export type Reached =
   | { readonly kind: "reached"; readonly peer: Peer }
-  /** `why` is one line; `isFinal` when trying again won't help: it isn't ours, or has another secret. */
+  /** `why` is one line; `isFinal` when trying again won't help: it isn't ours, has another secret or other replicas. */
   | { readonly kind: "unreachable"; readonly why: string; readonly isFinal: boolean };
 
 /** Opens connections, each once, and closes them together. */
 export class Peers {
   readonly #secret: string;
+  readonly #identity: Identity;
   readonly #links = new Map<string, Link>();
   /** What goes wrong is told to the caller; a log besides would be a second voice. */
   readonly #log = pino({ level: "silent" });
 
-  constructor(secret: string) {
+  /** `members`: the configured replicas, which whoever is reached must be configured with, too. */
+  constructor(secret: string, members: readonly ReplicaId[]) {
     this.#secret = secret;
+    this.#identity = { role: "cli", name: "cli", cluster: { name: null, members } };
   }
 
   /** Connects, or gives up at the first failure, at most after `limitMs`. An open connection is used again. */
@@ -39,7 +43,7 @@ export class Peers {
         host: address.host,
         port: address.port,
         secret: this.#secret,
-        identity: { role: "cli", name: "cli" },
+        identity: this.#identity,
         contract: {},
         handlers: {},
         log: this.#log,

@@ -23,6 +23,7 @@ test("connections end with the work, done or failed", async () => {
       },
     },
   );
+  bench.cluster.members = [port];
   const config = resolveConfig({
     flags: { data: bench.data, replicas: String(port) },
     environment: {},

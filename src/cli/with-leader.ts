@@ -1,7 +1,7 @@
 // A command's time with the order leader: connections opened for it, and closed.
 
 import { readSecret } from "../io/rpc/secret.ts";
-import type { ClusterConfig } from "../roles/config.ts";
+import { type ClusterConfig, membersOf } from "../roles/config.ts";
 import { AskLeader, askOver } from "./ask-leader.ts";
 import { Peers } from "./peers.ts";
 
@@ -10,7 +10,7 @@ export async function withLeader<T>(
   config: ClusterConfig,
   work: (leader: AskLeader) => Promise<T>,
 ): Promise<T> {
-  const peers = new Peers(readSecret(config.data));
+  const peers = new Peers(readSecret(config.data), membersOf(config));
   try {
     return await work(new AskLeader({ replicas: config.replicas, ask: askOver(peers) }));
   } finally {

@@ -46,6 +46,11 @@ export const clusterConfigSchema = z.object({
 });
 export type ClusterConfig = z.infer<typeof clusterConfigSchema>;
 
+/** The ids of all configured replicas. */
+export function membersOf({ replicas }: Pick<ClusterConfig, "replicas">): number[] {
+  return replicas.map(({ id }) => id);
+}
+
 /** The quorum of the configured replicas: a majority. */
 export function quorumOf(replicas: number): number {
   return Math.floor(replicas / 2) + 1;

@@ -52,7 +52,7 @@ test("a catalog update counts once", async () => {
 });
 
 test("an adjust of the command line counts once", async () => {
-  const peers = new Peers(secretOf(cluster));
+  const peers = new Peers(secretOf(cluster), cluster.replicas);
   const replicas = cluster.replicas.map((id) => ({
     id,
     name: `order-${id}`,

@@ -2,12 +2,14 @@
 
 import type { Command } from "commander";
 import { readSecret } from "../../io/rpc/secret.ts";
+import { membersOf } from "../../roles/config.ts";
 import { catalogContract, orderContract, type RoleStatus } from "../../roles/contract.ts";
 import { clusterCommand, configOf } from "../command.ts";
 import { Peers } from "../peers.ts";
 import { runningPid } from "../pid-file.ts";
 import { type ConfiguredProcess, processesOf, urlOf } from "../processes.ts";
 import { statusReport, statusText, type Told } from "../status-report.ts";
+import { UserError } from "../user-error.ts";
 
 /** A process that hasn't answered by then is down, milliseconds. */
 const ANSWER_LIMIT_MS = 1_500;
@@ -18,28 +20,39 @@ export function statusCommand(): Command {
     .action(async (options: { readonly json?: true }, command: Command) => {
       const config = configOf(command);
       const processes = processesOf(config);
-      const peers = new Peers(readSecret(config.data));
+      const peers = new Peers(readSecret(config.data), membersOf(config));
+      const refusals: string[] = [];
       try {
         const told = await Promise.all(
           processes.map((process) =>
             process.kind === "frontend"
               ? askFrontend(process, config.data)
-              : askInternal(process, peers),
+              : askInternal(process, peers, (why) => refusals.push(why)),
           ),
         );
         const report = statusReport(processes, told);
         process.stdout.write(
           options.json ? `${JSON.stringify(report)}\n` : statusText(report, processes),
         );
+        const [refusal] = refusals;
+        if (refusal !== undefined) throw new UserError(refusal);
       } finally {
         peers.close();
       }
     });
 }
 
-async function askInternal(process: ConfiguredProcess, peers: Peers): Promise<Told | null> {
+/** `refused` is told why, when something there isn't ours rather than down. */
+async function askInternal(
+  process: ConfiguredProcess,
+  peers: Peers,
+  refused: (why: string) => void,
+): Promise<Told | null> {
   const reached = await peers.reach(process, ANSWER_LIMIT_MS);
-  if (reached.kind === "unreachable") return null;
+  if (reached.kind === "unreachable") {
+    if (reached.isFinal) refused(reached.why);
+    return null;
+  }
   const options = { timeoutMs: ANSWER_LIMIT_MS };
   const calls: { status(argument: object): Promise<RoleStatus> } =
     process.kind === "order"

@@ -10,6 +10,8 @@ import { vi } from "vitest";
 import { listen } from "../../io/rpc/listen.ts";
 import { makeSecret } from "../../io/rpc/secret.ts";
 import type { Contract, Handlers, Listener } from "../../io/rpc/types.ts";
+import { membersOf } from "../../roles/config.ts";
+import { resolveConfig } from "../resolve-config.ts";
 
 /** How a command ended. */
 export interface Ended {
@@ -22,6 +24,8 @@ export class Bench {
   readonly data = mkdtempSync(join(tmpdir(), "bazaar-cli-"));
   readonly #secret = makeSecret(this.data);
   readonly #listeners: Listener[] = [];
+  /** That of whoever asks: the replicas of the command that runs. */
+  readonly cluster = { name: "test", members: [] as number[] };
 
   /** A process that serves some calls; returns its port. */
   async serve<C extends Contract>(contract: C, handlers: Handlers<C>): Promise<number> {
@@ -29,7 +33,7 @@ export class Bench {
       host: "127.0.0.1",
       port: 0,
       secret: this.#secret,
-      identity: { role: "order", name: "made-up" },
+      identity: { role: "order", name: "made-up", cluster: this.cluster },
       contract,
       handlers,
       log: pino({ level: "silent" }),
@@ -47,6 +51,16 @@ export class Bench {
     });
     const before = process.exitCode;
     process.exitCode = 0;
+    const replicas = args.find((arg) => arg.startsWith("--replicas="))?.slice(11);
+    this.cluster.members = membersOf(
+      resolveConfig({
+        flags: { ...(replicas !== undefined && { replicas }) },
+        environment: {},
+        file: null,
+        cwd: "/",
+        stocksShipped: "",
+      }),
+    );
     try {
       command.exitOverride().configureOutput({ writeErr: () => {} });
       await command.parseAsync([...args, `--data=${this.data}`], { from: "user" });

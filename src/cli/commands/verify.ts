@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Command } from "commander";
 import { readSecret } from "../../io/rpc/secret.ts";
 import type { Calls } from "../../io/rpc/types.ts";
+import { membersOf } from "../../roles/config.ts";
 import { catalogContract, orderContract } from "../../roles/contract.ts";
 import { clusterCommand, configOf } from "../command.ts";
 import { Peers } from "../peers.ts";
@@ -24,7 +25,7 @@ export function verifyCommand(): Command {
     .action(async (options: { readonly json?: true }, command: Command) => {
       const config = configOf(command);
       const processes = processesOf(config);
-      const peers = new Peers(readSecret(config.data));
+      const peers = new Peers(readSecret(config.data), membersOf(config));
       try {
         const verdict = await verifyCluster({
           replicas: processes.filter(({ kind }) => kind === "order").map(replicaOver(peers)),

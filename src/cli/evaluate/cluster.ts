@@ -91,7 +91,7 @@ export class OwnCluster {
       if (hasEnded(up.child)) throw new Error(lastLine(up.said) || "bazaar up ended");
       return isReady(this.url);
     });
-    this.#peers = new Peers(readSecret(this.#data));
+    this.#peers = new Peers(readSecret(this.#data), this.replicas);
   }
 
   /** A client of its front end, over `fetch` if one is given. */

@@ -9,7 +9,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { RECENT_ENTRIES_MAX } from "../../core/replication/limits.ts";
 import { createJournalFile, openJournal } from "../journal/journal.ts";
 import { listen } from "../rpc/listen.ts";
-import { SECRET } from "../rpc/testing.ts";
+import { SECRET, TEST_CLUSTER } from "../rpc/testing.ts";
 import { replicationContract } from "./envelope-schema.ts";
 import type { CommittedEntry, LeadOutcome } from "./log.ts";
 import { QuorumLog } from "./quorum-log.ts";
@@ -46,7 +46,7 @@ class Member {
         deposed: () => this.deposed++,
       },
       replicas: ids.map((each) => ({ id: each, host: "127.0.0.1", port: each })),
-      identity: { role: "order", name: `order-${id}` },
+      identity: { role: "order", name: `order-${id}`, cluster: TEST_CLUSTER },
       secret: SECRET,
       log,
       failed: (reason) => this.failures.push(reason),
@@ -68,7 +68,7 @@ async function freePorts(count: number): Promise<number[]> {
         host: "127.0.0.1",
         port: 0,
         secret: SECRET,
-        identity: { role: "order", name: "order-0" },
+        identity: { role: "order", name: "order-0", cluster: TEST_CLUSTER },
         contract: {},
         handlers: {},
         log,
@@ -88,7 +88,7 @@ async function three(): Promise<[Member, Member, Member]> {
       host: "127.0.0.1",
       port: member.id,
       secret: SECRET,
-      identity: { role: "order", name: `order-${member.id}` },
+      identity: { role: "order", name: `order-${member.id}`, cluster: TEST_CLUSTER },
       contract: replicationContract,
       handlers: { message: (envelope) => member.quorumLog.receive(envelope) },
       log,

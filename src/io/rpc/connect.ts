@@ -10,6 +10,7 @@ import type { IncomingMessage } from "node:http";
 import { isIPv6 } from "node:net";
 import type { Logger } from "pino";
 import { WebSocket } from "ws";
+import { otherCluster } from "../../core/replication/members.ts";
 import { backoffMs } from "./backoff.ts";
 import { Complaints } from "./complaints.ts";
 import { Connection } from "./connection.ts";
@@ -140,11 +141,15 @@ class ReconnectingLink implements Link {
     socket.on("error", onError);
     socket.on("close", onEnd);
     socket.on("open", () => {
-      if (other === null) {
-        failure = { kind: "not-a-bazaar", message: `${this.#address} didn't say who it is` };
+      failure =
+        other === null
+          ? { kind: "not-a-bazaar", message: `${this.#address} didn't say who it is` }
+          : this.#foreign(other);
+      if (other === null || failure !== null) {
         socket.terminate();
         return;
       }
+      identity.cluster.name ??= other.cluster.name;
       socket.off("error", onError);
       socket.off("close", onEnd);
       this.#opened(socket, other);
@@ -159,10 +164,18 @@ class ReconnectingLink implements Link {
         message: `${this.#address} refused our secret: it belongs to another cluster`,
       };
     }
+    const other = readIdentity(response.headers);
+    const foreign = response.statusCode === 409 && other !== null ? this.#foreign(other) : null;
+    if (foreign !== null) return foreign;
     return {
       kind: "not-a-bazaar",
       message: `${this.#address} answered with status ${response.statusCode}`,
     };
+  }
+
+  #foreign(other: Identity): Omit<Unreachable, "attempts"> | null {
+    const message = otherCluster(this.#address, other.cluster, this.#options.identity.cluster);
+    return message === null ? null : { kind: "other-cluster", message };
   }
 
   #opened(socket: WebSocket, identity: Identity): void {

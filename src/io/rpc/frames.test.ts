@@ -10,6 +10,7 @@ import {
   frameOf,
   once,
   SECRET,
+  TEST_CLUSTER,
   testContract,
   testHandlers,
 } from "./testing.ts";
@@ -73,7 +74,7 @@ describe("frames", () => {
         workerData: {
           arrived,
           url: `ws://127.0.0.1:${listener.port}`,
-          headers: clientHeaders(SECRET, { role: "cli", name: "reader" }),
+          headers: clientHeaders(SECRET, { role: "cli", name: "reader", cluster: TEST_CLUSTER }),
         },
       },
     );

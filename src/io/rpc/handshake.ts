@@ -1,24 +1,43 @@
 // What two processes tell each other before the first frame: the client, in
-// its upgrade request, the cluster's secret and who it is; the listener, in its
-// answer, who it is.
+// its upgrade request, the cluster's secret, who it is and of which cluster; the
+// listener, in its answer, who it is and of which cluster, also when it refuses
+// a client of another one.
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { z } from "zod";
+import { membersText } from "../../core/replication/members.ts";
 import type { Identity } from "./types.ts";
 
 const SECRET_HEADER = "bazaar-secret";
 const ROLE_HEADER = "bazaar-role";
 const NAME_HEADER = "bazaar-name";
+const CLUSTER_HEADER = "bazaar-cluster";
+const MEMBERS_HEADER = "bazaar-members";
 
 const identitySchema = z.object({
   role: z.enum(["order", "catalog", "frontend", "cli"]),
   name: z.string().regex(/^[\w.-]{1,64}$/),
+  cluster: z.object({
+    name: z
+      .string()
+      .regex(/^[\w.-]{1,64}$/)
+      .nullable(),
+    members: z
+      .string()
+      .regex(/^\d{1,5}(,\d{1,5}){0,8}$/)
+      .transform((text) => text.split(",").map(Number)),
+  }),
 });
 
-/** Headers that say who this side is. */
-export function identityHeaders(identity: Identity): Record<string, string> {
-  return { [ROLE_HEADER]: identity.role, [NAME_HEADER]: identity.name };
+/** Headers that say who this side is, and of which cluster. */
+export function identityHeaders({ role, name, cluster }: Identity): Record<string, string> {
+  return {
+    [ROLE_HEADER]: role,
+    [NAME_HEADER]: name,
+    ...(cluster.name !== null && { [CLUSTER_HEADER]: cluster.name }),
+    [MEMBERS_HEADER]: membersText(cluster.members),
+  };
 }
 
 /** Headers of the client: the secret, and who it is. */
@@ -31,6 +50,7 @@ export function readIdentity(headers: IncomingHttpHeaders): Identity | null {
   const parsed = identitySchema.safeParse({
     role: headers[ROLE_HEADER],
     name: headers[NAME_HEADER],
+    cluster: { name: headers[CLUSTER_HEADER] ?? null, members: headers[MEMBERS_HEADER] },
   });
   return parsed.success ? parsed.data : null;
 }

@@ -4,8 +4,17 @@ import { WebSocket } from "ws";
 import { InvariantViolation, invariant } from "../../core/invariant.ts";
 import { clientHeaders } from "./handshake.ts";
 import { mayLook } from "./listen.ts";
-import { Bench, eventually, FRONTEND, SECRET, testContract, testHandlers } from "./testing.ts";
-import type { Peer } from "./types.ts";
+import {
+  Bench,
+  eventually,
+  FRONTEND,
+  ORDER,
+  SECRET,
+  TEST_CLUSTER,
+  testContract,
+  testHandlers,
+} from "./testing.ts";
+import type { Peer, Unreachable } from "./types.ts";
 
 let bench: Bench;
 beforeEach(() => {
@@ -86,7 +95,7 @@ test("peers come and go with their connections, killed ones too", async () => {
   const raw = await bench.rawClient(listener.port);
   await eventually(() => expect(listener.peers.size).toBe(1));
   const [peer] = listener.peers;
-  expect(peer?.identity).toEqual({ role: "catalog", name: "raw" });
+  expect(peer?.identity).toEqual({ role: "catalog", name: "raw", cluster: TEST_CLUSTER });
   raw.terminate();
   await eventually(() => expect(closed).toEqual([peer]));
   expect(listener.peers.size).toBe(0);
@@ -163,4 +172,50 @@ test("a notification's failing handler is logged: nobody else would hear of it",
 test("a contract without a handler for a call is misuse, and shows at once", async () => {
   const handlers = { ...testHandlers(), tell: undefined } as never;
   await expect(bench.listen({ handlers })).rejects.toThrow("no handler for the call tell");
+});
+
+test("whoever is of another cluster, or of another set of replicas, is told so and refused", async () => {
+  const ours = { name: "ours", members: [9090, 9092, 9094] };
+  const { listener } = await bench.pair({
+    listen: { identity: { ...ORDER, cluster: ours } },
+    link: { identity: { ...FRONTEND, cluster: { name: null, members: [9094, 9090, 9092] } } },
+  });
+  const others = [
+    { name: null, members: [9090] },
+    { name: null, members: [9090, 9092] },
+    { name: null, members: [9090, 9092, 9094, 9096] },
+    { name: "ours", members: [9090, 9092, 9098] },
+    { name: "theirs", members: ours.members },
+  ];
+  for (const cluster of others) {
+    const why = Promise.withResolvers<Unreachable>();
+    bench.link(listener.port, {
+      identity: { ...FRONTEND, cluster },
+      onOpen: () => why.reject(new Error(`${cluster.members} was let in`)),
+      onUnreachable: why.resolve,
+    });
+    expect(await why.promise).toMatchObject({
+      kind: "other-cluster",
+      message:
+        cluster.name === "theirs"
+          ? expect.stringContaining("cluster ours, not to theirs")
+          : expect.stringContaining("cluster of the replicas 9090,9092,9094"),
+    });
+  }
+  expect(listener.peers.size).toBe(1);
+  expect(bench.listenerLog.count("Refused a connection: it is of another cluster")).toBeGreaterThan(
+    0,
+  );
+});
+
+test("a process without files learns its cluster from the first peer, and keeps to it", async () => {
+  const identity = { ...FRONTEND, cluster: { name: null, members: [9094] } };
+  await bench.pair({ link: { identity } });
+  expect(identity.cluster.name).toBe("test");
+  const other = await bench.listen({
+    identity: { ...ORDER, cluster: { name: "other", members: [9094] } },
+  });
+  const why = Promise.withResolvers<Unreachable>();
+  bench.link(other.port, { identity, onUnreachable: why.resolve });
+  expect((await why.promise).kind).toBe("other-cluster");
 });

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
+import { otherCluster } from "../../core/replication/members.ts";
 import { isLoopback } from "../loopback.ts";
 import { Complaints } from "./complaints.ts";
 import { Connection } from "./connection.ts";
@@ -94,9 +95,10 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     noServer: true,
     clientTracking: false,
   });
-  const ourHeaders = Object.entries(identityHeaders(options.identity));
+  const ourHeaders = (): string[] =>
+    Object.entries(identityHeaders(options.identity)).map(([name, value]) => `${name}: ${value}`);
   upgrades.on("headers", (headers) => {
-    for (const [name, value] of ourHeaders) headers.push(`${name}: ${value}`);
+    headers.push(...ourHeaders());
   });
   upgrades.on("wsClientError", (error, socket) => {
     complaints.warn("handshake", { why: errorText(error) }, "Refused a connection");
@@ -121,6 +123,15 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     if (identity === null) {
       complaints.warn(`identity of ${from}`, { from }, "Refused a connection: it says no name");
       return refuse(socket, "400 Bad Request");
+    }
+    const foreign = otherCluster(identity.name, identity.cluster, options.identity.cluster);
+    if (foreign !== null) {
+      complaints.warn(
+        `cluster of ${from}`,
+        { from, why: foreign },
+        "Refused a connection: it is of another cluster",
+      );
+      return refuse(socket, "409 Conflict", ourHeaders());
     }
     upgrades.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off("error", ignore);
@@ -176,8 +187,7 @@ export function mayLook(
   return isLoopback(address) || knowsSecret(headers, secret);
 }
 
-function refuse(socket: Duplex, status: string): void {
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
-    socket.destroy(),
-  );
+function refuse(socket: Duplex, status: string, headers: readonly string[] = []): void {
+  const lines = [`HTTP/1.1 ${status}`, "Connection: close", "Content-Length: 0", ...headers];
+  socket.end(`${lines.join("\r\n")}\r\n\r\n`, () => socket.destroy());
 }

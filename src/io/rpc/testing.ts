@@ -5,6 +5,7 @@ import { pino } from "pino";
 import { vi } from "vitest";
 import { WebSocket } from "ws";
 import { z } from "zod";
+import type { Cluster } from "../../core/replication/members.ts";
 import { joinFrame, MessageEncoder } from "./codec.ts";
 import { type ConnectOptions, connect } from "./connect.ts";
 import { RpcError } from "./error.ts";
@@ -14,8 +15,10 @@ import { type ListenOptions, listen } from "./listen.ts";
 import type { Contract, Handlers, Identity, Link, Listener, Peer } from "./types.ts";
 
 export const SECRET = "0123456789abcdef0123456789abcdef";
-export const ORDER: Identity = { role: "order", name: "order-9094" };
-export const FRONTEND: Identity = { role: "frontend", name: "frontend" };
+/** The cluster of everybody in tests where nothing depends on it. */
+export const TEST_CLUSTER: Cluster = { name: "test", members: [9094] };
+export const ORDER: Identity = { role: "order", name: "order-9094", cluster: TEST_CLUSTER };
+export const FRONTEND: Identity = { role: "frontend", name: "frontend", cluster: TEST_CLUSTER };
 
 export const testContract = {
   echo: { argument: z.unknown(), result: z.unknown() },
@@ -125,7 +128,7 @@ export class Bench {
   /** A client without any of our code behind the handshake, open. */
   async rawClient(port: number): Promise<WebSocket> {
     const socket = new WebSocket(`ws://127.0.0.1:${port}`, {
-      headers: clientHeaders(SECRET, { role: "catalog", name: "raw" }),
+      headers: clientHeaders(SECRET, { role: "catalog", name: "raw", cluster: TEST_CLUSTER }),
     });
     this.#toClose.push(() => socket.terminate());
     await new Promise((resolve, reject) => {

@@ -4,6 +4,7 @@
 // Calls of one event-loop turn leave in one frame; flush() sends them at once.
 
 import type { z } from "zod";
+import type { Cluster } from "../../core/replication/members.ts";
 
 /** A call: the schema of its one argument, and of its result; without `result` it is a notification. */
 export interface CallShape {
@@ -26,6 +27,8 @@ export interface Identity {
   readonly role: RoleKind;
   /** `order-9094`, `catalog`, `frontend-8001` …: the ROLE of the command line. */
   readonly name: string;
+  /** Both sides refuse a peer of another cluster, or of another set of replicas. */
+  readonly cluster: Cluster;
 }
 
 /**
@@ -77,10 +80,11 @@ export type Handlers<C extends Contract> = {
  * Why an attempt to connect failed.
  * - `unreachable`: nothing listens there, or it doesn't answer in time.
  * - `secret-refused`: it listens, and demands another secret: another cluster's files, most likely.
+ * - `other-cluster`: it knows our secret, and belongs to another cluster or is configured with other replicas.
  * - `not-a-bazaar`: it answers in some other way; something else has the port.
  */
 export interface Unreachable {
-  readonly kind: "unreachable" | "secret-refused" | "not-a-bazaar";
+  readonly kind: "unreachable" | "secret-refused" | "other-cluster" | "not-a-bazaar";
   /** One line for people. */
   readonly message: string;
   /** Failed attempts since the start, or since a connection was last open; the first is 1. */

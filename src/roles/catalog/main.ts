@@ -15,6 +15,7 @@ import { RoleMetrics } from "../../io/metrics/role-metrics.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import type { Identity } from "../../io/rpc/types.ts";
+import { membersOf } from "../config.ts";
 import { type CatalogAudit, catalogContract, type RoleStatus } from "../contract.ts";
 import { LeaderWait } from "../leader-wait.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
@@ -37,7 +38,6 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   const { config, name, secret, log } = options;
   const place = config.catalogs.find((catalog) => catalog.name === name);
   if (!place) throw new Error(`the configuration has no catalog named ${name}`);
-  const identity: Identity = { role: "catalog", name };
   const nowMs = (): number => performance.now();
   const failed = Promise.withResolvers<Error>();
   const broken = (reason: unknown): void =>
@@ -48,6 +48,8 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   parts.defer(() => lock.release());
   const file = openCatalogStore(join(config.data, name, "catalog.db"), name);
   parts.defer(() => file.close());
+  const cluster = { name: file.cluster, members: membersOf(config) };
+  const identity: Identity = { role: "catalog", name, cluster };
 
   const stocks = new StockView({ position: file.position, stocks: file.stocks() });
   const store = new StoreWriter(file, file.position);

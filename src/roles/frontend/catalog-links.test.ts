@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { LEASE_ASK_MS, LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
 import { connect } from "../../io/rpc/connect.ts";
-import { rememberingLog, SECRET, type TestLog } from "../../io/rpc/testing.ts";
+import { rememberingLog, SECRET, TEST_CLUSTER, type TestLog } from "../../io/rpc/testing.ts";
 import type { Link, Peer } from "../../io/rpc/types.ts";
 import { TICK_MS } from "../catalog/limits.ts";
 import { BEAT_MS } from "../order/limits.ts";
@@ -47,7 +47,7 @@ async function connectTo(catalog: TestCatalog): Promise<Link> {
     host: "127.0.0.1",
     port: catalog.port,
     secret: SECRET,
-    identity: { role: "frontend", name: "frontend" },
+    identity: { role: "frontend", name: "frontend", cluster: TEST_CLUSTER },
     contract: {},
     handlers: {},
     log: log.log,

@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
+import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import type { Peer } from "../../io/rpc/types.ts";
 import { Probes } from "./events-probes.ts";
 
@@ -18,7 +19,7 @@ async function frontend(status: number): Promise<number> {
 
 function peer(status: () => Promise<unknown>): Peer {
   return {
-    identity: { role: "catalog", name: "catalog" },
+    identity: { role: "catalog", name: "catalog", cluster: TEST_CLUSTER },
     isOpen: true,
     calls: () => ({ status }) as never,
     flush: () => {},

@@ -4,13 +4,15 @@
 import { Agent, createServer, get } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { OtherCluster } from "../../core/replication/members.ts";
 import { redisServer } from "../../io/cache/test-redis.ts";
+import { listen } from "../../io/rpc/listen.ts";
 import { rememberingLog, SECRET, type TestLog } from "../../io/rpc/testing.ts";
 import type { ClusterConfig } from "../config.ts";
 import type { RunningRole } from "../role.ts";
 import { CLOSE_GRACE_MS } from "./limits.ts";
 import { startFrontend } from "./main.ts";
-import { TestCatalog, TestReplica } from "./test-bazaar.ts";
+import { REPLICA, TestCatalog, TestReplica } from "./test-bazaar.ts";
 import { TestMarket } from "./test-market.ts";
 
 vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waited for
@@ -47,6 +49,18 @@ async function start(
   cache: ClusterConfig["cache"] = { kind: "memory", entriesMax: 100 },
   port?: number,
 ): Promise<RunningRole> {
+  const role = await startOnly(cache, port);
+  // Copies are kept from the first lease on, which somebody has to ask for.
+  await fetch(`${url}/stocks`);
+  await vi.waitFor(() => expect(log.count("Cache begun anew under a new lease")).toBe(1), WAIT);
+  return role;
+}
+
+async function startOnly(
+  cache: ClusterConfig["cache"] = { kind: "memory", entriesMax: 100 },
+  port?: number,
+  replicas: readonly number[] = [REPLICA],
+): Promise<RunningRole> {
   const host = "127.0.0.1";
   const place = { host, port: port ?? (await freePort()), name: "frontend" };
   url = `http://${host}:${place.port}`;
@@ -54,7 +68,7 @@ async function start(
     data: "/nowhere",
     frontends: [place],
     catalogs: [{ host, port: catalog.port, name: "catalog" }],
-    replicas: [{ host, port: replica.port, id: replica.port, name: "order-test" }],
+    replicas: replicas.map((id) => ({ host, port: replica.port, id, name: `order-${id}` })),
     stocks: "",
     cache,
     corsOrigins: [],
@@ -62,9 +76,6 @@ async function start(
   };
   const role = await startFrontend({ config, name: "frontend", secret: SECRET, log: log.log });
   toClose.push(() => role.close());
-  // Copies are kept from the first lease on, which somebody has to ask for.
-  await fetch(`${url}/stocks`);
-  await vi.waitFor(() => expect(log.count("Cache begun anew under a new lease")).toBe(1), WAIT);
   return role;
 }
 
@@ -126,7 +137,7 @@ describe("the seed's first part", () => {
     expect(await body("/stocks/FishCo")).toBe(fish(600));
     expect(said()).toEqual([...missLines(600), ...hitLines(600)]);
     const first = log.lines.map((line) => line.msg);
-    const leader = first.indexOf(`Order service leader found - ${replica.port} order`);
+    const leader = first.indexOf(`Order service leader found - ${REPLICA} order`);
     const open = first.indexOf(`Starting threaded httpd server on ${url.slice("http://".length)}`);
     expect(leader).toBeGreaterThanOrEqual(0);
     expect(open).toBeGreaterThan(leader);
@@ -217,9 +228,36 @@ test("without a leader it opens all the same, and says that there is none", asyn
   expect(await body("/stocks/FishCo")).toBe(fish(600)); // a catalog will do for lookups
   await replica.open();
   await vi.waitFor(async () => {
-    expect(await body("/get_order_leader")).toBe(`{"data":{"order_leader":${replica.port}}}`);
+    expect(await body("/get_order_leader")).toBe(`{"data":{"order_leader":${REPLICA}}}`);
   }, WAIT);
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
+});
+
+test("a front end of other replicas than the bazaar's is refused, and told which those are", async () => {
+  for (const replicas of [[9090], [9090, REPLICA]]) {
+    const started = startOnly(undefined, undefined, replicas);
+    await expect(started).rejects.toThrow(
+      `belongs to a cluster of the replicas ${REPLICA}, and this process is configured with ${replicas}: give it --replicas ${REPLICA}`,
+    );
+    await expect(started).rejects.toBeInstanceOf(OtherCluster);
+  }
+});
+
+test("a replica of another cluster doesn't stop a front end that the others accept", async () => {
+  await catalog.close();
+  const stray = await listen({
+    host: "127.0.0.1",
+    port: catalog.port,
+    secret: SECRET,
+    identity: { role: "catalog", name: "catalog", cluster: { name: "other", members: [9090] } },
+    contract: {},
+    handlers: {},
+    log: log.log,
+  });
+  toClose.push(() => stray.close());
+  const role = await startOnly();
+  await vi.waitFor(() => expect(log.count("Can't connect")).toBeGreaterThan(0), WAIT);
+  expect(await Promise.race([role.failed, fetch(`${url}/readyz`)])).toMatchObject({ status: 200 });
 });
 
 test("a port in use is an error that names it, and nothing stays behind", async () => {

@@ -7,12 +7,13 @@ import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import about from "../../../package.json" with { type: "json" };
 import { Demand } from "../../core/coherence/demand.ts";
+import { OtherCluster } from "../../core/replication/members.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { type CopyRemoved, noCopies, type StockCopies } from "../../io/cache/types.ts";
 import { connect } from "../../io/rpc/connect.ts";
-import type { Identity, Link } from "../../io/rpc/types.ts";
+import type { Identity, Link, Unreachable } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
-import type { ClusterConfig } from "../config.ts";
+import { type ClusterConfig, membersOf } from "../config.ts";
 import { catalogContract, frontendContract } from "../contract.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { build } from "./app.ts";
@@ -39,11 +40,22 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   const { config, name, secret, log } = options;
   const place = config.frontends.find((frontend) => frontend.name === name);
   if (!place) throw new Error(`the configuration has no front end named ${name}`);
-  const identity: Identity = { role: "frontend", name };
+  const identity: Identity = {
+    role: "frontend",
+    name,
+    cluster: { name: null, members: membersOf(config) },
+  };
   const failed = Promise.withResolvers<Error>();
 
   const copies = await openCopies(config.cache, log, (copy, why) => watch.removed(copy, why));
-  const orders = new OrderService({ replicas: config.replicas, secret, identity, log });
+  const unreachable = untilAccepted(config, identity, (why) => failed.resolve(why));
+  const orders = new OrderService({
+    replicas: config.replicas,
+    secret,
+    identity,
+    log,
+    onUnreachable: (replica, why) => unreachable(`order-${replica}`, why),
+  });
   const nowMs = (): number => performance.now();
   const catalogs: CatalogLinks = new CatalogLinks({
     log,
@@ -73,7 +85,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     nowMs,
     log,
   });
-  const links = config.catalogs.map(({ host, port }) =>
+  const links = config.catalogs.map(({ host, port, name: catalog }) =>
     connect({
       host,
       port,
@@ -89,6 +101,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
       log,
       onOpen: (peer) => catalogs.opened(peer),
       onClose: (peer) => catalogs.closed(peer),
+      onUnreachable: (why) => unreachable(catalog, why),
       onInvariantViolation: failed.resolve,
     }),
   );
@@ -114,7 +127,8 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   });
   const parts = { app, orders, catalogs, leases, links, copies };
   try {
-    await within(orders.start(), LEADER_WAIT_MS);
+    const refused = failed.promise.then((reason) => Promise.reject(reason));
+    await Promise.race([within(orders.start(), LEADER_WAIT_MS), refused]);
     await app.listen({ host: place.host, port: place.port });
   } catch (error) {
     await stop(parts);
@@ -122,6 +136,28 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   }
   log.info(`Starting threaded httpd server on ${place.host}:${place.port}`); // the seed's words
   return { failed: failed.promise, close: () => stop(parts) };
+}
+
+/**
+ * A front end keeps no file that tells its cluster. If whoever answers refuses it
+ * as another cluster's, and nobody has accepted it, `refused` is told why, once
+ * all have been tried: a stray process of another cluster mustn't stop a front
+ * end that the others accept.
+ */
+function untilAccepted(
+  { replicas, catalogs }: ClusterConfig,
+  { cluster }: Identity,
+  refused: (why: OtherCluster) => void,
+): (role: string, why: Unreachable) => void {
+  const untried = new Set([...replicas, ...catalogs].map(({ name }) => name));
+  let said: string | null = null;
+  return (role, { kind, message }) => {
+    untried.delete(role);
+    if (kind === "other-cluster") said ??= message;
+    // The name is known from the first peer on that accepted us.
+    const isOut = cluster.name === null && untried.size === 0;
+    if (said !== null && isOut) refused(new OtherCluster(said));
+  };
 }
 
 async function openCopies(

@@ -1,6 +1,7 @@
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AVOID_LOST_MS, AVOID_SILENT_MS, LEADER_HEARD_MS } from "../../core/service/limits.ts";
+import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import type { Health } from "../contract.ts";
 import { ReplicaLink } from "./order-service-links.ts";
 import { accepted, ScriptedReplica, SECRET, trade, until } from "./test-order-service.ts";
@@ -17,11 +18,12 @@ describe("a link", () => {
     link = new ReplicaLink({
       replica: replica.address,
       secret: SECRET,
-      identity: { role: "frontend", name: "frontend" },
+      identity: { role: "frontend", name: "frontend", cluster: TEST_CLUSTER },
       log: pino({ level: "silent" }),
       nowMs: () => nowMs,
       onOpen: () => {},
       onClose: () => {},
+      onUnreachable: () => {},
       onBeat: (beat) => beats.push(beat),
     });
     await until("it is open", () => link.isOpen);

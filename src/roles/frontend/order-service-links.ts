@@ -6,7 +6,7 @@ import { QUESTION_DEADLINE_MS } from "../../core/service/limits.ts";
 import { type Candidate, RouteRecord } from "../../core/service/routes.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import { RpcError } from "../../io/rpc/error.ts";
-import type { Calls, Identity, Link, Peer } from "../../io/rpc/types.ts";
+import type { Calls, Identity, Link, Peer, Unreachable } from "../../io/rpc/types.ts";
 import {
   type AskResult,
   frontendContract,
@@ -38,6 +38,7 @@ export interface ReplicaLinkOptions {
   readonly onOpen: () => void;
   readonly onClose: () => void;
   readonly onBeat: (health: Health) => void;
+  readonly onUnreachable: (why: Unreachable) => void;
 }
 
 /** The connection to one replica, opened again whenever it closes. */
@@ -82,6 +83,7 @@ export class ReplicaLink implements Route, Candidate {
         this.health = null;
         onClose();
       },
+      onUnreachable: options.onUnreachable,
     });
   }
 

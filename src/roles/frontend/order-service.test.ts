@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import { OrderService } from "./order-service.ts";
 import { accepted, logInto, ScriptedReplica, SECRET, trade, until } from "./test-order-service.ts";
 
@@ -14,7 +15,7 @@ function serviceOver(
   return new OrderService({
     replicas,
     secret: SECRET,
-    identity: { role: "frontend", name: "frontend" },
+    identity: { role: "frontend", name: "frontend", cluster: TEST_CLUSTER },
     log: logInto(lines),
     startWaitMs: 200,
   });

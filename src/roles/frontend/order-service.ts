@@ -9,7 +9,7 @@ import type { Logger } from "pino";
 import { Selection } from "../../core/selection/selection.ts";
 import type { SelectionEffect, SelectionEvent } from "../../core/selection/types.ts";
 import { routeTo } from "../../core/service/routes.ts";
-import type { Identity } from "../../io/rpc/types.ts";
+import type { Identity, Unreachable } from "../../io/rpc/types.ts";
 import type { Health, Question } from "../contract.ts";
 import { ReplicaLink } from "./order-service-links.ts";
 import { Questions } from "./order-service-questions.ts";
@@ -27,6 +27,8 @@ export interface OrderServiceOptions {
   /** Who this front end is. */
   readonly identity: Identity;
   readonly log: Logger;
+  /** An attempt to connect to this replica failed. */
+  readonly onUnreachable?: (replica: number, why: Unreachable) => void;
   /** How long all replicas may take to answer before one is nominated, milliseconds; default 1,500. */
   readonly startWaitMs?: number;
   /** Numbers in [0, 1), for the back-off between two nominations. Default Math.random. */
@@ -119,6 +121,7 @@ export class OrderService implements Orders {
       onOpen: () => this.#step({ kind: "connected", replica: id }),
       onClose: () => this.#step({ kind: "disconnected", replica: id }),
       onBeat: (health) => this.#step({ kind: "beat", health }),
+      onUnreachable: (why) => this.#options.onUnreachable?.(id, why),
     });
   }
 

@@ -5,12 +5,14 @@
 import pino from "pino";
 import { LEASE_MS } from "../../core/coherence/limits.ts";
 import { listen } from "../../io/rpc/listen.ts";
-import { SECRET } from "../../io/rpc/testing.ts";
+import { SECRET, TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import type { Calls, Listener, Peer } from "../../io/rpc/types.ts";
 import { type Answer, catalogContract, frontendContract, orderContract } from "../contract.ts";
 import type { TestMarket } from "./test-market.ts";
 
 const BEAT_MS = 20;
+/** The id of the only replica, whatever its port is. */
+export const [REPLICA = 0] = TEST_CLUSTER.members;
 const log = pino({ level: "silent" });
 
 const servedByReplica = {
@@ -80,7 +82,7 @@ export class TestCatalog extends TestRole {
       host: "127.0.0.1",
       port: this.port,
       secret: SECRET,
-      identity: { role: "catalog", name: this.name },
+      identity: { role: "catalog", name: this.name, cluster: TEST_CLUSTER },
       contract: servedByCatalog,
       handlers: {
         lookup: ({ names }) => {
@@ -135,7 +137,7 @@ export class TestReplica extends TestRole {
       host: "127.0.0.1",
       port: this.port,
       secret: SECRET,
-      identity: { role: "order", name: "order-test" },
+      identity: { role: "order", name: "order-9094", cluster: TEST_CLUSTER },
       contract: servedByReplica,
       handlers: {
         ask: async ({ questions }) => {
@@ -169,12 +171,11 @@ export class TestReplica extends TestRole {
   }
 
   #health() {
-    const { port, market } = this;
-    const position = market.position;
+    const { position } = this.market;
     return {
-      replica: port,
+      replica: REPLICA,
       leads: true,
-      leader: port,
+      leader: REPLICA,
       epoch: 1,
       lastPosition: position,
       commitPosition: position,

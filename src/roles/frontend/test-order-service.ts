@@ -2,6 +2,7 @@
 
 import pino, { type Logger } from "pino";
 import { listen } from "../../io/rpc/listen.ts";
+import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import type { Calls, Listener, Peer } from "../../io/rpc/types.ts";
 import {
   type Answer,
@@ -91,7 +92,7 @@ export class ScriptedReplica {
       host: "127.0.0.1",
       port: 0,
       secret: SECRET,
-      identity: { role: "order", name: "order-scripted" },
+      identity: { role: "order", name: "order-scripted", cluster: TEST_CLUSTER },
       contract: served,
       handlers: {
         ask: ({ questions, relayed }) => {

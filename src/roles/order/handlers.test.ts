@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Envelope } from "../../core/replication/types.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import { listen } from "../../io/rpc/listen.ts";
+import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import type { Identity, Peer } from "../../io/rpc/types.ts";
 import { orderHandlers, servedContract } from "./handlers.ts";
 import { silent, trade } from "./test-support.ts";
@@ -50,7 +51,7 @@ async function served() {
     audit: (position, stocksAt) => Promise.reject(new Error(`audit ${position} ${stocksAt}`)),
     log,
   });
-  const identity: Identity = { role: "order", name: "order-9094" };
+  const identity: Identity = { role: "order", name: "order-9094", cluster: TEST_CLUSTER };
   const listener = await listen({
     host: "127.0.0.1",
     port: 0,
@@ -66,7 +67,7 @@ async function served() {
       host: "127.0.0.1",
       port: listener.port,
       secret: SECRET,
-      identity: { role: "catalog", name: "catalog" },
+      identity: { role: "catalog", name: "catalog", cluster: TEST_CLUSTER },
       contract: {},
       handlers: {},
       log: silent,

@@ -1,5 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { listen } from "../../io/rpc/listen.ts";
+import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import { type Health, orderContract } from "../contract.ts";
 import { searchLeader } from "./leader-search.ts";
 import { silent } from "./test-support.ts";
@@ -14,7 +15,7 @@ async function replica(id: number, health: Partial<Health> | null) {
     host: HOST,
     port: 0,
     secret: SECRET,
-    identity: { role: "order", name: `order-${id}` },
+    identity: { role: "order", name: `order-${id}`, cluster: TEST_CLUSTER },
     contract: { health: orderContract.health },
     handlers: {
       health: () =>
@@ -31,7 +32,7 @@ async function replica(id: number, health: Partial<Health> | null) {
 const search = (others: { host: string; port: number; id: number; name: string }[]) =>
   searchLeader({
     others,
-    identity: { role: "order", name: "order-9090" },
+    identity: { role: "order", name: "order-9090", cluster: TEST_CLUSTER },
     secret: SECRET,
     log: silent,
   });

@@ -18,6 +18,7 @@ import { lockRole } from "../../io/journal/lock.ts";
 import { QuorumLog } from "../../io/log/quorum-log.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import type { Identity } from "../../io/rpc/types.ts";
+import { membersOf } from "../config.ts";
 import { LeaderWait } from "../leader-wait.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { Audits } from "./audit.ts";
@@ -38,7 +39,6 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   const place = config.replicas.find((replica) => replica.name === name);
   if (!place) throw new Error(`the configuration has no replica named ${name}`);
   const others = config.replicas.filter((replica) => replica !== place);
-  const identity: Identity = { role: "order", name };
   const failed = Promise.withResolvers<Error>();
 
   await using parts = new AsyncDisposableStack(); // closed last to first
@@ -46,6 +46,8 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   parts.defer(() => lock.release());
   const journal = openJournal(join(config.data, name, "order.db"), { replica: place.id });
   parts.defer(() => journal.close());
+  const cluster = { name: journal.identity.cluster, members: membersOf(config) };
+  const identity: Identity = { role: "order", name, cluster };
   const ledger = new Ledger(journal);
   const lines = log.isLevelEnabled("debug") ? new TradeLines(log) : null;
 

@@ -193,7 +193,7 @@ function rehearsedReplica(id: number): Replica {
 /** A catalog that says nothing by itself. */
 function rehearsedPeer(): Peer {
   return {
-    identity: { role: "catalog", name: CATALOG },
+    identity: { role: "catalog", name: CATALOG, cluster: { name: null, members: [] } },
     isOpen: true,
     calls: (contract) =>
       Object.fromEntries(Object.keys(contract).map((name) => [name, () => {}])) as never,

@@ -14,14 +14,14 @@ import { createJournalFile } from "../../io/journal/journal.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import type { Contract, Handlers, Peer } from "../../io/rpc/types.ts";
 import { startCatalog } from "../catalog/main.ts";
-import type { ClusterConfig } from "../config.ts";
+import { type ClusterConfig, membersOf } from "../config.ts";
 import { type AskResult, type Health, orderContract, type Question } from "../contract.ts";
 import type { RunningRole } from "../role.ts";
 import { startOrder } from "./main.ts";
 import { BOAR, FISH, silent } from "./test-support.ts";
 
 const SECRET = "only-this-test-knows-it";
-const CLUSTER = "cluster of the test";
+const CLUSTER = "cluster-of-the-test";
 const WAIT = { timeout: 8_000, interval: 10 };
 
 export class TestCluster {
@@ -138,7 +138,11 @@ export class TestCluster {
         host: "127.0.0.1",
         port,
         secret: SECRET,
-        identity: { role: "frontend", name: "frontend" },
+        identity: {
+          role: "frontend",
+          name: "frontend",
+          cluster: { name: null, members: membersOf(this.config) },
+        },
         contract,
         handlers,
         log: silent,

@@ -12,6 +12,7 @@ import type {
   LogStatus,
   ReplicatedLog,
 } from "../../io/log/log.ts";
+import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import type { Peer, RoleKind } from "../../io/rpc/types.ts";
 import type { Question } from "../contract.ts";
 import type { ReignTables } from "./reign.ts";
@@ -148,7 +149,7 @@ export class FakePeer implements Peer {
   readonly received: ReceivedCall[] = [];
 
   constructor(role: RoleKind, name: string) {
-    this.identity = { role, name };
+    this.identity = { role, name, cluster: TEST_CLUSTER };
   }
 
   calls(contract: object): never {

@@ -10,20 +10,18 @@ import { catalogContract, orderContract } from "../../../src/roles/contract.ts";
 import type { Cluster } from "./cluster.ts";
 import { until } from "./wait.ts";
 
-const IDENTITY = { role: "cli", name: "test" } as const;
-
 /** Connections that are closed by whoever made them: `using` does. */
 export class RpcClient<C extends Contract> implements Disposable {
   readonly #link: Link;
   readonly #contract: C;
 
-  private constructor(port: number, secret: string, contract: C) {
+  private constructor(port: number, cluster: Cluster, contract: C) {
     this.#contract = contract;
     this.#link = connect({
       host: "127.0.0.1",
       port,
-      secret,
-      identity: IDENTITY,
+      secret: secretOf(cluster),
+      identity: { role: "cli", name: "test", cluster: { name: null, members: cluster.replicas } },
       contract: {},
       handlers: {},
       log: pino({ level: "silent" }),
@@ -32,11 +30,11 @@ export class RpcClient<C extends Contract> implements Disposable {
 
   static toCatalog(cluster: Cluster): RpcClient<typeof catalogContract> {
     const [port = 0] = cluster.catalogPorts;
-    return new RpcClient(port, secretOf(cluster), catalogContract);
+    return new RpcClient(port, cluster, catalogContract);
   }
 
   static toReplica(cluster: Cluster, id: number): RpcClient<typeof orderContract> {
-    return new RpcClient(id, secretOf(cluster), orderContract);
+    return new RpcClient(id, cluster, orderContract);
   }
 
   /** Waits for the connection. */
