@@ -1,11 +1,12 @@
 // What clients are told, checked against the journal: each answer is true at a
 // position that isn't before what had been answered when its call began, and is
 // committed; each refusal has its reason in a state from there on; each request
-// id has one outcome, which is the recorded one.
+// id has one outcome, which is the recorded one. What no state accepts is refused
+// without the journal, and never found in it.
 
-import type { Content, Outcome } from "../src/core/market/types.ts";
+import type { Content, Outcome, Request } from "../src/core/market/types.ts";
 import type { OrderView } from "../src/core/service/types.ts";
-import { isSame, isSameOutcome, recordedAs } from "./market-history.ts";
+import { isSame, isSameOutcome, recordedAs, refusedInAnyState } from "./market-history.ts";
 import type { Answer, Question } from "./messages.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
@@ -28,6 +29,10 @@ export class AnswerChecks {
   check(call: ClientCall, answer: Answer): void {
     const { oracle } = this.#world;
     const { question, floor } = call;
+    if (question.kind === "request" && answer.kind === "outcome" && answer.position === null) {
+      this.#checkRefusedAlone(question.request, answer.outcome);
+      return;
+    }
     const position = this.#positionOf(call, answer);
     // Entries of the log's own, as an admission, change nothing that is answered.
     if (position < floor && oracle.changedBetween(position, floor)) {
@@ -47,12 +52,23 @@ export class AnswerChecks {
     }
   }
 
+  /** Without a leader only that may be refused which no state accepts: nothing remembers it. */
+  #checkRefusedAlone({ requestId, content }: Request, outcome: Outcome): void {
+    this.#world.counters.add("refused by a front end alone");
+    const right = refusedInAnyState(content);
+    if (outcome.kind === "refused" && isSame(outcome.refusal, right)) return;
+    throw new Violation(
+      `M1: ${requestId}, ${JSON.stringify(content)}, was told ${JSON.stringify(outcome)} ` +
+        `without a leader, which is so in no state or not in all of them`,
+    );
+  }
+
   /** Where in the journal an answer stands: the earliest position at which it is true and could be. */
   #positionOf({ question, floor }: ClientCall, answer: Answer): number {
     const { market } = this.#world.oracle;
     const what = (): string => JSON.stringify(question);
     // Whether it is true there is for checkOutcome.
-    if (question.kind === "request" && answer.kind === "outcome") return answer.position;
+    if (question.kind === "request" && answer.kind === "outcome") return answer.position ?? floor;
     if (question.kind === "lookup" && answer.kind === "stock") {
       const { stock } = answer;
       const quantity = stock?.quantity ?? null;

@@ -436,6 +436,26 @@ export const BUGS: readonly Bug[] = [
     ],
   ),
   bug(
+    "refusal-under-a-key-not-recorded",
+    ["M1", "M3"],
+    [8, 4],
+    [
+      "src/core/market/decide.ts",
+      "command: request.recordRefusal\n",
+      'command: request.recordRefusal && refusal.kind !== "insufficient-volume"\n',
+    ],
+  ),
+  bug(
+    "front-end-refuses-what-a-market-may-accept",
+    ["M1"],
+    [1, 4],
+    [
+      "src/core/market/content.ts",
+      "return isStockName(name) ? null :",
+      'return isStockName(name) && name !== "Nowhere" ? null :',
+    ],
+  ),
+  bug(
     "answer-from-unexposed-state",
     ["M1"],
     [1, 4],

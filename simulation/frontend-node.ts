@@ -177,7 +177,7 @@ export class FrontendNode extends Process {
 
   #askLeader(question: Question, done: Done): void {
     this.#questions?.ask(asService(question), QUESTION_DEADLINE_MS, null, (asked) => {
-      done(asked.kind === "answer" ? fromService(asked.answer as PositionedAnswer) : null);
+      done(asked.kind === "answer" ? fromService(asked.answer) : null);
     });
   }
 
@@ -307,7 +307,12 @@ function asService(question: Question): Service.Question {
   return question.kind === "list" ? { kind: "stocks" } : question;
 }
 
-function fromService(answer: PositionedAnswer): Answer {
+/** Only what no leader was asked has no position. */
+function fromService(answer: Service.Answer | PositionedAnswer): Answer {
+  if (!("position" in answer)) {
+    if (answer.kind === "outcome") return { ...answer, position: null };
+    throw new Error(`a ${answer.kind} is answered without a position`);
+  }
   const { position } = answer;
   switch (answer.kind) {
     case "outcome":

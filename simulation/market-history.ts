@@ -52,7 +52,7 @@ export class MarketHistory {
   #checkRefused(command: Extract<Command, { kind: "refuse" }>, position: number): void {
     const { content, refusal, requestId } = command;
     const quantity = this.#stocks.get(content.name)?.changes.at(-1)?.quantity ?? null;
-    const right = refusalOf(content, quantity);
+    const right = refusedInAnyState(content) ? null : refusalOf(content, quantity);
     if (isSame(right, refusal)) return;
     throw new Violation(
       `M1: position ${position} refuses ${requestId} with ${JSON.stringify(refusal)}, ` +
@@ -148,6 +148,12 @@ function refusalOf(content: Content, quantity: number | null): Refusal | null {
   const takes = content.kind === "trade" && content.type === "buy" ? by : -Math.min(by, 0);
   if (content.kind === "trade" && content.type === "sell") return null;
   return takes > quantity ? { kind: "insufficient-volume", name } : null;
+}
+
+/** Why the market refuses this in every state; null where it depends on the state. */
+export function refusedInAnyState(content: Content): Refusal | null {
+  const refusal = refusalOf(content, null);
+  return isSame(refusal, refusalOf(content, Number.POSITIVE_INFINITY)) ? refusal : null;
 }
 
 /** By fields, whatever their order; 0 and -0 are the same. */

@@ -24,10 +24,10 @@ export function isAboutStocks(question: Question): question is StockQuestion {
 /**
  * What is answered. `position` is where in the journal it is true; clients don't
  * see it in production, here the checkers compare it. A copy has no position of
- * its own: null.
+ * its own, nor has what a front end refuses without a leader: null.
  */
 export type Answer =
-  | { readonly kind: "outcome"; readonly outcome: Outcome; readonly position: number }
+  | { readonly kind: "outcome"; readonly outcome: Outcome; readonly position: number | null }
   | { readonly kind: "order"; readonly order: Service.OrderView | null; readonly position: number }
   | {
       readonly kind: "orders";

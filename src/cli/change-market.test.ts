@@ -59,9 +59,15 @@ test("a stock that could be listed but never traded is refused", () => {
     price: 17.99,
     quantity: 600,
   });
-  expect(() => listContent("Fish Co", "1", "1")).toThrow("a stock's name has letters only");
-  expect(() => listContent("", "1", "1")).toThrow("a stock's name has letters only");
-  expect(() => listContent("Fish", "0", "1")).toThrow('PRICE must be a number above 0, not "0"');
+  for (const name of ["Fish Co", "", "F".repeat(5_000)]) {
+    expect(() => listContent(name, "1", "1")).toThrow("a stock's name has 1 to 64 letters");
+    expect(() => adjustContent(name, "1")).toThrow("a stock's name has 1 to 64 letters");
+  }
+  for (const price of ["0", "1e300", "1000000000.01"]) {
+    expect(() => listContent("Fish", price, "1")).toThrow(
+      `PRICE must be a number above 0, up to 1000000000, not "${price}"`,
+    );
+  }
   expect(() => listContent("Fish", "free", "1")).toThrow("PRICE must be");
   expect(() => listContent("Fish", "1", "-1")).toThrow("QUANTITY must be a whole number");
   expect(() => listContent("Fish", "1", "1e17")).toThrow("QUANTITY must be a whole number");

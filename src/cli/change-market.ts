@@ -5,7 +5,8 @@
 // the same reason: an attempt that was delayed mustn't succeed after a "no".
 
 import { randomUUID } from "node:crypto";
-import { isStockName } from "../core/market/content.ts";
+import { isPrice, isQuantity, isStockName } from "../core/market/content.ts";
+import { NAME_LETTERS_MAX, PRICE_MAX, QUANTITY_MAX } from "../core/market/limits.ts";
 import type { Content, Refusal } from "../core/market/types.ts";
 import type { Answer, Question } from "../roles/contract.ts";
 import { numberIn } from "./numbers.ts";
@@ -45,26 +46,33 @@ function refusalText(refusal: Refusal): string {
 
 /** What `bazaar list NAME PRICE QUANTITY` asks for. Throws UserError. */
 export function listContent(name: string, price: string, quantity: string): Content {
-  // Others could be listed but never looked up: the url takes letters only.
-  if (!isStockName(name)) {
-    throw new UserError(`a stock's name has letters only, A to Z and a to z, not ${shown(name)}`);
-  }
+  demandName(name);
   const priceNumber = numberIn(price);
-  if (priceNumber === null || priceNumber <= 0) {
-    throw new UserError(`PRICE must be a number above 0, not ${shown(price)}`);
+  if (priceNumber === null || !isPrice(priceNumber)) {
+    throw new UserError(`PRICE must be a number above 0, up to ${PRICE_MAX}, not ${shown(price)}`);
   }
   const quantityNumber = numberIn(quantity);
-  if (quantityNumber === null || !Number.isSafeInteger(quantityNumber) || quantityNumber < 0) {
-    throw new UserError(`QUANTITY must be a whole number, 0 or more, not ${shown(quantity)}`);
+  if (quantityNumber === null || !isQuantity(quantityNumber)) {
+    throw new UserError(
+      `QUANTITY must be a whole number from 0 to ${QUANTITY_MAX}, not ${shown(quantity)}`,
+    );
   }
   return { kind: "list", name, price: priceNumber, quantity: quantityNumber };
 }
 
 /** What `bazaar adjust NAME BY` asks for. Throws UserError. */
 export function adjustContent(name: string, by: string): Content {
+  demandName(name);
   const number = numberIn(by);
   if (number === null || !Number.isSafeInteger(number) || number === 0) {
     throw new UserError(`BY must be a whole number other than 0, like 10 or -5, not ${shown(by)}`);
   }
   return { kind: "adjust", name, by: number };
+}
+
+function demandName(name: string): void {
+  if (isStockName(name)) return;
+  throw new UserError(
+    `a stock's name has 1 to ${NAME_LETTERS_MAX} letters, A to Z and a to z, not ${shown(name)}`,
+  );
 }

@@ -16,6 +16,7 @@
 //   command line → both         status, audit
 
 import { z } from "zod";
+import { NAME_LETTERS_MAX } from "../core/market/limits.ts";
 import { QUESTIONS_PER_CALL_MAX } from "../core/service/limits.ts";
 import { replicationContract } from "../io/log/envelope-schema.ts";
 import type { Contract } from "../io/rpc/types.ts";
@@ -29,25 +30,32 @@ export const NAMES_PER_HOLD_MAX = 1 << 20;
 export const TRACES_PER_CALL_MAX = 4_096;
 export const ORDERS_PER_PAGE_MAX = 1_000;
 export const REQUEST_ID_LENGTH_MAX = 128;
-/** A name in a trade can be as long as a request body (64 KiB). */
-export const NAME_LENGTH_MAX = 65_536;
+/** Characters of a name that is answered: stocks listed before names had a limit keep theirs. */
+const WRITTEN_NAME_LENGTH_MAX = 65_536;
 
 const replicaId = z.int().min(1).max(65_535);
 const position = z.int().min(0);
 const epoch = z.int().min(0);
 const counter = z.int().min(0);
-const name = z.string().max(NAME_LENGTH_MAX);
+/** A name that is asked for. */
+const name = z.string().max(NAME_LETTERS_MAX);
+/** A name as the journal has it; or as somebody asks for it who is told what is wrong with it. */
+const writtenName = z.string().max(WRITTEN_NAME_LENGTH_MAX);
 const requestId = z.string().min(1).max(REQUEST_ID_LENGTH_MAX);
 /** The client's trace, where it sent one; see trace.ts. */
 const trace = z.string().regex(TRACE).optional();
 
 /** A stock as an answer carries it. */
-export const stockSchema = z.object({ name, price: z.number(), quantity: z.int().min(0) });
+export const stockSchema = z.object({
+  name: writtenName,
+  price: z.number(),
+  quantity: z.int().min(0),
+});
 
 /** An order as a client sees it. */
 export const orderSchema = z.object({
   number: z.int().min(1),
-  name,
+  name: writtenName,
   type: z.enum(["buy", "sell"]),
   quantity: z.int().min(1),
 });
@@ -57,7 +65,7 @@ const contentSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("trade"),
     name,
-    type: z.string().max(NAME_LENGTH_MAX),
+    type: z.string().max(NAME_LETTERS_MAX),
     quantity: z.number(),
   }),
   z.object({ kind: z.literal("list"), name, price: z.number(), quantity: z.number() }),
@@ -88,9 +96,9 @@ export type Question = z.infer<typeof questionSchema>;
 const refusalSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("invalid-quantity"), quantity: z.number() }),
   z.object({ kind: z.literal("unknown-type"), type: z.string() }),
-  z.object({ kind: z.literal("unknown-stock"), name }),
-  z.object({ kind: z.literal("insufficient-volume"), name }),
-  z.object({ kind: z.literal("stock-exists"), name }),
+  z.object({ kind: z.literal("unknown-stock"), name: z.string() }),
+  z.object({ kind: z.literal("insufficient-volume"), name: z.string() }),
+  z.object({ kind: z.literal("stock-exists"), name: z.string() }),
 ]);
 
 const outcomeSchema = z.discriminatedUnion("kind", [
@@ -166,7 +174,7 @@ export const statusSchema = z.object({
   applied: position.optional(),
   /** Of a catalog: whether it may answer now, and the front ends that it lets answer from copies. */
   leased: z.boolean().optional(),
-  leasedTo: z.array(name).optional(),
+  leasedTo: z.array(z.string()).optional(),
 });
 export type RoleStatus = z.infer<typeof statusSchema>;
 
@@ -289,11 +297,11 @@ export const catalogContract = {
   /** A front end has dropped what it was told to, up to here. */
   holding: { argument: z.object({ through: position }) },
   /** One stock, from the leader where the catalog can't say itself. */
-  find: { argument: z.object({ name, trace }), result: findResultSchema },
+  find: { argument: z.object({ name: writtenName, trace }), result: findResultSchema },
   /** `by` is anything, as in the seed; `requestId` makes a retry count once. */
   update: {
     argument: z.object({
-      name,
+      name: writtenName,
       by: z.unknown(),
       requestId: requestId.optional(),
       trace,
@@ -324,7 +332,7 @@ export const frontendContract = {
     argument: z.object({
       after: position,
       through: position,
-      names: z.array(name).max(NAMES_PER_HOLD_MAX),
+      names: z.array(writtenName).max(NAMES_PER_HOLD_MAX),
     }),
   },
 } as const satisfies Contract;

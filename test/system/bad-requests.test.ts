@@ -1,15 +1,19 @@
 // Every kind of request that can't be answered: the status, the body, and that
 // the connection can be used for the next one.
 
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { Cluster } from "./harness/cluster.ts";
 import { type HttpClient, jsonOf, numberOf, type Sent } from "./harness/http.ts";
 import { useClusters } from "./harness/lifetime.ts";
 
 const clusters = useClusters("file");
+let cluster: Cluster;
 let client: HttpClient;
 
 beforeAll(async () => {
-  const cluster = await clusters.up();
+  cluster = await clusters.up();
   client = cluster.client();
 });
 
@@ -155,8 +159,8 @@ describe("any other url is an invalid one, and the connection stays usable:", ()
   });
 });
 
-test("an unknown stock of any length is unknown every time", async () => {
-  const name = "Ash".repeat(500);
+test("an unknown stock is unknown every time", async () => {
+  const name = "Z".repeat(64);
   for (const path of [`/stocks/${name}`, `/stocks/${name}`, "/stocks/constructor"]) {
     expect(await refused({ method: "GET", path })).toEqual({
       status: 400,
@@ -166,6 +170,72 @@ test("an unknown stock of any length is unknown every time", async () => {
       },
     });
   }
+});
+
+test("a name longer than any stock's is refused, and not repeated", async () => {
+  const long = {
+    status: 400,
+    error: { code: 400, message: "Bad request. The name of a stock has at most 64 letters" },
+  };
+  const name = "Z".repeat(65);
+  expect(await refused({ method: "GET", path: `/stocks/${name}` })).toEqual(long);
+  expect(await refused({ method: "GET", path: `/cache_invalid/${name}` })).toEqual(long);
+  expect(await refused(post(JSON.stringify({ name, quantity: 1, type: "buy" })))).toEqual(long);
+});
+
+describe("a refusal takes bounded room on each replica's disk:", () => {
+  const REFUSALS = 2_000;
+  /** Sent with a key each, so that whatever is remembered of a refusal is. */
+  async function grownBy(bodies: readonly object[]): Promise<number[]> {
+    const before = sizes();
+    const crowd = cluster.client(32);
+    const calls = await Promise.all(
+      Array.from({ length: REFUSALS }, (_, index) => {
+        const key = `${process.pid} ${index}`.padEnd(128, "k");
+        return crowd.trade(bodies[index % bodies.length] ?? {}, { "Idempotency-Key": key });
+      }),
+    );
+    for (const { status } of calls) expect([400, 422, 500]).toContain(status);
+    // The tables are written with a later entry: a trade on each side of what is measured.
+    numberOf(await client.trade({ name: "FishCo", quantity: 1, type: "buy" }));
+    return sizes().map((size, index) => size - (before[index] ?? 0));
+  }
+
+  /** Bytes of each replica's file. */
+  function sizes(): number[] {
+    return cluster.replicas.map((id) => {
+      const file = join(cluster.data, `order-${id}`, "order.db");
+      const database = new DatabaseSync(file, { readOnly: true });
+      try {
+        const sum = "sum(pgsize)";
+        const row = database.prepare(`SELECT ${sum} AS bytes FROM dbstat`).get();
+        return Number(row?.bytes);
+      } finally {
+        database.close();
+      }
+    });
+  }
+
+  test("none where no market would accept it, however large it is", async () => {
+    const good = { name: "FishCo", quantity: 1, type: "buy" };
+    const grown = await grownBy([
+      { ...good, name: "x".repeat(60_000) },
+      { ...good, name: "\u{1f41f}".repeat(15_000) },
+      { ...good, type: "y".repeat(60_000) },
+      { ...good, quantity: -1e300 },
+      { ...good, quantity: 0 },
+    ]);
+    for (const bytes of grown) expect(bytes).toBeLessThan(64 * 1024);
+  });
+
+  test("a kilobyte at most where the market was asked, with the longest key and name", async () => {
+    const grown = await grownBy([
+      { name: "x".repeat(64), quantity: Number.MAX_VALUE, type: "sell" },
+      { name: "FishCo", quantity: 1e300, type: "buy" },
+    ]);
+    for (const bytes of grown) expect(bytes).toBeLessThan(REFUSALS * 1_024);
+    expect(Math.max(...grown)).toBeGreaterThan(REFUSALS * 128); // it is remembered
+  });
 });
 
 test("an unknown order is unknown every time", async () => {

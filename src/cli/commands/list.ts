@@ -7,8 +7,8 @@ import { withLeader } from "../with-leader.ts";
 
 export function listCommand(): Command {
   return clusterCommand("list", "lists a new stock")
-    .argument("<NAME>", "letters only")
-    .argument("<PRICE>", "a number above 0")
+    .argument("<NAME>", "letters only, 64 at most")
+    .argument("<PRICE>", "a number above 0, up to 1000000000")
     .argument("<QUANTITY>", "a whole number, 0 or more")
     .action(
       async (

@@ -34,7 +34,7 @@ const STOCK_EXISTS = 5;
 /** Added to a refusal's first byte: its value is the content's, and not repeated. */
 const AS_IN_CONTENT = 0x80;
 
-/** The bytes of a journal entry for commands decided in one turn. Strings must be well-formed, as decide() leaves them. */
+/** The bytes of a journal entry for commands decided in one turn. Strings must be well-formed: no command that decide() makes has others. */
 export function encodeCommands(commands: readonly Command[]): Uint8Array {
   const writer = new RecordWriter(commands.length);
   for (const command of commands) writeCommand(writer, command);

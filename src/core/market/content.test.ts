@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { isStockName, recordedRequest, sameContent, wellFormedContent } from "./content.ts";
+import { isStockName, recordedRequest, refusedInAnyMarket, sameContent } from "./content.ts";
+import { NAME_LETTERS_MAX, PRICE_MAX, QUANTITY_MAX } from "./limits.ts";
 import type { Command, Content } from "./types.ts";
 
 const contents: Content[] = [
@@ -30,17 +31,70 @@ describe("sameContent", () => {
   });
 });
 
-describe("wellFormedContent", () => {
-  it("what UTF-8 can hold is not copied, what it can't is replaced in every string", () => {
-    for (const content of contents) expect(wellFormedContent(content)).toBe(content);
-    expect(
-      wellFormedContent({ kind: "trade", name: "a\ud800", type: "\udc00b", quantity: 1 }),
-    ).toEqual({ kind: "trade", name: "a\ufffd", type: "\ufffdb", quantity: 1 });
-    expect(wellFormedContent({ kind: "adjust", name: "\ud800", by: 1 })).toEqual({
-      kind: "adjust",
-      name: "\ufffd",
-      by: 1,
-    });
+describe("refusedInAnyMarket", () => {
+  const trade = { kind: "trade", name: "FishCo", type: "buy", quantity: 1 } as const;
+  const list = { kind: "list", name: "FishCo", price: 17.99, quantity: 600 } as const;
+  const adjust = { kind: "adjust", name: "FishCo", by: -5 } as const;
+  const invalid = (quantity: number) => ({ kind: "invalid-quantity", quantity });
+
+  it("what some market accepts isn't refused without looking at one", () => {
+    const longest = "z".repeat(NAME_LETTERS_MAX);
+    for (const content of [
+      trade,
+      { ...trade, type: "sell" },
+      { ...trade, name: longest, quantity: QUANTITY_MAX },
+      { ...list, name: longest, price: PRICE_MAX, quantity: QUANTITY_MAX },
+      { ...list, price: 0.01, quantity: 0 },
+      { ...adjust, by: QUANTITY_MAX },
+      { ...adjust, name: longest, by: -QUANTITY_MAX },
+      { ...adjust, by: 0 },
+    ]) {
+      expect(refusedInAnyMarket(content), JSON.stringify(content)).toBeNull();
+    }
+  });
+
+  it("the largest buy is short of volume, which only a market can say of a stock it has", () => {
+    expect(refusedInAnyMarket({ ...trade, quantity: 1e20 })).toBeNull();
+  });
+
+  it("what no market accepts is refused, for the seed's first reason", () => {
+    const tooLong = "z".repeat(NAME_LETTERS_MAX + 1);
+    const cases: [Content, ReturnType<typeof refusedInAnyMarket>][] = [
+      ...[0, -0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY].map(
+        (quantity): (typeof cases)[number] => [
+          { ...trade, name: tooLong, type: "x", quantity },
+          { kind: "invalid-quantity", quantity },
+        ],
+      ),
+      [
+        { ...trade, name: tooLong, type: "x" },
+        { kind: "unknown-type", type: "x" },
+      ],
+      [
+        { ...list, price: 1e300 },
+        { kind: "invalid-quantity", quantity: 1e300 },
+      ],
+      [
+        { ...list, quantity: -1 },
+        { kind: "invalid-quantity", quantity: -1 },
+      ],
+      [
+        { ...adjust, by: 0.5 },
+        { kind: "invalid-quantity", quantity: 0.5 },
+      ],
+    ];
+    for (const name of [tooLong, "", "Hey there", "B\u0153uf", "\ud800", "Fish\n"]) {
+      for (const content of [trade, list, adjust]) {
+        cases.push([
+          { ...content, name },
+          { kind: "unknown-stock", name },
+        ]);
+      }
+    }
+    for (const [content, refusal] of cases) {
+      expect(refusedInAnyMarket(content), JSON.stringify(content)).toEqual(refusal);
+    }
+    expect(refusedInAnyMarket({ ...list, price: 0 })).toEqual(invalid(0));
   });
 });
 
@@ -86,8 +140,17 @@ describe("recordedRequest", () => {
 
 describe("isStockName", () => {
   it("only letters that every URL can carry name a stock", () => {
-    for (const name of ["A", "FishCo", "z".repeat(1_000)]) expect(isStockName(name)).toBe(true);
-    for (const name of ["", "Fish Co", "Fish1", "Fish-Co", "Bœuf", "Fish\n", "Fish/Co"]) {
+    for (const name of ["A", "FishCo", "z".repeat(64)]) expect(isStockName(name)).toBe(true);
+    for (const name of [
+      "",
+      "Fish Co",
+      "Fish1",
+      "Fish-Co",
+      "Bœuf",
+      "Fish\n",
+      "Fish/Co",
+      "z".repeat(65),
+    ]) {
       expect(isStockName(name), name).toBe(false);
     }
   });

@@ -1,14 +1,60 @@
-// What a request is remembered by: its content, and the answer it was given.
+// What a request asks for: whether that can be at all, and how it is remembered,
+// with the answer it was given.
 //
 // Every recorded command carries the whole content of its request, so that the
 // tables need nothing else to tell a further attempt from a request id that is
 // used a second time for something else.
 
-import type { Command, Content, RecordedRequest } from "./types.ts";
+import { NAME_LETTERS_MAX, PRICE_MAX, QUANTITY_MAX } from "./limits.ts";
+import type { Command, Content, RecordedRequest, Refusal } from "./types.ts";
 
-/** Whether `name` may be a stock's: ASCII letters only, at least one. */
+const STOCK_NAME = new RegExp(`^[A-Za-z]{1,${NAME_LETTERS_MAX}}$`);
+
+/** Whether `name` may be a stock's: ASCII letters only, 1 to NAME_LETTERS_MAX. */
 export function isStockName(name: string): boolean {
-  return /^[A-Za-z]+$/.test(name);
+  return STOCK_NAME.test(name);
+}
+
+/** Whether a stock may be listed at this price. */
+export function isPrice(price: number): boolean {
+  return price > 0 && price <= PRICE_MAX;
+}
+
+/** Whether a stock may be listed with this quantity. */
+export function isQuantity(quantity: number): boolean {
+  return Number.isInteger(quantity) && quantity >= 0 && quantity <= QUANTITY_MAX;
+}
+
+/**
+ * Why this is refused whatever the market holds; null where that depends on the
+ * market. Whoever is asked may say so: no attempt, early or late, is accepted
+ * anywhere, so nothing needs to be remembered of it. Listings are refused in the
+ * words of trades, with the price for a quantity: their callers have better ones.
+ */
+export function refusedInAnyMarket(content: Content): Refusal | null {
+  const { name } = content;
+  switch (content.kind) {
+    case "trade": {
+      const { type, quantity } = content;
+      // A whole number beyond QUANTITY_MAX is a quantity like any other, only more
+      // than anybody has: the seed answers it with "Insufficient volume".
+      if (!Number.isInteger(quantity) || quantity <= 0)
+        return { kind: "invalid-quantity", quantity };
+      if (type !== "buy" && type !== "sell") return { kind: "unknown-type", type };
+      break;
+    }
+    case "list":
+      if (!isPrice(content.price)) return { kind: "invalid-quantity", quantity: content.price };
+      if (!isQuantity(content.quantity)) {
+        return { kind: "invalid-quantity", quantity: content.quantity };
+      }
+      break;
+    case "adjust":
+      if (!isQuantity(Math.abs(content.by))) {
+        return { kind: "invalid-quantity", quantity: content.by };
+      }
+  }
+  return isStockName(name) ? null : { kind: "unknown-stock", name };
 }
 
 /** Whether two attempts under one request id ask for the same. */
@@ -24,21 +70,6 @@ export function sameContent(a: Content, b: Content): boolean {
     case "adjust":
       return b.kind === "adjust" && sameNumber(a.by, b.by);
   }
-}
-
-/**
- * The content as it survives being written as UTF-8: lone surrogates become
- * U+FFFD. Otherwise the leader, which has the client's string, and a replica,
- * which has read it back, would compare a further attempt with different things.
- * Returns `content` itself when there is nothing to replace.
- */
-export function wellFormedContent(content: Content): Content {
-  if (content.kind === "trade") {
-    if (content.name.isWellFormed() && content.type.isWellFormed()) return content;
-    return { ...content, name: content.name.toWellFormed(), type: content.type.toWellFormed() };
-  }
-  if (content.name.isWellFormed()) return content;
-  return { ...content, name: content.name.toWellFormed() };
 }
 
 /** What a recorded command makes remembered under its request id. */

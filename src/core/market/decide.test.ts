@@ -148,7 +148,7 @@ describe("decide, listings and adjustments", () => {
     });
     expect(verdict(list("BoarCo", 28.59, -0))).toMatchObject({ quantity: 0 });
     expect(verdict(list("FishCo", 1, 1))).toEqual({ kind: "stock-exists", name: "FishCo" });
-    for (const price of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    for (const price of [0, -1, 1e300, Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(verdict(list("BoarCo", price, 1))).toEqual({
         kind: "invalid-quantity",
         quantity: price,
@@ -267,15 +267,25 @@ describe("decide, a request id seen before", () => {
     expect(ask(trade("FishCo", "buy", 2))).toEqual({ outcome: { kind: "reused" }, command: null });
   });
 
-  it("a name that UTF-8 can't hold is the same name to the next attempt", () => {
+  it("M1: what no market accepts leaves nothing behind, under a client's key too, and stays refused", () => {
     const { market, ask } = leader();
-    const content = trade("\ud800", "\udc00", 1);
-    const outcome = ask("a", content, true);
-    expect(outcome).toEqual({
-      kind: "refused",
-      refusal: { kind: "unknown-type", type: "\ufffd" },
-    });
-    expect(market.request("a")?.content).toEqual(trade("\ufffd", "\ufffd", 1));
-    expect(ask("a", content)).toEqual(outcome);
+    const nonsense: Content[] = [
+      trade("FishCo", "buy", 0),
+      trade("FishCo", "negotiate", 1),
+      trade("x".repeat(65), "buy", 1),
+      trade("\ud800", "sell", 1),
+      { kind: "list", name: "Boar Co", price: 1, quantity: 1 },
+      { kind: "list", name: "BoarCo", price: 1e300, quantity: 1 },
+      { kind: "adjust", name: "FishCo", by: 0.5 },
+    ];
+    for (const content of nonsense) {
+      const first = ask("a", content, true);
+      expect(first).toMatchObject({ kind: "refused" });
+      expect(ask("a", content, true)).toEqual(first);
+    }
+    expect(market.tailSize).toBe(0);
+    expect(ask("a", trade("FishCo", "buy", 1), true)).toEqual({ kind: "accepted", number: 27 });
+    for (const content of nonsense) expect(ask("a", content)).toMatchObject({ kind: "refused" });
+    expect(ask("a", trade("FishCo", "buy", 1))).toEqual({ kind: "accepted", number: 27 });
   });
 });

@@ -5,7 +5,9 @@
 //
 //   M1. A recorded request id is answered from the record, before stock or volume
 //       is looked at: they may have changed since, and a delayed attempt must
-//       not buy after its client was told no.
+//       not buy after its client was told no. Only what no state of the market
+//       could accept is refused without a record: there a delayed attempt is
+//       refused as well, and clients can't fill the journal with nonsense.
 //   M2. No command makes a quantity negative, or too large to be exact.
 //   M3. An order takes the next number. Every command carries a request id that
 //       wasn't recorded before.
@@ -13,7 +15,9 @@
 // The checks of a trade run in the seed's order: quantity, type, stock, volume.
 // It shows in the seed document's five refused POSTs, each of which fails one.
 
-import { isStockName, recordedRequest, sameContent, wellFormedContent } from "./content.ts";
+import { invariant } from "../invariant.ts";
+import { recordedRequest, refusedInAnyMarket, sameContent } from "./content.ts";
+import { QUANTITY_MAX } from "./limits.ts";
 import type { Command, Content, MarketReader, Outcome, Refusal, Request } from "./types.ts";
 
 /** An answer, and the effect to record. */
@@ -28,7 +32,11 @@ export interface Decision {
  * content holds, there is an outcome for it.
  */
 export function decide(market: MarketReader, request: Request): Decision {
-  const content = wellFormedContent(request.content);
+  const { content } = request;
+  const impossible = refusedInAnyMarket(content);
+  if (impossible !== null) {
+    return { outcome: { kind: "refused", refusal: impossible }, command: null }; // M1
+  }
   const recorded = market.request(request.requestId);
   if (recorded !== undefined) {
     return sameContent(recorded.content, content)
@@ -55,6 +63,7 @@ interface Refused {
   readonly refusal: Refusal;
 }
 
+/** Of content that some market accepts. */
 function judge(market: MarketReader, requestId: string, content: Content): Judgement {
   switch (content.kind) {
     case "trade":
@@ -71,10 +80,7 @@ function judgeTrade(
   requestId: string,
   { name, type, quantity }: Extract<Content, { kind: "trade" }>,
 ): Judgement {
-  // A whole number beyond the safe integers is a quantity like any other, only
-  // more than anybody has: the seed answers it with "Insufficient volume".
-  if (!Number.isInteger(quantity) || quantity <= 0) return invalidQuantity(quantity);
-  if (type !== "buy" && type !== "sell") return refused({ kind: "unknown-type", type });
+  invariant(type === "buy" || type === "sell", "a trade is of a known type", { type });
   const stock = market.stock(name);
   if (stock === undefined) return refused({ kind: "unknown-stock", name });
   if (type === "buy" && quantity > stock.quantity) {
@@ -82,7 +88,7 @@ function judgeTrade(
   }
   // M2. Rounding can't hide an overflow: a sum above the largest safe integer
   // is at least 2^53 after rounding too.
-  if (type === "sell" && quantity + stock.quantity > Number.MAX_SAFE_INTEGER) {
+  if (type === "sell" && quantity + stock.quantity > QUANTITY_MAX) {
     return invalidQuantity(quantity);
   }
   return {
@@ -96,20 +102,11 @@ function judgeTrade(
   };
 }
 
-/**
- * A new stock. A price that is no positive finite number is refused as an
- * invalid quantity, with the price in it; a name that no stock can have, as an
- * unknown stock. Callers check both for a better message; here they only must
- * not get in, nor stop a leader, which would stop the next one after it too.
- */
 function judgeList(
   market: MarketReader,
   requestId: string,
   { name, price, quantity }: Extract<Content, { kind: "list" }>,
 ): Judgement {
-  if (!Number.isFinite(price) || price <= 0) return invalidQuantity(price);
-  if (!Number.isSafeInteger(quantity) || quantity < 0) return invalidQuantity(quantity);
-  if (!isStockName(name)) return refused({ kind: "unknown-stock", name });
   if (market.stock(name) !== undefined) return refused({ kind: "stock-exists", name });
   // + 0 turns -0 into 0.
   return { kind: "list", requestId, name, price, quantity: quantity + 0 };
@@ -120,11 +117,10 @@ function judgeAdjust(
   requestId: string,
   { name, by }: Extract<Content, { kind: "adjust" }>,
 ): Judgement {
-  if (!Number.isSafeInteger(by)) return invalidQuantity(by);
   const stock = market.stock(name);
   if (stock === undefined) return refused({ kind: "unknown-stock", name });
   if (stock.quantity + by < 0) return refused({ kind: "insufficient-volume", name }); // M2
-  if (stock.quantity + by > Number.MAX_SAFE_INTEGER) return invalidQuantity(by); // M2
+  if (stock.quantity + by > QUANTITY_MAX) return invalidQuantity(by); // M2
   return { kind: "adjust", requestId, name: stock.name, by: by + 0 };
 }
 

@@ -33,14 +33,8 @@ export const SHED_EVERY_MS = 50;
 /** Questions waiting to be sent. At the start limit and 16,000 a second they would be turned away anyway. */
 export const QUESTIONS_WAITING_MAX = 16_384;
 
-/** Letters of all questions without an answer, about 128 MiB at most: a few thousand with the longest names that a request has room for. */
-export const LETTERS_HELD_MAX = 64 * 1024 * 1024;
-
 /** Calls to the leader at once. Few, so that what comes meanwhile grows into a batch of its own; enough to keep the leader at work. */
 export const CALLS_IN_FLIGHT_MAX = 4;
-
-/** Letters of all questions in one call: keeps its frame far below what a connection takes. */
-export const LETTERS_PER_CALL_MAX = 1_048_576;
 
 /** A call without an answer for this long is made again another way. Beyond a view that holds an answer up, and a slow fsync. */
 export const ANSWER_WAIT_MS = 1_000;

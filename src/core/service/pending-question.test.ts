@@ -91,10 +91,3 @@ test("nobody is told that a trade is tried again", () => {
   pending.attempt();
   expect(lines).toEqual(["a client's attempt failed", "a client's trade again"]);
 });
-
-test("a long question passes for a short one", () => {
-  const { letters } = pendingOf(trade("id", false, "x".repeat(1_000))).pending;
-  expect(letters).toBe(1_000 + "sell".length + "id".length);
-  expect(pendingOf({ kind: "lookup", name: "FishCo" }).pending.letters).toBe(6);
-  expect(pendingOf({ kind: "stocks" }).pending.letters).toBe(0);
-});

@@ -22,8 +22,6 @@ export interface AttemptTrace<T> {
 
 /** `T` comes along with the question, for whoever watches its attempts. */
 export class PendingQuestion<T> {
-  /** About how long it is on the wire. */
-  readonly letters: number;
   readonly arrivedAtMs: number;
   readonly deadlineAtMs: number;
   /** A call that it was in failed as a whole: asked by itself, it can't hurt others. */
@@ -48,7 +46,6 @@ export class PendingQuestion<T> {
     trace: AttemptTrace<T> | null,
     resolve: (asked: Asked) => void,
   ) {
-    this.letters = lettersOf(question);
     this.arrivedAtMs = arrivedAtMs;
     this.deadlineAtMs = arrivedAtMs + deadlineMs;
     this.#question = question;
@@ -97,19 +94,5 @@ export class PendingQuestion<T> {
   failed(inDoubt: boolean): void {
     this.#inDoubt ||= inDoubt;
     this.#trace?.failed(this.#tag);
-  }
-}
-
-function lettersOf(question: Question): number {
-  switch (question.kind) {
-    case "request": {
-      const { content } = question;
-      const typeLetters = content.kind === "trade" ? content.type.length : 0;
-      return content.name.length + typeLetters + question.requestId.length;
-    }
-    case "lookup":
-      return question.name.length;
-    default:
-      return 0;
   }
 }

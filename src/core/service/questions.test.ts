@@ -198,3 +198,22 @@ test("the end leaves questions without an answer", () => {
   ask(trade("b"));
   expect(told).toEqual([{ kind: "unavailable" }, { kind: "unavailable" }]);
 });
+
+test("Q5: what no market accepts is refused at once, also without a leader, and no leader is asked", () => {
+  const { made, told, lead, ask } = bench();
+  const refusal = (why: object) => ({
+    kind: "answer",
+    answer: { kind: "outcome", outcome: { kind: "refused", refusal: why } },
+  });
+  const longest = "x".repeat(60_000);
+  ask(trade("a", "FishCo", "sell", 0, true));
+  ask(trade("a", "FishCo", "negotiate", 1, true));
+  lead(9094, 1);
+  ask(trade("a", longest, "buy", 1, true));
+  expect(told).toEqual([
+    refusal({ kind: "invalid-quantity", quantity: 0 }),
+    refusal({ kind: "unknown-type", type: "negotiate" }),
+    refusal({ kind: "unknown-stock", name: longest }),
+  ]);
+  expect(made).toEqual([]);
+});

@@ -10,12 +10,13 @@
 //   Q3. "overloaded" is said only of a question that no leader has begun with.
 //   Q4. Nothing grows without limit: calls, questions in a call, questions
 //       waiting; and time-outs cost one sweep, not a timer a question.
+//   Q5. What no state of the market could accept is refused here, at once: no
+//       leader is asked, so none ever accepts it, and none has to remember it.
 
+import { refusedInAnyMarket } from "../market/content.ts";
 import {
   ANSWER_WAIT_MS,
   CALLS_IN_FLIGHT_MAX,
-  LETTERS_HELD_MAX,
-  LETTERS_PER_CALL_MAX,
   QUESTIONS_PER_BATCH_MAX,
   QUESTIONS_WAITING_MAX,
   SHED_EVERY_MS,
@@ -95,8 +96,6 @@ export class Questions<R extends Route, T> {
   #again: PendingQuestion<T>[] = [];
   readonly #calls = new Set<Call<R, T>>();
   #callsInFlight = 0;
-  /** Of all questions that haven't settled. */
-  #letters = 0;
   /** Since when there has been somebody to ask. */
   #askableSinceMs: number | null = null;
   #sweptAtMs: number | null = null;
@@ -117,21 +116,21 @@ export class Questions<R extends Route, T> {
       settled(UNAVAILABLE);
       return;
     }
-    if (
-      this.#waiting.length + this.#again.length >= QUESTIONS_WAITING_MAX ||
-      this.#letters >= LETTERS_HELD_MAX
-    ) {
+    const refusal = question.kind === "request" ? refusedInAnyMarket(question.content) : null;
+    if (refusal !== null) {
+      settled({
+        kind: "answer",
+        answer: { kind: "outcome", outcome: { kind: "refused", refusal } },
+      }); // Q5
+      return;
+    }
+    if (this.#waiting.length + this.#again.length >= QUESTIONS_WAITING_MAX) {
       settled(OVERLOADED);
       return;
     }
     const { trace } = this.#options;
     const nowMs = this.#options.nowMs();
-    const settledHere = (asked: Asked): void => {
-      this.#letters -= pending.letters;
-      settled(asked);
-    };
-    const pending = new PendingQuestion(question, nowMs, deadlineMs, tag, trace, settledHere);
-    this.#letters += pending.letters;
+    const pending = new PendingQuestion(question, nowMs, deadlineMs, tag, trace, settled);
     this.#waiting.push(pending);
     this.#shedInTime(nowMs);
     this.#sendLater();
@@ -208,14 +207,9 @@ export class Questions<R extends Route, T> {
   #takeBatch(): readonly PendingQuestion<T>[] {
     const batch: PendingQuestion<T>[] = [];
     let taken = 0;
-    let letters = 0;
     for (const pending of this.#waiting) {
       if (!pending.settled) {
-        letters += pending.letters;
-        const isFull =
-          batch.length === QUESTIONS_PER_BATCH_MAX ||
-          letters > LETTERS_PER_CALL_MAX ||
-          pending.alone;
+        const isFull = batch.length === QUESTIONS_PER_BATCH_MAX || pending.alone;
         if (isFull && batch.length > 0) break;
         batch.push(pending);
       }

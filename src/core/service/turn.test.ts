@@ -134,15 +134,15 @@ test("an order query finds orders of the tables, of the tail and of this very tu
 });
 
 test("a turn of many commands doesn't make one huge entry, and positions count the entries", () => {
-  const questions = Array.from({ length: 1_000 }, (_, index) =>
-    trade(`${index}`.padStart(128, "0"), "x".repeat(1_000), "buy", 1, true),
+  const questions = Array.from({ length: 4_000 }, (_, index) =>
+    trade(`${index}`.padStart(128, "0"), "x".repeat(64), "buy", 1, true),
   );
   const { asks, entries } = decideTurn(
     input({ asks: [questions, [{ kind: "lookup", name: "FishCo" }]] }),
   );
   expect(entries.length).toBeGreaterThan(3);
   for (const entry of entries) expect(entry.byteLength).toBeLessThan(ENTRY_BYTES_MAX * 1.1);
-  expect(entries.flatMap(decodeCommands)).toHaveLength(1_000);
+  expect(entries.flatMap(decodeCommands)).toHaveLength(4_000);
   expect(asks[1]?.answers[0]).toMatchObject({ position: 10 + entries.length });
 });
 

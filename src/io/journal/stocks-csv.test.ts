@@ -31,7 +31,7 @@ describe("a mistake is told with its line, and nothing is guessed:", () => {
     ["name,price,quantity\n", "it: there is no stock in it; add one"],
     [
       "name,price,quantity\nFish Co,1,1",
-      'line 2: a name must be letters A to Z only, not "Fish Co"',
+      'line 2: a name must be letters A to Z only, 64 at most, not "Fish Co"',
     ],
     [
       "name,price,quantity\nA,1,1\n\nB,1",
@@ -40,10 +40,15 @@ describe("a mistake is told with its line, and nothing is guessed:", () => {
     ["name,price,quantity\nA,1,1,1", "line 2: it must have three fields"],
     [
       "name,price,quantity\nA,0,1",
-      'line 2: the price must be a positive number like 17.99, not "0"',
+      'line 2: the price must be a positive number like 17.99, up to 1000000000, not "0"',
     ],
     ["name,price,quantity\nA,-1,1", "line 2: the price must be"],
     ["name,price,quantity\nA,1e3,1", "line 2: the price must be"],
+    ["name,price,quantity\nA,1000000001,1", "line 2: the price must be"],
+    [
+      `name,price,quantity\n${"A".repeat(65)},1,1`,
+      "line 2: a name must be letters A to Z only, 64",
+    ],
     [`name,price,quantity\nA,${"9".repeat(400)},1`, "line 2: the price must be"],
     ["name,price,quantity\nA,1,1.5", "line 2: the quantity must be"],
     ["name,price,quantity\nA,1,-5", "line 2: the quantity must be"],

@@ -5,7 +5,8 @@
 // is letters only.
 
 import { readFileSync } from "node:fs";
-import { isStockName } from "../../core/market/content.ts";
+import { isPrice, isQuantity, isStockName } from "../../core/market/content.ts";
+import { NAME_LETTERS_MAX, PRICE_MAX } from "../../core/market/limits.ts";
 import type { Stock } from "../../core/market/types.ts";
 import { DataFileError } from "./errors.ts";
 
@@ -61,14 +62,16 @@ function parseLine(where: string, line: string): Stock {
     .map((each) => each.trim());
   if (rest.length > 0) throw new BadStocksFile(`${where}: it must have three fields, ${HEADER}`);
   if (!isStockName(name)) {
-    throw new BadStocksFile(`${where}: a name must be letters A to Z only, not ${shown(name)}`);
-  }
-  if (!/^\d+(\.\d+)?$/.test(price) || !(Number(price) > 0 && Number.isFinite(Number(price)))) {
     throw new BadStocksFile(
-      `${where}: the price must be a positive number like 17.99, not ${shown(price)}`,
+      `${where}: a name must be letters A to Z only, ${NAME_LETTERS_MAX} at most, not ${shown(name)}`,
     );
   }
-  if (!/^\d+$/.test(quantity) || !Number.isSafeInteger(Number(quantity))) {
+  if (!/^\d+(\.\d+)?$/.test(price) || !isPrice(Number(price))) {
+    throw new BadStocksFile(
+      `${where}: the price must be a positive number like 17.99, up to ${PRICE_MAX}, not ${shown(price)}`,
+    );
+  }
+  if (!/^\d+$/.test(quantity) || !isQuantity(Number(quantity))) {
     throw new BadStocksFile(
       `${where}: the quantity must be a whole number like 600, not ${shown(quantity)}`,
     );

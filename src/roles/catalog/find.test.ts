@@ -36,6 +36,16 @@ test("a catalog with a lease bothers the leader", async () => {
   expect([...known.peer.received, ...none.peer.received]).toEqual([]);
 });
 
+test("a name that no stock can have bothers nobody, and isn't repeated when it is long", async () => {
+  const { peer, findIt } = finding(unleased);
+  expect(await findIt("A".repeat(65_000))).toEqual({
+    status: 400,
+    message: "Bad request. The name of a stock has at most 64 letters",
+  });
+  expect(await findIt("Fish Co")).toMatchObject({ status: 400 });
+  expect(peer.received).toEqual([]);
+});
+
 test("without a lease the leader isn't asked, or not until it answers", async () => {
   const { findIt, asked } = finding(unleased);
   const trace = `00-${"1".repeat(32)}-${"2".repeat(16)}-01`;

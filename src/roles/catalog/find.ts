@@ -1,6 +1,7 @@
 // The catalog's `find`: one stock, answered in the seed's words as GET
 // /stocks/NAME is. A catalog that can't answer freshly itself asks the leader.
 
+import { isStockName } from "../../core/market/content.ts";
 import type { Stock } from "../../core/market/types.ts";
 import type { FindResult } from "../contract.ts";
 import { unknownStockText } from "../words.ts";
@@ -18,6 +19,7 @@ export async function find(
   name: string,
   trace?: string,
 ): Promise<FindResult> {
+  if (!isStockName(name)) return resultOf(name, null);
   const found = await service.lookup([name]);
   if (found.kind === "stocks") return resultOf(name, found.stocks[0]);
   const asked = await leader.ask({ kind: "lookup", name, ...(trace !== undefined && { trace }) });

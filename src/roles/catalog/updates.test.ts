@@ -54,6 +54,12 @@ test("a caller's own request id is used, and its refusal recorded", async () => 
   await result;
 });
 
+test("an update that no market accepts needs no leader", async () => {
+  const { updates } = updatesWith();
+  const update = { name: "x".repeat(65_000), by: 1, requestId: "mine" };
+  expect(await updates.update(update)).toEqual({ status: 400, message: "Stock name not found" });
+});
+
 test("refusals are told in the seed's words", async () => {
   const { updates, asked } = updatesWith(9094);
   const refusals = [

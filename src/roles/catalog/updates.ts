@@ -6,7 +6,8 @@
 // be done to a stock, and 503 where nobody could decide in time.
 
 import { randomUUID } from "node:crypto";
-import type { Outcome, Refusal } from "../../core/market/types.ts";
+import { refusedInAnyMarket } from "../../core/market/content.ts";
+import type { Content, Outcome, Refusal } from "../../core/market/types.ts";
 import { errorText } from "../../io/rpc/error.ts";
 import type { CatalogResult } from "../contract.ts";
 import type { LeaderQuestions } from "./leader-questions.ts";
@@ -38,11 +39,14 @@ export class Updates {
       if (!this.#options.knows(name)) return NOT_FOUND;
       return { status: 500, message: `Invalid quantity ${shown(by)}: not a whole number` };
     }
+    const content: Content = { kind: "adjust", name, by };
+    const refusal = refusedInAnyMarket(content);
+    if (refusal) return refusalResult(refusal);
     const id = requestId ?? randomUUID();
     const answer = await this.#options.leader.ask({
       kind: "request",
       requestId: id,
-      content: { kind: "adjust", name, by },
+      content,
       recordRefusal: requestId !== undefined,
       ...(trace !== undefined && { trace }),
     });

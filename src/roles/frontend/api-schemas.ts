@@ -6,6 +6,7 @@
 import type { FastifySchema, FastifySchemaCompiler, RouteShorthandOptions } from "fastify";
 import type { FastifySerializerCompiler } from "fastify/types/schema.js";
 import { z } from "zod";
+import { NAME_LETTERS_MAX } from "../../core/market/limits.ts";
 import { ORDERS_PER_PAGE_MAX, REQUEST_ID_LENGTH_MAX } from "../contract.ts";
 import { tradeSchema } from "./trade-body.ts";
 
@@ -32,7 +33,12 @@ const order = z.object({
   type: z.enum(["buy", "sell"]),
   quantity: z.int().positive(),
 });
-const byName = z.object({ name: z.string().regex(/^[A-Za-z]+$/) });
+const byName = z.object({
+  name: z
+    .string()
+    .regex(/^[A-Za-z]+$/)
+    .max(NAME_LETTERS_MAX),
+});
 const idempotencyKey = z
   .string()
   .regex(/^[\x20-\x7e]+$/)
@@ -63,7 +69,7 @@ export const api = {
     params: byName,
     response: {
       200: told("The stock", stock),
-      400: failed("Unknown stock"),
+      400: failed("Unknown stock, or a name longer than any stock's"),
       404: UNKNOWN_URL,
       503: UNAVAILABLE,
     },
@@ -130,6 +136,7 @@ export const api = {
     params: byName,
     response: {
       200: told("Dropped, known or not", z.string()),
+      400: failed("A name longer than any stock's"),
       403: FOREIGN,
       404: UNKNOWN_URL,
     },

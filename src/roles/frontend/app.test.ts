@@ -58,14 +58,26 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
       expect(market.lookups).toEqual([["FishCo"]]);
     });
 
-    test("an unknown stock is unknown every time, whatever its length", async () => {
-      for (const name of ["Ash", "Ash", "Z".repeat(100_000)]) {
+    test("an unknown stock is unknown every time", async () => {
+      for (const name of ["Ash", "Ash", "Z".repeat(64)]) {
         const response = await ask(`/stocks/${name}`);
         expect(response.statusCode).toBe(400);
         expect(response.json()).toEqual({
           error: { code: 400, message: `Bad request. ${name} stock not found in db` },
         });
       }
+    });
+
+    test("a name longer than any stock's is refused without a question or a copy", async () => {
+      for (const url of ["/stocks/", "/cache_invalid/"]) {
+        const response = await ask(url + "Z".repeat(65));
+        expect(response.statusCode).toBe(400);
+        expect(response.json()).toEqual({
+          error: { code: 400, message: "Bad request. The name of a stock has at most 64 letters" },
+        });
+      }
+      expect(market.lookups).toEqual([]);
+      expect(market.questions).toEqual([]);
     });
 
     test("letters that came escaped are letters", async () => {
@@ -180,6 +192,11 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
         [trade(1, "buy", ""), 400, "Bad request.  stock not found in db"],
         [trade(-10), 400, "Invalid quantity -10"],
         [trade(0), 400, "Invalid quantity 0"],
+        [
+          trade(1, "buy", "x".repeat(60_000)),
+          400,
+          "Bad request. The name of a stock has at most 64 letters",
+        ],
         [trade(1, "negotiate"), 400, "Unknow trade type - negotiate"],
         [trade(1, "BUY"), 400, "Unknow trade type - BUY"],
         [trade(101, "buy", "GameStart"), 500, "Insufficient volume for GameStart stock"],

@@ -4,11 +4,8 @@
 export const BODY_BYTES_MAX = 64 * 1024;
 /** Of a larger one, this many are read and thrown away before it is cut off. */
 export const BODY_DISCARDED_BYTES_MAX = 16 * 1024 * 1024;
-/**
- * Request line and headers together. Far above Node's 16 KiB, because a stock's
- * name in a URL may have any length and still gets the answer that it is unknown.
- */
-export const HEADER_BYTES_MAX = 128 * 1024;
+/** Request line and headers together, as much as most servers take. */
+export const HEADER_BYTES_MAX = 16 * 1024;
 /** A request must have arrived as a whole within this time; nobody holds a connection by sending slowly. */
 export const REQUEST_RECEIVE_LIMIT_MS = 30_000;
 /** How often the server looks for requests that are past it. */
@@ -26,8 +23,6 @@ export const CATALOG_PROBE_INTERVAL_MS = 250;
  * while a new leader waits for the leases of the last: a lease, its margin, and the next question.
  */
 export const CATALOG_UNLEASED_LIMIT_MS = 700;
-/** Letters of all names in one call to a catalog: keeps its frames far below what a connection takes. */
-export const LOOKUP_LETTERS_PER_CALL_MAX = 1_048_576;
 
 /** How long a front end that starts waits for a leader before it listens all the same. */
 export const LEADER_WAIT_MS = 2_000;

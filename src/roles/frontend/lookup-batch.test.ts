@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { NAMES_PER_CALL_MAX } from "../contract.ts";
-import { LOOKUP_LETTERS_PER_CALL_MAX } from "./limits.ts";
 import { LookupBatch } from "./lookup-batch.ts";
 
 function collecting() {
@@ -29,12 +28,4 @@ test("a call names no more stocks than the catalog takes", async () => {
   for (let i = 0; i <= NAMES_PER_CALL_MAX; i++) batch.add({ name: "FishCo" });
   await turn();
   expect(sent.map((items) => items.length)).toEqual([NAMES_PER_CALL_MAX, 1]);
-});
-
-test("a call holds no more letters than its frame can take", async () => {
-  const { sent, batch } = collecting();
-  const name = "A".repeat(65_536);
-  for (let i = 0; i < 20; i++) batch.add({ name });
-  await turn();
-  expect(sent.map((items) => items.length)).toEqual([LOOKUP_LETTERS_PER_CALL_MAX / 65_536, 4]);
 });

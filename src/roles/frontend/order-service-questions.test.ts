@@ -2,7 +2,6 @@ import pino from "pino";
 import { describe, expect, test } from "vitest";
 import {
   CALLS_IN_FLIGHT_MAX,
-  LETTERS_PER_CALL_MAX,
   QUESTION_DEADLINE_MS,
   QUESTIONS_PER_BATCH_MAX,
 } from "../../core/service/limits.ts";
@@ -49,15 +48,6 @@ describe("a turn's questions", () => {
     for (let i = 0; i <= QUESTIONS_PER_BATCH_MAX; i += 1) void bench.questions.ask(trade(`${i}`));
     await turn();
     expect(bench.made.map((made) => made.questions.length)).toEqual([QUESTIONS_PER_BATCH_MAX, 1]);
-  });
-
-  test("make a call larger than a connection takes", async () => {
-    const bench = new Bench();
-    await bench.lead(9094);
-    const long = "x".repeat(LETTERS_PER_CALL_MAX / 4);
-    for (let i = 0; i < 5; i += 1) void bench.questions.ask(trade(`${i}`, false, long));
-    await turn();
-    expect(bench.made.map((made) => made.questions.length)).toEqual([3, 2]);
   });
 
   test("make more calls than are allowed at once, or stay when there is room again", async () => {

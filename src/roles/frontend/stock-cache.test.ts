@@ -162,14 +162,6 @@ describe("fetching", () => {
     expect(copies.stats().size).toBe(0);
   });
 
-  test("a name longer than any stock's is unknown without asking anybody", async () => {
-    expect(await quantity(cache.lookup("A".repeat(65_537)))).toBe("unknown");
-    catalog.usable = false;
-    expect(await quantity(cache.lookup("A".repeat(65_537)))).toBe("unknown");
-    expect(catalog.calls).toHaveLength(0);
-    expect(leaderAsked).toBe(0);
-  });
-
   test("a catalog that fails to answer is stood in for by the leader, whose answer is not kept", async () => {
     const lookups = [cache.lookup("FishCo"), cache.lookup("FishCo")];
     await turn();

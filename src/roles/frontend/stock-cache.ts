@@ -17,7 +17,6 @@ import { FrontendView } from "../../core/coherence/frontend-view.ts";
 import type { Grant } from "../../core/coherence/lease-holder.ts";
 import type { Stock } from "../../core/market/types.ts";
 import type { CopyStats, StockCopies, StockCopy } from "../../io/cache/types.ts";
-import { NAME_LENGTH_MAX } from "../contract.ts";
 import type { Catalogs } from "./catalog-links.ts";
 import { dataBody } from "./http-answer.ts";
 import { LookupBatch } from "./lookup-batch.ts";
@@ -191,7 +190,6 @@ export class StockCache {
     this.#misses++;
     this.#debug("Cache response - None", () => traced);
     this.#debug("Calling lookup service", () => traced);
-    if (name.length > NAME_LENGTH_MAX) return Promise.resolve({ kind: "unknown" }); // can't be listed
     const leased = this.#wanted();
     return leased ? leased.then(() => this.#fetchNow(name, traced)) : this.#fetchNow(name, traced);
   }
@@ -247,7 +245,6 @@ export class StockCache {
 
   async #askLeader(name: string, traced?: TracedRequest): Promise<Lookup> {
     this.#debug("Calling lookup service", () => traced);
-    if (name.length > NAME_LENGTH_MAX) return { kind: "unknown" };
     const asked = await askFor(this.#orders, "stock", { kind: "lookup", name }, traced);
     if (asked.kind !== "stock") return asked;
     return asked.stock ? { kind: "known", body: stockBody(asked.stock) } : { kind: "unknown" };

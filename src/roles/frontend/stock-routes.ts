@@ -36,7 +36,7 @@ export function stockRoutes(
 ): void {
   app.get<ByName>("/stocks/:name", described(api.lookup), (request, reply) => {
     const { name } = request.params;
-    if (!isStockName(name)) return send(reply, INVALID_URL);
+    if (!isStockName(name)) return send(reply, wrongName(name));
     const tracedBy = () => traces.of(request.raw);
     const found = stocks.lookup(name, tracedBy);
     if (found instanceof Promise) {
@@ -52,7 +52,7 @@ export function stockRoutes(
 
   app.get<ByName>("/cache_invalid/:name", described(api.dropCopy), (request, reply) => {
     const { name } = request.params;
-    if (!isStockName(name)) return send(reply, INVALID_URL);
+    if (!isStockName(name)) return send(reply, wrongName(name));
     if (isForeign(request.raw)) return send(reply, FOREIGN_PAGE);
     stocks.drop(name);
     return send(reply, success("cache invalidation successful"));
@@ -64,6 +64,11 @@ export function stockRoutes(
     }
     return answer;
   }
+}
+
+/** What is said of a name that no stock can have: only letters make a URL that is known. */
+function wrongName(name: string): HttpAnswer {
+  return /^[A-Za-z]+$/.test(name) ? unknownStock(name) : INVALID_URL;
 }
 
 /** The answer to a lookup that no copy in memory answered. */
