@@ -61,6 +61,19 @@ test("nothing that runs is no error", () => {
   });
 });
 
+test("a replacement that waits for its admission is told from a replica that votes", () => {
+  const waiting = { ...replica(8, false, 3), leader: 9094, vote: false };
+  const report = statusReport(processes, [
+    null,
+    null,
+    waiting,
+    { ...replica(9, true, 3), vote: true },
+  ]);
+  expect(report.processes.map(({ vote }) => vote)).toEqual([undefined, undefined, false, true]);
+  const [, , , line] = statusText(report, processes).split("\n");
+  expect(line).toContain("follows 9094, no vote yet  last 12");
+});
+
 test("the table can be read by a person", () => {
   const report = statusReport(processes, [
     { pid: 7 },

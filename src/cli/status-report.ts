@@ -12,6 +12,8 @@ export interface ProcessStatus {
   readonly up: boolean;
   readonly leads?: boolean;
   readonly leader?: number | null;
+  /** Of a replica: whether it votes; a replacement doesn't before it is admitted. */
+  readonly vote?: boolean;
   readonly epoch?: number;
   /** Positions in the journal: the newest entry, and those held by a quorum, shown, and applied. */
   readonly last?: number;
@@ -38,13 +40,14 @@ export function statusReport(
   const rows = processes.map(({ name }, index): ProcessStatus => {
     const answer = told[index];
     if (!answer) return { role: name, pid: null, up: false };
-    const { pid, leads, leader, epoch, last, commit, exposed, applied } = answer;
+    const { pid, leads, leader, vote, epoch, last, commit, exposed, applied } = answer;
     return definedOnly({
       role: name,
       pid,
       up: true,
       leads,
       leader,
+      vote,
       epoch,
       last,
       commit,
@@ -86,8 +89,9 @@ export function statusText(report: StatusReport, processes: readonly ConfiguredP
 function stateOf(row: ProcessStatus): string {
   if (!row.up) return "down";
   if (row.leads) return "leads";
-  if (row.leads === false) return row.leader ? `follows ${row.leader}` : "hears no leader";
-  return "up";
+  if (row.leads === undefined) return "up";
+  const follows = row.leader ? `follows ${row.leader}` : "hears no leader";
+  return row.vote === false ? `${follows}, no vote yet` : follows;
 }
 
 function positionsOf(row: ProcessStatus): string {

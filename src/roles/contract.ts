@@ -167,6 +167,8 @@ export const statusSchema = z.object({
   up: z.literal(true),
   leads: z.boolean().optional(),
   leader: replicaId.nullable().optional(),
+  /** Of a replica: whether it votes; a replacement doesn't before it is admitted. */
+  vote: z.boolean().optional(),
   epoch: epoch.optional(),
   last: position.optional(),
   commit: position.optional(),

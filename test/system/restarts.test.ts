@@ -56,7 +56,19 @@ test("a replica that lost its disk is replaced, and only when asked", async () =
   expect(alone.stderr).toContain(`format --replace order-${low}`);
 
   expect(await cluster.run("format", "--replace", `order-${low}`)).toMatchObject({ status: 0 });
+  // Nobody can admit it while the others are paused.
+  const others = cluster.replicas.slice(1).map((id) => `order-${id}`);
+  await cluster.signalAll(others, "SIGSTOP");
   cluster.start("order", String(low));
+  await until("the replacement waiting for its vote", async () =>
+    (await cluster.status()).processes.some(
+      ({ role, vote }) => role === `order-${low}` && vote === false,
+    ),
+  );
+  expect((await cluster.run("status")).stdout).toMatch(
+    new RegExp(`order-${low} .*hears no leader, no vote yet`),
+  );
+  await cluster.signalAll(others, "SIGCONT");
   await tradeInTurn(client, times(5, BUY));
   await until("the replacement level with the others", async () => {
     const { processes } = await cluster.status();
@@ -65,6 +77,11 @@ test("a replica that lost its disk is replaced, and only when asked", async () =
       .map((one) => (one.up ? one.applied : -1));
     return applied.length === 3 && new Set(applied).size === 1;
   });
+  await until("the replacement with its vote", async () =>
+    (await cluster.status()).processes.every(
+      ({ role, vote }) => !role.startsWith("order-") || vote === true,
+    ),
+  );
   expect(await cluster.verify()).toMatchObject({ ok: true, orders: 10, differences: [] });
 
   // It votes again: with another replica gone there is still a quorum.

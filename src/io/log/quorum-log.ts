@@ -157,6 +157,11 @@ export class QuorumLog implements ReplicatedLog {
     };
   }
 
+  /** False for a replacement of a lost disk, until it has caught up and seen its admission committed. */
+  get hasVote(): boolean {
+    return this.#replica.status().voter;
+  }
+
   lead(): Promise<LeadOutcome> {
     if (this.#stopped) return Promise.resolve({ kind: "lost", reason: "stopped" });
     return new Promise((resolve) => {

@@ -9,13 +9,21 @@ import { validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { InvariantViolation } from "../../core/invariant.ts";
 import { apiDocuments } from "./api-documents.ts";
+import { type ConnectionLimits, limitConnections } from "./connections.ts";
 import { answersOrigins, corsHook } from "./cors.ts";
 import { directly } from "./direct.ts";
 import type { Feed } from "./events.ts";
 import { eventRoutes } from "./events-routes.ts";
 import { foreignTo } from "./foreign-pages.ts";
 import { badConnection, badUrl, handleErrors } from "./http-errors.ts";
-import { HEADER_BYTES_MAX, REQUEST_CHECK_INTERVAL_MS, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
+import { Lane } from "./lane.ts";
+import {
+  HEADER_BYTES_MAX,
+  PAGES_AT_ONCE_MAX,
+  PAGES_WAITING_MAX,
+  REQUEST_CHECK_INTERVAL_MS,
+  REQUEST_RECEIVE_LIMIT_MS,
+} from "./limits.ts";
 import { type FrontendMetrics, metricsRoute } from "./metrics.ts";
 import { orderRoutes } from "./order-routes.ts";
 import type { Orders } from "./orders.ts";
@@ -43,6 +51,8 @@ export interface AppOptions {
   readonly feed?: Feed;
   /** The `up` to play with; without it there is no such route. */
   readonly playground?: Playground;
+  /** Default: as in limits.ts. */
+  readonly connectionLimits?: ConnectionLimits;
   /** A broken invariant showed in a route: the process must stop. Nothing unless told. */
   readonly broken?: (violation: InvariantViolation) => void;
 }
@@ -81,11 +91,17 @@ export function build(options: AppOptions): FastifyInstance {
     stockRoutes(scope, stocks, log, isForeign, traces);
     serviceRoutes(scope, orders);
   });
-  app.register(orderRoutes(orders, trades, traces));
+  const pages = new Lane({
+    atOnceMax: PAGES_AT_ONCE_MAX,
+    waitingMax: PAGES_WAITING_MAX,
+    nowMs: () => performance.now(),
+  });
+  app.register(orderRoutes(orders, trades, traces, pages));
   app.register(pageRoutes());
   if (options.feed) eventRoutes(app, options.feed);
   if (options.playground) app.register(playgroundRoutes(options.playground));
   const durations = metrics?.durations ?? { ended() {} };
   directly(app.server, { stocks, trades, traces, durations, answerOrigin, log, broken });
+  limitConnections(app.server, options.connectionLimits);
   return app;
 }

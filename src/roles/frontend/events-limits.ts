@@ -8,10 +8,17 @@ export const RING_MS = 60_000;
 export const RING_MESSAGES_MAX = RING_MS / TICK_MS;
 /** … and their bytes: with thousands of stocks messages are large. */
 export const RING_BYTES_MAX = 8 * 1_048_576;
-/** With this many readers, a further one is told to come later. */
+/** With this many readers, a further one takes the place of the oldest, or is told to come later. */
 export const READERS_MAX = 64;
+/**
+ * A place is kept for this long, milliseconds. What a reader leaves unread lies in the system's
+ * buffers, megabytes of it, before this process notices: so nobody keeps a place that others wait for.
+ */
+export const READER_PLACE_MS = 5_000;
 /** A reader with more than this unread is dropped: it comes back and resumes. Several whole pictures fit. */
 export const READER_UNREAD_BYTES_MAX = 1_048_576;
+/** … and so is one that has had something unread for this long, milliseconds. */
+export const READER_UNREAD_MS = 3_000;
 /** When nothing changes, something is said all the same, so that a dead connection is noticed, milliseconds. */
 export const SILENCE_MAX_MS = 2_000;
 /** A browser connects again this long after the connection was lost, milliseconds. */

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import { createServer, get, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { READERS_MAX } from "./events-limits.ts";
+import { READER_PLACE_MS, READER_UNREAD_MS, READERS_MAX } from "./events-limits.ts";
 import { Readers } from "./events-readers.ts";
 import { messageOf } from "./events-ring.ts";
 
@@ -11,9 +11,11 @@ const UNREAD_BYTES_MAX = 200_000;
 
 let server: Server;
 let readers: Readers;
+let nowMs: number;
 
 beforeEach(async () => {
-  readers = new Readers({ unreadBytesMax: UNREAD_BYTES_MAX });
+  nowMs = 0;
+  readers = new Readers({ nowMs: () => nowMs, unreadBytesMax: UNREAD_BYTES_MAX });
   server = createServer((_request, response) => {
     readers.join(response);
     readers.begin(response, "first\n\n");
@@ -65,13 +67,61 @@ test("a reader that went away is written to for ever", async () => {
   expect(readers.dropped).toBe(0);
 });
 
-test("as many readers as there are may come", async () => {
-  const response = { write: () => true, end: () => {}, destroy: () => {}, writableLength: 0 };
-  for (let count = 0; count < READERS_MAX; count++) {
-    expect(readers.isFull).toBe(false);
-    readers.join({ ...response, once: () => {} } as never);
+/** Takes what it is given, and leaves `writableLength` bytes of it unread. */
+function pretended(writableLength = 0) {
+  const reader = Object.assign(new EventEmitter(), {
+    destroyed: false,
+    writableLength,
+    written: 0,
+    write: () => {
+      reader.written += 1;
+    },
+    end: () => {},
+    destroy: () => {
+      reader.destroyed = true;
+    },
+  });
+  return reader;
+}
+
+test("who comes when all places are taken gets that of the longest there, once that was kept for a while", () => {
+  const there = Array.from({ length: READERS_MAX }, () => pretended());
+  for (const reader of there) {
+    expect(readers.isOpen).toBe(true);
+    readers.join(reader as never);
+    nowMs += 1;
   }
-  expect(readers.isFull).toBe(true);
+  expect(readers.isOpen).toBe(false);
+  nowMs = READER_PLACE_MS - 1;
+  expect(readers.isOpen).toBe(false);
+  nowMs = READER_PLACE_MS;
+  expect(readers.isOpen).toBe(true);
+  readers.join(pretended() as never);
+  expect(there.map(({ destroyed }) => destroyed).indexOf(true)).toBe(0);
+  expect(there.filter(({ destroyed }) => destroyed)).toHaveLength(1);
+  expect(readers.count).toBe(READERS_MAX);
+  nowMs += 1;
+  expect(readers.isOpen).toBe(true);
+});
+
+test("a reader with a little unread for seconds is dropped, one that takes it now and then isn't", () => {
+  const slow = pretended(1);
+  const steady = pretended(1);
+  for (const reader of [slow, steady]) {
+    readers.join(reader as never);
+    readers.begin(reader as never, "first");
+  }
+  const message = messageOf("change", {}, "a-1");
+  for (nowMs = 0; nowMs < READER_UNREAD_MS; nowMs += 250) {
+    steady.writableLength = nowMs === 1_000 ? 0 : 1;
+    readers.send(message);
+  }
+  expect(slow.destroyed).toBe(false);
+  nowMs = READER_UNREAD_MS;
+  readers.send(message);
+  expect(slow.destroyed).toBe(true);
+  expect(steady.destroyed).toBe(false);
+  expect(readers.dropped).toBe(1);
 });
 
 test("a reader that has left before it is let in, or before its turn, is kept for ever", () => {

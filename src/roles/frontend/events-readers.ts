@@ -1,9 +1,17 @@
 // Those who read /events. Nobody waits for them: what one doesn't take in time
-// lies in its socket's buffer, and above a limit the reader is dropped. It
-// connects again by itself, and resumes where it was.
+// lies in its socket's buffer, and after a while, or above a limit, the reader is
+// dropped. When all places are taken, who comes gets that of the longest there:
+// one that reads nothing can't be told from one that reads while the system's
+// buffers take what it is sent. A reader that lost its place connects again by
+// itself, and resumes where it was.
 
 import type { ServerResponse } from "node:http";
-import { READER_UNREAD_BYTES_MAX, READERS_MAX } from "./events-limits.ts";
+import {
+  READER_PLACE_MS,
+  READER_UNREAD_BYTES_MAX,
+  READER_UNREAD_MS,
+  READERS_MAX,
+} from "./events-limits.ts";
 import type { Sent } from "./events-ring.ts";
 
 /** What is needed of a response. */
@@ -12,13 +20,24 @@ export type ReaderSocket = Pick<
   "write" | "end" | "destroy" | "destroyed" | "writableLength" | "once"
 >;
 
+interface Reader {
+  readonly joinedMs: number;
+  /** Whether it has had the first message. */
+  hasBegun: boolean;
+  /** Since when there has been something unread; null when there is nothing. */
+  unreadSinceMs: number | null;
+}
+
 export class Readers {
-  /** Those that have been let in, and whether they have had the first message. */
-  readonly #readers = new Map<ReaderSocket, boolean>();
+  /** In the order in which they were let in. */
+  readonly #readers = new Map<ReaderSocket, Reader>();
   readonly #unreadMax: number;
+  readonly #nowMs: () => number;
   #dropped = 0;
 
-  constructor(options: { readonly unreadBytesMax?: number } = {}) {
+  /** `nowMs`: milliseconds of a clock that never goes back. */
+  constructor(options: { readonly nowMs: () => number; readonly unreadBytesMax?: number }) {
+    this.#nowMs = options.nowMs;
     this.#unreadMax = options.unreadBytesMax ?? READER_UNREAD_BYTES_MAX;
   }
 
@@ -26,33 +45,41 @@ export class Readers {
     return this.#readers.size;
   }
 
-  get isFull(): boolean {
-    return this.#readers.size >= READERS_MAX;
+  /** Whether there is a place for one more, or one that can be taken. */
+  get isOpen(): boolean {
+    const oldest = this.#oldest;
+    return (
+      this.#readers.size < READERS_MAX ||
+      (oldest !== null && this.#nowMs() - oldest.joinedMs >= READER_PLACE_MS)
+    );
   }
 
-  /** Readers that were too slow, since the start. */
+  /** Readers that were too slow, or gave their place up, since the start. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Lets it in: it has its place, and gets nothing before begin(). */
+  /** Lets it in, if isOpen: it has its place, and gets nothing before begin(). */
   join(reader: ReaderSocket): void {
     if (reader.destroyed) return;
-    this.#readers.set(reader, false);
+    const oldest = this.#oldest;
+    if (this.#readers.size >= READERS_MAX && oldest) this.#drop(oldest.reader);
+    this.#readers.set(reader, { joinedMs: this.#nowMs(), hasBegun: false, unreadSinceMs: null });
     reader.once("close", () => this.#readers.delete(reader));
     reader.once("error", () => this.#readers.delete(reader));
   }
 
   /** From now on it gets every message, after `first`; if it is still there. */
   begin(reader: ReaderSocket, first: string): void {
-    if (!this.#readers.has(reader)) return;
-    this.#readers.set(reader, true);
-    this.#write(reader, first);
+    const known = this.#readers.get(reader);
+    if (!known) return;
+    known.hasBegun = true;
+    this.#write(reader, known, first);
   }
 
   send(message: Sent): void {
-    for (const [reader, hasBegun] of this.#readers) {
-      if (hasBegun) this.#write(reader, message.text);
+    for (const [reader, known] of this.#readers) {
+      if (known.hasBegun) this.#write(reader, known, message.text);
     }
   }
 
@@ -62,17 +89,38 @@ export class Readers {
     this.#readers.clear();
   }
 
-  #write(reader: ReaderSocket, text: string): void {
+  get #oldest(): { readonly reader: ReaderSocket; readonly joinedMs: number } | null {
+    const { value } = this.#readers.entries().next();
+    return value ? { reader: value[0], joinedMs: value[1].joinedMs } : null;
+  }
+
+  #write(reader: ReaderSocket, known: Reader, text: string): void {
     if (reader.destroyed) {
       this.#readers.delete(reader);
       return;
     }
-    if (reader.writableLength > this.#unreadMax) {
-      this.#readers.delete(reader);
-      this.#dropped += 1;
-      reader.destroy();
+    if (this.#isSlow(reader, known)) {
+      this.#drop(reader);
       return;
     }
     reader.write(text);
+  }
+
+  #isSlow(reader: ReaderSocket, known: Reader): boolean {
+    if (reader.writableLength === 0) {
+      known.unreadSinceMs = null;
+      return false;
+    }
+    const nowMs = this.#nowMs();
+    known.unreadSinceMs ??= nowMs;
+    return (
+      reader.writableLength > this.#unreadMax || nowMs - known.unreadSinceMs >= READER_UNREAD_MS
+    );
+  }
+
+  #drop(reader: ReaderSocket): void {
+    this.#readers.delete(reader);
+    this.#dropped += 1;
+    reader.destroy();
   }
 }

@@ -81,7 +81,8 @@ export class Feed {
       messagesMax: RING_MESSAGES_MAX,
       bytesMax: RING_BYTES_MAX,
     });
-    this.#readers = new Readers(unreadBytesMax === undefined ? {} : { unreadBytesMax });
+    const { nowMs } = options;
+    this.#readers = new Readers({ nowMs, ...(unreadBytesMax !== undefined && { unreadBytesMax }) });
     this.#cluster = options.cluster.look(options.nowMs(), options.wallMs());
     options.cluster.rest();
     this.#second = setInterval(() => this.#endSecond(), 1_000);
@@ -99,9 +100,9 @@ export class Feed {
     this.#options.cluster.led(leader, this.#options.nowMs(), this.#options.wallMs());
   }
 
-  /** False when there are too many readers already. */
+  /** False when there are too many readers already, and none has been there for long. */
   get isOpen(): boolean {
-    return !this.#readers.isFull;
+    return this.#readers.isOpen;
   }
 
   get readers(): Pick<Readers, "count" | "dropped"> {

@@ -11,6 +11,17 @@ export const REQUEST_RECEIVE_LIMIT_MS = 30_000;
 /** How often the server looks for requests that are past it. */
 export const REQUEST_CHECK_INTERVAL_MS = 5_000;
 
+/** Requests of one connection that are begun and not answered; those behind them wait, and nothing more is read. */
+export const REQUESTS_IN_HAND_MAX = 32;
+/** A client that takes nothing of an answer for this long is cut off; no working network is silent for longer. */
+export const UNREAD_LIMIT_MS = 20_000;
+/** How often it is looked for clients that leave answers unread. */
+export const UNREAD_CHECK_INTERVAL_MS = 1_000;
+/** Pages of orders and stocks asked for at once: some 10 ms of a replica's work; the rest waits here. */
+export const PAGES_AT_ONCE_MAX = 8;
+/** Pages that wait for their turn; beyond START_LIMIT_MS of work, or nearly, they would be turned away anyway. */
+export const PAGES_WAITING_MAX = 1_024;
+
 /**
  * A catalog that hasn't answered a lookup by then is left aside, and the leader asked. Longer than
  * one may have to wait for a view that died: a lease, its margin, and the ticks that notice.

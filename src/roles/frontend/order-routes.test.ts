@@ -3,6 +3,7 @@ import { validatorCompiler } from "fastify-type-provider-zod";
 import pino from "pino";
 import { beforeEach, expect, test } from "vitest";
 import { handleErrors } from "./http-errors.ts";
+import { Lane } from "./lane.ts";
 import { orderRoutes } from "./order-routes.ts";
 import { RequestTraces } from "./request-trace.ts";
 import { TestMarket } from "./test-market.ts";
@@ -17,7 +18,8 @@ beforeEach(() => {
   app = Fastify();
   app.setValidatorCompiler(validatorCompiler);
   handleErrors(app, log, () => {});
-  app.register(orderRoutes(market, new Trades(market, log), new RequestTraces(log)));
+  const pages = new Lane({ atOnceMax: 1, waitingMax: 1, nowMs: () => 0 });
+  app.register(orderRoutes(market, new Trades(market, log), new RequestTraces(log), pages));
 });
 
 test.each([

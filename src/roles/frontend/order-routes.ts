@@ -17,6 +17,7 @@ import {
   unanswered,
   unknownOrder,
 } from "./http-answer.ts";
+import type { Lane } from "./lane.ts";
 import { askFor, type Orders } from "./orders.ts";
 import type { RequestTraces, TracedRequest } from "./request-trace.ts";
 import { bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
@@ -24,7 +25,12 @@ import { bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
 /** An order's number in a URL, as the answer to its trade gave it. */
 const NUMBER = /^[1-9][0-9]*$/;
 /** Registers the routes; a plugin of its own, since only they take a body. */
-export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, traces: RequestTraces) {
+export function orderRoutes(
+  orders: Pick<Orders, "ask">,
+  trades: Trades,
+  traces: RequestTraces,
+  pages: Lane,
+) {
   return async (scope: FastifyInstance): Promise<void> => {
     const app = scope.withTypeProvider<ZodTypeProvider>();
     app.addContentTypeParser("*", (_request, payload, done) =>
@@ -88,7 +94,9 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, traces:
     asked: z.infer<typeof pageQuery>,
     traced?: TracedRequest,
   ): Promise<HttpAnswer> {
-    const answer = await askFor(orders, "orders", { kind: "orders", ...asked }, traced);
+    const answer = await pages.run(() =>
+      askFor(orders, "orders", { kind: "orders", ...asked }, traced),
+    );
     if (answer.kind !== "orders") return unanswered(answer.kind);
     const body = JSON.stringify({ data: answer.orders.map(orderView), next: answer.next });
     return { status: 200, body };

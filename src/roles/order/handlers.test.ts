@@ -45,6 +45,7 @@ async function served() {
     source: {
       receive: (envelope) => reached.push(envelope),
       lead: () => Promise.resolve({ kind: "lost", reason: "no quorum" }),
+      hasVote: false,
     },
     appliedPosition: () => 9,
     expectTraces: (requests) => reached.push(requests),

@@ -15,7 +15,7 @@ export interface OrderHandlersOptions {
   readonly name: string;
   readonly replica: number;
   readonly service: Pick<ReplicaService, "ask" | "health" | "follow" | "held" | "exposed">;
-  readonly source: Pick<QuorumLog, "receive" | "lead">;
+  readonly source: Pick<QuorumLog, "receive" | "lead" | "hasVote">;
   /** The tables durably hold the effects of the entries up to here. */
   readonly appliedPosition: () => number;
   /** The traces of requests whose entries come next; null where the log has no line of them. */
@@ -52,7 +52,7 @@ export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof se
   };
 }
 
-function statusOf({ name, service, appliedPosition }: OrderHandlersOptions): RoleStatus {
+function statusOf({ name, service, source, appliedPosition }: OrderHandlersOptions): RoleStatus {
   const { leads, leader, epoch, lastPosition, commitPosition } = service.health();
   const { exposed } = service;
   return {
@@ -61,6 +61,7 @@ function statusOf({ name, service, appliedPosition }: OrderHandlersOptions): Rol
     up: true,
     leads,
     leader,
+    vote: source.hasVote,
     epoch,
     last: lastPosition,
     commit: commitPosition,

@@ -43,6 +43,7 @@ export interface Status {
     readonly pid?: number | null;
     readonly up: boolean;
     readonly leads?: boolean;
+    readonly vote?: boolean;
     readonly last?: number;
     readonly commit?: number;
     readonly applied?: number;
