@@ -55,7 +55,7 @@ function troubleOf(link: LinkState, floor: Floor | null): Trouble | null {
     return {
       id: "no-quorum",
       title: "No quorum.",
-      text: `${up.length} of ${replicas.length} replicas ${up.length === 1 ? "answers" : "answer"}, and ${quorum} are needed. Trades wait, nothing is lost; they go on when one more is back.`,
+      text: `${up.length} of ${replicas.length} replicas ${up.length === 1 ? "answers" : "answer"}, and ${quorum} are needed. No answered order is lost. New trades wait for half a minute, then whether they were made can be asked when one more replica is back.`,
     };
   }
   if (health === "choosing") {

@@ -1,22 +1,30 @@
 // Latency and throughput of this front end over the last two minutes, with a
-// line where the leader changed.
+// line where the leader changed and a mark where a trade got no answer.
+//
+// Nothing is drawn where nothing was measured: a second without trades is a gap
+// in the latency, and a lone second with some is a point, not the end of a ramp.
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { duration, perSecond } from "./format.ts";
-import { type Floor, RATES_MAX, type RatePoint } from "./model.ts";
+import { type Drawn, dataOf, lonePoints } from "./chart-data.ts";
+import { count, duration, perSecond } from "./format.ts";
+import type { Floor, RatePoint } from "./model.ts";
 
 const HEIGHT = 220;
 /** The scale's top is at least this, so that one trade isn't drawn like a thousand. */
 const TOP_MIN = 10;
+/** Of a second that stands alone, pixels. */
+const POINT_SIZE = 7;
+/** The mark of a second in which a trade got no answer, pixels. */
+const FAILURE_HEIGHT = 14;
+const FAILURE_WIDTH = 3;
 /** Half of the last label of the time axis, "08:04:30", stands beyond the axis, pixels. */
 const LAST_LABEL_HALF = 30;
 
-interface Series {
+interface Series extends Drawn {
   readonly name: string;
   /** A custom property of the style sheet. */
   readonly color: string;
-  readonly value: (point: RatePoint) => number | null;
   readonly text: (value: number | null) => string;
   readonly isFilled?: boolean;
 }
@@ -46,12 +54,15 @@ export function Charts({ floor }: { floor: Floor }) {
   const changes = floor.moments.flatMap((moment) =>
     moment.kind === "leads" && moment.afterMs !== null ? [moment.at / 1_000] : [],
   );
+  const failed = floor.rates.reduce((sum, point) => sum + point.failed, 0);
   return (
     <section class="panel charts" aria-labelledby="charts-title">
       <div class="panel-head">
         <h2 id="charts-title">This front end, by the second</h2>
         <p class="aside">
-          <span class="failover-key" aria-hidden="true" /> change of leader
+          <span class="failover-key" aria-hidden="true" /> change of leader{" "}
+          <span class="failure-key" aria-hidden="true" /> no answer in time:{" "}
+          {failed === 0 ? "none" : count(failed)}
         </p>
       </div>
       <div class="chart-row">
@@ -74,6 +85,12 @@ export function Charts({ floor }: { floor: Floor }) {
   );
 }
 
+/** What is drawn over the lines; seconds since 1970. */
+interface Marks {
+  readonly changes: readonly number[];
+  readonly failures: readonly number[];
+}
+
 interface ChartProps {
   readonly title: string;
   readonly series: readonly Series[];
@@ -86,8 +103,11 @@ interface ChartProps {
 function Chart({ title, series, rates, changes, axis }: ChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const lines = useRef(changes);
-  lines.current = changes;
+  const marks = useRef<Marks>({ changes, failures: [] });
+  marks.current = {
+    changes,
+    failures: rates.flatMap(({ at, failed }) => (failed > 0 ? [at / 1_000] : [])),
+  };
 
   useLayoutEffect(() => {
     const element = place.current;
@@ -96,8 +116,8 @@ function Chart({ title, series, rates, changes, axis }: ChartProps) {
     const make = () => {
       plot.current?.destroy();
       plot.current = new uPlot(
-        optionsOf(width(), series, axis, () => lines.current),
-        dataOf(series, rates),
+        optionsOf(width(), series, axis, () => marks.current),
+        dataOf(series, rates, Date.now()),
         element,
       );
     };
@@ -116,7 +136,10 @@ function Chart({ title, series, rates, changes, axis }: ChartProps) {
       plot.current = null;
     };
   }, []);
-  useEffect(() => plot.current?.setData(dataOf(series, rates)), [rates, changes.length]);
+  useEffect(
+    () => plot.current?.setData(dataOf(series, rates, Date.now())),
+    [rates, changes.length],
+  );
 
   const newest = rates.at(-1);
   const values = series.map(({ name, value, text }) => [name, newest ? text(value(newest)) : "–"]);
@@ -140,25 +163,11 @@ function Chart({ title, series, rates, changes, axis }: ChartProps) {
   );
 }
 
-function dataOf(series: readonly Series[], rates: readonly RatePoint[]): uPlot.AlignedData {
-  const last = Math.round((rates.at(-1)?.at ?? Date.now()) / 1_000);
-  const times = rates.map(({ at }) => Math.round(at / 1_000));
-  // An axis of two minutes from the start, however little is known.
-  const missing = Array.from(
-    { length: Math.max(0, RATES_MAX - rates.length) },
-    (_, index) => (times[0] ?? last) - (RATES_MAX - rates.length) + index,
-  );
-  return [
-    [...missing, ...times],
-    ...series.map(({ value }) => [...missing.map(() => null), ...rates.map(value)]),
-  ];
-}
-
 function optionsOf(
   width: number,
   series: readonly Series[],
   axis: (value: number) => string,
-  changes: () => readonly number[],
+  marks: () => Marks,
 ): uPlot.Options {
   const style = getComputedStyle(document.documentElement);
   const color = (name: string) => style.getPropertyValue(name).trim();
@@ -195,8 +204,13 @@ function optionsOf(
         label: name,
         stroke: color(property),
         width: 1.75,
-        points: { show: false },
-        spanGaps: true,
+        points: {
+          show: false,
+          size: POINT_SIZE,
+          fill: color(property),
+          filter: (plot: uPlot, index: number) => lonePoints([...(plot.data[index] ?? [])]),
+        },
+        spanGaps: false,
         ...(isFilled && { fill: `${color(property)}1f` }),
       })),
     ],
@@ -204,17 +218,23 @@ function optionsOf(
       draw: [
         (plot) => {
           const { ctx, bbox } = plot;
+          const bottom = bbox.top + bbox.height;
+          const mark = (seconds: readonly number[], name: string, width: number, top: number) => {
+            ctx.strokeStyle = color(name);
+            ctx.lineWidth = width * devicePixelRatio;
+            for (const at of seconds) {
+              const x = Math.round(plot.valToPos(at, "x", true));
+              if (x < bbox.left || x > bbox.left + bbox.width) continue;
+              ctx.beginPath();
+              ctx.moveTo(x, top);
+              ctx.lineTo(x, bottom);
+              ctx.stroke();
+            }
+          };
+          const { changes, failures } = marks();
           ctx.save();
-          ctx.strokeStyle = color("--gold");
-          ctx.lineWidth = 2 * devicePixelRatio;
-          for (const at of changes()) {
-            const x = Math.round(plot.valToPos(at, "x", true));
-            if (x < bbox.left || x > bbox.left + bbox.width) continue;
-            ctx.beginPath();
-            ctx.moveTo(x, bbox.top);
-            ctx.lineTo(x, bbox.top + bbox.height);
-            ctx.stroke();
-          }
+          mark(changes, "--gold", 2, bbox.top);
+          mark(failures, "--bad", FAILURE_WIDTH, bottom - FAILURE_HEIGHT * devicePixelRatio);
           ctx.restore();
         },
       ],

@@ -4,12 +4,14 @@
 // The boxes are ordinary elements, so they wrap, are read out and hold buttons;
 // the lines are drawn behind them from where they are.
 
+import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { LinkKeys, Links, useLinks } from "./cluster-links.tsx";
 import { clock, count, duration, roleName } from "./format.ts";
-import type { ClusterPart, Floor, Moment } from "./model.ts";
+import type { ClusterPart, Floor, Moment, ReplicaStanding } from "./model.ts";
 import type { PlaygroundAccess } from "./playground.ts";
 import { LoadSlider, PlayButtons } from "./playground-controls.tsx";
+import { Meaning } from "./term.tsx";
 
 /** Moments that are shown. */
 const MOMENTS_SHOWN = 8;
@@ -25,20 +27,18 @@ export function ClusterPanel({ floor, playground }: ClusterProps) {
   const { cluster, moments, at } = floor;
   const place = useRef<HTMLDivElement>(null);
   const links = useLinks(place, cluster);
-  const changed = moments.find(({ kind }) => kind === "leads" || kind === "no-leader");
+  const changed = moments.find(
+    ({ kind }) => kind === "leads" || kind === "still-leads" || kind === "no-leader",
+  );
   const news = changed && at - changed.at < NEWS_MS && isFailover(changed) ? changed : null;
   return (
     <section class="panel cluster" aria-labelledby="cluster-title">
       <div class="panel-head">
         <h2 id="cluster-title">Cluster</h2>
-        <p class="aside">{leaseText(cluster)}</p>
+        <Reign cluster={cluster} />
       </div>
       {playground && cluster.playground && (
-        <LoadSlider
-          load={cluster.playground.load}
-          max={cluster.playground.loadMax}
-          send={playground.send}
-        />
+        <LoadSlider state={cluster.playground} send={playground.send} />
       )}
       <div class={`picture ${news ? "has-news" : ""}`} ref={place}>
         <Links links={links} />
@@ -50,7 +50,7 @@ export function ClusterPanel({ floor, playground }: ClusterProps) {
               title={`Front end ${port}`}
               standing={standing}
               word={standing === "down" ? "down" : self ? "this page" : "up"}
-              detail={standing === "down" ? "" : leasedBy === null ? "no lease" : "leased"}
+              detail={standing === "down" ? "" : <LeaseWord isLeased={leasedBy !== null} />}
               cluster={cluster}
               playground={playground}
             />
@@ -61,8 +61,8 @@ export function ClusterPanel({ floor, playground }: ClusterProps) {
               role={role}
               title={`Catalog ${port}`}
               standing={standing}
-              word={standing !== "up" ? standing : asked ? "asked" : "up"}
-              detail={standing === "up" ? catalogDetail(behind, leased) : ""}
+              word={standing !== "up" ? standing : asked ? <Meaning of="asked" /> : "up"}
+              detail={standing === "up" ? <CatalogDetail behind={behind} leased={leased} /> : ""}
               cluster={cluster}
               playground={playground}
             />
@@ -75,8 +75,8 @@ export function ClusterPanel({ floor, playground }: ClusterProps) {
               role={role}
               title={`Replica ${id}`}
               standing={standing}
-              word={standing === "apart" ? "waits" : standing}
-              detail={replicaDetail(standing, last, behind)}
+              word={<ReplicaWord standing={standing} />}
+              detail={<ReplicaDetail standing={standing} last={last} behind={behind} />}
               cluster={cluster}
               playground={playground}
             />
@@ -99,7 +99,7 @@ export function ClusterPanel({ floor, playground }: ClusterProps) {
         {moments.length === 0 && <li class="moment quiet">Nothing yet.</li>}
       </ol>
       <p class="hidden" role="status">
-        {changed ? momentText(changed) : ""}
+        {moments[0] ? momentText(moments[0]) : ""}
       </p>
     </section>
   );
@@ -109,8 +109,8 @@ interface NodeProps {
   readonly role: string;
   readonly title: string;
   readonly standing: string;
-  readonly word: string;
-  readonly detail: string;
+  readonly word: ComponentChildren;
+  readonly detail: ComponentChildren;
   readonly cluster: ClusterPart;
   readonly playground: PlaygroundAccess | null;
 }
@@ -134,22 +134,59 @@ function Node({ role, title, standing, word, detail, cluster, playground }: Node
   );
 }
 
-function replicaDetail(standing: string, last: number | null, behind: number | null): string {
-  if (last === null || standing === "down") return "";
-  if (standing === "leads") return `entry ${count(last)}`;
-  if (behind === null) return `entry ${count(last)}`;
-  return behind === 0 ? "level" : `${count(behind)} behind`;
+function ReplicaWord({ standing }: { standing: ReplicaStanding }) {
+  if (standing === "leads" || standing === "follows") return <Meaning of={standing} />;
+  return standing === "apart" ? <Meaning of="waits" /> : <span>{standing}</span>;
 }
 
-function catalogDetail(behind: number | null, leased: boolean | null): string {
-  const place = behind === null ? [] : [behind === 0 ? "level" : `${count(behind)} behind`];
-  const lease = leased === null ? [] : [leased ? "leased" : "no lease"];
-  return [...place, ...lease].join(", ");
+interface ReplicaDetailProps {
+  readonly standing: ReplicaStanding;
+  readonly last: number | null;
+  readonly behind: number | null;
 }
 
-function leaseText({ lease, leader, epoch }: ClusterPart): string {
-  const reign = leader === null ? "nobody leads" : `epoch ${epoch}`;
-  return lease === null ? `${reign}, no lease` : `${reign}, lease of ${duration(lease.ms)}`;
+function ReplicaDetail({ standing, last, behind }: ReplicaDetailProps) {
+  if (last === null || standing === "down") return null;
+  if (standing === "leads" || behind === null) {
+    return <Meaning of="entry">{`entry ${count(last)}`}</Meaning>;
+  }
+  return <Behind behind={behind} />;
+}
+
+interface CatalogDetailProps {
+  readonly behind: number | null;
+  readonly leased: boolean | null;
+}
+
+function CatalogDetail({ behind, leased }: CatalogDetailProps) {
+  return (
+    <>
+      {behind !== null && <Behind behind={behind} />}
+      {behind !== null && leased !== null && ", "}
+      {leased !== null && <LeaseWord isLeased={leased} />}
+    </>
+  );
+}
+
+function Behind({ behind }: { behind: number }) {
+  return behind === 0 ? <Meaning of="level" /> : <span>{count(behind)} behind</span>;
+}
+
+function LeaseWord({ isLeased }: { isLeased: boolean }) {
+  return <Meaning of={isLeased ? "leased" : "no lease"} />;
+}
+
+function Reign({ cluster: { lease, leader, epoch } }: { cluster: ClusterPart }) {
+  return (
+    <p class="aside">
+      {leader === null ? "nobody leads" : <Meaning of="epoch">{`epoch ${epoch}`}</Meaning>},{" "}
+      {lease === null ? (
+        <Meaning of="no lease" />
+      ) : (
+        <Meaning of="leased">{`lease of ${duration(lease.ms)}`}</Meaning>
+      )}
+    </p>
+  );
 }
 
 function isFailover(moment: Moment): boolean {
@@ -163,6 +200,8 @@ export function momentText(moment: Moment): string {
       return moment.afterMs === null
         ? `${name} leads, epoch ${moment.epoch}`
         : `${name} leads, epoch ${moment.epoch}, after ${duration(moment.afterMs)} without a leader`;
+    case "still-leads":
+      return `${name} leads on, epoch ${moment.epoch}: it was not heard of for ${duration(moment.afterMs)}`;
     case "no-leader":
       return `${name} is lost as leader`;
     case "down":

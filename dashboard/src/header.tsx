@@ -1,12 +1,15 @@
 // The sign over the door: the name, whether it is open, and the numbers that
 // say so.
 
+import type { ComponentChildren } from "preact";
 import type { LinkState } from "./feed.ts";
 import { duration, exact, perSecond } from "./format.ts";
 import { type Floor, healthOf, pace } from "./model.ts";
+import { Meaning } from "./term.tsx";
 
 const HEALTH = {
   open: ["Open", "good"],
+  "no-spare": ["Open, no spare: one more failure stops trading", "warn"],
   choosing: ["Choosing a leader", "warn"],
   "no-quorum": ["No quorum", "bad"],
 } as const;
@@ -21,7 +24,6 @@ export function Header({ link, floor }: { link: LinkState; floor: Floor | null }
       : floor === null
         ? (["Connecting", "warn"] as const)
         : HEALTH[healthOf(floor.cluster)];
-  const recent = floor?.rates.slice(-LATENCY_S).findLast(({ p50 }) => p50 !== null);
   const lastOrder = floor?.lastOrder ?? null;
   return (
     <header class="sign">
@@ -45,17 +47,26 @@ export function Header({ link, floor }: { link: LinkState; floor: Floor | null }
             name="Orders/s"
             value={floor && lastOrder !== null ? perSecond(pace(floor)) : "–"}
           />
-          <Figure name="Trade p50" value={duration(recent?.p50 ?? null)} />
-          <Figure name="Trade p99" value={duration(recent?.p99 ?? null)} />
+          <Figure name={<Meaning of="p50">Trade p50</Meaning>} value={recent(floor, "p50")} />
+          <Figure name={<Meaning of="p99">Trade p99</Meaning>} value={recent(floor, "p99")} />
           <Figure name="Leader" value={String(floor?.cluster.leader ?? "none")} />
-          <Figure name="Epoch" value={floor ? String(floor.cluster.epoch) : "–"} />
+          <Figure
+            name={<Meaning of="epoch">Epoch</Meaning>}
+            value={floor ? String(floor.cluster.epoch) : "–"}
+          />
         </dl>
       </div>
     </header>
   );
 }
 
-function Figure({ name, value }: { name: string; value: string }) {
+/** Of the newest of the last seconds that has one. */
+function recent(floor: Floor | null, field: "p50" | "p99"): string {
+  const point = floor?.rates.slice(-LATENCY_S).findLast((each) => each[field] !== null);
+  return duration(point?.[field] ?? null);
+}
+
+function Figure({ name, value }: { name: ComponentChildren; value: string }) {
   return (
     <div>
       <dt>{name}</dt>

@@ -60,7 +60,9 @@ export function Market({ floor, chosen, onChoose }: MarketProps) {
           <table class="stocks">
             <thead>
               <tr>
-                <th scope="col">Stock</th>
+                <th scope="col" class="name">
+                  Stock
+                </th>
                 <th scope="col" class="number wide-only">
                   Price
                 </th>
@@ -71,7 +73,7 @@ export function Market({ floor, chosen, onChoose }: MarketProps) {
                   Traded
                 </th>
                 <th scope="col" class="trail">
-                  Last 2 min
+                  Quantity, last 2 min
                 </th>
               </tr>
             </thead>

@@ -122,9 +122,14 @@ test("a bazaar of one replica claims two disks", () => {
   );
 });
 
-test("a cluster without a quorum looks open", () => {
+test("a cluster is told apart: open, without a spare, choosing, without a quorum", () => {
   expect(healthOf(CLUSTER)).toBe("open");
   expect(healthOf({ ...CLUSTER, leader: null, ready: false })).toBe("choosing");
+  const [down, ...left] = CLUSTER.replicas;
+  if (!down) throw new Error("no replica");
+  for (const standing of ["down", "silent", "apart"] as const) {
+    expect(healthOf({ ...CLUSTER, replicas: [{ ...down, standing }, ...left] })).toBe("no-spare");
+  }
   const [first, ...others] = CLUSTER.replicas;
   if (!first) throw new Error("no replica");
   const alone = [first, ...others.map((row) => ({ ...row, standing: "silent" as const }))];

@@ -10,12 +10,23 @@ import type {
   Moment,
   OrderRow,
   OrdersPart,
+  PlaygroundState,
   RatePoint,
+  ReplicaStanding,
   StateMessage,
   StockRow,
 } from "../../src/client/event-messages.ts";
 
-export type { CachePart, ClusterPart, Moment, OrderRow, RatePoint, StockRow };
+export type {
+  CachePart,
+  ClusterPart,
+  Moment,
+  OrderRow,
+  PlaygroundState,
+  RatePoint,
+  ReplicaStanding,
+  StockRow,
+};
 
 /** Orders on the tape. */
 export const TAPE_MAX = 40;
@@ -124,15 +135,17 @@ export function onDisks({ quorum, replicas }: ClusterPart): string {
   return replicas.length > 1 ? `on ${quorum} of ${replicas.length} disks` : "on disk";
 }
 
-/** How the cluster is, in one word. */
-export type Health = "open" | "choosing" | "no-quorum";
+/** How the cluster is, in one word. `no-spare`: open, and not after one more failure. */
+export type Health = "open" | "no-spare" | "choosing" | "no-quorum";
 
 export function healthOf({ leader, ready, replicas, quorum }: ClusterPart): Health {
   const answering = replicas.filter(
     ({ standing }) => standing !== "down" && standing !== "silent",
   ).length;
   if (answering < quorum) return "no-quorum";
-  return leader !== null && ready ? "open" : "choosing";
+  if (leader === null || !ready) return "choosing";
+  const inUse = replicas.filter(({ standing }) => standing === "leads" || standing === "follows");
+  return inUse.length > quorum ? "open" : "no-spare";
 }
 
 function withRows(

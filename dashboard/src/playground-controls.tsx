@@ -1,6 +1,8 @@
 // The playground's buttons on each process, and the slider of the built-in client.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { count } from "./format.ts";
+import type { PlaygroundState } from "./model.ts";
 import type { PlaygroundCommand } from "./playground.ts";
 
 type Send = (command: PlaygroundCommand) => void;
@@ -21,15 +23,26 @@ const ACTIONS = {
 const WORDS = { pause: "Pause", kill: "Kill", resume: "Resume", start: "Start" } as const;
 
 export function PlayButtons({ role, title, state, send }: PlayButtonsProps) {
+  const place = useRef<HTMLSpanElement>(null);
+  /** The button that was pressed goes with what it did: the focus stays with its successor. */
+  const isPressed = useRef(false);
+  useLayoutEffect(() => {
+    const isElsewhere = document.activeElement !== null && document.activeElement !== document.body;
+    if (isPressed.current && !isElsewhere) place.current?.querySelector("button")?.focus();
+    isPressed.current = false;
+  }, [state]);
   return (
-    <span class="play">
+    <span class="play" ref={place}>
       {ACTIONS[state].map((action) => (
         <button
           key={action}
           type="button"
           class={`play-button ${action}`}
           aria-label={`${WORDS[action]} ${title}`}
-          onClick={() => send({ kind: "process", action, role })}
+          onClick={() => {
+            isPressed.current = true;
+            send({ kind: "process", action, role });
+          }}
         >
           {WORDS[action]}
         </button>
@@ -43,12 +56,11 @@ const SEND_EVERY_MS = 150;
 const STEP = 50;
 
 interface LoadSliderProps {
-  readonly load: number;
-  readonly max: number;
+  readonly state: Pick<PlaygroundState, "load" | "loadSeen" | "loadMax">;
   readonly send: Send;
 }
 
-export function LoadSlider({ load, max, send }: LoadSliderProps) {
+export function LoadSlider({ state: { load, loadSeen, loadMax: max }, send }: LoadSliderProps) {
   const [wanted, setWanted] = useState<number | null>(null);
   const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
   useEffect(() => {
@@ -74,6 +86,14 @@ export function LoadSlider({ load, max, send }: LoadSliderProps) {
         onInput={(event) => set(Number(event.currentTarget.value))}
       />
       <output>{shown}/s</output>
+      {loadSeen && (
+        <span class="load-seen">
+          In the last second: asked for {count(load)}, sent {count(loadSeen.sent)}, answered{" "}
+          {count(loadSeen.answered)}
+          {loadSeen.skipped > 0 &&
+            `, ${count(loadSeen.skipped)} skipped: too many were without an answer`}
+        </span>
+      )}
     </label>
   );
 }

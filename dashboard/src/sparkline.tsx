@@ -1,4 +1,5 @@
-// A line as small as a word. The numbers are beside it, so screen readers pass it over.
+// A line as small as a word: how a quantity went. In one colour, whichever way it
+// goes: it is no price. The numbers are beside it, so screen readers pass it over.
 
 const WIDTH = 100;
 const HEIGHT = 24;
@@ -13,12 +14,9 @@ export function Sparkline({ values }: { values: readonly number[] }) {
   const y = (value: number) =>
     range === 0 ? HEIGHT / 2 : PAD + (1 - (value - low) / range) * (HEIGHT - 2 * PAD);
   const line = values.map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`);
-  const first = values[0] ?? 0;
-  const last = values.at(-1) ?? 0;
-  const way = last > first ? "up" : last < first ? "down" : "level";
   return (
     <svg
-      class={`spark ${way}`}
+      class="spark"
       viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
       preserveAspectRatio="none"
       aria-hidden="true"

@@ -34,38 +34,49 @@ interface Outcome {
 
 /** An answer that takes longer than this is worth a word, milliseconds. */
 const SLOW_MS = 400;
+/** How long the ticket waits for an answer, asking again and again, milliseconds. */
+const WAIT_MS = 30_000;
+const COUNT_MS = 1_000;
+
+const WAITING: Outcome = {
+  tone: "wait",
+  title: "Waiting for the leader",
+  text: `At most ${WAIT_MS / 1_000} seconds. The trade is sent again and again under one key, so it counts once.`,
+};
 
 export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProps) {
   const [type, setType] = useState<TradeType>("buy");
   const [quantity, setQuantity] = useState("10");
   const [outcome, setOutcome] = useState<Outcome | null>(null);
   const [isWaiting, setIsWaiting] = useState(false);
+  const [waitedMs, setWaitedMs] = useState(0);
+  const waiting = useRef<AbortController | null>(null);
   const isGone = useRef(false);
   useEffect(
     () => () => {
       isGone.current = true;
+      waiting.current?.abort();
     },
     [],
   );
   const name = chosen ?? stocks?.keys().next().value ?? "";
   const stock = stocks?.get(name);
-  const units = Number(quantity);
+  const units = wholeNumber(quantity);
   const verb = type === "buy" ? "Buy" : "Sell";
   const again = outcome?.again;
-  const worth = stock && units > 0 ? price(stock.price * units) : null;
+  const worth = stock && units !== null && units > 0 ? price(stock.price * units) : null;
 
   const submit = async (wanted: Wanted) => {
     setIsWaiting(true);
+    const giveUp = new AbortController();
+    waiting.current = giveUp;
     const started = performance.now();
-    const slow = setTimeout(() => {
-      setOutcome({
-        tone: "wait",
-        title: "Waiting for the leader",
-        text: "The trade is under one key, so it counts once, however often it is sent.",
-      });
-    }, SLOW_MS);
-    const said = await trade(bazaar, wanted, started);
+    const slow = setTimeout(() => setOutcome(WAITING), SLOW_MS);
+    setWaitedMs(0);
+    const counting = setInterval(() => setWaitedMs(performance.now() - started), COUNT_MS);
+    const said = await trade(bazaar, wanted, started, giveUp.signal);
     clearTimeout(slow);
+    clearInterval(counting);
     if (isGone.current) return;
     setOutcome(said);
     setIsWaiting(false);
@@ -77,7 +88,7 @@ export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProp
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (!isWaiting) void submit({ name, type, quantity: units });
+          if (!isWaiting && units !== null) void submit({ name, type, quantity: units });
         }}
       >
         <fieldset class="sides">
@@ -117,13 +128,21 @@ export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProp
             type="number"
             inputMode="numeric"
             step="1"
+            min={-Number.MAX_SAFE_INTEGER}
+            max={Number.MAX_SAFE_INTEGER}
             required
             value={quantity}
             onInput={(event) => setQuantity(event.currentTarget.value)}
           />
         </label>
         <button type="submit" class={`go ${type}`} disabled={isWaiting || !stock}>
-          {isWaiting ? "Asking …" : `${verb} ${Number.isFinite(units) ? count(units) : ""} ${name}`}
+          <span class="go-word">
+            {isWaiting
+              ? "Asking …"
+              : units === null
+                ? "Enter a whole number"
+                : `${verb} ${count(units)} ${name}`}
+          </span>
           {worth !== null && !isWaiting && <span class="worth">{worth}</span>}
         </button>
       </form>
@@ -137,6 +156,14 @@ export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProp
           </div>
         )}
       </div>
+      {isWaiting && outcome?.tone === "wait" && (
+        <div class="waiting-trade">
+          <progress max={WAIT_MS} value={waitedMs} aria-label="Waited for an answer" />
+          <button type="button" class="again" onClick={() => waiting.current?.abort()}>
+            Give up
+          </button>
+        </div>
+      )}
       {again && (
         <button type="button" class="again" disabled={isWaiting} onClick={() => void submit(again)}>
           Ask again
@@ -146,10 +173,21 @@ export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProp
   );
 }
 
-async function trade(bazaar: BazaarClient, wanted: Wanted, started: number): Promise<Outcome> {
+/** Null for what isn't one, or is greater than can be counted exactly. Negative ones are the bazaar's to refuse. */
+function wholeNumber(text: string): number | null {
+  const value = Number(text);
+  return text.trim() !== "" && Number.isSafeInteger(value) ? value : null;
+}
+
+async function trade(
+  bazaar: BazaarClient,
+  wanted: Wanted,
+  started: number,
+  signal: AbortSignal,
+): Promise<Outcome> {
   const { name, type, quantity } = wanted;
   try {
-    const { number } = await bazaar.trade(wanted);
+    const { number } = await bazaar.trade(wanted, { signal, timeoutMs: WAIT_MS });
     const done = type === "buy" ? "Bought" : "Sold";
     const took = duration(performance.now() - started);
     return {
@@ -164,8 +202,8 @@ async function trade(bazaar: BazaarClient, wanted: Wanted, started: number): Pro
     }
     return {
       tone: "bad",
-      title: "No answer",
-      text: "It isn't known whether the trade was made. Asked again it still counts once.",
+      title: error.kind === "aborted" ? "Given up" : "No answer",
+      text: "It isn't known whether the trade was made. It may be made later, too, when a leader is back. Asked again it still counts once.",
       ...(error.key !== null && { again: { ...wanted, key: error.key } }),
     };
   }

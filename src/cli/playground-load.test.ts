@@ -5,7 +5,9 @@ import { LOAD_UNDER_WAY_MAX, type LoadBazaar, PlaygroundLoad } from "./playgroun
 beforeEach(() => {
   vi.useFakeTimers();
 });
+const onSecond = vi.fn();
 afterEach(() => {
+  onSecond.mockClear();
   vi.useRealTimers();
 });
 
@@ -37,7 +39,7 @@ function numbers(): () => number {
 
 test("the load is another than the slider says, or goes on after it is back at 0", async () => {
   const { asked, bazaar } = market();
-  const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers() });
+  const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers(), onSecond });
   load.set(300);
   await vi.advanceTimersByTimeAsync(4_000);
   const made = asked.lookups + asked.trades;
@@ -51,7 +53,7 @@ test("the load is another than the slider says, or goes on after it is back at 0
 
 test("a bazaar that doesn't answer gathers requests without limit", async () => {
   const { asked, bazaar } = market(() => new Promise(() => {}));
-  const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers() });
+  const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers(), onSecond });
   load.set(2_000);
   await vi.advanceTimersByTimeAsync(10_000);
   expect(asked.lookups + asked.trades).toBe(LOAD_UNDER_WAY_MAX);
@@ -62,9 +64,43 @@ test("a call that fails ends the load", async () => {
   const { asked, bazaar } = market(async () => {
     throw new BazaarError("unavailable", "no answer");
   });
-  const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers() });
+  const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers(), onSecond });
   load.set(100);
   await vi.advanceTimersByTimeAsync(2_000);
   expect(asked.lookups + asked.trades).toBeGreaterThan(150);
   load.close();
+});
+
+test("each second tells what was sent, answered and skipped", async () => {
+  const { bazaar } = market();
+  const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers(), onSecond });
+  load.set(200);
+  await vi.advanceTimersByTimeAsync(3_000);
+  expect(onSecond).toHaveBeenCalledTimes(3);
+  expect(load.seen).toEqual({ sent: 200, answered: 200, skipped: 0 });
+  load.close();
+  expect(load.seen).toBeNull();
+
+  const deaf = market(() => new Promise(() => {}));
+  const stuck = new PlaygroundLoad({ bazaars: [deaf.bazaar], random: numbers(), onSecond });
+  stuck.set(1_000);
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(stuck.seen).toEqual({ sent: 0, answered: 0, skipped: 1_000 });
+  stuck.close();
+});
+
+test("a refusal is an answer, and an unavailable bazaar is none", async () => {
+  for (const [kind, answered] of [
+    ["refused", 50],
+    ["unavailable", 0],
+  ] as const) {
+    const { bazaar } = market(async () => {
+      throw new BazaarError(kind, "no");
+    });
+    const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers(), onSecond });
+    load.set(50);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(load.seen).toMatchObject({ sent: 50, answered });
+    load.close();
+  }
 });

@@ -5,6 +5,7 @@
 //       way add up to a limit, and beyond it they are left out, not queued.
 //   B2. Buys and sells are equally frequent and small, so that no stock runs dry.
 
+import type { PlaygroundState } from "../client/event-messages.ts";
 import { BazaarError, type Stock, type TradeType } from "../client/index.ts";
 
 /** What it needs of a client. */
@@ -19,12 +20,16 @@ export interface LoadOptions {
   readonly bazaars: readonly LoadBazaar[];
   /** In [0, 1). */
   readonly random: () => number;
+  /** Another second of load has passed. */
+  readonly onSecond: () => void;
 }
 
 /** Between two bursts, milliseconds. */
 export const LOAD_STEP_MS = 20;
 /** Requests under way at most. B1 */
 export const LOAD_UNDER_WAY_MAX = 256;
+const SECOND_MS = 1_000;
+const NOTHING_SEEN = { sent: 0, answered: 0, skipped: 0 };
 /** Of the requests, so many are trades. */
 const TRADES_SHARE = 0.4;
 const QUANTITY_MAX = 12;
@@ -33,6 +38,10 @@ export class PlaygroundLoad {
   readonly #options: LoadOptions;
   #perSecond = 0;
   #timer: NodeJS.Timeout | null = null;
+  #seconds: NodeJS.Timeout | null = null;
+  /** Of the second under way. */
+  #seen = { ...NOTHING_SEEN };
+  #seenBefore: PlaygroundState["loadSeen"] = null;
   /** Parts of requests that the steps so far were short of. */
   #due = 0;
   #underWay = 0;
@@ -48,17 +57,33 @@ export class PlaygroundLoad {
     return this.#perSecond;
   }
 
+  /** What became of the requests in the last finished second. */
+  get seen(): PlaygroundState["loadSeen"] {
+    return this.#seenBefore;
+  }
+
   /** From now on so many requests a second; 0 ends it. */
   set(perSecond: number): void {
     this.#perSecond = perSecond;
     this.#due = 0;
-    if (perSecond > 0) this.#timer ??= setInterval(() => this.#step(), LOAD_STEP_MS);
-    else this.close();
+    if (perSecond === 0) {
+      this.close();
+      return;
+    }
+    this.#timer ??= setInterval(() => this.#step(), LOAD_STEP_MS);
+    this.#seconds ??= setInterval(() => {
+      this.#seenBefore = this.#seen;
+      this.#seen = { ...NOTHING_SEEN };
+      this.#options.onSecond();
+    }, SECOND_MS);
   }
 
   close(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
+    for (const timer of [this.#timer, this.#seconds]) if (timer !== null) clearInterval(timer);
     this.#timer = null;
+    this.#seconds = null;
+    this.#seen = { ...NOTHING_SEEN };
+    this.#seenBefore = null;
   }
 
   #step(): void {
@@ -68,7 +93,9 @@ export class PlaygroundLoad {
     }
     this.#due += (this.#perSecond * LOAD_STEP_MS) / 1_000;
     for (; this.#due >= 1; this.#due -= 1) {
-      if (this.#underWay < LOAD_UNDER_WAY_MAX) void this.#request(); // B1
+      if (this.#underWay < LOAD_UNDER_WAY_MAX)
+        void this.#request(); // B1
+      else this.#seen.skipped += 1;
     }
   }
 
@@ -85,24 +112,28 @@ export class PlaygroundLoad {
     const { random } = this.#options;
     const name = this.#names[Math.floor(random() * this.#names.length)] ?? "";
     this.#underWay += 1;
-    await this.#attempt((bazaar) => {
+    this.#seen.sent += 1;
+    const isAnswered = await this.#attempt((bazaar) => {
       if (random() >= TRADES_SHARE) return bazaar.lookup(name);
       const type = random() < 0.5 ? "buy" : "sell";
       return bazaar.trade({ name, type, quantity: 1 + Math.floor(random() * QUANTITY_MAX) }); // B2
     });
+    if (isAnswered) this.#seen.answered += 1;
     this.#underWay -= 1;
   }
 
-  /** What has no answer is counted by the front ends; a load goes on. */
-  async #attempt(work: (bazaar: LoadBazaar) => Promise<unknown>): Promise<void> {
+  /** Whether there was an answer, a refusal too; a load goes on without. */
+  async #attempt(work: (bazaar: LoadBazaar) => Promise<unknown>): Promise<boolean> {
     const { bazaars } = this.#options;
     this.#turn += 1;
     const bazaar = bazaars[this.#turn % bazaars.length];
     if (bazaar === undefined) throw new RangeError("no bazaar to ask");
     try {
       await work(bazaar);
+      return true;
     } catch (error) {
       if (!(error instanceof BazaarError)) throw error;
+      return error.kind === "refused";
     }
   }
 }

@@ -15,7 +15,11 @@ function host(standings: PlaygroundState["roles"] = { frontend: "running" }) {
   const played: string[] = [];
   const told: PlaygroundState[] = [];
   const later: { ms: number; callback: () => void }[] = [];
-  const load = { perSecond: 0, set: (perSecond: number) => Object.assign(load, { perSecond }) };
+  const load = {
+    perSecond: 0,
+    seen: null,
+    set: (perSecond: number) => Object.assign(load, { perSecond }),
+  };
   const playground = new PlaygroundHost({
     supervisor: {
       play: (action, role) => {
@@ -37,7 +41,9 @@ test("a command is carried out, and nobody hears of it", async () => {
   const result = await playground.play({ kind: "process", action: "kill", role: "frontend" });
   expect(result).toEqual({ done: true });
   expect(played).toEqual(["kill frontend"]);
-  expect(told).toEqual([{ roles: { frontend: "running" }, load: 0, loadMax: 2_000 }]);
+  expect(told).toEqual([
+    { roles: { frontend: "running" }, load: 0, loadSeen: null, loadMax: 2_000 },
+  ]);
 });
 
 test("a command for nobody looks done", async () => {
@@ -99,7 +105,7 @@ test("an answer of up goes to another question, or nonsense is taken for one", a
   events.emit("message", { kind: "played", id: one, result: { done: true } });
   expect(await first).toEqual({ done: true });
   expect(await second).toEqual({ done: false, why: "no" });
-  const state = { roles: { frontend: "running" }, load: 5, loadMax: 10 };
+  const state = { roles: { frontend: "running" }, load: 5, loadSeen: null, loadMax: 10 };
   expect(playground?.state()).toBeNull();
   events.emit("message", { kind: "playground-state", state });
   expect(playground?.state()).toEqual(state);

@@ -41,7 +41,7 @@ export function checkPlaygroundHosts(config: ClusterConfig): void {
 
 export interface PlaygroundHostOptions {
   readonly supervisor: Pick<Supervisor, "play" | "standings">;
-  readonly load: Pick<PlaygroundLoad, "set" | "perSecond">;
+  readonly load: Pick<PlaygroundLoad, "set" | "perSecond" | "seen">;
   /** Tells all front ends. */
   readonly tell: (state: PlaygroundState) => void;
   readonly frontends: readonly string[];
@@ -82,7 +82,12 @@ export class PlaygroundHost {
   /** Something became of a process: every front end is told how they are. */
   changed(): void {
     const { supervisor, load, tell } = this.#options;
-    tell({ roles: supervisor.standings(), load: load.perSecond, loadMax: LOAD_MAX });
+    tell({
+      roles: supervisor.standings(),
+      load: load.perSecond,
+      loadSeen: load.seen,
+      loadMax: LOAD_MAX,
+    });
   }
 }
 
@@ -100,6 +105,7 @@ const parentMessageSchema: z.ZodType<ParentMessage> = z.discriminatedUnion("kind
     state: z.object({
       roles: z.record(z.string(), z.enum(["running", "paused", "down"])),
       load: z.number(),
+      loadSeen: z.object({ sent: z.int(), answered: z.int(), skipped: z.int() }).nullable(),
       loadMax: z.number(),
     }),
   }),

@@ -65,6 +65,7 @@ export async function runUp(
   const load = new PlaygroundLoad({
     bazaars: urls.map((url) => new BazaarClient({ url })),
     random: Math.random,
+    onSecond: () => host?.changed(),
   });
   /** The front ends that a page's commands come from, and that are told what became of them. */
   const talking = new Map<string, TalkingChild>();

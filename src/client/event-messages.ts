@@ -53,8 +53,9 @@ export interface RatePoint {
   readonly refused: number;
   readonly failed: number;
   readonly lookups: number;
-  /** Latency of the trades, milliseconds; null in a second without any. */
+  /** Latency of the answered trades, milliseconds; null in a second without any. */
   readonly p50: number | null;
+  /** … and in one with fewer than 100, whose 99th percentile is just the slowest. */
   readonly p99: number | null;
 }
 
@@ -120,15 +121,26 @@ export interface PlaygroundState {
   readonly roles: Readonly<Record<string, "running" | "paused" | "down">>;
   /** Requests a second that the built-in client is to make. */
   readonly load: number;
+  /** What became of them in its last finished second; null before it had one. */
+  readonly loadSeen: {
+    readonly sent: number;
+    /** Refusals are answers. */
+    readonly answered: number;
+    /** Not sent, since too many were under way. */
+    readonly skipped: number;
+  } | null;
   /** … and at most. */
   readonly loadMax: number;
 }
 
 /** Something worth telling that happened to the cluster. */
 export type Moment =
-  /** `afterMs`: how long there was none; null for the first. */
+  /**
+   * `afterMs`: how long nobody could be heard to lead, since the last sign of the one before; null
+   * for the first. `still-leads`: the same reign was found again, so the leader did not change.
+   */
   | {
-      readonly kind: "leads";
+      readonly kind: "leads" | "still-leads";
       readonly at: number;
       readonly role: string;
       readonly epoch: number;

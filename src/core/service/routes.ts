@@ -28,6 +28,11 @@ export class RouteRecord {
     this.#heardAtMs = nowMs;
   }
 
+  /** When something last came over the connection, or it was opened. */
+  get heardAtMs(): number {
+    return this.#heardAtMs;
+  }
+
   /** It knows no leader to pass the questions on to, or lost it on the way. */
   lost(nowMs: number): void {
     this.#avoidUntilMs = Math.max(this.#avoidUntilMs, nowMs + AVOID_LOST_MS);

@@ -39,10 +39,15 @@ function beat(id: number, leader: number, last: number, epoch = 1): KnownReplica
     lastPosition: last,
     commitPosition: last,
   };
-  return { id, connected: true, health };
+  return { id, connected: true, health, heardAtMs: 0 };
 }
 
-const down = (id: number): KnownReplica => ({ id, connected: false, health: null });
+const down = (id: number): KnownReplica => ({
+  id,
+  connected: false,
+  health: null,
+  heardAtMs: 0,
+});
 
 test("a follower isn't where it is, or the wrong one leads", () => {
   const { watched } = cluster();
@@ -70,6 +75,7 @@ test("a fail-over between two looks isn't seen", () => {
     { kind: "leads", at: 1_000, role: "order-9094", epoch: 1, afterMs: null },
   ]);
   world.leader = null;
+  world.replicas = [beat(9090, 9094, 12), beat(9092, 9094, 12), down(9094)];
   watched.led(null, 100, 1_100);
   world.leader = 9092;
   world.replicas = [beat(9090, 9092, 12, 2), beat(9092, 9092, 12, 2), down(9094)];
@@ -84,6 +90,29 @@ test("a fail-over between two looks isn't seen", () => {
   const { replicas } = watched.look(300, 1_300);
   expect(replicas[2]).toMatchObject({ standing: "follows", behind: 9 });
   expect(watched.take()).toEqual([{ kind: "back", at: 1_300, role: "order-9094" }]);
+});
+
+test("without a leader counts from the last sign of one that fell silent on an open connection", () => {
+  const { world, watched } = cluster();
+  watched.led(9094, 0, 1_000);
+  world.replicas = world.replicas.map((replica) => ({ ...replica, heardAtMs: 2_000 }));
+  watched.led(null, 2_500, 3_500);
+  world.replicas = [beat(9090, 9092, 12, 2), beat(9092, 9092, 12, 2), down(9094)];
+  watched.led(9092, 2_576, 3_576);
+  watched.look(2_600, 3_600);
+  expect(watched.take().at(-1)).toMatchObject({ kind: "leads", role: "order-9092", afterMs: 576 });
+});
+
+test("a leader that is found again in the same reign is told of as no change", () => {
+  const { world, watched } = cluster();
+  watched.led(9094, 0, 1_000);
+  world.replicas = world.replicas.map((replica) => ({ ...replica, heardAtMs: 100 }));
+  watched.led(null, 600, 1_600);
+  watched.led(9094, 700, 1_700);
+  expect(watched.take().map(({ kind }) => kind)).toEqual(["leads", "no-leader", "still-leads"]);
+  world.replicas = [beat(9090, 9094, 12, 2), beat(9092, 9094, 12, 2), beat(9094, 9094, 12, 2)];
+  watched.led(9094, 800, 1_800);
+  expect(watched.take()).toMatchObject([{ kind: "leads", epoch: 2 }]);
 });
 
 test("a lease that this front end lost is shown as long as its catalog tells of it", () => {

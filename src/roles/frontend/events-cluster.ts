@@ -19,6 +19,8 @@ export interface KnownReplica {
   readonly id: number;
   readonly connected: boolean;
   readonly health: Health | null;
+  /** When something last came from it, by the clock of `nowMs`. */
+  readonly heardAtMs: number;
 }
 
 /** What there is to see, each asked anew. */
@@ -48,7 +50,8 @@ export class WatchedCluster {
   #moments: Moment[] = [];
   #leader: number | null = null;
   #leaderLostMs: number | null = null;
-  #hadLeader = false;
+  /** The reign that was told last; null before the first. */
+  #reign: { readonly leader: number; readonly epoch: number } | null = null;
 
   constructor(sources: ClusterSources) {
     this.#sources = sources;
@@ -60,15 +63,17 @@ export class WatchedCluster {
     if (leader === null) {
       if (this.#leader !== null) {
         this.#moments.push({ kind: "no-leader", at, role: roleOf(this.#leader) });
-        this.#leaderLostMs = nowMs;
+        this.#leaderLostMs = this.#lastSignOf(this.#leader, nowMs);
       }
     } else {
-      const lostMs = this.#leaderLostMs ?? (this.#hadLeader ? nowMs : null);
+      const lostMs = this.#leaderLostMs ?? (this.#reign ? nowMs : null);
       const epoch = Math.max(0, ...replicas().map(({ health }) => health?.epoch ?? 0));
       const afterMs = lostMs === null ? null : Math.round(nowMs - lostMs);
-      this.#moments.push({ kind: "leads", at, role: roleOf(leader), epoch, afterMs });
+      const isSame = this.#reign?.leader === leader && this.#reign.epoch === epoch;
+      const kind = isSame ? "still-leads" : "leads";
+      this.#moments.push({ kind, at, role: roleOf(leader), epoch, afterMs });
       this.#leaderLostMs = null;
-      this.#hadLeader = true;
+      this.#reign = { leader, epoch };
     }
     this.#leader = leader;
   }
@@ -114,6 +119,15 @@ export class WatchedCluster {
     const moments = this.#moments;
     this.#moments = [];
     return moments;
+  }
+
+  /**
+   * From when on clients waited: now, where the connection closed; where it is open, the leader
+   * has been silent for a while before that was noticed.
+   */
+  #lastSignOf(leader: number, nowMs: number): number {
+    const known = this.#sources.replicas().find(({ id }) => id === leader);
+    return known?.connected ? Math.min(nowMs, known.heardAtMs) : nowMs;
   }
 
   #replica(

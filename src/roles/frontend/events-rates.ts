@@ -2,7 +2,9 @@
 // trades. One trade costs two readings of the clock and a few additions.
 //
 // Latencies are counted in buckets that are a twelfth of an octave wide, so a
-// percentile is right to 6 %, and its cost doesn't grow with the trades.
+// percentile is right to 6 %, and its cost doesn't grow with the trades. Only
+// answered trades have a latency: how long somebody waited in vain for one is the
+// deadline's length, and would say nothing of the answers beside it.
 
 import type { RatePoint } from "../../client/event-messages.ts";
 import { RATES_KEPT_S } from "./events-limits.ts";
@@ -13,6 +15,8 @@ const PER_OCTAVE = 12;
 const FIRST_MS = 0.01;
 /** 22 octaves above: 42 s, more than a trade can take. */
 const BUCKETS = 22 * PER_OCTAVE;
+/** With fewer trades in a second, its 99th percentile is just its slowest trade. */
+const P99_TRADES_MIN = 100;
 
 export type TradeEnd = "accepted" | "refused" | "failed";
 
@@ -25,6 +29,7 @@ export class Rates {
   /** A trade was answered, or not in time. */
   traded(end: TradeEnd, ms: number): void {
     this.#ended[end] += 1;
+    if (end === "failed") return;
     this.#buckets[bucketOf(ms)] = (this.#buckets[bucketOf(ms)] ?? 0) + 1;
   }
 
@@ -43,7 +48,7 @@ export class Rates {
       failed,
       lookups: Math.max(0, lookups - this.#lookupsBefore),
       p50: this.#percentile(0.5),
-      p99: this.#percentile(0.99),
+      p99: accepted + refused >= P99_TRADES_MIN ? this.#percentile(0.99) : null,
     };
     this.#lookupsBefore = lookups;
     this.#ended = { accepted: 0, refused: 0, failed: 0 };

@@ -101,6 +101,11 @@ export class ReplicaLink implements Route, Candidate {
     return this.isOpen && this.#record.isHeard(nowMs);
   }
 
+  /** When it last said something, by nowMs. */
+  get heardAtMs(): number {
+    return this.#record.heardAtMs;
+  }
+
   ask(questions: Question[]): Promise<AskResult> {
     return this.#call((calls) => calls.ask({ relayed: false, questions }));
   }

@@ -41,6 +41,8 @@ export interface ReplicaState {
   readonly connected: boolean;
   /** What it said last on the open connection. */
   readonly health: Health | null;
+  /** When something last came from it, milliseconds of performance.now(). */
+  readonly heardAtMs: number;
 }
 
 export class OrderService implements Orders {
@@ -94,6 +96,7 @@ export class OrderService implements Orders {
       id: link.replica,
       connected: link.isOpen,
       health: link.health,
+      heardAtMs: link.heardAtMs,
     }));
   }
 
