@@ -18,7 +18,7 @@ export function exact(value: number): string {
 }
 
 export function price(value: number): string {
-  return two.format(value);
+  return value >= COMPACT_FROM ? compact.format(value) : two.format(value);
 }
 
 export function perSecond(value: number): string {

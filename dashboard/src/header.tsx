@@ -6,6 +6,7 @@ import type { LinkState } from "./feed.ts";
 import { duration, exact, perSecond } from "./format.ts";
 import { type Floor, healthOf, pace } from "./model.ts";
 import { Meaning } from "./term.tsx";
+import { Verify } from "./verify.tsx";
 
 const HEALTH = {
   open: ["Open", "good"],
@@ -41,6 +42,7 @@ export function Header({ link, floor }: { link: LinkState; floor: Floor | null }
           <span class="dot" aria-hidden="true" />
           {word}
         </p>
+        <Verify />
         <dl class="figures">
           <Figure name="Orders" value={lastOrder === null ? "–" : exact(lastOrder)} />
           <Figure

@@ -58,12 +58,21 @@ test("a bazaar without a quorum looks open, or a trade is lost in it", async () 
   await screenshot(page, "no-quorum-1440-light");
   expect(await violations(page)).toEqual([]);
 
+  // Who doesn't want to wait gives up, and can still ask what became of it.
+  await page.getByRole("button", { name: "Give up" }).click();
+  await page.getByTestId("outcome").getByText("Given up").waitFor();
+  await screenshot(page, "given-up-1440-light");
+  await page.getByRole("button", { name: "Ask again" }).click();
+  await page.getByTestId("outcome").getByText("Waiting for the leader").waitFor();
+
   cluster.start("order", String(middle));
   await page
     .getByTestId("outcome")
     .getByText(/^Bought 10/)
     .waitFor();
-  await page.getByText("Open", { exact: true }).waitFor();
+  await page.getByText("Open, no spare: one more failure stops trading").waitFor();
+  await screenshot(page, "no-spare-1440-light");
+  expect(await violations(page)).toEqual([]);
   await page
     .locator(`[data-role="order-${low}"]`)
     .getByText(/follows|leads/)

@@ -20,7 +20,7 @@ beforeAll(async () => {
 async function fill(page: Page, side: "Buy" | "Sell", stock: string, quantity: number) {
   await page.getByLabel(side, { exact: true }).check();
   await page.locator(`select[name="stock"]`).selectOption(stock);
-  await page.getByLabel("Quantity").fill(String(quantity));
+  await page.getByLabel("Quantity", { exact: true }).fill(String(quantity));
   await page.getByRole("button", { name: new RegExp(`^${side} .*${stock}`) }).click();
 }
 
@@ -30,7 +30,8 @@ test("an empty bazaar leaves a stranger without a word on what to do", async () 
   await page.getByRole("rowheader", { name: "FishCo" }).waitFor();
   await page.getByText("Open", { exact: true }).waitFor();
   await page.locator('[data-role="frontend"]').getByText("leased", { exact: true }).waitFor();
-  await page.locator('[data-role="catalog"]').getByText("level, leased").waitFor();
+  await page.locator('[data-role="catalog"]').getByText("level", { exact: true }).waitFor();
+  await page.locator('[data-role="catalog"]').getByText("leased", { exact: true }).waitFor();
   await screenshot(page, "empty-1440-light");
 });
 
@@ -92,6 +93,54 @@ test("a trade whose answer was lost is made twice, or can't be asked for", async
   expect(sent[0]).toBe(sent[1]);
   expect(await page.getByRole("button", { name: "Ask again" }).count()).toBe(0);
   await expect.poll(() => quantity.textContent()).toBe(String((before - 3).toLocaleString("en")));
+});
+
+test("all copies are compared when somebody asks for it, and none lacks an order", async () => {
+  const page = await pages.open(cluster.url);
+  await tradeInTurn(cluster.client(), [{ name: "BoarCo", type: "buy", quantity: 1 }]);
+  await page.getByRole("button", { name: "Verify" }).click();
+  const verified = page.getByTestId("verified");
+  await verified.getByText(/^[\d,]+ orders?, 0 lost, 0 failed$/).waitFor();
+  await verified.getByText(/All copies agree, /).waitFor();
+  await screenshot(page, "verified-1440-light");
+  expect(await violations(page)).toEqual([]);
+});
+
+test("a word of the cluster is explained where it stands, by keyboard too", async () => {
+  const page = await pages.open(cluster.url);
+  const node = page.locator(`[data-role="order-${cluster.replicas[0]}"]`);
+  await node.getByRole("button", { name: "level", exact: true }).focus();
+  const meaning = node.getByText("It has every entry of the leader's journal.");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => meaning.isVisible()).toBe(true);
+  await screenshot(page, "meaning-1440-light");
+  expect(await violations(page)).toEqual([]);
+  await page.keyboard.press("Escape");
+  await expect.poll(() => meaning.isVisible()).toBe(false);
+});
+
+test("a quantity that is none is asked for in words, and sent to nobody", async () => {
+  const page = await pages.open(cluster.url);
+  const quantity = page.getByLabel("Quantity", { exact: true });
+  for (const wrong of ["", "1.5", "12345678901234567890"]) {
+    await quantity.fill(wrong);
+    await page.getByRole("button", { name: "Enter a whole number" }).click();
+    expect(await page.getByTestId("outcome").count()).toBe(0);
+  }
+});
+
+test("with forced colours the chosen side and the main button are told apart", async () => {
+  const page = await pages.open(cluster.url);
+  await page.emulateMedia({ forcedColors: "active" });
+  await page.getByRole("rowheader", { name: "FishCo" }).waitFor();
+  const styleOf = (selector: string, property: string) =>
+    page.evaluate(
+      `getComputedStyle(document.querySelector(${JSON.stringify(selector)})).${property}`,
+    );
+  const chosen = await styleOf(".side.buy .side-word", "backgroundColor");
+  expect(chosen).not.toBe(await styleOf(".side.sell .side-word", "backgroundColor"));
+  expect(await styleOf(".go", "borderTopWidth")).toBe("3px");
+  await screenshot(page, "forced-colours-1440");
 });
 
 test("an order that came through nobody's page is missing on the tape", async () => {
@@ -161,3 +210,41 @@ test.each([
     expect(await violations(page)).toEqual([]);
   },
 );
+
+test("the longest names and the greatest numbers have a place at every width", async () => {
+  const longest = "Abcdefghijklmnopqrstuvwxyz".repeat(3).slice(0, 64);
+  const plain = await clusters.up({
+    logLevel: "info",
+    stocks: [
+      [longest, 12.5, Number.MAX_SAFE_INTEGER],
+      ["InternationalConsolidatedHoldingsGroup", 1_234_567.891, 0],
+      ["FishCo", 17.99, 600],
+    ],
+  });
+  await tradeInTurn(plain.client(), [
+    { name: longest, type: "buy", quantity: 9_007_199_254_740_000 },
+    { name: "InternationalConsolidatedHoldingsGroup", type: "sell", quantity: 8_000_000_000 },
+  ]);
+  await plain.client().get(`/stocks/${longest}`);
+  for (const width of [320, 390, 720, 1440, 1920]) {
+    for (const scheme of ["light", "dark"] as const) {
+      const page = await pages.open(plain.url, { width, scheme });
+      await page.getByRole("rowheader", { name: longest }).waitFor();
+      await page.locator(`select[name="stock"]`).selectOption(longest);
+      await page.getByLabel("Quantity", { exact: true }).fill("9007199254740991");
+      const sizes = await page.evaluate(`({
+        over: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        outside: [...document.querySelectorAll("main .panel *")].filter((node) => {
+          const box = node.getBoundingClientRect();
+          const panel = node.closest(".panel").getBoundingClientRect();
+          return box.width > 0 && !node.closest(".hidden, .links, .plot, .scroll") &&
+            box.right > panel.right + 1;
+        }).map((node) => node.className),
+      })`);
+      expect({ width, ...(sizes as object) }).toEqual({ width, over: 0, outside: [] });
+      await screenshot(page, `long-names-${width}-${scheme}`);
+      expect(await violations(page)).toEqual([]);
+      await page.close();
+    }
+  }
+});

@@ -35,6 +35,10 @@ test("a replica that is killed on the page doesn't die, or can't be started agai
   await node(page, role).getByRole("button", { name: "Kill" }).click();
   await node(page, role).getByText("down").waitFor();
   expect(cluster.pid(role)).toBeNull();
+  // The button that was pressed is gone; who uses the keyboard is still there.
+  await expect.poll(() => page.evaluate("document.activeElement?.textContent")).toBe("Start");
+  const told = page.locator(".cluster [role=status]");
+  await expect.poll(() => told.textContent()).toContain("is down");
   await screenshot(page, "playground-killed-1440-light");
   expect(await violations(page)).toEqual([]);
   await node(page, role).getByRole("button", { name: "Start" }).click();
@@ -70,6 +74,7 @@ test("the slider makes no load, or load that can't be ended", async () => {
   const slider = page.getByRole("slider", { name: "Load" });
   await slider.fill("200");
   await page.getByText(/more just now/).waitFor();
+  await page.getByText(/^In the last second: asked for 200, sent \d+, answered \d+/).waitFor();
   await slider.fill("0");
   const pace = page.locator("dt", { hasText: "Orders/s" }).locator("+ dd");
   await expect.poll(() => pace.textContent()).toBe("0");

@@ -6,8 +6,8 @@
 // further one is drawn from all replicas, whoever leads.
 
 import { setTimeout as pause } from "node:timers/promises";
+import type { Verdict } from "../../roles/verification.ts";
 import type { LabBazaar } from "../lab-client.ts";
-import type { Verdict } from "../verify-cluster.ts";
 import type { FailOver, Kill, ReplicaFile } from "./results.ts";
 import { TradingClients } from "./trading-clients.ts";
 

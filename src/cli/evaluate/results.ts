@@ -1,8 +1,8 @@
 // What an evaluation measured: the numbers behind its report, as results.json
 // holds them. Times are milliseconds unless the name says otherwise.
 
+import type { Verdict } from "../../roles/verification.ts";
 import type { LatencySummary } from "../percentiles.ts";
-import type { Verdict } from "../verify-cluster.ts";
 
 /** Where, when and how it was measured. */
 export interface About {

@@ -141,6 +141,28 @@ export const api = {
       404: UNKNOWN_URL,
     },
   },
+  verify: {
+    summary: "Whether all copies of everything are the same",
+    description:
+      "Has all replicas and catalogs compared at one position of the journal, as `bazaar verify` " +
+      "does. Asked again within half a minute, it tells what was found before.",
+    tags: ["service"],
+    response: {
+      200: told(
+        "What was found",
+        z.object({
+          ok: z.boolean(),
+          position: z.int().nonnegative(),
+          orders: z.int().nonnegative(),
+          differences: z.array(z.string()),
+          at: z.number(),
+          lost: z.int().nonnegative().nullable(),
+          failed: z.int().nonnegative(),
+        }),
+      ),
+      403: FOREIGN,
+    },
+  },
   health: {
     summary: "Whether the process is up",
     tags: ["service"],

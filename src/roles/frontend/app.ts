@@ -35,6 +35,7 @@ import { RequestTraces } from "./request-trace.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { type Stocks, stockRoutes } from "./stock-routes.ts";
 import { Trades } from "./trades.ts";
+import { type VerifyOptions, verifyRoute } from "./verify-route.ts";
 
 export interface AppOptions {
   readonly orders: Pick<Orders, "ask" | "leader" | "health">;
@@ -49,6 +50,8 @@ export interface AppOptions {
   readonly version?: string;
   /** What GET /events tells; without it there is no such route. */
   readonly feed?: Feed;
+  /** What POST /verify asks; without it there is no such route. */
+  readonly verification?: VerifyOptions;
   /** The `up` to play with; without it there is no such route. */
   readonly playground?: Playground;
   /** Default: as in limits.ts. */
@@ -90,6 +93,7 @@ export function build(options: AppOptions): FastifyInstance {
   app.register(async (scope) => {
     stockRoutes(scope, stocks, log, isForeign, traces);
     serviceRoutes(scope, orders);
+    if (options.verification) verifyRoute(scope, options.verification, isForeign);
   });
   const pages = new Lane({
     atOnceMax: PAGES_AT_ONCE_MAX,

@@ -67,6 +67,7 @@ export class Feed {
   #watchedMs = 0;
   #saidMs = 0;
   #hadOrders = false;
+  #told = { lastOrder: 0, failed: 0 };
   #newRates: RatePoint[] = [];
   #moments: readonly Moment[] = [];
   #cluster: ClusterPart;
@@ -92,12 +93,19 @@ export class Feed {
   /** A trade was answered, or not in time; `order` when it was accepted. */
   traded(end: TradeEnd, ms: number, order: OrderRow | null): void {
     this.#rates.traded(end, ms); // F2
+    if (end === "failed") this.#told.failed += 1;
+    if (order !== null) this.#told.lastOrder = Math.max(this.#told.lastOrder, order.number);
     if (order !== null && this.#ticks !== null) this.#options.tape.traded(order);
   }
 
   /** Another leader was found, or the known one lost. */
   led(leader: number | null): void {
     this.#options.cluster.led(leader, this.#options.nowMs(), this.#options.wallMs());
+  }
+
+  /** The greatest number that a trade was answered with here, and how many trades got no answer. */
+  get told(): { readonly lastOrder: number; readonly failed: number } {
+    return this.#told;
   }
 
   /** False when there are too many readers already, and none has been there for long. */

@@ -43,3 +43,5 @@ export const RETRY_AFTER_S = 1;
 export const CLOSE_GRACE_MS = 2_000;
 /** How often, meanwhile, connections that wait for another request are closed. */
 export const CLOSE_SWEEP_MS = 25;
+/** Verifying reads whole journals: what was found is told for this long, milliseconds. */
+export const VERDICT_KEPT_MS = 30_000;

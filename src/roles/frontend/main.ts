@@ -11,11 +11,12 @@ import { OtherCluster } from "../../core/replication/members.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { type CopyRemoved, noCopies, type StockCopies } from "../../io/cache/types.ts";
 import { connect } from "../../io/rpc/connect.ts";
-import type { Identity, Link, Unreachable } from "../../io/rpc/types.ts";
+import type { Identity, Link, Peer, Unreachable } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
 import { type ClusterConfig, membersOf } from "../config.ts";
 import { catalogContract, frontendContract } from "../contract.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
+import { catalogOver, NotReachable, replicaOver, verifyCluster } from "../verification.ts";
 import { build } from "./app.ts";
 import { CatalogLinks } from "./catalog-links.ts";
 import { LeaseWatch } from "./events-observed.ts";
@@ -123,6 +124,20 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     corsOrigins: config.corsOrigins,
     broken: failed.resolve,
     feed: watch.feed,
+    verification: {
+      verify: () =>
+        verifyCluster({
+          replicas: config.replicas.map(({ id, name: replica }) =>
+            replicaOver(replica, () => reached(orders.peer(id))),
+          ),
+          catalogs: config.catalogs.map(({ name: catalog }, index) =>
+            catalogOver(catalog, () => reached(links[index]?.peer ?? null)),
+          ),
+        }),
+      told: () => watch.feed.told,
+      nowMs,
+      wallMs: () => Date.now(),
+    },
     ...(playground && { playground }),
   });
   const parts = { app, orders, catalogs, leases, links, copies };
@@ -158,6 +173,11 @@ function untilAccepted(
     const isOut = cluster.name === null && untried.size === 0;
     if (said !== null && isOut) refused(new OtherCluster(said));
   };
+}
+
+async function reached(peer: Peer | null): Promise<Peer> {
+  if (peer === null) throw new NotReachable("there is no connection");
+  return peer;
 }
 
 async function openCopies(

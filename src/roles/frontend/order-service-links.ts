@@ -87,6 +87,11 @@ export class ReplicaLink implements Route, Candidate {
     });
   }
 
+  /** The open connection; null while there is none. */
+  get peer(): Peer | null {
+    return this.#peer;
+  }
+
   get isOpen(): boolean {
     return this.#peer?.isOpen ?? false;
   }

@@ -9,7 +9,7 @@ import type { Logger } from "pino";
 import { Selection } from "../../core/selection/selection.ts";
 import type { SelectionEffect, SelectionEvent } from "../../core/selection/types.ts";
 import { routeTo } from "../../core/service/routes.ts";
-import type { Identity, Unreachable } from "../../io/rpc/types.ts";
+import type { Identity, Peer, Unreachable } from "../../io/rpc/types.ts";
 import type { Health, Question } from "../contract.ts";
 import { ReplicaLink } from "./order-service-links.ts";
 import { Questions } from "./order-service-questions.ts";
@@ -98,6 +98,11 @@ export class OrderService implements Orders {
       health: link.health,
       heardAtMs: link.heardAtMs,
     }));
+  }
+
+  /** The connection to a replica; null while there is none. */
+  peer(replica: number): Peer | null {
+    return this.#linkTo(replica)?.peer ?? null;
   }
 
   onLeader(callback: (leader: number | null) => void): void {

@@ -1,13 +1,13 @@
 // Copies that agree, copies that don't, and copies that aren't there.
 
 import { expect, test } from "vitest";
-import type { CatalogAudit, OrderAudit } from "../roles/contract.ts";
+import type { CatalogAudit, OrderAudit } from "./contract.ts";
 import {
   type CatalogToVerify,
   NotReachable,
   type ReplicaToVerify,
   verifyCluster,
-} from "./verify-cluster.ts";
+} from "./verification.ts";
 
 const stocksDigest = (position: number) => `stocks at ${position}`;
 

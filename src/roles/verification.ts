@@ -5,8 +5,16 @@
 // each says where it stands, and the replicas, which can, tell the stocks as of
 // there. So nothing has to stop for it, and a difference is a difference.
 
-import type { CatalogAudit, OrderAudit } from "../roles/contract.ts";
-import { errorLine } from "./user-error.ts";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Peer } from "../io/rpc/types.ts";
+import { type CatalogAudit, catalogContract, type OrderAudit, orderContract } from "./contract.ts";
+
+const HEALTH_LIMIT_MS = 1_500;
+/** Reading a journal of millions of orders takes its time, milliseconds. */
+const AUDIT_LIMIT_MS = 120_000;
+const LEADER_PAUSE_MS = 250;
+/** A leader is waited for about as long as a fail-over may take. */
+const LEADER_ROUNDS_MAX = 20;
 
 /** Where a replica stands. */
 export interface ReplicaHealth {
@@ -41,10 +49,37 @@ export interface Verdict {
 export interface VerifyOptions {
   readonly replicas: readonly ReplicaToVerify[];
   readonly catalogs: readonly CatalogToVerify[];
-  /** Waits a moment before the replicas are asked again who leads. */
-  readonly pause: () => Promise<void>;
-  /** How often they are asked. */
-  readonly leaderRoundsMax: number;
+  /** Waits a moment before the replicas are asked again who leads; default: a quarter of a second. */
+  readonly pause?: () => Promise<void>;
+  /** How often they are asked; default: for five seconds. */
+  readonly leaderRoundsMax?: number;
+}
+
+/** A replica that is asked over a connection. `reach` rejects with NotReachable when there is none. */
+export function replicaOver(name: string, reach: () => Promise<Peer>): ReplicaToVerify {
+  return {
+    name,
+    async health() {
+      const calls = (await reach()).calls(orderContract, { timeoutMs: HEALTH_LIMIT_MS });
+      const { leads, commitPosition } = await calls.health({});
+      return { leads, commit: commitPosition };
+    },
+    async audit(position, stocksAt) {
+      const calls = (await reach()).calls(orderContract, { timeoutMs: AUDIT_LIMIT_MS });
+      return calls.audit({ position, stocksAt: [...stocksAt] });
+    },
+  };
+}
+
+/** A catalog, likewise. */
+export function catalogOver(name: string, reach: () => Promise<Peer>): CatalogToVerify {
+  return {
+    name,
+    async audit(position) {
+      const calls = (await reach()).calls(catalogContract, { timeoutMs: AUDIT_LIMIT_MS });
+      return calls.audit({ position });
+    },
+  };
 }
 
 export async function verifyCluster(options: VerifyOptions): Promise<Verdict> {
@@ -91,7 +126,7 @@ async function leadersCommit(
     );
     const leader = healths.find((health) => health?.leads);
     if (leader) return leader.commit;
-    if (round >= options.leaderRoundsMax) {
+    if (round >= (options.leaderRoundsMax ?? LEADER_ROUNDS_MAX)) {
       differences.push(
         ...options.replicas
           .filter((_, index) => healths[index] === null)
@@ -100,7 +135,7 @@ async function leadersCommit(
       );
       return null;
     }
-    await options.pause();
+    await (options.pause?.() ?? pause(LEADER_PAUSE_MS));
   }
 }
 
@@ -126,9 +161,9 @@ export class NotReachable extends Error {
 }
 
 function notAudited(name: string, reason: unknown): string {
-  return reason instanceof NotReachable
-    ? `${name} is not reachable`
-    : `${name} could not be compared: ${errorLine(reason)}`;
+  if (reason instanceof NotReachable) return `${name} is not reachable`;
+  const why = reason instanceof Error ? reason.message : String(reason);
+  return `${name} could not be compared: ${why}`;
 }
 
 /** What must be the same in every replica at one position, and its name. */
