@@ -7,6 +7,7 @@ import {
   DataFileForeign,
   DataFileMissing,
   DataFileTooNew,
+  DataFileTooOld,
   DirectoryLocked,
 } from "../io/journal/errors.ts";
 import { SecretError } from "../io/rpc/secret.ts";
@@ -20,6 +21,7 @@ const KINDS = [
   DataFileMissing,
   DataFileForeign,
   DataFileTooNew,
+  DataFileTooOld,
 ] as const;
 
 const SYSTEM_CODES: ReadonlySet<unknown> = new Set([

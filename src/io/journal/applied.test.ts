@@ -1,36 +1,49 @@
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { InvariantViolation } from "../../core/invariant.ts";
-import { AppliedPosition, readApplied } from "./applied.ts";
+import { type Applied, AppliedRow, readApplied } from "./applied.ts";
 import { JournalCorrupt } from "./errors.ts";
-import { ORDER_FILE_SCHEMA } from "./order-file.ts";
+import { ORDER_FILE } from "./order-file.ts";
+
+const APPLIED: Applied = {
+  position: 7,
+  orders: 5,
+  requests: 9,
+  stocks: 2,
+  stocksSum: 123_456_789_012,
+  greatestMade: new Uint8Array([1, 2, 3]),
+};
 
 function database(): DatabaseSync {
   const database = new DatabaseSync(":memory:");
-  database.exec(ORDER_FILE_SCHEMA);
-  AppliedPosition.insert(database);
+  database.exec(ORDER_FILE.schema);
+  AppliedRow.insert(database);
   return database;
 }
 
-test("R1: a position that shows before it is committed lets the tail be released too early", () => {
-  const applied = new AppliedPosition(database(), "path");
-  const settle = applied.write(7);
-  expect(applied.position).toBe(0);
+test("R1: a new position shows once it is committed, not before, and never goes back", () => {
+  const row = new AppliedRow(database(), "path");
+  const settle = row.write(APPLIED);
+  expect(row.applied).toMatchObject({ position: 0, greatestMade: null });
   settle();
-  expect(applied.position).toBe(7);
-  expect(() => applied.write(6)).toThrow(InvariantViolation);
+  expect(row.applied).toEqual(APPLIED);
+  expect(() => row.write({ ...APPLIED, position: 6 })).toThrow(InvariantViolation);
 });
 
-test("a damaged position would apply entries twice, or never", () => {
+test.each([
+  "UPDATE applied SET position = 6",
+  "UPDATE applied SET orders = 4",
+  "UPDATE applied SET requests = 8",
+  "UPDATE applied SET stocks = 1",
+  "UPDATE applied SET stocks_sum = 123456789013",
+  "UPDATE applied SET greatest_made = x'010204'",
+  "UPDATE applied SET greatest_made = NULL",
+  "UPDATE applied SET checksum = checksum + 1",
+  "DELETE FROM applied",
+])("a field that changed by itself isn't believed: %s", (sql) => {
   const file = database();
-  new AppliedPosition(file, "path").write(7)();
-  expect(readApplied(file, "path")).toBe(7);
-  for (const sql of [
-    "UPDATE applied SET position = 6",
-    "UPDATE applied SET position = 7, checksum = checksum + 1",
-    "DELETE FROM applied",
-  ]) {
-    file.exec(sql);
-    expect(() => readApplied(file, "path"), sql).toThrow(JournalCorrupt);
-  }
+  new AppliedRow(file, "path").write(APPLIED)();
+  expect(readApplied(file, "path")).toEqual(APPLIED);
+  file.exec(sql);
+  expect(() => readApplied(file, "path")).toThrow(JournalCorrupt);
 });

@@ -16,7 +16,7 @@ import { BadCommandBytes, decodeCommands } from "../../core/market/codec.ts";
 import { recordedRequest } from "../../core/market/content.ts";
 import type { Command } from "../../core/market/types.ts";
 import type { Entry } from "../../core/replication/types.ts";
-import { readApplied } from "./applied.ts";
+import { type Applied, readApplied } from "./applied.ts";
 import { LinesDigest, stocksDigest } from "./digests.ts";
 import { EntryTable } from "./entry-table.ts";
 import { JournalCorrupt } from "./errors.ts";
@@ -71,8 +71,7 @@ export function auditOrderFile(request: OrderAuditRequest): OrderFileAudit {
 export function lastPositionIn(path: string): number {
   const database = openReadOnly(path, ORDER_FILE);
   try {
-    const { cluster } = readMeta(database, path).identity;
-    return new EntryTable(database, path, cluster).lastPosition();
+    return readMeta(database, path).end.position;
   } finally {
     database.close();
   }
@@ -91,7 +90,7 @@ class FileAudit {
   readonly #table: EntryTable;
   readonly #tables: TableAudit;
   readonly #audit: Audit;
-  readonly #applied: number;
+  readonly #applied: Applied;
   readonly #orders = new LinesDigest();
   readonly #requests = new LinesDigest();
   /** Set once the position asked about is reached. */
@@ -110,10 +109,10 @@ class FileAudit {
 
   run(): OrderFileAudit {
     const { position, stocksAt } = this.#request;
-    if (this.#applied < position) {
-      this.#problem(`the tables stand at position ${this.#applied}, before ${position}`);
+    if (this.#applied.position < position) {
+      this.#problem(`the tables stand at position ${this.#applied.position}, before ${position}`);
     }
-    const { counts, ...digests } = this.#readThrough(Math.max(position, this.#applied));
+    const { counts, ...digests } = this.#readThrough(Math.max(position, this.#applied.position));
     const stocksDigests = stocksAt.map((at) => {
       const stocks = this.#audit.stocksAt(at);
       if (stocks === undefined) this.#problem(`the journal doesn't reach position ${at}`);
@@ -154,7 +153,7 @@ class FileAudit {
   }
 
   #arrive(position: number, digest: Uint8Array): void {
-    if (position === this.#applied) this.#tables.finish(this.#audit);
+    if (position === this.#applied.position) this.#tables.finish(this.#audit, this.#applied);
     if (position === this.#request.position) this.#asked = this.#now(digest);
   }
 
@@ -164,7 +163,7 @@ class FileAudit {
     for (const command of commands) {
       if (command.kind === "order") this.#orders.add(canonicalOrder(command));
       this.#requests.add(canonicalRequest(command.requestId, recordedRequest(command)));
-      if (position <= this.#applied) this.#tables.compare(position, command);
+      if (position <= this.#applied.position) this.#tables.compare(position, command);
     }
   }
 

@@ -1,14 +1,20 @@
-import { copyFileSync, existsSync } from "node:fs";
+import { copyFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { InvariantViolation } from "../../core/invariant.ts";
+import type { Stock } from "../../core/market/types.ts";
 import { type CatalogStore, createCatalogFile, openCatalogStore } from "./catalog-store.ts";
 import { DataFileForeign, DataFileMissing, JournalCorrupt, JournalFailed } from "./errors.ts";
+import { stockChecksum } from "./stock-rows.ts";
 import { journalFile, temporaryFolder, thrown } from "./test-files.ts";
 
 const FISH = { name: "FishCo", price: 17.99, quantity: 600 };
 const BOAR = { name: "BoarCo", price: 28, quantity: 0 };
+
+function byName(stocks: readonly Stock[]): Stock[] {
+  return stocks.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
 
 function created(): string {
   const path = join(temporaryFolder(), "catalog.db");
@@ -17,7 +23,7 @@ function created(): string {
 }
 
 function opened(path: string, cluster?: string): CatalogStore {
-  const store = openCatalogStore(path, "catalog", cluster);
+  const store = openCatalogStore({ path, role: "catalog", ...(cluster && { cluster }) });
   onTestFinished(() => store.close());
   return store;
 }
@@ -32,7 +38,7 @@ test("a view that forgets what it read reads all history at every start", () => 
   store.close();
   const again = opened(path);
   expect(again.position).toBe(6);
-  expect(again.stocks()).toEqual([BOAR, { ...FISH, quantity: 590 }]);
+  expect(byName(again.stocks())).toEqual([BOAR, { ...FISH, quantity: 590 }]);
 });
 
 test("stocks of one position with the number of another would count a trade twice", () => {
@@ -48,7 +54,7 @@ test("stocks of one position with the number of another would count a trade twic
   }
   expect(() => store.save(3, failing())).toThrow("broken");
   for (const held of [store, opened(crashed)]) {
-    expect([held.position, held.stocks()]).toEqual([2, [BOAR, FISH]]);
+    expect([held.position, byName(held.stocks())]).toEqual([2, [BOAR, FISH]]);
   }
   store.save(3, [{ ...FISH, quantity: 2 }]);
   expect(() => store.save(2, [])).toThrow(InvariantViolation);
@@ -65,25 +71,87 @@ test("a view on a disk that refuses must say so, not go on as if it had written"
   expect(store.position).toBe(0);
 });
 
-test("damage must not be shown to clients", () => {
-  for (const sql of [
-    "UPDATE view SET position = 3",
-    "UPDATE view SET cluster = 'another'",
-    "UPDATE stocks SET quantity = 1 WHERE name = 'FishCo'",
-    "DELETE FROM view",
-  ]) {
-    const path = created();
-    const store = opened(path);
-    store.save(2, [FISH, BOAR]);
+/** A closed file with both stocks, then changed. */
+function changed(sql: string): string {
+  const path = created();
+  const store = opened(path);
+  store.save(2, [FISH, BOAR]);
+  store.close();
+  const database = new DatabaseSync(path);
+  database.exec(sql);
+  database.close();
+  return path;
+}
+
+const DAMAGE = [
+  "UPDATE view SET position = 3",
+  "UPDATE view SET stocks = 3",
+  "UPDATE view SET stocks_sum = 3",
+  "UPDATE stocks SET quantity = 1 WHERE name = 'FishCo'",
+  // A row that was right once.
+  `UPDATE stocks SET quantity = 5, checksum = ${stockChecksum({ ...FISH, quantity: 5 })} WHERE name = 'FishCo'`,
+  "DELETE FROM stocks WHERE name = 'FishCo'",
+  "DELETE FROM stocks",
+];
+const DAMAGED_CLUSTER = ["UPDATE view SET cluster = 'another'", "DELETE FROM view"];
+
+test.each([...DAMAGE, ...DAMAGED_CLUSTER])("damage isn't shown to clients: %s", (sql) => {
+  expect(thrown(() => opened(changed(sql)))).toBeInstanceOf(JournalCorrupt);
+});
+
+test.each([...DAMAGE, ...DAMAGED_CLUSTER])(
+  "a damaged file is put aside, and everything is read anew: %s",
+  (sql) => {
+    const path = changed(sql);
+    const renewed: JournalCorrupt[] = [];
+    const open = () =>
+      openCatalogStore({
+        path,
+        role: "catalog",
+        renewed: (why) => renewed.push(why),
+        clusterElsewhere: () => "cluster",
+      });
+    const store = open();
+    expect([store.cluster, store.position, store.stocks()]).toEqual(["cluster", 0, []]);
+    store.save(1, [FISH]);
     store.close();
-    const database = new DatabaseSync(path);
-    database.exec(sql);
-    database.close();
-    expect(
-      thrown(() => opened(path).stocks()),
-      sql,
-    ).toBeInstanceOf(JournalCorrupt);
-  }
+    const again = open();
+    onTestFinished(() => again.close());
+    expect([again.position, again.stocks()]).toEqual([1, [FISH]]);
+    expect(renewed).toHaveLength(1);
+    expect(renewed[0]?.path).toBe(path);
+    expect(existsSync(`${path}.damaged`)).toBe(true);
+  },
+);
+
+test("a damaged file of which nothing tells the cluster stays as it is", () => {
+  const path = changed("DELETE FROM view");
+  const renewed = () => expect.unreachable();
+  const open = () =>
+    openCatalogStore({ path, role: "catalog", renewed, clusterElsewhere: () => null });
+  const before = readFileSync(path);
+  expect(thrown(open)).toBeInstanceOf(JournalCorrupt);
+  expect(readFileSync(path)).toEqual(before);
+});
+
+test("damage that shows only when the view is saved heals with all that the view holds", () => {
+  const path = created();
+  const renewed: JournalCorrupt[] = [];
+  const options = { path, role: "catalog", renewed: (why: JournalCorrupt) => renewed.push(why) };
+  const store = openCatalogStore(options);
+  onTestFinished(() => store.close());
+  store.save(2, [FISH, BOAR]);
+  const other = new DatabaseSync(path);
+  other.exec("DROP TABLE stocks");
+  other.close();
+  store.save(3, [{ ...FISH, quantity: 1 }]);
+  expect(renewed).toHaveLength(1);
+  store.save(4, []);
+  store.close();
+  const again = openCatalogStore(options);
+  onTestFinished(() => again.close());
+  expect([again.position, byName(again.stocks())]).toEqual([4, [BOAR, { ...FISH, quantity: 1 }]]);
+  expect(renewed).toHaveLength(1);
 });
 
 test("a file that is missing, another's or a replica's must not be taken for the view", () => {

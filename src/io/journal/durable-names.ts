@@ -22,16 +22,21 @@ export function syncPath(path: string): void {
 /** Removes a database and what may be left beside it. */
 export function removeDatabase(path: string): void {
   rmSync(path, { force: true });
-  for (const companion of COMPANIONS) rmSync(path + companion, { force: true });
+  removeCompanions(path);
 }
 
 /**
- * Gives a closed database its name, durably. Logs that a lost database of this
- * name left behind go first: SQLite would replay them into the new one.
+ * Gives a closed database its name, durably; one that has it is replaced. Logs
+ * that this one, or a lost one, left behind go first: SQLite would replay them
+ * into the new one.
  */
 export function placeDatabase(from: string, to: string): void {
   syncPath(from);
-  removeDatabase(to);
+  removeCompanions(to);
   renameSync(from, to);
   syncPath(dirname(to));
+}
+
+function removeCompanions(path: string): void {
+  for (const companion of COMPANIONS) rmSync(path + companion, { force: true });
 }

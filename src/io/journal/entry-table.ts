@@ -15,7 +15,6 @@ export class EntryTable {
   readonly #firstDigest: Uint8Array;
   readonly #after: StatementSync;
   readonly #digest: StatementSync;
-  readonly #last: StatementSync;
   readonly #admissions: StatementSync;
 
   constructor(database: DatabaseSync, path: string, cluster: string) {
@@ -23,16 +22,10 @@ export class EntryTable {
     this.#firstDigest = firstDigest(cluster);
     this.#after = database.prepare("SELECT * FROM entries WHERE position > ? ORDER BY position");
     this.#digest = database.prepare("SELECT digest FROM entries WHERE position = ?");
-    this.#last = database.prepare("SELECT max(position) AS position FROM entries");
     // The kind stands in the text, not in a parameter, so that the index of admissions serves it.
     this.#admissions = database.prepare(
       `SELECT position FROM entries WHERE kind = ${ADMIT} ORDER BY position`,
     );
-  }
-
-  /** Position of the newest entry; 0 when there is none. */
-  lastPosition(): number {
-    return reading(this.#path, null, () => numberOf(this.#last.get()?.position ?? 0));
   }
 
   /**
@@ -69,7 +62,7 @@ export class EntryTable {
     throw new JournalCorrupt(this.#path, position, "the entry is gone");
   }
 
-  /** Every `admit` entry, ascending, verified; found by an index of their own. */
+  /** Every `admit` entry that an index of their own shows, ascending, verified; `meta` says how many there are. */
   admissions(): readonly Admission[] {
     const rows = reading(this.#path, null, () => this.#admissions.all());
     return rows.map(({ position: at }) => {

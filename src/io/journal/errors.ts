@@ -79,3 +79,14 @@ export class DataFileTooNew extends DataFileError {
     );
   }
 }
+
+/** The file was written by an older version of the program. */
+export class DataFileTooOld extends DataFileError {
+  override readonly name = "DataFileTooOld";
+
+  constructor(path: string, version: number, needed: number) {
+    super(
+      `${path} has format ${version}, this program needs ${needed}: stop all processes, then run "bazaar format --upgrade"`,
+    );
+  }
+}

@@ -56,7 +56,7 @@ function contentOf(config: Roles) {
     return { identity, hardState, lastPosition, appliedPosition, entries, digest };
   });
   const catalogs = config.catalogs.map(({ name }) => {
-    const store = openCatalogStore(catalogFile(config.data, name), name);
+    const store = openCatalogStore({ path: catalogFile(config.data, name), role: name });
     const content = { cluster: store.cluster, position: store.position, stocks: store.stocks() };
     store.close();
     return content;

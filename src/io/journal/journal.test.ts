@@ -276,7 +276,7 @@ describe("a file that isn't ours", () => {
   test("written by a newer program must not be taken for damaged", () => {
     const path = journalFile();
     const database = new DatabaseSync(path);
-    database.exec("PRAGMA user_version = 2");
+    database.exec("PRAGMA user_version = 3");
     database.close();
     const error = thrown(() => opened(path));
     expect(error).toBeInstanceOf(DataFileTooNew);

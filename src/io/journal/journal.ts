@@ -2,6 +2,8 @@
 //
 //   R1. The promise and the applied position never go back, and applied <= last.
 //   R2. Durable when write() returns: write-ahead log, synchronous = FULL.
+//   R3. What the file shows ends where its last write left it: a row of its own
+//       says where, since a flipped bit can hide the newest entries.
 //
 // Damage never passes for data. Each entry is chained to the one before by a
 // digest; opening verifies the entries that the tables don't hold yet, and at
@@ -17,12 +19,14 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { invariant } from "../../core/invariant.ts";
 import type { Admission } from "../../core/replication/admissions.ts";
 import type { Entry, HardState, ReplicaId } from "../../core/replication/types.ts";
-import { AppliedPosition } from "./applied.ts";
+import { type Applied, AppliedRow, type TableTotals } from "./applied.ts";
+import { firstDigest } from "./chain.ts";
 import { EntryTable, prepareInsert } from "./entry-table.ts";
 import { RecentEpochs } from "./epochs.ts";
 import { DataFileForeign, DataFileMissing, JournalCorrupt, JournalFailed } from "./errors.ts";
-import { insertMeta, type Meta, prepareMetaUpdate, readMeta } from "./meta.ts";
-import { ORDER_FILE, ORDER_FILE_SCHEMA } from "./order-file.ts";
+import { insertMeta, type JournalEnd, type Meta, prepareMetaUpdate, readMeta } from "./meta.ts";
+import { ORDER_FILE } from "./order-file.ts";
+import { RequestTable } from "./request-table.ts";
 import { createDatabase, explain, openDatabase } from "./sqlite.ts";
 import type { Journal, JournalIdentity, JournalWrite } from "./types.ts";
 import { checkWriteAheadLog } from "./wal.ts";
@@ -57,13 +61,16 @@ export function createJournalFile(
   hardState: HardState,
   entries: readonly Entry[],
 ): void {
-  const database = createDatabase(path, ORDER_FILE, ORDER_FILE_SCHEMA, "each-commit");
+  const database = createDatabase(path, ORDER_FILE, "each-commit");
+  const end = { position: 0, digest: firstDigest(identity.cluster), admissions: 0 };
+  const meta: Meta = { identity, hardState, end };
   try {
     database.exec("BEGIN IMMEDIATE");
-    insertMeta(database, { identity, hardState });
-    AppliedPosition.insert(database);
+    insertMeta(database, meta);
+    AppliedRow.insert(database);
+    RequestTable.insertFirst(database);
     database.exec("COMMIT");
-    new SqliteJournal(path, database, { identity, hardState }, 0).write({ entries });
+    new SqliteJournal(path, database, meta, 0).write({ entries });
   } catch (error) {
     throw explain(path, error);
   } finally {
@@ -117,11 +124,12 @@ export class SqliteJournal implements Journal {
 
   readonly #table: EntryTable;
   readonly #statements: Statements;
-  readonly #applied: AppliedPosition;
+  readonly #applied: AppliedRow;
   readonly #epochs = new RecentEpochs();
+  /** Ascending. */
+  #admissions: readonly Admission[];
   #hardState: HardState;
-  #lastPosition: number;
-  #lastDigest: Uint8Array;
+  #end: JournalEnd;
   /** Where scrub() ends: the applied position when the file was opened. */
   readonly #scrubThrough: number;
   /** Where scrub() stands. */
@@ -138,24 +146,39 @@ export class SqliteJournal implements Journal {
     this.identity = meta.identity;
     this.#hardState = meta.hardState;
     this.#statements = prepareStatements(database, meta.identity);
-    this.#applied = new AppliedPosition(database, path);
+    this.#applied = new AppliedRow(database, path);
     this.#table = new EntryTable(database, path, meta.identity.cluster);
     this.#scrubThrough = this.appliedPosition;
     this.#scrubbed = { position: 0, digest: this.#table.storedDigest(0) };
-
-    const last = this.#table.lastPosition();
-    const trusted = Math.max(0, Math.min(this.appliedPosition, last - entriesVerifiedMin));
-    this.#lastPosition = trusted;
-    this.#lastDigest = this.#table.storedDigest(trusted);
-    for (const { entry, digest } of this.#table.after(trusted)) {
-      this.#lastPosition = entry.position;
-      this.#lastDigest = digest;
-      this.#epochs.push(entry.position, entry.epoch);
-    }
-    this.entriesVerified = this.#lastPosition - trusted;
-    if (this.appliedPosition > this.#lastPosition) {
+    this.#end = meta.end;
+    if (this.appliedPosition > this.lastPosition) {
       throw new JournalCorrupt(path, this.appliedPosition, "applied entries are gone"); // R1
     }
+    this.entriesVerified = this.#verifyNewest(entriesVerifiedMin);
+    this.#admissions = this.#table.admissions();
+    if (this.#admissions.length !== this.#end.admissions) {
+      throw new JournalCorrupt(path, null, "the index of admissions is wrong");
+    }
+  }
+
+  /** Verifies the entries that the tables don't hold, and at least `min`; R3. Gives their number. */
+  #verifyNewest(min: number): number {
+    const trusted = Math.max(0, Math.min(this.appliedPosition, this.lastPosition - min));
+    let [position, digest] = [trusted, this.#table.storedDigest(trusted)];
+    for (const chained of this.#table.after(trusted)) {
+      ({ position } = chained.entry);
+      ({ digest } = chained);
+      this.#epochs.push(position, chained.entry.epoch);
+    }
+    const end = this.#end;
+    if (position !== end.position || Buffer.compare(digest, end.digest) !== 0) {
+      throw new JournalCorrupt(
+        this.path,
+        end.position,
+        `the entries go to position ${position}, not to where they ended`,
+      );
+    }
+    return position - trusted;
   }
 
   get hardState(): HardState {
@@ -163,12 +186,17 @@ export class SqliteJournal implements Journal {
   }
 
   get lastPosition(): number {
-    return this.#lastPosition;
+    return this.#end.position;
   }
 
   /** The tables hold the effects of the entries up to here. */
   get appliedPosition(): number {
-    return this.#applied.position;
+    return this.applied.position;
+  }
+
+  /** What the tables must hold there, as their last write said. */
+  get applied(): Applied {
+    return this.#applied.applied;
   }
 
   /** Whether a write is under way: true only inside `also`. */
@@ -189,7 +217,7 @@ export class SqliteJournal implements Journal {
 
   entries(position: number, bytesMax: number): readonly Entry[] {
     const entries: Entry[] = [];
-    if (position >= this.#lastPosition) return entries;
+    if (position >= this.lastPosition) return entries;
     let bytes = 0;
     for (const { entry } of this.#table.after(position)) {
       bytes += sizeOf(entry);
@@ -200,7 +228,7 @@ export class SqliteJournal implements Journal {
   }
 
   admissions(): readonly Admission[] {
-    return this.#table.admissions();
+    return this.#admissions;
   }
 
   /**
@@ -215,13 +243,14 @@ export class SqliteJournal implements Journal {
     const { hardState, truncateFrom, entries = [] } = write;
     if (hardState !== undefined) this.#expectPromiseKept(hardState);
     if (truncateFrom !== undefined) this.#expectTruncatable(truncateFrom);
-    let position = truncateFrom === undefined ? this.#lastPosition : truncateFrom - 1;
+    let position = truncateFrom === undefined ? this.lastPosition : truncateFrom - 1;
     let digest = this.#digestAt(position);
+    const kept = position;
+    const admissions = this.#admissions.filter((admission) => admission.position <= kept);
     const onCommit: (() => void)[] = [];
     this.#onCommit = onCommit;
     try {
       this.#statements.begin.run();
-      if (hardState !== undefined) this.#statements.updateMeta(hardState);
       if (truncateFrom !== undefined) this.#statements.truncate.run(truncateFrom);
       for (const entry of entries) {
         position++;
@@ -230,7 +259,23 @@ export class SqliteJournal implements Journal {
           position: entry.position,
         });
         digest = this.#statements.insert(digest, entry);
+        const { body } = entry;
+        if (body.kind === "admit") {
+          const { replica, incarnation } = body;
+          admissions.push({ position, replica, incarnation });
+        }
       }
+      const end = { position, digest, admissions: admissions.length };
+      if (hardState !== undefined || truncateFrom !== undefined || entries.length > 0) {
+        this.#statements.updateMeta(hardState ?? this.#hardState, end); // R3
+      }
+      onCommit.push(() => {
+        this.#hardState = hardState ?? this.#hardState;
+        if (truncateFrom !== undefined) this.#epochs.truncateFrom(truncateFrom);
+        for (const entry of entries) this.#epochs.push(entry.position, entry.epoch);
+        this.#admissions = admissions;
+        this.#end = end;
+      });
       also?.();
       this.#statements.commit.run();
     } catch (error) {
@@ -238,11 +283,6 @@ export class SqliteJournal implements Journal {
     }
     // Only now, since memory must never hold what the disk may not (R2).
     this.#onCommit = null;
-    this.#hardState = hardState ?? this.#hardState;
-    if (truncateFrom !== undefined) this.#epochs.truncateFrom(truncateFrom);
-    for (const entry of entries) this.#epochs.push(entry.position, entry.epoch);
-    this.#lastPosition = position;
-    this.#lastDigest = digest;
     for (const callback of onCommit) callback();
   }
 
@@ -264,13 +304,13 @@ export class SqliteJournal implements Journal {
     this.#onCommit.push(callback);
   }
 
-  /** Records that the write under way brings the tables up to `position`. Only inside `also`. */
-  setApplied(position: number): void {
-    invariant(position <= this.#lastPosition, "only durable entries are applied", {
+  /** Records that the write under way brings the tables up to `position`, and to what. Only inside `also`. */
+  setApplied(position: number, totals: TableTotals = this.applied): void {
+    invariant(position <= this.lastPosition, "only durable entries are applied", {
       position,
-      lastPosition: this.#lastPosition,
+      lastPosition: this.lastPosition,
     }); // R1
-    this.onCommit(this.#applied.write(position));
+    this.onCommit(this.#applied.write({ ...totals, position }));
   }
 
   /**
@@ -292,7 +332,7 @@ export class SqliteJournal implements Journal {
       this.#scrubbed = { position, digest };
     }
     const done = position === this.#scrubThrough;
-    return { done, verifiedThrough: done ? this.#lastPosition : position };
+    return { done, verifiedThrough: done ? this.lastPosition : position };
   }
 
   close(): void {
@@ -300,7 +340,7 @@ export class SqliteJournal implements Journal {
   }
 
   #digestAt(position: number): Uint8Array {
-    if (position === this.#lastPosition) return this.#lastDigest;
+    if (position === this.lastPosition) return this.#end.digest;
     return this.#table.verifiedDigest(position);
   }
 
@@ -336,16 +376,16 @@ export class SqliteJournal implements Journal {
   /** R1: what is applied is committed, and stays. */
   #expectTruncatable(from: number): void {
     invariant(
-      from > this.appliedPosition && from <= this.#lastPosition + 1,
+      from > this.appliedPosition && from <= this.lastPosition + 1,
       "only entries above the applied position are dropped",
-      { from, appliedPosition: this.appliedPosition, lastPosition: this.#lastPosition },
+      { from, appliedPosition: this.appliedPosition, lastPosition: this.lastPosition },
     );
   }
 
   #expectHeld(position: number): void {
-    invariant(position >= 1 && position <= this.#lastPosition, "the entry is in the journal", {
+    invariant(position >= 1 && position <= this.lastPosition, "the entry is in the journal", {
       position,
-      lastPosition: this.#lastPosition,
+      lastPosition: this.lastPosition,
     });
   }
 }

@@ -8,15 +8,8 @@ import type { Command, Stock } from "../../core/market/types.ts";
 import { JournalCorrupt, JournalFailed } from "./errors.ts";
 import type { SqliteJournal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
-import {
-  flipBit,
-  journalFile,
-  marketEntry,
-  offsetOf,
-  opened,
-  temporaryFolder,
-  thrown,
-} from "./test-files.ts";
+import { stockChecksum } from "./stock-rows.ts";
+import { journalFile, marketEntry, opened, temporaryFolder, thrown } from "./test-files.ts";
 
 function uuid(number: number): string {
   return `01890000-0000-7000-8000-${number.toString(16).padStart(12, "0")}`;
@@ -269,67 +262,162 @@ describe("reads together", () => {
   });
 });
 
-describe("a damaged table", () => {
-  /** A closed file with the whole history applied. */
-  function applied(): string {
-    const { journal, ledger, path } = start();
-    queue(ledger);
-    ledger.flush();
-    journal.close();
-    return path;
-  }
+/** A closed file with the whole history applied. */
+function applied(): string {
+  const { journal, ledger, path } = start();
+  queue(ledger);
+  ledger.flush();
+  journal.close();
+  return path;
+}
 
-  function change(sql: string): string {
+/** A closed file with the whole history applied and then changed. */
+function changed(sql: string): string {
+  const path = applied();
+  const journal = opened(path);
+  journal.database.exec(sql);
+  journal.close();
+  return path;
+}
+
+/** A ledger whose tables were changed after it was opened. */
+function changedWhileOpen(sql: string): Ledger {
+  const journal = opened(applied());
+  const ledger = new Ledger(journal);
+  journal.database.exec(sql);
+  return ledger;
+}
+
+const DAMAGED_ORDERS = [
+  "UPDATE orders SET quantity = 11 WHERE number = 40",
+  "DELETE FROM orders WHERE number = 40",
+  "UPDATE orders SET number = 99 WHERE number = 40",
+  "UPDATE orders SET stock = 9 WHERE number = 40",
+];
+const DAMAGED_REQUESTS = [
+  "DELETE FROM requests WHERE number = 40",
+  "UPDATE requests SET number = 3 WHERE number = 40",
+  "UPDATE requests SET number = 99 WHERE number = 40",
+  "UPDATE requests SET id = id || 'x' WHERE number = 40",
+  "UPDATE requests SET number = NULL WHERE number = 40",
+];
+
+describe("damage is noticed at the start, before this replica votes or leads:", () => {
+  test.each([
+    "UPDATE stocks SET quantity = quantity + 1 WHERE name = 'BoarCo'",
+    "DELETE FROM stocks WHERE id = 1",
+    "DELETE FROM stocks WHERE id = 3",
+    "DELETE FROM stocks",
+    "DELETE FROM orders WHERE number = 54",
+    "DELETE FROM orders",
+    "DELETE FROM requests",
+    "UPDATE applied SET position = 4",
+    "UPDATE applied SET orders = 53",
+    "DELETE FROM applied",
+    ...DAMAGED_ORDERS,
+    ...DAMAGED_REQUESTS,
+  ])("%s", (sql) => {
+    const path = changed(sql);
+    expect(thrown(() => new Ledger(opened(path)))).toBeInstanceOf(JournalCorrupt);
+  });
+
+  test("an older row of a stock, with a checksum that was right once", () => {
     const path = applied();
     const journal = opened(path);
-    journal.database.exec(sql);
-    journal.close();
-    return path;
-  }
-
-  function scrubAll(path: string): void {
-    const ledger = new Ledger(opened(path));
-    while (!ledger.scrub(500).done);
-  }
-
-  test("of stocks must not be decided on", () => {
-    const path = change("UPDATE stocks SET quantity = quantity + 1 WHERE name = 'BoarCo'");
-    expect(thrown(() => new Ledger(opened(path)))).toBeInstanceOf(JournalCorrupt);
-    const shorter = change("DELETE FROM stocks WHERE name = 'BoarCo'");
-    expect(thrown(() => new Ledger(opened(shorter)))).toBeInstanceOf(JournalCorrupt);
-  });
-
-  test("of orders must not answer", () => {
-    const ledger = new Ledger(opened(change("UPDATE orders SET quantity = 11 WHERE number = 1")));
-    expect(thrown(() => ledger.order(1))).toBeInstanceOf(JournalCorrupt);
-    expect(thrown(() => ledger.orders(0, 10))).toBeInstanceOf(JournalCorrupt);
-    expect(thrown(() => ledger.request(uuid(1)))).toBeInstanceOf(JournalCorrupt);
-    expect(ledger.order(2)).toBeDefined();
-  });
-
-  test("of the applied position must not start: entries would be applied twice", () => {
-    const path = change("UPDATE applied SET position = 4");
-    expect(thrown(() => opened(path))).toBeInstanceOf(JournalCorrupt);
-  });
-
-  test("of request ids, which would let one buy twice, is found by the scrub", () => {
-    scrubAll(applied());
-    const missing = change("DELETE FROM requests WHERE number = 30");
-    expect(thrown(() => scrubAll(missing))).toMatchObject({ name: "JournalCorrupt", position: 6 });
-    const other = change("UPDATE requests SET number = 3 WHERE number = 1");
-    expect(thrown(() => scrubAll(other))).toMatchObject({ name: "JournalCorrupt", position: 4 });
-    const key = applied();
-    flipBit(key, offsetOf(key, Buffer.from("01890000000070008000000000000021", "hex")) + 9);
-    expect(thrown(() => scrubAll(key))).toBeInstanceOf(JournalCorrupt);
-    const refusal = change(
-      "UPDATE requests SET command = CAST(replace(command, 'FishCo', 'FishCe') AS BLOB) " +
-        "WHERE command IS NOT NULL",
+    const before = { name: "BoarCo", price: 28, quantity: 7 };
+    journal.database.exec(
+      `UPDATE stocks SET quantity = 7, checksum = ${stockChecksum(before)} WHERE name = 'BoarCo'`,
     );
-    expect(thrown(() => scrubAll(refusal))).toMatchObject({ name: "JournalCorrupt", position: 1 });
+    journal.close();
+    expect(thrown(() => new Ledger(opened(path)))).toBeInstanceOf(JournalCorrupt);
   });
 
-  test("of orders is found by the scrub before anybody asks for them", () => {
-    const path = change("DELETE FROM orders WHERE number = 20");
-    expect(thrown(() => scrubAll(path))).toMatchObject({ name: "JournalCorrupt" });
+  test("tables and journal that end with different orders, though both are whole", () => {
+    const path = applied();
+    const journal = opened(path);
+    const row = { ...journal.applied, orders: 53 };
+    journal.write({}, () => journal.setApplied(LAST, row));
+    journal.close();
+    expect(thrown(() => new Ledger(opened(path)))).toBeInstanceOf(JournalCorrupt);
+  });
+});
+
+describe("damage that comes while it runs", () => {
+  test.each(DAMAGED_ORDERS)("in orders isn't answered: %s", (sql) => {
+    const ledger = changedWhileOpen(sql);
+    expect(thrown(() => ledger.order(40))).toBeInstanceOf(JournalCorrupt);
+    expect(thrown(() => ledger.orders(30, 20))).toBeInstanceOf(JournalCorrupt);
+    expect(thrown(() => ledger.request(uuid(40)))).toBeInstanceOf(JournalCorrupt);
+    expect(ledger.order(2)).toBeDefined();
+    expect(ledger.order(55)).toBeUndefined();
+  });
+
+  test.each(DAMAGED_REQUESTS)("in request ids lets nobody trade twice: %s", (sql) => {
+    const ledger = changedWhileOpen(sql);
+    expect(thrown(() => ledger.request(uuid(40)))).toBeInstanceOf(JournalCorrupt);
+    ledger.queue(LAST + 1, [{ ...order(55, "FishCo", -1), requestId: uuid(40) }]);
+    expect(thrown(() => ledger.flush())).toBeInstanceOf(JournalCorrupt);
+    expect(ledger.lastNumber).toBe(54);
+  });
+
+  test("and hides all request ids lets no id seem new", () => {
+    const ledger = changedWhileOpen("DELETE FROM requests");
+    for (const id of ["key of a client", "never used", uuid(3), uuid(0)]) {
+      expect(
+        thrown(() => ledger.request(id)),
+        id,
+      ).toBeInstanceOf(JournalCorrupt);
+    }
+  });
+
+  test("in a stock that a flush moves fails the flush", () => {
+    const journal = opened(applied());
+    const ledger = new Ledger(journal);
+    journal.database.exec("DELETE FROM stocks WHERE name = 'FishCo'");
+    const more = marketEntry(LAST + 1, [order(55, "FishCo", -1)]);
+    journal.write({ entries: [more] });
+    ledger.queue(LAST + 1, [order(55, "FishCo", -1)]);
+    expect(thrown(() => ledger.flush())).toBeInstanceOf(JournalCorrupt);
+  });
+
+  test("in what a refusal was recorded as isn't answered", () => {
+    const ledger = changedWhileOpen(
+      "UPDATE requests SET command = CAST(replace(command, 'FishCo', 'FishCe') AS BLOB) " +
+        "WHERE id = 'key of a client'",
+    );
+    expect(thrown(() => ledger.request("key of a client"))).toBeInstanceOf(JournalCorrupt);
+  });
+
+  test("is found by the scrub wherever it is, before anybody asks", () => {
+    const scrubAll = (ledger: Ledger) => {
+      while (!ledger.scrub(500).done);
+    };
+    scrubAll(new Ledger(opened(applied())));
+    for (const sql of [...DAMAGED_ORDERS, ...DAMAGED_REQUESTS]) {
+      const ledger = changedWhileOpen(sql);
+      expect(
+        thrown(() => scrubAll(ledger)),
+        sql,
+      ).toBeInstanceOf(JournalCorrupt);
+    }
+  });
+});
+
+describe("made request ids, which grow with time,", () => {
+  test("are known to be new without a look at the tables, whatever else clients use as keys", () => {
+    const { journal, ledger } = start();
+    queue(ledger, 5);
+    const drawn = "ffffffff-ffff-4fff-bfff-ffffffffffff";
+    ledger.queue(6, [{ ...order(5, "FishCo", -1), requestId: drawn }]);
+    ledger.flush();
+    journal.database.exec("DROP TABLE requests");
+    expect(ledger.request(uuid(5))).toBeUndefined();
+    expect(thrown(() => ledger.request(uuid(0)))).toBeInstanceOf(JournalCorrupt);
+  });
+
+  test("that were recorded are found after a start", () => {
+    const ledger = new Ledger(opened(applied()));
+    expect(ledger.request(uuid(54))).toBeDefined();
+    expect(ledger.request(uuid(55))).toBeUndefined();
   });
 });

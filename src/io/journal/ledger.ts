@@ -11,12 +11,15 @@
 //   M2. Stock = listed − bought + sold + adjusted, never negative.
 //   M3. Numbers have no gaps; a request id has one outcome.
 //
+//   D1. Nothing that a flipped bit changed, hid or moved is answered or decided
+//       on. Each row carries a checksum that is verified as it is read, and what
+//       isn't there is known not to be: `applied` says how many orders and which
+//       stocks there are, each request id which is the next (request-table.ts).
+//
 // What memory holds of the tables changes after the commit, never before. A row
 // per order and one per request id is what a trade costs here, so both are small
 // and written many at a time; a stock is written once a flush, however many
-// trades moved it. Rows of stocks and orders carry a checksum that is verified
-// when they are read; those of request ids don't, since damage may as well hide
-// one: scrub() looks for each of them.
+// trades moved it.
 
 import type { SQLInputValue, StatementSync } from "node:sqlite";
 import { invariant } from "../../core/invariant.ts";
@@ -24,15 +27,22 @@ import { canonicalRequest } from "../../core/market/canonical.ts";
 import { BadCommandBytes, decodeCommands, encodeCommands } from "../../core/market/codec.ts";
 import { recordedRequest } from "../../core/market/content.ts";
 import type { Command, RecordedRequest, Stock } from "../../core/market/types.ts";
+import type { TableTotals } from "./applied.ts";
 import { prepareBulkInsert } from "./bulk-insert.ts";
 import { JournalCorrupt } from "./errors.ts";
 import type { ScrubProgress, SqliteJournal } from "./journal.ts";
 import { ORDER_COLUMNS, orderOf, orderValues, type RecordedOrder } from "./order-rows.ts";
-import { requestKey } from "./request-key.ts";
-import { bytesOf, numberOf, reading } from "./sqlite.ts";
-import { stockChecksum, stockOf } from "./stock-rows.ts";
+import { compareKeys, isMade, requestKey } from "./request-key.ts";
+import { type RequestRow, RequestTable } from "./request-table.ts";
+import { numberOf, reading } from "./sqlite.ts";
+import { changedSum, stockChecksum, stockOf } from "./stock-rows.ts";
 
 export type { RecordedOrder };
+
+/** Commands of the newest applied entries that opening looks for in the tables at least, if there are as many. */
+const COMMANDS_COMPARED_MIN = 1_000;
+/** Entries in which it looks for them: those of the log itself carry none. */
+const ENTRIES_COMPARED_MAX = 1_000;
 
 export class Ledger {
   readonly #journal: SqliteJournal;
@@ -41,28 +51,20 @@ export class Ledger {
   readonly #stocks = new Map<string, NumberedStock>();
   /** Names by number; the first is stock 1. */
   readonly #names: string[] = [];
-  #lastNumber: number;
-  /** The greatest key of a UUID among the request ids; null when there is none. */
-  #greatestKey: Uint8Array | null;
   /** Consecutive entries to be written, from appliedPosition + 1 on. */
   #queue: Queued[] = [];
   #pendingCommands = 0;
   #flushing = false;
 
-  /** Reads the stocks and verifies them. Throws JournalCorrupt. */
+  /**
+   * Reads the stocks and verifies them, and that the tables hold what the newest
+   * applied entries say. Throws JournalCorrupt.
+   */
   constructor(journal: SqliteJournal) {
     this.#journal = journal;
-    const { statements, stocks, lastNumber, greatestKey } = reading(journal.path, null, () => {
-      const statements = prepareStatements(journal);
-      const lastNumber = numberOf(statements.lastNumber.get()?.number ?? 0);
-      const greatestKey = statements.greatestKey.get()?.id;
-      return { statements, stocks: readStocks(journal), lastNumber, greatestKey };
-    });
-    this.#statements = statements;
-    this.#lastNumber = lastNumber;
-    // SQLite orders bytes after text: the greatest of all is a UUID's if there is one.
-    this.#greatestKey = greatestKey instanceof Uint8Array ? greatestKey : null;
-    for (const stock of stocks) this.#remember(stock);
+    this.#statements = reading(journal.path, null, () => prepareStatements(journal));
+    for (const stock of readStocks(journal)) this.#remember(stock);
+    this.#compareNewest();
   }
 
   /** The tables hold the effects of the entries up to here, durably. */
@@ -77,7 +79,12 @@ export class Ledger {
 
   /** Number of the newest order in the tables; 0 before the first. */
   get lastNumber(): number {
-    return this.#lastNumber;
+    return this.totals.orders;
+  }
+
+  /** What the tables hold, as their last write said. */
+  get totals(): TableTotals {
+    return this.#journal.applied;
   }
 
   /** All stocks in the tables, in the order they were listed. */
@@ -93,15 +100,15 @@ export class Ledger {
   request(requestId: string): RecordedRequest | undefined {
     const key = requestKey(requestId);
     // Made ids grow with time, so nearly every new one is known to be new without a look.
-    if (typeof key !== "string" && isGreater(key, this.#greatestKey)) return undefined;
+    if (isMade(key) && isAfter(key, this.totals.greatestMade)) return undefined;
     return reading(this.#journal.path, null, () => {
-      const row = this.#statements.request.get(key);
+      const row = this.#statements.requests.find(key);
       if (row === undefined) return undefined;
       if (row.number === null) {
-        const command = commandOf(bytesOf(row.command));
+        const command = commandOf(row.command);
         if (command?.requestId === requestId) return recordedRequest(command);
       } else {
-        const order = this.order(numberOf(row.number));
+        const order = this.order(row.number);
         if (order) return recordedRequest({ kind: "order", requestId, ...order });
       }
       throw new JournalCorrupt(this.#journal.path, null, `request id ${requestId} leads nowhere`);
@@ -110,19 +117,25 @@ export class Ledger {
 
   /** The order of this number, if the tables hold it. */
   order(number: number): RecordedOrder | undefined {
-    return reading(this.#journal.path, null, () => {
-      const row = this.#statements.order.get(number);
-      return row && orderOf(this.#journal.path, row, this.#nameOf);
-    });
+    const isThere = Number.isSafeInteger(number) && number >= 1 && number <= this.lastNumber;
+    return isThere ? this.orders(number - 1, 1)[0] : undefined;
   }
 
-  /** Orders in the tables with a number above `after`, ascending, at most `limit`. */
+  /** Orders in the tables with a number above `after`, 0 or more, ascending, at most `limit`. */
   orders(after: number, limit: number): RecordedOrder[] {
-    return reading(this.#journal.path, null, () =>
-      this.#statements.orders
-        .all(after, limit)
-        .map((row) => orderOf(this.#journal.path, row, this.#nameOf)),
-    );
+    const { path } = this.#journal;
+    const last = Math.min(after + limit, this.lastNumber);
+    if (last <= after) return [];
+    return reading(path, null, () => {
+      const orders = this.#statements.orders
+        .all(after, last)
+        .map((row) => orderOf(path, row, this.#nameOf));
+      const isWhole =
+        orders.length === last - after &&
+        orders.every(({ number }, index) => number === after + 1 + index);
+      if (isWhole) return orders;
+      throw new JournalCorrupt(path, null, `orders ${after + 1} to ${last} aren't all there`);
+    });
   }
 
   /**
@@ -160,18 +173,16 @@ export class Ledger {
     }
     invariant(!this.#flushing, "one flush in a write");
     this.#flushing = true;
-    const flush = new Flush(this.#stocks, this.#lastNumber);
+    const flush = new Flush(this.#stocks, this.totals);
     for (const { position, commands } of this.#queue) {
       for (const command of commands) flush.add(position, command);
     }
-    flush.write(this.#statements);
-    this.#journal.setApplied(through);
+    flush.write(this.#journal.path, this.#statements);
+    this.#journal.setApplied(through, flush.totals);
     this.#journal.onCommit(() => {
       this.#flushing = false;
       this.#queue = [];
       this.#pendingCommands = 0;
-      this.#lastNumber = flush.lastNumber;
-      if (isGreater(flush.greatestKey, this.#greatestKey)) this.#greatestKey = flush.greatestKey;
       for (const stock of flush.stocks.values()) this.#remember(stock);
     });
   }
@@ -186,6 +197,27 @@ export class Ledger {
       if (body.kind !== "command") return;
       for (const command of decodeCommands(body.bytes)) this.#expectRecorded(position, command);
     });
+  }
+
+  /** Before anything is answered, and whatever damage hits first: what was written last. */
+  #compareNewest(): void {
+    const oldest = Math.max(1, this.appliedPosition + 1 - ENTRIES_COMPARED_MAX);
+    let compared = 0;
+    let newest = 0;
+    for (let position = this.appliedPosition; position >= oldest; position--) {
+      if (compared >= COMMANDS_COMPARED_MIN) break;
+      const [entry] = this.#journal.entries(position - 1, 1);
+      if (entry?.body.kind !== "command") continue;
+      for (const command of decodeCommands(entry.body.bytes)) {
+        this.#expectRecorded(position, command);
+        compared++;
+        if (command.kind === "order") newest = Math.max(newest, command.number);
+      }
+    }
+    if (newest > 0 && newest !== this.lastNumber) {
+      const what = `the tables end with order ${this.lastNumber}, the journal with ${newest}`;
+      throw new JournalCorrupt(this.#journal.path, null, what);
+    }
   }
 
   #expectRecorded(position: number, command: Command): void {
@@ -224,48 +256,60 @@ class Flush {
   readonly #before: ReadonlyMap<string, NumberedStock>;
   /** The stocks that changed or are new, as they become. */
   readonly stocks = new Map<string, NumberedStock>();
-  #listed = 0;
-  lastNumber: number;
-  /** Of the UUIDs among the request ids. */
-  greatestKey: Uint8Array | null = null;
+  #totals: TableTotals;
   readonly #orders: SQLInputValue[] = [];
-  readonly #orderRequests: SQLInputValue[] = [];
-  readonly #otherRequests: SQLInputValue[] = [];
+  readonly #requests: RequestRow[] = [];
 
-  constructor(before: ReadonlyMap<string, NumberedStock>, lastNumber: number) {
+  constructor(before: ReadonlyMap<string, NumberedStock>, totals: TableTotals) {
     this.#before = before;
-    this.lastNumber = lastNumber;
+    this.#totals = totals;
+  }
+
+  /** What the tables hold once this is written. */
+  get totals(): TableTotals {
+    return this.#totals;
   }
 
   add(position: number, command: Command): void {
-    const key = requestKey(command.requestId);
-    if (typeof key !== "string" && isGreater(key, this.greatestKey)) this.greatestKey = key;
-    if (command.kind === "order") {
+    const { kind, requestId } = command;
+    const id = requestKey(requestId);
+    if (kind === "order") {
       const { number, name, type, quantity } = command;
-      const before = this.lastNumber;
+      const before = this.#totals.orders;
       invariant(number === before + 1, "numbers have no gaps", { position, number, before }); // M3
-      this.lastNumber = number;
       const stock = this.#move(position, name, type === "buy" ? -quantity : quantity);
       this.#orders.push(...orderValues(command, stock.id, position));
-      this.#orderRequests.push(key, number);
-      return;
+      this.#requests.push({ id, number, position: null, command: null });
+    } else {
+      if (kind === "list") this.#list(position, command);
+      if (kind === "adjust") this.#move(position, command.name, command.by);
+      this.#requests.push({ id, number: null, position, command: encodeCommands([command]) });
     }
-    if (command.kind === "list") this.#list(position, command);
-    if (command.kind === "adjust") this.#move(position, command.name, command.by);
-    this.#otherRequests.push(key, position, encodeCommands([command]));
+    const { orders, requests, greatestMade } = this.#totals;
+    this.#totals = {
+      ...this.#totals,
+      orders: kind === "order" ? orders + 1 : orders,
+      requests: requests + 1,
+      greatestMade: isMade(id) && isAfter(id, greatestMade) ? id : greatestMade,
+    };
   }
 
-  /** M3: a request id that is there already breaks the primary key, and with it the write. */
-  write(statements: Statements): void {
+  /** M3: throws for a request id that is there already. */
+  write(path: string, statements: Statements): void {
+    let { stocksSum } = this.#totals;
     for (const stock of this.stocks.values()) {
       const { id, name, price, quantity } = stock;
       const checksum = stockChecksum(stock);
-      if (this.#before.has(name)) statements.updateStock.run(quantity, checksum, id);
-      else statements.insertStock.run(id, name, price, quantity, checksum);
+      const before = this.#before.get(name);
+      stocksSum = changedSum(stocksSum, before ? stockChecksum(before) : 0, checksum);
+      const { changes } = before
+        ? statements.updateStock.run(quantity, checksum, id)
+        : statements.insertStock.run(id, name, price, quantity, checksum);
+      if (changes !== 1) throw new JournalCorrupt(path, null, `stock ${name} is gone`);
     }
+    this.#totals = { ...this.#totals, stocksSum };
     statements.insertOrders(this.#orders);
-    statements.insertOrderRequests(this.#orderRequests);
-    statements.insertOtherRequests(this.#otherRequests);
+    statements.requests.add(this.#requests);
   }
 
   #stock(name: string): NumberedStock | undefined {
@@ -274,8 +318,9 @@ class Flush {
 
   #list(position: number, { name, price, quantity }: Stock): void {
     invariant(this.#stock(name) === undefined, "a name is listed once", { position, name });
-    this.#listed++;
-    this.stocks.set(name, { id: this.#before.size + this.#listed, name, price, quantity });
+    const id = this.#totals.stocks + 1;
+    this.#totals = { ...this.#totals, stocks: id };
+    this.stocks.set(name, { id, name, price, quantity });
   }
 
   #move(position: number, name: string, by: number): NumberedStock {
@@ -295,53 +340,57 @@ class Flush {
 }
 
 interface Statements {
+  readonly requests: RequestTable;
   readonly insertStock: StatementSync;
   readonly updateStock: StatementSync;
   readonly insertOrders: (values: readonly SQLInputValue[]) => void;
-  readonly insertOrderRequests: (values: readonly SQLInputValue[]) => void;
-  readonly insertOtherRequests: (values: readonly SQLInputValue[]) => void;
-  readonly request: StatementSync;
-  readonly order: StatementSync;
   readonly orders: StatementSync;
-  readonly lastNumber: StatementSync;
-  readonly greatestKey: StatementSync;
 }
 
-function prepareStatements({ database }: SqliteJournal): Statements {
+function prepareStatements({ database, path }: SqliteJournal): Statements {
   return {
+    requests: new RequestTable(database, path),
     insertStock: database.prepare("INSERT INTO stocks VALUES (?, ?, ?, ?, ?)"),
     updateStock: database.prepare("UPDATE stocks SET quantity = ?, checksum = ? WHERE id = ?"),
     insertOrders: prepareBulkInsert(database, "orders", ORDER_COLUMNS),
-    insertOrderRequests: prepareBulkInsert(database, "requests (id, number)", 2),
-    insertOtherRequests: prepareBulkInsert(database, "requests (id, position, command)", 3),
-    request: database.prepare("SELECT number, command FROM requests WHERE id = ?"),
-    order: database.prepare("SELECT * FROM orders WHERE number = ?"),
-    orders: database.prepare("SELECT * FROM orders WHERE number > ? ORDER BY number LIMIT ?"),
-    lastNumber: database.prepare("SELECT max(number) AS number FROM orders"),
-    greatestKey: database.prepare("SELECT max(id) AS id FROM requests"),
+    orders: database.prepare(
+      "SELECT * FROM orders WHERE number > ? AND number <= ? ORDER BY number",
+    ),
   };
 }
 
-/** Whether a UUID's key comes after `other`; every key comes after null, null after none. */
-function isGreater(key: Uint8Array | null, other: Uint8Array | null): boolean {
-  return key !== null && (other === null || Buffer.compare(key, other) > 0);
+/** Whether a key comes after `other`; every key comes after null. */
+function isAfter(key: Uint8Array, other: Uint8Array | null): boolean {
+  return other === null || compareKeys(key, other) > 0;
 }
 
 /** The command in a row; undefined if its bytes make none. */
-function commandOf(bytes: Uint8Array): Command | undefined {
+function commandOf(bytes: Uint8Array | null): Command | undefined {
   try {
-    return decodeCommands(bytes)[0];
+    return bytes === null ? undefined : decodeCommands(bytes)[0];
   } catch (error) {
     if (error instanceof BadCommandBytes) return undefined;
     throw error;
   }
 }
 
-function readStocks({ database, path }: SqliteJournal): NumberedStock[] {
-  const rows = database.prepare("SELECT * FROM stocks ORDER BY id").all();
-  return rows.map((row, index) => {
-    const id = numberOf(row.id);
-    if (id !== index + 1) throw new JournalCorrupt(path, null, `stock ${index + 1} is gone`);
-    return { id, ...stockOf(path, row) };
+/** All stocks, verified; none is missing. */
+function readStocks({ database, path, applied }: SqliteJournal): NumberedStock[] {
+  return reading(path, null, () => {
+    let sum = 0;
+    const stocks = database
+      .prepare("SELECT * FROM stocks ORDER BY id")
+      .all()
+      .map((row, index) => {
+        const id = numberOf(row.id);
+        if (id !== index + 1) throw new JournalCorrupt(path, null, `stock ${index + 1} is gone`);
+        const stock = stockOf(path, row);
+        sum = changedSum(sum, 0, stockChecksum(stock));
+        return { id, ...stock };
+      });
+    if (stocks.length !== applied.stocks || sum !== applied.stocksSum) {
+      throw new JournalCorrupt(path, null, "the stocks aren't those that were written last");
+    }
+    return stocks;
   });
 }

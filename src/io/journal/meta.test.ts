@@ -2,23 +2,26 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { JournalCorrupt } from "./errors.ts";
 import { insertMeta, prepareMetaUpdate, readMeta } from "./meta.ts";
-import { ORDER_FILE_SCHEMA } from "./order-file.ts";
+import { ORDER_FILE } from "./order-file.ts";
 import { HARD_STATE, IDENTITY } from "./test-files.ts";
+
+const END = { position: 0, digest: new Uint8Array(32), admissions: 0 };
 
 function fresh(): DatabaseSync {
   const database = new DatabaseSync(":memory:");
-  database.exec(ORDER_FILE_SCHEMA);
-  insertMeta(database, { identity: IDENTITY, hardState: HARD_STATE });
+  database.exec(ORDER_FILE.schema);
+  insertMeta(database, { identity: IDENTITY, hardState: HARD_STATE, end: END });
   return database;
 }
 
-test("a promise that isn't read back as it was written", () => {
+test("what was written is read back as it was", () => {
   const database = fresh();
   const identity = IDENTITY;
-  expect(readMeta(database, "path")).toEqual({ identity, hardState: HARD_STATE });
+  expect(readMeta(database, "path")).toEqual({ identity, hardState: HARD_STATE, end: END });
   const hardState = { promise: { epoch: 8, nominee: 9090 }, voter: false };
-  prepareMetaUpdate(database, identity)(hardState);
-  expect(readMeta(database, "path")).toEqual({ identity, hardState });
+  const end = { position: 12, digest: new Uint8Array(32).fill(7), admissions: 1 };
+  prepareMetaUpdate(database, identity)(hardState, end);
+  expect(readMeta(database, "path")).toEqual({ identity, hardState, end });
 });
 
 test.each([
@@ -28,6 +31,9 @@ test.each([
   "UPDATE meta SET promise_epoch = 1",
   "UPDATE meta SET promise_nominee = 1",
   "UPDATE meta SET voter = 0",
+  "UPDATE meta SET last_position = 1",
+  "UPDATE meta SET last_digest = zeroblob(31)",
+  "UPDATE meta SET admissions = 1",
   "UPDATE meta SET checksum = zeroblob(32)",
   "DELETE FROM meta",
 ])("a field that changed by itself must not be believed: %s", (sql) => {

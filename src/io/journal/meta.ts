@@ -1,7 +1,10 @@
-// The one row that says whose file this is and what it has promised.
+// The one row that says whose file this is, what it has promised, and where its
+// journal ends.
 //
 // Its checksum covers every field and the format of the file: a promise that
-// changed by itself could let two leaders into one epoch.
+// changed by itself could let two leaders into one epoch, and a journal whose
+// newest entries a flipped bit hides would vote as if it had never acknowledged
+// them. Every write changes it.
 
 import { hash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
@@ -11,43 +14,57 @@ import { ORDER_FILE } from "./order-file.ts";
 import { bytesOf, numberOf, openReadOnly, reading, textOf } from "./sqlite.ts";
 import type { JournalIdentity } from "./types.ts";
 
+/** Where a journal ends. */
+export interface JournalEnd {
+  /** Of the newest entry; 0 when there is none. */
+  readonly position: number;
+  /** The running digest there. */
+  readonly digest: Uint8Array;
+  /** How many entries of kind `admit` there are. */
+  readonly admissions: number;
+}
+
 /** The content of the `meta` table. */
 export interface Meta {
   readonly identity: JournalIdentity;
   readonly hardState: HardState;
+  readonly end: JournalEnd;
 }
 
 /** Writes the first row. */
-export function insertMeta(database: DatabaseSync, { identity, hardState }: Meta): void {
+export function insertMeta(database: DatabaseSync, meta: Meta): void {
+  const { cluster, replica, incarnation } = meta.identity;
   database
-    .prepare("INSERT INTO meta VALUES (1, ?, ?, ?, ?, ?, ?, ?)")
-    .run(
-      identity.cluster,
-      identity.replica,
-      identity.incarnation,
-      hardState.promise.epoch,
-      hardState.promise.nominee,
-      hardState.voter ? 1 : 0,
-      checksumOf({ identity, hardState }),
-    );
+    .prepare("INSERT INTO meta VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    .run(cluster, replica, incarnation, ...changingValues(meta));
 }
 
-/** Prepares the change of promise and vote; the identity never changes. */
+/** Prepares the change of all but the identity, which never changes. */
 export function prepareMetaUpdate(
   database: DatabaseSync,
   identity: JournalIdentity,
-): (hardState: HardState) => void {
+): (hardState: HardState, end: JournalEnd) => void {
   const update = database.prepare(
-    "UPDATE meta SET promise_epoch = ?, promise_nominee = ?, voter = ?, checksum = ?",
+    "UPDATE meta SET promise_epoch = ?, promise_nominee = ?, voter = ?, " +
+      "last_position = ?, last_digest = ?, admissions = ?, checksum = ?",
   );
-  return (hardState) => {
-    update.run(
-      hardState.promise.epoch,
-      hardState.promise.nominee,
-      hardState.voter ? 1 : 0,
-      checksumOf({ identity, hardState }),
-    );
+  return (hardState, end) => {
+    update.run(...changingValues({ identity, hardState, end }));
   };
+}
+
+function changingValues(meta: Meta) {
+  const { promise, voter } = meta.hardState;
+  const { position, digest, admissions } = meta.end;
+  return [
+    promise.epoch,
+    promise.nominee,
+    voter ? 1 : 0,
+    position,
+    digest,
+    admissions,
+    checksumOf(meta),
+  ] as const;
 }
 
 /** Reads the row and verifies it. Throws JournalCorrupt. */
@@ -64,6 +81,11 @@ export function readMeta(database: DatabaseSync, path: string): Meta {
       hardState: {
         promise: { epoch: numberOf(row.promise_epoch), nominee: numberOf(row.promise_nominee) },
         voter: numberOf(row.voter) === 1,
+      },
+      end: {
+        position: numberOf(row.last_position),
+        digest: bytesOf(row.last_digest),
+        admissions: numberOf(row.admissions),
       },
     };
     if (!checksumOf(meta).equals(bytesOf(row.checksum))) {
@@ -83,7 +105,7 @@ export function clusterOfOrderFile(path: string): string {
   }
 }
 
-function checksumOf({ identity, hardState }: Meta): Buffer {
+function checksumOf({ identity, hardState, end }: Meta): Buffer {
   const fields = [
     ORDER_FILE.schemaVersion,
     identity.cluster,
@@ -92,6 +114,9 @@ function checksumOf({ identity, hardState }: Meta): Buffer {
     hardState.promise.epoch,
     hardState.promise.nominee,
     hardState.voter,
+    end.position,
+    Buffer.from(end.digest).toString("hex"),
+    end.admissions,
   ];
   return hash("sha256", JSON.stringify(fields), "buffer");
 }

@@ -11,17 +11,20 @@
 import { ADMIT } from "./chain.ts";
 import type { FileKind } from "./sqlite.ts";
 
-/** The file of an order replica: "baz1". */
-export const ORDER_FILE: FileKind = { applicationId: 0x62617a31, schemaVersion: 1 };
-
 /**
- * - `meta`: one row; `checksum` is a SHA-256 over it.
+ * - `meta`: one row; `last_position`, `last_digest` and `admissions` say where the
+ *   journal ends and how many `admit` entries it has; `checksum` is a SHA-256 over it.
  * - `entries`: `digest` is a SHA-256 over the previous entry's digest and this entry.
- * - `applied`, `stocks`, `orders`: `checksum` is a CRC-32 over the rest of the row.
- * - `requests`: `id` as bytes for a UUID, else as text; `number` of the order it
- *   made, or else the `position` and the `command` that recorded it.
+ * - `applied`: one row, what the tables amount to: the newest order's number, which
+ *   is also how many there are, how many request ids and stocks, the sum of the
+ *   stocks' checksums modulo 2^48, the greatest made request id.
+ * - `requests`: `id` as bytes for a UUID, else as text; `next` is the id after it, so
+ *   that an id which isn't there is known not to be; `number` of the order it
+ *   made, or else the `position` and the `command` that recorded it. The row with
+ *   the empty id comes before all others and is nobody's.
+ * - `applied`, `stocks`, `orders`, `requests`: `checksum` is a CRC-32 over the rest of the row.
  */
-export const ORDER_FILE_SCHEMA = `
+const SCHEMA = `
   CREATE TABLE meta (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     cluster TEXT NOT NULL,
@@ -30,6 +33,9 @@ export const ORDER_FILE_SCHEMA = `
     promise_epoch INTEGER NOT NULL,
     promise_nominee INTEGER NOT NULL,
     voter INTEGER NOT NULL,
+    last_position INTEGER NOT NULL,
+    last_digest BLOB NOT NULL,
+    admissions INTEGER NOT NULL,
     checksum BLOB NOT NULL
   ) STRICT;
 
@@ -47,12 +53,17 @@ export const ORDER_FILE_SCHEMA = `
   CREATE TABLE applied (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     position INTEGER NOT NULL,
+    orders INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    stocks INTEGER NOT NULL,
+    stocks_sum INTEGER NOT NULL,
+    greatest_made BLOB,
     checksum INTEGER NOT NULL
   ) STRICT;
 
   CREATE TABLE stocks (
     id INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
     price REAL NOT NULL,
     quantity INTEGER NOT NULL,
     checksum INTEGER NOT NULL
@@ -70,9 +81,11 @@ export const ORDER_FILE_SCHEMA = `
 
   CREATE TABLE requests (
     id ANY PRIMARY KEY,
+    next ANY,
     number INTEGER,
     position INTEGER,
-    command BLOB
+    command BLOB,
+    checksum INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
 
   CREATE VIEW order_log AS
@@ -80,3 +93,10 @@ export const ORDER_FILE_SCHEMA = `
       iif(sells, 'sell', 'buy') AS order_type, orders.quantity AS trade_quantity
     FROM orders JOIN stocks ON stocks.id = orders.stock;
 `;
+
+/** The file of an order replica: "baz1". */
+export const ORDER_FILE: FileKind = {
+  applicationId: 0x62617a31,
+  schemaVersion: 2,
+  schema: SCHEMA,
+};

@@ -62,7 +62,7 @@ test("a catalog without its file reads everything again", () => {
   expect(thrown(() => replaceCatalog({ config, role: "catalog" }))).toBeInstanceOf(DataFileExists);
   rmSync(path);
   replaceCatalog({ config, role: "catalog" });
-  const store = openCatalogStore(path, "catalog", cluster);
+  const store = openCatalogStore({ path, role: "catalog", cluster });
   onTestFinished(() => store.close());
   expect([store.position, store.stocks()]).toEqual([0, []]);
 });

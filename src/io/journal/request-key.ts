@@ -12,9 +12,15 @@
 const UUID_LENGTH = 36;
 const UUID_BYTES = 16;
 const HYPHEN = 0x2d;
+/** RFC 9562: the version is the upper half of this byte. */
+const VERSION_BYTE = 6;
+const MADE_VERSION = 7;
+
+/** A UUID as bytes, or any other request id. */
+export type RequestKey = string | Uint8Array;
 
 /** The key under which a request id is stored. */
-export function requestKey(requestId: string): string | Uint8Array {
+export function requestKey(requestId: string): RequestKey {
   if (requestId.length !== UUID_LENGTH) return requestId;
   const bytes = Buffer.allocUnsafe(UUID_BYTES);
   let at = 0;
@@ -30,6 +36,22 @@ export function requestKey(requestId: string): string | Uint8Array {
     at += 2;
   }
   return bytes;
+}
+
+/** How two keys stand to each other, as SQLite orders them: text before bytes, both byte by byte. */
+export function compareKeys(a: RequestKey, b: RequestKey): number {
+  if (typeof a === "string") {
+    return typeof b === "string" ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : -1;
+  }
+  return typeof b === "string" ? 1 : Buffer.compare(a, b);
+}
+
+/**
+ * Whether a key is that of an id as front ends make them, which grow with time:
+ * a UUID of version 7. Those that clients draw at random (version 4) aren't.
+ */
+export function isMade(key: RequestKey): key is Uint8Array {
+  return typeof key !== "string" && (key[VERSION_BYTE] ?? 0) >> 4 === MADE_VERSION;
 }
 
 /** The value of a lower-case hex digit; -1 for any other character. */

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
-import { InvariantViolation } from "../../core/invariant.ts";
 import { DataFileForeign, JournalCorrupt, JournalFailed } from "./errors.ts";
 import {
   bytesOf,
@@ -17,12 +17,15 @@ import {
 } from "./sqlite.ts";
 import { temporaryFolder, thrown } from "./test-files.ts";
 
-const KIND: FileKind = { applicationId: 7, schemaVersion: 3 };
-const SCHEMA = "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT NOT NULL) STRICT";
+const KIND: FileKind = {
+  applicationId: 7,
+  schemaVersion: 3,
+  schema: "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT NOT NULL) STRICT",
+};
 
 function created(): string {
   const path = join(temporaryFolder(), "file.db");
-  createDatabase(path, KIND, SCHEMA, "each-commit").close();
+  createDatabase(path, KIND, "each-commit").close();
   return path;
 }
 
@@ -54,6 +57,34 @@ test("a file taken for one of another kind would be read as nonsense", () => {
   expect(thrown(() => openDatabase(path, older, "consistent"))).toMatchObject({
     name: "DataFileTooNew",
   });
+  const newer = { ...KIND, schemaVersion: 4 };
+  expect(thrown(() => openDatabase(path, newer, "consistent"))).toMatchObject({
+    name: "DataFileTooOld",
+    message: expect.stringContaining("format --upgrade"),
+  });
+});
+
+test("a schema in which a bit was flipped is damage, whatever it then says", () => {
+  for (const [before, after] of [
+    ["a INTEGER PRIMARY", "c INTEGER PRIMARY"],
+    ["b TEXT NOT NULL", "b BLOB NOT NULL"],
+    ["table t", "table u"],
+  ] as const) {
+    const path = created();
+    const bytes = readFileSync(path);
+    const offset = bytes.indexOf(before.replace("table ", "tablet"));
+    expect(offset, before).toBeGreaterThan(0);
+    bytes.write(after.replace("table ", "tableu"), offset);
+    writeFileSync(path, bytes);
+    expect(
+      thrown(() => openDatabase(path, KIND, "consistent")),
+      before,
+    ).toBeInstanceOf(JournalCorrupt);
+    expect(
+      thrown(() => openReadOnly(path, KIND)),
+      before,
+    ).toBeInstanceOf(JournalCorrupt);
+  }
 });
 
 test("a reader must see what is committed, and change nothing", () => {
@@ -75,7 +106,7 @@ test("an error that doesn't tell damage from a failing disk sends the operator t
   const database = kept(openDatabase(path, KIND, "each-commit"));
   database.exec("INSERT INTO t VALUES (1, 'one')");
   const constraint = thrown(() => database.exec("INSERT INTO t VALUES (1, 'two')"));
-  expect(explain(path, constraint)).toBeInstanceOf(InvariantViolation);
+  expect(explain(path, constraint)).toBeInstanceOf(JournalCorrupt);
   const busy = thrown(() => {
     const other = kept(new DatabaseSync(path, { timeout: 0 }));
     other.exec("BEGIN IMMEDIATE");

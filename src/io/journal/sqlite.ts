@@ -5,8 +5,14 @@
 
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { InvariantViolation, invariant } from "../../core/invariant.ts";
-import { DataFileForeign, DataFileTooNew, JournalCorrupt, JournalFailed } from "./errors.ts";
+import { invariant } from "../../core/invariant.ts";
+import {
+  DataFileForeign,
+  DataFileTooNew,
+  DataFileTooOld,
+  JournalCorrupt,
+  JournalFailed,
+} from "./errors.ts";
 
 /** How much of a crash a file outlives. */
 export type Durability =
@@ -19,8 +25,10 @@ export type Durability =
 export interface FileKind {
   /** SQLite's application_id. */
   readonly applicationId: number;
-  /** Newest version of its tables that this program knows. */
+  /** The version of its tables; a file of any other is refused. */
   readonly schemaVersion: number;
+  /** The statements that make its tables. */
+  readonly schema: string;
 }
 
 /**
@@ -46,12 +54,7 @@ const SQLITE_NOTADB = 26;
 const EXTENDED_CODE_BITS = 0xff;
 
 /** Makes a new file. Throws if there is one already. */
-export function createDatabase(
-  path: string,
-  kind: FileKind,
-  schema: string,
-  durability: Durability,
-): DatabaseSync {
+export function createDatabase(path: string, kind: FileKind, durability: Durability): DatabaseSync {
   invariant(!existsSync(path), "a data file is never made over another", { path });
   const database = connect(path, {});
   try {
@@ -60,7 +63,7 @@ export function createDatabase(
     database.exec(
       `PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${kind.schemaVersion};`,
     );
-    database.exec(schema);
+    database.exec(kind.schema);
     database.exec("COMMIT");
     return database;
   } catch (error) {
@@ -102,10 +105,9 @@ export function explain(path: string, error: unknown): unknown {
   switch (code & EXTENDED_CODE_BITS) {
     case SQLITE_ERROR: // Our statements are right, so the tables aren't those that they were written for.
     case SQLITE_CORRUPT:
+    case SQLITE_CONSTRAINT: // What we write keeps them, so what it was compared with isn't what was written.
     case SQLITE_NOTADB:
       return new JournalCorrupt(path, null, said);
-    case SQLITE_CONSTRAINT:
-      return new InvariantViolation(`${path}: ${said}`, { cause: error });
     case SQLITE_FULL:
       return new JournalFailed(`${path}: the disk is full; free some space, then start again`, {
         cause: error,
@@ -193,6 +195,24 @@ function checkKind(database: DatabaseSync, path: string, kind: FileKind): void {
   const version = pragma(database, "user_version");
   if (version > kind.schemaVersion) throw new DataFileTooNew(path, version, kind.schemaVersion);
   if (version < 1) throw new JournalCorrupt(path, null, `format ${version} never existed`);
+  if (version < kind.schemaVersion) throw new DataFileTooOld(path, version, kind.schemaVersion);
+  checkSchema(database, path, kind);
+}
+
+/**
+ * SQLite reads what tables look like, and where each begins, from the file
+ * itself: a bit flipped there may turn a column, a key or a whole table into another.
+ */
+function checkSchema(database: DatabaseSync, path: string, kind: FileKind): void {
+  const made = new DatabaseSync(":memory:");
+  made.exec(kind.schema);
+  const schemaOf = (of: DatabaseSync) =>
+    JSON.stringify(of.prepare("SELECT * FROM sqlite_schema ORDER BY rowid").all());
+  const expected = schemaOf(made);
+  made.close();
+  if (reading(path, null, () => schemaOf(database)) !== expected) {
+    throw new JournalCorrupt(path, null, "its tables aren't those that were made");
+  }
 }
 
 function pragma(database: DatabaseSync, name: "application_id" | "user_version"): number {

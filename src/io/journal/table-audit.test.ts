@@ -1,7 +1,10 @@
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { Audit } from "../../core/market/audit.ts";
+import { encodeCommands } from "../../core/market/codec.ts";
 import type { Command } from "../../core/market/types.ts";
+import { AppliedRow, readApplied } from "./applied.ts";
+import { type RequestRow, RequestTable } from "./request-table.ts";
 import { TableAudit } from "./table-audit.ts";
 import { appliedFile } from "./test-files.ts";
 
@@ -40,7 +43,7 @@ function problemsOf(path: string): string[] {
     audit.feed(index + 1, commands);
     for (const command of commands) tables.compare(index + 1, command);
   });
-  tables.finish(audit);
+  tables.finish(audit, readApplied(database, path));
   database.close();
   return problems;
 }
@@ -49,8 +52,21 @@ test("tables that hold what the journal says must not be complained of", () => {
   expect(problemsOf(fileOf())).toEqual([]);
 });
 
+/** Writes all rows of request ids anew, as they should have been were `change` right. */
+function rewrite(database: DatabaseSync, change: (row: RequestRow) => RequestRow | null): void {
+  const rows = [...new RequestTable(database, "path").all()];
+  database.exec("DELETE FROM requests");
+  RequestTable.insertFirst(database);
+  const changed = rows.map(change).filter((row) => row !== null);
+  new RequestTable(database, "path").add(changed);
+}
+
+function changed(id: string, change: Partial<RequestRow>) {
+  return (row: RequestRow): RequestRow => (row.id === id ? { ...row, ...change } : row);
+}
+
 describe("planted damage is found:", () => {
-  test.each([
+  test.each<[string, string | ((row: RequestRow) => RequestRow | null), RegExp]>([
     ["an order changed", "UPDATE orders SET quantity = 6 WHERE number = 2", /checksum of order 2/],
     ["an order gone", "DELETE FROM orders WHERE number = 2", /lack order 2 of position 3/],
     ["an order too many", "INSERT INTO orders VALUES (9, 1, 0, 1, 2, 5, 0)", /tables have 5/],
@@ -66,33 +82,57 @@ describe("planted damage is found:", () => {
       /checksum of stock FishCo/,
     ],
     ["a stock gone", "DELETE FROM stocks WHERE name = 'BoarCo'", /lacks BoarCo/],
-    ["a request gone", "DELETE FROM requests WHERE id = 'r3'", /lack request id r3 of position 4/],
-    ["a request too many", "INSERT INTO requests (id, number) VALUES ('x', 1)", /tables have 9/],
+    ["a row of request ids gone", "DELETE FROM requests WHERE id = 'r3'", /request ids is wrong/],
+    [
+      "a row of request ids that leads to another order",
+      "UPDATE requests SET number = 1 WHERE id = 'r3'",
+      /request ids is wrong/,
+    ],
+    ["a request gone", (row) => (row.id === "r3" ? null : row), /lack request id r3 of position 4/],
+    [
+      "a request too many",
+      (row) => (row.id === "r3" ? { ...row, id: "r9" } : row),
+      /lack request id r3/,
+    ],
     [
       "a request that leads to another order",
-      "UPDATE requests SET number = 1 WHERE id = 'r3'",
+      changed("r3", { number: 1 }),
       /have order 1 for request id r3/,
     ],
     [
       "a refusal that became an order",
-      "UPDATE requests SET number = 1 WHERE id = 'no'",
+      changed("no", { number: 1, position: null, command: null }),
       /have order 1 for request id no/,
     ],
     [
       "a refusal for another reason",
-      "UPDATE requests SET command = (SELECT command FROM requests WHERE id = 'a1') WHERE id = 'no'",
+      changed("no", { command: encodeCommands([order(9, 1)]) }),
       /something else for request id no of position 3/,
     ],
     [
       "a listing at another position",
-      "UPDATE requests SET position = 2 WHERE id = 'l1'",
+      changed("l1", { position: 2 }),
       /something else for request id l1 of position 1/,
     ],
-  ])("%s", (_what, sql, problem) => {
+  ])("%s", (_what, change, problem) => {
     const path = fileOf();
     const database = new DatabaseSync(path);
-    database.exec(sql);
+    if (typeof change === "string") database.exec(change);
+    else rewrite(database, change);
     database.close();
     expect(problemsOf(path).join("\n")).toMatch(problem);
   });
 });
+
+test.each([{ stocks: 3 }, { stocksSum: 3 }, { requests: 9 }, { orders: 5 }])(
+  "tables that say they hold something else are found: %j",
+  (change) => {
+    const path = fileOf();
+    const database = new DatabaseSync(path);
+    new AppliedRow(database, path).write({ ...readApplied(database, path), ...change });
+    database.close();
+    expect(problemsOf(path).join("\n")).toMatch(
+      /what the tables say they hold isn't what they hold|the table's 5/,
+    );
+  },
+);

@@ -3,22 +3,24 @@
 // Each command must be found in the tables as it stands in the journal; then, if
 // the tables also have as many rows as the journal has commands, they hold
 // nothing else, and nothing twice. Looks rows up by their keys, as the role does
-// when it answers, so an index that lost one shows as well.
+// when it answers, so a tree that lost one shows as well.
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Audit } from "../../core/market/audit.ts";
 import { encodeCommands } from "../../core/market/codec.ts";
 import type { Command, Order, Stock } from "../../core/market/types.ts";
+import type { TableTotals } from "./applied.ts";
 import { JournalCorrupt } from "./errors.ts";
 import { orderOf } from "./order-rows.ts";
 import { requestKey } from "./request-key.ts";
-import { bytesOf, numberOf, reading, textOf } from "./sqlite.ts";
-import { stockOf } from "./stock-rows.ts";
+import { RequestTable } from "./request-table.ts";
+import { numberOf, reading, textOf } from "./sqlite.ts";
+import { changedSum, stockChecksum, stockOf } from "./stock-rows.ts";
 
 export class TableAudit {
   readonly #path: string;
   readonly #database: DatabaseSync;
-  readonly #request: StatementSync;
+  readonly #requests: RequestTable;
   readonly #order: StatementSync;
   readonly #problem: (problem: string) => void;
   /** Names by the number that orders use; not verified, since a wrong one shows in what uses it. */
@@ -29,7 +31,7 @@ export class TableAudit {
     this.#path = path;
     this.#database = database;
     this.#problem = problem;
-    this.#request = database.prepare("SELECT number, position, command FROM requests WHERE id = ?");
+    this.#requests = new RequestTable(database, path);
     this.#order = database.prepare("SELECT * FROM orders WHERE number = ?");
     this.#names = new Map(
       reading(path, null, () =>
@@ -45,7 +47,7 @@ export class TableAudit {
   compare(position: number, command: Command): void {
     this.#complainOnDamage(() => {
       const { requestId } = command;
-      const row = this.#request.get(requestKey(requestId));
+      const row = this.#requests.find(requestKey(requestId));
       if (row === undefined) {
         this.#problem(`the tables lack request id ${requestId} of position ${position}`);
       } else if (command.kind === "order" ? row.number !== command.number : row.number !== null) {
@@ -54,29 +56,41 @@ export class TableAudit {
         );
       } else if (
         command.kind !== "order" &&
-        (row.position !== position || !encodeCommandsEquals(command, bytesOf(row.command)))
+        (row.position !== position || !encodeCommandsEquals(command, row.command))
       ) {
         this.#problem(
           `the tables remember something else for request id ${requestId} of position ${position}`,
         );
       }
-      if (command.kind === "order") this.#compareOrder(position, command);
     });
+    if (command.kind !== "order") return;
+    this.#complainOnDamage(() => this.#compareOrder(position, command));
   }
 
-  /** All entries that are applied were compared, and fed to `audit`. */
-  finish(audit: Audit): void {
+  /** All entries that are applied were compared, and fed to `audit`; `totals` is what the tables say they hold. */
+  finish(audit: Audit, totals: TableTotals): void {
+    const { counts } = audit;
     this.#complainOnDamage(() => {
-      const { orders, requests } = audit.counts;
-      this.#compareCount("orders", orders);
-      this.#compareCount("requests", requests);
-      const last = this.#database.prepare("SELECT max(number) AS number FROM orders").get();
+      const row = this.#database.prepare("SELECT count(*) AS count FROM orders").get();
+      this.#compareCount("orders", counts.orders, numberOf(row?.count));
+    });
+    this.#complainOnDamage(() => {
+      this.#compareCount("requests", counts.requests, Array.from(this.#requests.all()).length);
+    });
+    this.#complainOnDamage(() => {
       const stocks: Stock[] = [];
+      let sum = 0;
       for (const row of this.#database.prepare("SELECT * FROM stocks ORDER BY id").all()) {
         this.#complainOnDamage(() => stocks.push(stockOf(this.#path, row)));
       }
-      for (const difference of audit.differences(stocks, numberOf(last?.number ?? 0))) {
-        this.#problem(difference);
+      for (const stock of stocks) sum = changedSum(sum, 0, stockChecksum(stock));
+      for (const difference of audit.differences(stocks, totals.orders)) this.#problem(difference);
+      if (
+        totals.requests !== counts.requests ||
+        totals.stocks !== stocks.length ||
+        totals.stocksSum !== sum
+      ) {
+        this.#problem("what the tables say they hold isn't what they hold");
       }
     });
   }
@@ -102,9 +116,7 @@ export class TableAudit {
     }
   }
 
-  #compareCount(table: "orders" | "requests", expected: number): void {
-    const row = this.#database.prepare(`SELECT count(*) AS count FROM ${table}`).get();
-    const count = numberOf(row?.count);
+  #compareCount(table: "orders" | "requests", expected: number, count: number): void {
     if (count !== expected) {
       this.#problem(`the journal makes ${expected} ${table}, the tables have ${count}`);
     }
@@ -120,6 +132,6 @@ export class TableAudit {
   }
 }
 
-function encodeCommandsEquals(command: Command, bytes: Uint8Array): boolean {
-  return Buffer.from(encodeCommands([command])).equals(bytes);
+function encodeCommandsEquals(command: Command, bytes: Uint8Array | null): boolean {
+  return bytes !== null && Buffer.from(encodeCommands([command])).equals(bytes);
 }

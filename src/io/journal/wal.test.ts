@@ -76,6 +76,19 @@ test("damage that SQLite takes for a torn write would drop acknowledged transact
   expect(left(path)).toBeLessThan(4);
 });
 
+test("one flipped bit in the last transaction isn't taken for a torn write", () => {
+  const path = crashed(2);
+  const last = framesOf(path) - 1;
+  // Page number, size after commit, salt, checksum, and places of the page.
+  for (const place of [3, 7, 9, 13, 18, 23, 24, 24 + 2_000, FRAME - 1]) {
+    const offset = HEADER + last * FRAME + place;
+    flipBit(`${path}-wal`, offset);
+    expect(check(path), `byte ${place}`).toBeInstanceOf(JournalCorrupt);
+    flipBit(`${path}-wal`, offset);
+  }
+  expect(check(path)).toBeNull();
+});
+
 test("a damaged header would drop the whole log", () => {
   const path = crashed(2);
   for (let offset = 0; offset < HEADER; offset++) {

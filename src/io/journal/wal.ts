@@ -7,7 +7,9 @@
 // can't be a torn write: it is damage, and what would be dropped may have been
 // acknowledged. So this looks before SQLite opens the file.
 //
-// What it can't tell is damage in the very last transaction from a torn write.
+// In the last transaction a wrong frame is a torn write, unless one flipped bit
+// makes it right: a write that a power cut tears loses whole sectors. What it
+// can't tell from a torn write is more damage than that in the last transaction.
 //
 // Format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log
 
@@ -22,7 +24,8 @@ const FORMAT_VERSION = 3_007_000;
 
 /**
  * Throws JournalCorrupt if the write-ahead log of the database at `path` is
- * damaged before its last transaction. Without a log there is nothing to check.
+ * damaged before its last transaction, or by one bit in it. Without a log there
+ * is nothing to check.
  * Call it while no connection is open.
  */
 export function checkWriteAheadLog(path: string): void {
@@ -46,31 +49,77 @@ function checkFrames(path: string, file: number, header: Buffer): void {
   const headerIsRight =
     (magic & ~1) >>> 0 === MAGIC && header.readUInt32BE(4) === FORMAT_VERSION && sum.is(header, 24);
   const frame = Buffer.alloc(FRAME_HEADER_BYTES + (headerIsRight ? pageBytes : 1));
+  const isOfThisLog = (): boolean => frame.compare(header, 16, 24, 8, 16) === 0;
   let offset = HEADER_BYTES;
-  /** The first wrong frame, 1, 2, 3 …; 0 while there was none. */
-  let wrong = 0;
+  let wrong: WrongFrame | null = null;
   let commitsAfterWrong = 0;
   for (let index = 1; readSync(file, frame, 0, frame.length, offset) === frame.length; index++) {
     // The header was durable before this frame was written.
-    if (!headerIsRight) throw damaged(path, "its header is wrong");
+    if (!headerIsRight) throw damaged(path, "its header is wrong, with committed writes behind it");
     offset += frame.length;
-    const isOfThisLog =
-      frame.readUInt32BE(8) === header.readUInt32BE(16) &&
-      frame.readUInt32BE(12) === header.readUInt32BE(20);
-    if (wrong === 0) {
-      sum.add(frame, 0, 8);
-      sum.add(frame, FRAME_HEADER_BYTES, pageBytes);
-      if (!isOfThisLog || !sum.is(frame, 16)) wrong = index;
+    if (wrong === null) {
+      const before = sum.copy();
+      sum.addFrame(frame);
+      if (!isOfThisLog() || !sum.is(frame, 16))
+        wrong = { index, bytes: Buffer.from(frame), before };
     }
     // Frames of an earlier log, long copied into the main file, may follow the last of this one.
-    if (wrong === 0 || !isOfThisLog) continue;
-    if (commitsAfterWrong > 0) throw damaged(path, `frame ${wrong} is wrong`);
+    if (wrong === null || !isOfThisLog()) continue;
+    if (commitsAfterWrong > 0) {
+      throw damaged(path, `frame ${wrong.index} is wrong, with committed writes behind it`);
+    }
     if (frame.readUInt32BE(4) !== 0) commitsAfterWrong++;
+  }
+  if (wrong !== null && isOneBitOff(wrong, header)) {
+    throw damaged(path, `a bit of frame ${wrong.index} is wrong`);
   }
 }
 
+/** The first frame of a log that is wrong. */
+interface WrongFrame {
+  /** 1, 2, 3 … */
+  readonly index: number;
+  readonly bytes: Buffer;
+  /** The checksum of all before it. */
+  readonly before: WalChecksum;
+}
+
+/** Whether some single bit, flipped, makes a wrong frame right. */
+function isOneBitOff({ bytes, before }: WrongFrame, header: Buffer): boolean {
+  const saltBits = bitsBetween(bytes, 8, header, 16, 8);
+  if (saltBits > 1) return false; // of an earlier log
+  const isRight = (): boolean => {
+    const sum = before.copy();
+    sum.addFrame(bytes);
+    return sum.is(bytes, 16);
+  };
+  if (saltBits === 1) return isRight();
+  for (let bit = 0; bit < bytes.length * 8; bit++) {
+    const flip = (): void => {
+      bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
+    };
+    flip();
+    if (isRight()) return true;
+    flip();
+  }
+  return false;
+}
+
+function bitsBetween(a: Buffer, aStart: number, b: Buffer, bStart: number, length: number): number {
+  let bits = 0;
+  for (let index = 0; index < length; index++) {
+    for (
+      let rest = a.readUInt8(aStart + index) ^ b.readUInt8(bStart + index);
+      rest;
+      rest &= rest - 1
+    )
+      bits++;
+  }
+  return bits;
+}
+
 function damaged(path: string, what: string): JournalCorrupt {
-  return new JournalCorrupt(`${path}-wal`, null, `${what}, with committed writes behind it`);
+  return new JournalCorrupt(`${path}-wal`, null, what);
 }
 
 function openIfThere(path: string): number | null {
@@ -90,6 +139,19 @@ class WalChecksum {
 
   constructor(bigEndian: boolean) {
     this.#bigEndian = bigEndian;
+  }
+
+  copy(): WalChecksum {
+    const copy = new WalChecksum(this.#bigEndian);
+    copy.#first = this.#first;
+    copy.#second = this.#second;
+    return copy;
+  }
+
+  /** All of a frame that is summed: not its salt, nor the sum itself. */
+  addFrame(frame: Buffer): void {
+    this.add(frame, 0, 8);
+    this.add(frame, FRAME_HEADER_BYTES, frame.length - FRAME_HEADER_BYTES);
   }
 
   /** `length` is a multiple of 8. */

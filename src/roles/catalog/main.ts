@@ -3,12 +3,12 @@
 //
 // The file is read once, at the start; from then on the view is ahead of it.
 
-import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { CatalogView } from "../../core/coherence/catalog-view.ts";
 import { Demand } from "../../core/coherence/demand.ts";
 import { LEASE_ASK_MS } from "../../core/coherence/limits.ts";
 import { openCatalogStore } from "../../io/journal/catalog-store.ts";
+import { catalogFile, clusterInFiles } from "../../io/journal/cluster-files.ts";
 import { stocksDigest } from "../../io/journal/digests.ts";
 import { lockRole } from "../../io/journal/lock.ts";
 import { RoleMetrics } from "../../io/metrics/role-metrics.ts";
@@ -46,7 +46,12 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   await using parts = new AsyncDisposableStack(); // closed last to first
   const lock = lockRole(config.data, name);
   parts.defer(() => lock.release());
-  const file = openCatalogStore(join(config.data, name, "catalog.db"), name);
+  const file = openCatalogStore({
+    path: catalogFile(config.data, name),
+    role: name,
+    renewed: (err) => log.warn({ err }, "Catalog's file is damaged: put aside, made anew"),
+    clusterElsewhere: () => clusterInFiles(config),
+  });
   parts.defer(() => file.close());
   const cluster = { name: file.cluster, members: membersOf(config) };
   const identity: Identity = { role: "catalog", name, cluster };

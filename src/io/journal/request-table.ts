@@ -1,0 +1,160 @@
+// The `requests` table: what each request id led to, and proof that an id has
+// led to nothing.
+//
+// Most ids that are looked for aren't there, and a flipped bit can hide a row,
+// or a page full of them: then a repeated key would be carried out twice. So
+// "not there" is never taken from the tree alone. Each row names the id that
+// follows its own, and its checksum covers both; who looks for an id reads the
+// row at or before it. That is the id's own row, or one that says that none lies
+// between itself and a later one (as NSEC records do for names, RFC 4034), or
+// else the file is damaged. The row of the empty id, which is nobody's, stands
+// before all others.
+//
+// A count compared at the start, or a digest over all ids, would need to read
+// the whole table, and would miss what is damaged after that.
+
+import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+import { invariant } from "../../core/invariant.ts";
+import { prepareBulkInsert } from "./bulk-insert.ts";
+import { JournalCorrupt } from "./errors.ts";
+import { compareKeys, type RequestKey } from "./request-key.ts";
+import { bytesOf, numberOf } from "./sqlite.ts";
+
+/** What a request id led to: the order of this number, or else a command. */
+export interface RequestRow {
+  readonly id: RequestKey;
+  readonly number: number | null;
+  /** Of the entry that recorded the command; null for an order, which has its own. */
+  readonly position: number | null;
+  /** Encoded; null for an order. */
+  readonly command: Uint8Array | null;
+}
+
+/** A row as the table has it. */
+interface LinkedRow extends RequestRow {
+  /** The id after this one; null in the last row. */
+  readonly next: RequestKey | null;
+}
+
+const COLUMNS = 6;
+/** Before every other key: no request id is empty. */
+const FIRST: LinkedRow = { id: "", next: null, number: null, position: null, command: null };
+
+export class RequestTable {
+  readonly #path: string;
+  readonly #atOrBefore: StatementSync;
+  readonly #all: StatementSync;
+  readonly #insert: (values: readonly SQLInputValue[]) => void;
+  readonly #link: StatementSync;
+
+  /** Of the file at `path`. */
+  constructor(database: DatabaseSync, path: string) {
+    this.#path = path;
+    this.#atOrBefore = database.prepare(
+      "SELECT * FROM requests WHERE id <= ? ORDER BY id DESC LIMIT 1",
+    );
+    this.#all = database.prepare("SELECT * FROM requests ORDER BY id");
+    this.#insert = prepareBulkInsert(database, "requests", COLUMNS);
+    this.#link = database.prepare("UPDATE requests SET next = ?, checksum = ? WHERE id = ?");
+  }
+
+  /** Writes the row before all others, of a table that holds nothing. */
+  static insertFirst(database: DatabaseSync): void {
+    database.prepare("INSERT INTO requests VALUES (?, ?, ?, ?, ?, ?)").run(...valuesOf(FIRST));
+  }
+
+  /** The row of an id; undefined if there is none. Throws JournalCorrupt when neither can be proved. */
+  find(id: RequestKey): RequestRow | undefined {
+    const row = this.#before(id);
+    return compareKeys(row.id, id) === 0 ? row : undefined;
+  }
+
+  /**
+   * Adds rows, in any order. M3: throws InvariantViolation for an id that is
+   * there, JournalCorrupt when it can't be proved that it isn't.
+   */
+  add(rows: readonly RequestRow[]): void {
+    const sorted = rows.toSorted((a, b) => compareKeys(a.id, b.id));
+    const values: SQLInputValue[] = [];
+    for (let index = 0; index < sorted.length; ) {
+      const first = sorted[index] as RequestRow;
+      const before = this.#before(first.id);
+      let last: RequestRow = before;
+      /** The rows between `before` and what followed it. */
+      const between: RequestRow[] = [];
+      for (; index < sorted.length; index++) {
+        const row = sorted[index] as RequestRow;
+        if (before.next !== null && compareKeys(row.id, before.next) >= 0) break;
+        invariant(compareKeys(last.id, row.id) < 0, "a request id has one outcome"); // M3
+        between.push(row);
+        last = row;
+      }
+      between.forEach((row, at) => {
+        values.push(...valuesOf({ ...row, next: between[at + 1]?.id ?? before.next }));
+      });
+      this.#setNext(before, first.id);
+    }
+    this.#insert(values);
+  }
+
+  /** Every row, ascending by id, each verified and proved to follow the one before. */
+  *all(): Generator<RequestRow> {
+    let expected: RequestKey | null = FIRST.id;
+    for (const columns of this.#all.iterate()) {
+      const row: LinkedRow = this.#verified(columns);
+      if (expected === null || compareKeys(row.id, expected) !== 0) this.#isWrong();
+      expected = row.next;
+      if (row.id !== FIRST.id) yield row;
+    }
+    if (expected !== null) this.#isWrong();
+  }
+
+  /** The last row whose id isn't after this one; there is no other between them. */
+  #before(id: RequestKey): LinkedRow {
+    const columns = this.#atOrBefore.get(id);
+    if (columns === undefined) this.#isWrong();
+    const row = this.#verified(columns);
+    const isRight =
+      compareKeys(row.id, id) <= 0 && (row.next === null || compareKeys(id, row.next) < 0);
+    if (!isRight) this.#isWrong();
+    return row;
+  }
+
+  #setNext(row: LinkedRow, next: RequestKey): void {
+    const { changes } = this.#link.run(next, checksumOf({ ...row, next }), row.id);
+    if (changes !== 1) this.#isWrong();
+  }
+
+  #verified(columns: Readonly<Record<string, unknown>>): LinkedRow {
+    const row: LinkedRow = {
+      id: keyOf(columns.id),
+      next: columns.next === null ? null : keyOf(columns.next),
+      number: columns.number === null ? null : numberOf(columns.number),
+      position: columns.position === null ? null : numberOf(columns.position),
+      command: columns.command === null ? null : bytesOf(columns.command),
+    };
+    if (checksumOf(row) !== numberOf(columns.checksum)) this.#isWrong();
+    return row;
+  }
+
+  #isWrong(): never {
+    throw new JournalCorrupt(this.#path, null, "a row of request ids is wrong or gone");
+  }
+}
+
+function keyOf(value: unknown): RequestKey {
+  return typeof value === "string" ? value : bytesOf(value);
+}
+
+function valuesOf(row: LinkedRow) {
+  const { id, next, number, position, command } = row;
+  return [id, next, number, position, command, checksumOf(row)] as const;
+}
+
+/** With kinds and lengths, so that no two rows give the same bytes. */
+function checksumOf({ id, next, number, position, command }: LinkedRow): number {
+  const ids = `${typeof id} ${id.length} ${typeof next} ${next?.length}`;
+  const head = crc32(`${ids} ${number} ${position} ${command?.length}`);
+  return crc32(command ?? "", crc32(next ?? "", crc32(id, head)));
+}
