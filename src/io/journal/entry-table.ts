@@ -66,11 +66,9 @@ export class EntryTable {
   admissions(): readonly Admission[] {
     const rows = reading(this.#path, null, () => this.#admissions.all());
     return rows.map(({ position: at }) => {
-      const { position, body } = this.read(numberOf(at)).entry;
-      if (body.kind !== "admit") {
-        throw new JournalCorrupt(this.#path, position, "the index of admissions is wrong");
-      }
-      return { position, replica: body.replica, incarnation: body.incarnation };
+      const admission = admissionIn(this.read(numberOf(at)).entry);
+      if (admission !== null) return admission;
+      throw new JournalCorrupt(this.#path, numberOf(at), "the index of admissions is wrong");
     });
   }
 
@@ -84,6 +82,12 @@ export class EntryTable {
     if (position === 0) return this.#firstDigest;
     return reading(this.#path, position, () => bytesOf(this.#digest.get(position)?.digest));
   }
+}
+
+/** What an entry admits; null for one of another kind. */
+export function admissionIn({ position, body }: Entry): Admission | null {
+  if (body.kind !== "admit") return null;
+  return { position, replica: body.replica, incarnation: body.incarnation };
 }
 
 /** Prepares the adding of an entry to the one with digest `previous`; gives the entry's digest back. */

@@ -18,17 +18,24 @@ import { existsSync } from "node:fs";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { invariant } from "../../core/invariant.ts";
 import type { Admission } from "../../core/replication/admissions.ts";
-import type { Entry, HardState, ReplicaId } from "../../core/replication/types.ts";
+import type { Entry, HardState } from "../../core/replication/types.ts";
 import { type Applied, AppliedRow, type TableTotals } from "./applied.ts";
 import { firstDigest } from "./chain.ts";
-import { EntryTable, prepareInsert } from "./entry-table.ts";
+import { admissionIn, EntryTable, prepareInsert } from "./entry-table.ts";
 import { RecentEpochs } from "./epochs.ts";
 import { DataFileForeign, DataFileMissing, JournalCorrupt, JournalFailed } from "./errors.ts";
 import { insertMeta, type JournalEnd, type Meta, prepareMetaUpdate, readMeta } from "./meta.ts";
 import { ORDER_FILE } from "./order-file.ts";
 import { RequestTable } from "./request-table.ts";
 import { createDatabase, explain, openDatabase } from "./sqlite.ts";
-import type { Journal, JournalIdentity, JournalWrite } from "./types.ts";
+import type {
+  Journal,
+  JournalIdentity,
+  JournalOptions,
+  JournalWrite,
+  ScrubProgress,
+} from "./types.ts";
+
 import { checkWriteAheadLog } from "./wal.ts";
 
 /** Newest entries that opening verifies, though the tables hold them: what a damaged disk hits first. */
@@ -36,23 +43,6 @@ const ENTRIES_VERIFIED_MIN = 1_000;
 
 /** What an entry takes beside its command, for limits in bytes. */
 const ENTRY_OVERHEAD_BYTES = 64;
-
-/** Whose file is expected. */
-export interface JournalOptions {
-  readonly replica: ReplicaId;
-  /** The cluster it must belong to; left out, any. */
-  readonly cluster?: string;
-  /** Newest entries to verify at least; default 1,000. */
-  readonly entriesVerifiedMin?: number;
-}
-
-/** How far scrub() has come. */
-export interface ScrubProgress {
-  /** Every entry of the file has been verified since it was opened. */
-  readonly done: boolean;
-  /** Entries 1 to this one have been verified since. */
-  readonly verifiedThrough: number;
-}
 
 /** Makes the file of a replica and closes it. `entries` are 1, 2, 3 …; there must be no file at `path`. */
 export function createJournalFile(
@@ -165,10 +155,9 @@ export class SqliteJournal implements Journal {
   #verifyNewest(min: number): number {
     const trusted = Math.max(0, Math.min(this.appliedPosition, this.lastPosition - min));
     let [position, digest] = [trusted, this.#table.storedDigest(trusted)];
-    for (const chained of this.#table.after(trusted)) {
-      ({ position } = chained.entry);
-      ({ digest } = chained);
-      this.#epochs.push(position, chained.entry.epoch);
+    for (const { entry, ...chained } of this.#table.after(trusted)) {
+      [position, digest] = [entry.position, chained.digest];
+      this.#epochs.push(position, entry.epoch);
     }
     const end = this.#end;
     if (position !== end.position || Buffer.compare(digest, end.digest) !== 0) {
@@ -206,7 +195,10 @@ export class SqliteJournal implements Journal {
 
   epochAt(position: number): number {
     if (position === 0) return 0;
-    this.#expectHeld(position);
+    invariant(position >= 1 && position <= this.lastPosition, "the entry is in the journal", {
+      position,
+      lastPosition: this.lastPosition,
+    });
     return this.#epochs.at(position) ?? this.#table.read(position).entry.epoch;
   }
 
@@ -245,8 +237,10 @@ export class SqliteJournal implements Journal {
     if (truncateFrom !== undefined) this.#expectTruncatable(truncateFrom);
     let position = truncateFrom === undefined ? this.lastPosition : truncateFrom - 1;
     let digest = this.#digestAt(position);
-    const kept = position;
-    const admissions = this.#admissions.filter((admission) => admission.position <= kept);
+    const admissions = [
+      ...this.#admissions.filter((kept) => kept.position < (truncateFrom ?? Infinity)),
+      ...entries.map(admissionIn).filter((admission) => admission !== null),
+    ];
     const onCommit: (() => void)[] = [];
     this.#onCommit = onCommit;
     try {
@@ -259,11 +253,6 @@ export class SqliteJournal implements Journal {
           position: entry.position,
         });
         digest = this.#statements.insert(digest, entry);
-        const { body } = entry;
-        if (body.kind === "admit") {
-          const { replica, incarnation } = body;
-          admissions.push({ position, replica, incarnation });
-        }
       }
       const end = { position, digest, admissions: admissions.length };
       if (hardState !== undefined || truncateFrom !== undefined || entries.length > 0) {
@@ -380,13 +369,6 @@ export class SqliteJournal implements Journal {
       "only entries above the applied position are dropped",
       { from, appliedPosition: this.appliedPosition, lastPosition: this.lastPosition },
     );
-  }
-
-  #expectHeld(position: number): void {
-    invariant(position >= 1 && position <= this.lastPosition, "the entry is in the journal", {
-      position,
-      lastPosition: this.lastPosition,
-    });
   }
 }
 

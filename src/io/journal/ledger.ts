@@ -30,12 +30,13 @@ import type { Command, RecordedRequest, Stock } from "../../core/market/types.ts
 import type { TableTotals } from "./applied.ts";
 import { prepareBulkInsert } from "./bulk-insert.ts";
 import { JournalCorrupt } from "./errors.ts";
-import type { ScrubProgress, SqliteJournal } from "./journal.ts";
+import type { SqliteJournal } from "./journal.ts";
 import { ORDER_COLUMNS, orderOf, orderValues, type RecordedOrder } from "./order-rows.ts";
 import { compareKeys, isMade, requestKey } from "./request-key.ts";
 import { type RequestRow, RequestTable } from "./request-table.ts";
 import { numberOf, reading } from "./sqlite.ts";
 import { changedSum, stockChecksum, stockOf } from "./stock-rows.ts";
+import type { ScrubProgress } from "./types.ts";
 
 export type { RecordedOrder };
 

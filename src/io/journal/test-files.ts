@@ -8,14 +8,9 @@ import { onTestFinished } from "vitest";
 import { encodeCommands } from "../../core/market/codec.ts";
 import type { Command } from "../../core/market/types.ts";
 import type { Entry, HardState } from "../../core/replication/types.ts";
-import {
-  createJournalFile,
-  type JournalOptions,
-  openJournal,
-  type SqliteJournal,
-} from "./journal.ts";
+import { createJournalFile, openJournal, type SqliteJournal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
-import type { JournalIdentity } from "./types.ts";
+import type { JournalIdentity, JournalOptions } from "./types.ts";
 
 export const IDENTITY: JournalIdentity = {
   cluster: "cluster of the tests",

@@ -43,3 +43,20 @@ export interface Journal {
   write(write: JournalWrite, also?: () => void): void;
   close(): void;
 }
+
+/** Whose file is expected. */
+export interface JournalOptions {
+  readonly replica: ReplicaId;
+  /** The cluster it must belong to; left out, any. */
+  readonly cluster?: string;
+  /** Newest entries to verify at least; default 1,000. */
+  readonly entriesVerifiedMin?: number;
+}
+
+/** How far scrub() has come. */
+export interface ScrubProgress {
+  /** Every entry of the file has been verified since it was opened. */
+  readonly done: boolean;
+  /** Entries 1 to this one have been verified since. */
+  readonly verifiedThrough: number;
+}
