@@ -6,6 +6,7 @@
 
 import { type Command, Option } from "commander";
 import { z } from "zod";
+import { canonicalHost } from "../io/host-names.ts";
 
 const text = z.string().min(1);
 const wholeNumber = (min: number, max: number) =>
@@ -56,14 +57,22 @@ const cache = z.union([
 
 /** As a browser sends it: scheme, host and port, nothing after. */
 const origin = z.string().regex(/^(\*|https?:\/\/[^\s/,]+)$/);
-const originList = z.array(origin).min(1).max(64);
-const origins = z.union([
-  z
-    .string()
-    .transform((value): z.input<typeof originList> => value.split(",").map((part) => part.trim()))
-    .pipe(originList),
-  originList,
-]);
+const origins = listOf(origin);
+
+/** A name or an address that a process is reached by, without a port. */
+const allowedHost = z.string().transform((value, context) => {
+  const host = canonicalHost(value);
+  if (host !== null) return host;
+  context.addIssue({ code: "custom", message: "no host" });
+  return z.NEVER;
+});
+
+/** Texts with commas between, or in a file a list. */
+function listOf<T extends z.ZodType<string, string>>(item: T) {
+  const list = z.array(item).min(1).max(64);
+  const text = z.string().transform((value) => value.split(",").map((part) => part.trim()));
+  return z.union([text.pipe(list), list]);
+}
 
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
 
@@ -158,6 +167,12 @@ export const optionSpecs = {
     help: "sites whose pages may ask the front ends, with commas between (default: none)",
     schema: origins,
     wants: "origins with commas between, like https://shop.example, or *",
+  },
+  "allowed-hosts": {
+    value: "HOSTS",
+    help: "names that requests may come under, with commas between (default: this machine's)",
+    schema: listOf(allowedHost),
+    wants: "host names or addresses with commas between, without ports, like bazaar.example",
   },
   "log-level": {
     value: "LEVEL",

@@ -37,6 +37,7 @@ test("without options the bazaar is the seed's: 8000, 9096, and 9090, 9092, 9094
     stocks: "/package/stocks.csv",
     cache: { kind: "memory", entriesMax: 1000 },
     corsOrigins: [],
+    allowedHosts: [],
     logLevel: "info",
   });
 });

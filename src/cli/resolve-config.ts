@@ -70,6 +70,7 @@ export function resolveConfig(sources: Sources): ClusterConfig {
     stocks: pathOf(settings.stocks, sources, sources.stocksShipped),
     cache: cacheOf(settings),
     corsOrigins: settings["cors-origin"]?.value ?? [],
+    allowedHosts: settings["allowed-hosts"]?.value ?? [],
     logLevel: settings["log-level"]?.value ?? "info",
   };
   refuseClashes(config);

@@ -42,6 +42,8 @@ export const clusterConfigSchema = z.object({
   ]),
   /** Sites whose pages may ask the front ends: `https://shop.example`, or `*`. */
   corsOrigins: z.array(z.string()).max(64),
+  /** Names and addresses that processes answer to beside those they listen on and this machine's, as io/host-names.ts writes them. */
+  allowedHosts: z.array(z.string()).max(64),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
 });
 export type ClusterConfig = z.infer<typeof clusterConfigSchema>;

@@ -1,7 +1,10 @@
+import { request as httpRequest } from "node:http";
 import { connect as connectTcp } from "node:net";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { InvariantViolation, invariant } from "../../core/invariant.ts";
+import { HostNames } from "../host-names.ts";
 import { clientHeaders } from "./handshake.ts";
 import { mayLook } from "./listen.ts";
 import {
@@ -76,12 +79,34 @@ test("metrics are told to a stranger, or kept from who may look", async () => {
   expect(told.status).toBe(200);
   expect(await told.text()).toBe("bazaar_leads 1\n");
   expect((await fetch(url, { method: "POST" })).status).toBe(426);
-  expect(mayLook("10.0.0.7", {}, SECRET)).toBe(false);
-  expect(mayLook("10.0.0.7", clientHeaders(SECRET, FRONTEND), SECRET)).toBe(true);
-  expect(mayLook(undefined, {}, SECRET)).toBe(false);
-  for (const address of ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"]) {
-    expect(mayLook(address, {}, SECRET)).toBe(true);
+  const knows = clientHeaders(SECRET, FRONTEND);
+  const look = (remoteAddress: string | undefined, headers: Record<string, string>) =>
+    mayLook(
+      { socket: { remoteAddress }, headers },
+      new HostNames("10.0.0.3", ["m.example"]),
+      SECRET,
+    );
+  expect(look("10.0.0.7", { host: "10.0.0.3" })).toBe(false);
+  expect(look("10.0.0.7", { ...knows, host: "what.ever" })).toBe(true);
+  expect(look(undefined, { host: "localhost" })).toBe(false);
+  for (const address of ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"]) {
+    for (const host of [
+      "127.0.0.1:9094",
+      "localhost",
+      "[::1]:9094",
+      "10.0.0.3:9094",
+      "m.example",
+    ]) {
+      expect(look(address, { host })).toBe(true);
+    }
+    for (const host of ["evil.example:9094", "localhost, evil.example", ""]) {
+      expect(look(address, { host })).toBe(false);
+    }
+    expect(look(address, {})).toBe(false);
   }
+  const rebound = await get(listener.port, "evil.example");
+  expect(rebound).toMatchObject({ status: 403, type: "application/json" });
+  expect(JSON.parse(rebound.text).error.message).toContain("--allowed-hosts");
 });
 
 test("a port in use is the caller's to report", async () => {
@@ -219,3 +244,22 @@ test("a process without files learns its cluster from the first peer, and keeps 
   bench.link(other.port, { identity, onUnreachable: why.resolve });
   expect((await why.promise).kind).toBe("other-cluster");
 });
+
+/** GET /metrics under a host that fetch wouldn't send. */
+function get(
+  port: number,
+  host: string,
+): Promise<{ status?: number; type?: string; text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ host: "127.0.0.1", port, path: "/metrics", headers: { host } });
+    request.once("error", reject).once("response", async (response) => {
+      const { statusCode: status, headers } = response;
+      resolve({
+        ...(status !== undefined && { status }),
+        ...(headers["content-type"] !== undefined && { type: headers["content-type"] }),
+        text: await text(response),
+      });
+    });
+    request.end();
+  });
+}

@@ -1,13 +1,13 @@
 // The listening side: a port that only processes with the cluster's secret can
 // open a connection on.
 
-import { createServer, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
 import { otherCluster } from "../../core/replication/members.ts";
-import { isLoopback } from "../loopback.ts";
+import { HostNames, isLoopback } from "../host-names.ts";
 import { Complaints } from "./complaints.ts";
 import { Connection } from "./connection.ts";
 import { dispatcher, type OnInvariantViolation } from "./dispatcher.ts";
@@ -39,10 +39,19 @@ export interface ListenOptions<C extends Contract> {
    * the port has no such page. Prometheus' text format.
    */
   readonly metrics?: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Hosts that /metrics may be asked under without the secret, beside this machine's and `host`. */
+  readonly allowedHosts?: readonly string[];
   readonly limits?: Partial<RpcLimits>;
 }
 
 const METRICS_URL = "/metrics";
+const NOT_TO_BE_SEEN = JSON.stringify({
+  error: {
+    code: 403,
+    message:
+      "Needs the cluster's secret in the header bazaar-secret; without it, ask from this machine, under its address or a host named by --allowed-hosts",
+  },
+});
 
 /** How often connections that are still shaking hands are looked at, in milliseconds. */
 const HANDSHAKE_CHECK_INTERVAL_MS = 500;
@@ -60,19 +69,22 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     options.onInvariantViolation,
   );
   const peers = new Set<Connection>();
+  const hosts = new HostNames(options.host, options.allowedHosts ?? []);
   let closing: Promise<void> | null = null;
 
   const http = createServer(
     {
       requestTimeout: limits.handshakeTimeoutMs,
       connectionsCheckingInterval: HANDSHAKE_CHECK_INTERVAL_MS,
+      joinDuplicateHeaders: true, // or a second Host would be dropped unheard
     },
     (request, response) => {
       const close = { connection: "close" };
       if (!options.metrics || request.method !== "GET" || request.url !== METRICS_URL) {
         response.writeHead(426, close).end();
-      } else if (!mayLook(request.socket.remoteAddress, request.headers, options.secret)) {
-        response.writeHead(403, close).end("needs the cluster's secret, or this machine\n");
+      } else if (!mayLook(request, hosts, options.secret)) {
+        const json = { "content-type": "application/json", "x-content-type-options": "nosniff" };
+        response.writeHead(403, { ...close, ...json }).end(`${NOT_TO_BE_SEEN}\n`);
       } else {
         options.metrics().then(
           ({ contentType, text }) =>
@@ -178,13 +190,18 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
   };
 }
 
-/** Whether who asks from `address` may see the metrics: from this machine, or with the secret. */
+/** Whether who asks may see the metrics: from this machine, under a name that no other site has, or with the secret. */
 export function mayLook(
-  address: string | undefined,
-  headers: IncomingHttpHeaders,
+  request: Pick<IncomingMessage, "headers"> & {
+    readonly socket: Pick<IncomingMessage["socket"], "remoteAddress">;
+  },
+  hosts: HostNames,
   secret: string,
 ): boolean {
-  return isLoopback(address) || knowsSecret(headers, secret);
+  const { headers, socket } = request;
+  return (
+    knowsSecret(headers, secret) || (isLoopback(socket.remoteAddress) && hosts.has(headers.host))
+  );
 }
 
 function refuse(socket: Duplex, status: string, headers: readonly string[] = []): void {

@@ -150,6 +150,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     onClose: (peer) => service.left(peer),
     onInvariantViolation: broken,
     metrics: () => metrics.scrape(),
+    allowedHosts: config.allowedHosts,
   });
   parts.defer(() => listener.close());
 

@@ -11,7 +11,7 @@ import { gzip } from "node:zlib";
 import fastifySwagger from "@fastify/swagger";
 import Fastify, { type FastifyInstance } from "fastify";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
-import { JSON_TYPE } from "./http-answer.ts";
+import { JSON_HEADERS } from "./http-answer.ts";
 
 const DESCRIPTION =
   "A stock bazaar whose orders can't be lost. Success is status 200 and `{data}`; anything " +
@@ -37,7 +37,7 @@ export function apiDocuments(app: FastifyInstance, version: string): void {
     let text: string | null = null;
     scope.get(DOCUMENT_URL, (_request, reply) => {
       text ??= JSON.stringify(withHeaders(scope.swagger() as Documented));
-      return reply.header("content-type", JSON_TYPE).send(text);
+      return reply.headers(JSON_HEADERS).send(text);
     });
 
     let page: Promise<FastifyInstance> | null = null;

@@ -8,6 +8,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { InvariantViolation } from "../../core/invariant.ts";
+import { HostNames } from "../../io/host-names.ts";
 import { apiDocuments } from "./api-documents.ts";
 import { type ConnectionLimits, limitConnections } from "./connections.ts";
 import { answersOrigins, corsHook } from "./cors.ts";
@@ -15,7 +16,7 @@ import { directly } from "./direct.ts";
 import type { Feed } from "./events.ts";
 import { eventRoutes } from "./events-routes.ts";
 import { foreignTo } from "./foreign-pages.ts";
-import { badConnection, badUrl, handleErrors } from "./http-errors.ts";
+import { badConnection, badUrl, handleErrors, handleOddRequests } from "./http-errors.ts";
 import { Lane } from "./lane.ts";
 import {
   HEADER_BYTES_MAX,
@@ -24,12 +25,13 @@ import {
   REQUEST_CHECK_INTERVAL_MS,
   REQUEST_RECEIVE_LIMIT_MS,
 } from "./limits.ts";
-import { type FrontendMetrics, metricsRoute } from "./metrics.ts";
+import { type FrontendMetrics, metricsRoute, NO_ROUTE } from "./metrics.ts";
 import { orderRoutes } from "./order-routes.ts";
 import type { Orders } from "./orders.ts";
 import { pageRoutes } from "./page.ts";
 import type { Playground } from "./playground.ts";
 import { playgroundRoutes } from "./playground-routes.ts";
+import { RequestGate } from "./request-gate.ts";
 import { logRequests } from "./request-log.ts";
 import { RequestTraces } from "./request-trace.ts";
 import { serviceRoutes } from "./service-routes.ts";
@@ -44,6 +46,8 @@ export interface AppOptions {
   readonly log: Logger;
   /** Sites whose pages may ask and trade: `https://shop.example`, or `*`; none unless told. */
   readonly corsOrigins?: readonly string[];
+  /** Before everything else; names of this machine alone pass unless told. */
+  readonly gate?: RequestGate;
   /** What GET /metrics tells; without it there is no such route. */
   readonly metrics?: FrontendMetrics;
   /** Of the bazaar, for GET /openapi.json. */
@@ -64,9 +68,16 @@ export interface AppOptions {
 export function build(options: AppOptions): FastifyInstance {
   const { orders, stocks, log } = options;
   const traces = new RequestTraces(log);
+  const gate = options.gate ?? new RequestGate(new HostNames("127.0.0.1", []));
   const app = Fastify({
     requestTimeout: REQUEST_RECEIVE_LIMIT_MS,
     http: {
+      // Node takes the longer of the two for the whole request, and 60 s for the headers unless told.
+      headersTimeout: REQUEST_RECEIVE_LIMIT_MS,
+      requestTimeout: REQUEST_RECEIVE_LIMIT_MS,
+      // The gate judges Host, with words; of a second one it would otherwise not hear.
+      requireHostHeader: false,
+      joinDuplicateHeaders: true,
       maxHeaderSize: HEADER_BYTES_MAX,
       connectionsCheckingInterval: REQUEST_CHECK_INTERVAL_MS,
     },
@@ -74,7 +85,7 @@ export function build(options: AppOptions): FastifyInstance {
     // A request that comes while the server closes is still answered.
     return503OnClosing: false,
     frameworkErrors: badUrl(log, traces),
-    clientErrorHandler: badConnection,
+    clientErrorHandler: badConnection(gate),
   });
   app.setValidatorCompiler(validatorCompiler);
   app.removeAllContentTypeParsers(); // only POST /orders has a body worth reading
@@ -89,6 +100,7 @@ export function build(options: AppOptions): FastifyInstance {
   if (answerOrigin) corsHook(app, answerOrigin);
   if (metrics) metricsRoute(app, metrics);
   handleErrors(app, log, broken);
+  handleOddRequests(app.server, gate);
   apiDocuments(app, options.version ?? "0.0.0");
   app.register(async (scope) => {
     stockRoutes(scope, stocks, log, isForeign, traces);
@@ -107,5 +119,6 @@ export function build(options: AppOptions): FastifyInstance {
   const durations = metrics?.durations ?? { ended() {} };
   directly(app.server, { stocks, trades, traces, durations, answerOrigin, log, broken });
   limitConnections(app.server, options.connectionLimits);
+  gate.guard(app.server, (status) => durations.ended(NO_ROUTE, status, performance.now()));
   return app;
 }

@@ -12,6 +12,7 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { REQUESTS_IN_HAND_MAX, UNREAD_CHECK_INTERVAL_MS, UNREAD_LIMIT_MS } from "./limits.ts";
+import { beforeRequests } from "./request-gate.ts";
 
 export interface ConnectionLimits {
   /** Default UNREAD_LIMIT_MS. */
@@ -23,18 +24,17 @@ export interface ConnectionLimits {
 /** Puts itself before the listener that `server` has for requests. */
 export function limitConnections(server: Server, limits: ConnectionLimits = {}): void {
   const { unreadLimitMs = UNREAD_LIMIT_MS, checkIntervalMs = UNREAD_CHECK_INTERVAL_MS } = limits;
-  const [listener] = server.listeners("request") as RequestListener[];
-  if (!listener) throw new Error("the listener must be there first");
   const clients = new Map<Socket, Client>();
-  server.removeAllListeners("request");
-  server.on("connection", (socket) => {
-    clients.set(socket, new Client(socket, listener));
-    socket.once("close", () => clients.delete(socket));
-  });
-  server.on("request", (request, response) => {
-    const client = clients.get(request.socket);
-    if (client) client.request(request, response);
-    else listener(request, response);
+  beforeRequests(server, (listener) => {
+    server.on("connection", (socket) => {
+      clients.set(socket, new Client(socket, listener));
+      socket.once("close", () => clients.delete(socket));
+    });
+    return (request, response) => {
+      const client = clients.get(request.socket);
+      if (client) client.request(request, response);
+      else listener(request, response);
+    };
   });
   const sweep = setInterval(() => {
     for (const socket of clients.keys()) limitUnread(socket, unreadLimitMs);

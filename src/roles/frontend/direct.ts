@@ -6,16 +6,16 @@
 //       the tests of the interface run over a socket as well as injected.
 //   D2. Whatever isn't in its plainest form goes to the router: an escaped name,
 //       a query, another method; and everything while the log takes debug lines,
-//       which hooks write, or while the server closes.
+//       which hooks write.
 
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Logger } from "pino";
 import { InvariantViolation } from "../../core/invariant.ts";
 import { isStockName } from "../../core/market/content.ts";
 import type { AnswerOrigin } from "./cors.ts";
-import { type HttpAnswer, INTERNAL_ERROR, JSON_TYPE } from "./http-answer.ts";
-import { RETRY_AFTER_S } from "./limits.ts";
+import { type HttpAnswer, INTERNAL_ERROR, jsonHeaders, writeAnswer } from "./http-answer.ts";
 import type { RequestDurations } from "./metrics.ts";
+import { beforeRequests } from "./request-gate.ts";
 import type { RequestTraces } from "./request-trace.ts";
 import { lookupAnswer, type Stocks } from "./stock-routes.ts";
 import { bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
@@ -43,11 +43,8 @@ export interface DirectOptions {
 export function directly(server: Server, options: DirectOptions): void {
   const { stocks, trades, traces, answerOrigin, log, broken, durations } = options;
   if (log.isLevelEnabled("debug")) return; // D2
-  const [router] = server.listeners("request") as RequestListener[];
-  if (!router) throw new Error("the router must be there first");
-  server.removeAllListeners("request");
-  server.on("request", (request, response) => {
-    if (!server.listening || !answered(request, response)) router(request, response);
+  beforeRequests(server, (router) => (request, response) => {
+    if (!answered(request, response)) router(request, response);
   });
 
   function answered(request: IncomingMessage, response: ServerResponse): boolean {
@@ -72,13 +69,13 @@ export function directly(server: Server, options: DirectOptions): void {
     try {
       const found = stocks.lookup(name, () => traces.of(request));
       if (!(found instanceof Promise)) {
-        response.writeHead(200, headers(found.body)).end(found.body);
+        response.writeHead(200, jsonHeaders(found.body)).end(found.body);
         durations.ended(LOOKUP_ROUTE, 200, startMs);
         return;
       }
       found
         .then((result) => {
-          write(response, lookupAnswer(name, result));
+          writeAnswer(response, lookupAnswer(name, result));
           durations.ended(LOOKUP_ROUTE, response.statusCode, startMs);
         })
         .catch((error: unknown) => failed(error, request, response, LOOKUP_ROUTE, startMs));
@@ -90,7 +87,7 @@ export function directly(server: Server, options: DirectOptions): void {
   function trade(request: IncomingMessage, response: ServerResponse): void {
     const startMs = performance.now();
     const tell = (answer: HttpAnswer): void => {
-      write(response, answer);
+      writeAnswer(response, answer);
       durations.ended(TRADE_ROUTE, answer.status, startMs);
     };
     const key = trades.begin(request);
@@ -121,17 +118,7 @@ export function directly(server: Server, options: DirectOptions): void {
     log.error({ err: error, url }, "Request failed");
     if (error instanceof InvariantViolation) broken(error);
     if (response.headersSent) return;
-    write(response, INTERNAL_ERROR);
+    writeAnswer(response, INTERNAL_ERROR);
     durations.ended(route, INTERNAL_ERROR.status, startMs);
   }
-}
-
-function write(response: ServerResponse, { status, body, closes }: HttpAnswer): void {
-  if (status === 503) response.setHeader("retry-after", RETRY_AFTER_S);
-  if (closes) response.setHeader("connection", "close");
-  response.writeHead(status, headers(body)).end(body);
-}
-
-function headers(body: string): Record<string, string | number> {
-  return { "content-type": JSON_TYPE, "content-length": Buffer.byteLength(body) };
 }

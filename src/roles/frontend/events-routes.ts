@@ -10,6 +10,7 @@ const TOO_MANY = failure(503, "Too many readers of events. Ask again later");
 const HEADERS = {
   "content-type": "text/event-stream; charset=utf-8",
   "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
   // A proxy that gathers answers would keep the events to itself.
   "x-accel-buffering": "no",
 } as const;

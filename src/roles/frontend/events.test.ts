@@ -34,6 +34,7 @@ const CONFIG: ClusterConfig = {
   stocks: "",
   cache: { kind: "memory", entriesMax: 2 },
   corsOrigins: [],
+  allowedHosts: [],
   logLevel: "silent",
 };
 

@@ -3,9 +3,8 @@
 // what it says of where the page is from is all there is to go by.
 //
 // Only browsers say it, so programs are never refused. A site that points a name
-// of its own here (DNS rebinding) looks like this front end's own page under that
-// name, and so would one behind a proxy: telling them apart would need the names
-// that this front end is reached by.
+// of its own here (DNS rebinding) would look like this front end's own page under
+// that name: the request gate has refused it before, by that name.
 
 import type { IncomingMessage } from "node:http";
 import { ANY_ORIGIN } from "./cors.ts";

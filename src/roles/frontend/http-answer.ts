@@ -1,6 +1,7 @@
 // The bodies and statuses of the public interface, in the seed's words: its
 // clients match on them, typing error included.
 
+import type { ServerResponse } from "node:http";
 import type { FastifyReply } from "fastify";
 import type { Refusal } from "../../core/market/types.ts";
 import { unknownStockText } from "../words.ts";
@@ -14,7 +15,11 @@ export interface HttpAnswer {
   readonly closes?: boolean;
 }
 
-export const JSON_TYPE = "application/json; charset=utf-8";
+/** Of every JSON answer. A browser must not guess that it is anything else. */
+export const JSON_HEADERS = {
+  "content-type": "application/json; charset=utf-8",
+  "x-content-type-options": "nosniff",
+} as const;
 
 /** The body of a success. */
 export function dataBody(data: unknown): string {
@@ -81,5 +86,17 @@ export function unanswered(kind: "unavailable" | "overloaded"): HttpAnswer {
 export function send(reply: FastifyReply, answer: HttpAnswer): FastifyReply {
   if (answer.status === 503) reply.header("retry-after", RETRY_AFTER_S);
   if (answer.closes) reply.header("connection", "close");
-  return reply.code(answer.status).header("content-type", JSON_TYPE).send(answer.body);
+  return reply.code(answer.status).headers(JSON_HEADERS).send(answer.body);
+}
+
+/** The same past the router. */
+export function writeAnswer(response: ServerResponse, { status, body, closes }: HttpAnswer): void {
+  if (status === 503) response.setHeader("retry-after", RETRY_AFTER_S);
+  if (closes) response.setHeader("connection", "close");
+  response.writeHead(status, jsonHeaders(body)).end(body);
+}
+
+/** With the length of `body`. */
+export function jsonHeaders(body: string): Record<string, string | number> {
+  return { ...JSON_HEADERS, "content-length": Buffer.byteLength(body) };
 }

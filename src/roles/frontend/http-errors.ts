@@ -1,7 +1,7 @@
 // Everything that goes wrong on the way to or in a route, in the shape and the
 // words of the public interface; nothing of what is inside leaves.
 
-import { type ServerResponse, STATUS_CODES } from "node:http";
+import { type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
@@ -12,10 +12,12 @@ import {
   type HttpAnswer,
   INTERNAL_ERROR,
   INVALID_URL,
-  JSON_TYPE,
+  jsonHeaders,
   send,
+  writeAnswer,
 } from "./http-answer.ts";
 import { HEADER_BYTES_MAX, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
+import type { RequestGate } from "./request-gate.ts";
 import { logUnreadable } from "./request-log.ts";
 import type { RequestTraces } from "./request-trace.ts";
 import { bodyProblem } from "./trades.ts";
@@ -44,11 +46,16 @@ export function handleErrors(
     if (error instanceof InvariantViolation) broken(error);
     return send(reply, answer);
   });
-  app.server.on("checkExpectation", (_request, response) => {
-    const { status, body } = EXPECTATION_FAILED;
-    const length = Buffer.byteLength(body);
-    response.writeHead(status, { "content-type": JSON_TYPE, "content-length": length }).end(body);
+}
+
+/** What Node tells apart from requests before anybody sees them as such; each closes its connection. */
+export function handleOddRequests(server: Server, gate: RequestGate): void {
+  server.on("checkExpectation", (request, response) => {
+    if (gate.isEnding(request.socket)) return;
+    gate.closeAfter(response); // whether the body comes all the same is anybody's guess
+    writeAnswer(response, EXPECTATION_FAILED);
   });
+  server.on("connect", (_request, socket) => lastWord(socket as Socket, INVALID_URL));
 }
 
 /** For fastify's `frameworkErrors`: what is wrong with a URL is found before there is a route. */
@@ -60,23 +67,31 @@ export function badUrl(log: Logger, traces: RequestTraces) {
 }
 
 /**
- * For fastify's `clientErrorHandler`: what isn't HTTP, too large or too slow. Closes the connection.
- * In words only while no request on it waits for its answer: the client would take these words
- * for that answer, and a trade that is made for a refused one.
+ * For fastify's `clientErrorHandler`: what isn't HTTP, too large or too slow. Closes the connection,
+ * unless its last answer is on its way, which does so itself.
  */
-export function badConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === "ECONNRESET" || !socket.writable || isAnswerAwaited(socket)) {
+export function badConnection(gate: RequestGate) {
+  return (error: Error & { code?: string }, socket: Socket): void => {
+    const isAfterLast = error.code === "HPE_CLOSED_CONNECTION" || gate.isEnding(socket);
+    if (isAfterLast && socket.writable && isAnswerAwaited(socket)) return;
+    if (error.code === "ECONNRESET") socket.destroy();
+    else lastWord(socket, clientErrors[error.code ?? ""] ?? NOT_HTTP);
+  };
+}
+
+/**
+ * Closes a connection outside of any request. In words only while no request on it waits for its
+ * answer: the client would take these words for that answer, and a trade that is made for a refused one.
+ */
+function lastWord(socket: Socket, { status, body }: HttpAnswer): void {
+  if (!socket.writable || isAnswerAwaited(socket)) {
     socket.destroy();
     return;
   }
-  const { status, body } = clientErrors[error.code ?? ""] ?? NOT_HTTP;
-  const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-    `content-type: ${JSON_TYPE}`,
-    `content-length: ${Buffer.byteLength(body)}`,
-    "connection: close",
-  ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
+  const headers = Object.entries({ ...jsonHeaders(body), connection: "close" });
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join("")}`;
+  socket.end(`${head}\r\n${body}`, () => socket.destroy());
 }
 
 /**

@@ -9,7 +9,7 @@ export const HEADER_BYTES_MAX = 16 * 1024;
 /** A request must have arrived as a whole within this time; nobody holds a connection by sending slowly. */
 export const REQUEST_RECEIVE_LIMIT_MS = 30_000;
 /** How often the server looks for requests that are past it. */
-export const REQUEST_CHECK_INTERVAL_MS = 5_000;
+export const REQUEST_CHECK_INTERVAL_MS = 1_000;
 
 /** Requests of one connection that are begun and not answered; those behind them wait, and nothing more is read. */
 export const REQUESTS_IN_HAND_MAX = 32;

@@ -72,6 +72,7 @@ async function startOnly(
     stocks: "",
     cache,
     corsOrigins: [],
+    allowedHosts: [],
     logLevel: "debug",
   };
   const role = await startFrontend({ config, name: "frontend", secret: SECRET, log: log.log });

@@ -10,6 +10,7 @@ import { Demand } from "../../core/coherence/demand.ts";
 import { OtherCluster } from "../../core/replication/members.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { type CopyRemoved, noCopies, type StockCopies } from "../../io/cache/types.ts";
+import { HostNames } from "../../io/host-names.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import type { Identity, Link, Peer, Unreachable } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
@@ -26,6 +27,7 @@ import { CLOSE_GRACE_MS, CLOSE_SWEEP_MS, LEADER_WAIT_MS } from "./limits.ts";
 import { FrontendMetrics } from "./metrics.ts";
 import { OrderService } from "./order-service.ts";
 import type { Playground } from "./playground.ts";
+import { RequestGate } from "./request-gate.ts";
 import { StockCache } from "./stock-cache.ts";
 
 const holdContract = { hold: frontendContract.hold } as const;
@@ -115,7 +117,9 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     isLeased: () => leaseWatch.lease !== null,
     onLeader: (callback) => orders.onLeader(callback),
   });
+  const gate = new RequestGate(new HostNames(place.host, config.allowedHosts));
   const app = build({
+    gate,
     orders: watch.orders,
     metrics,
     stocks,

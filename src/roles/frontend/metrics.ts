@@ -8,7 +8,7 @@ import type { TradeEnd } from "./trades.ts";
 
 const METRICS_URL = "/metrics";
 /** What no route answered. */
-const NO_ROUTE = "none";
+export const NO_ROUTE = "none";
 
 /** Told when a request was answered. */
 export interface RequestDurations {
@@ -114,6 +114,8 @@ export function metricsRoute(app: FastifyInstance, metrics: FrontendMetrics): vo
   });
   app.get(METRICS_URL, async (_request, reply) => {
     const { contentType, text } = await metrics.scrape();
-    return reply.header("content-type", contentType).send(text);
+    return reply
+      .headers({ "content-type": contentType, "x-content-type-options": "nosniff" })
+      .send(text);
   });
 }

@@ -11,7 +11,7 @@
 
 import { timingSafeEqual } from "node:crypto";
 import type { PlaygroundState } from "../../client/event-messages.ts";
-import { isLoopback } from "../../io/loopback.ts";
+import { isLoopback } from "../../io/host-names.ts";
 import type { PlaygroundCommand, PlaygroundResult } from "./playground-commands.ts";
 
 /** The `up` that started this front end. */

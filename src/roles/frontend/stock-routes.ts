@@ -11,7 +11,7 @@ import { FOREIGN_PAGE, type IsForeign } from "./foreign-pages.ts";
 import {
   type HttpAnswer,
   INVALID_URL,
-  JSON_TYPE,
+  JSON_HEADERS,
   send,
   success,
   unanswered,
@@ -43,7 +43,7 @@ export function stockRoutes(
       return found.then((lookup) => send(reply, told(lookupAnswer(name, lookup), tracedBy())));
     }
     if (log.isLevelEnabled("debug")) told({ status: 200, body: found.body }, tracedBy());
-    return reply.header("content-type", JSON_TYPE).send(found.body);
+    return reply.headers(JSON_HEADERS).send(found.body);
   });
 
   app.get("/stocks", described(api.stocks), async (request, reply) =>

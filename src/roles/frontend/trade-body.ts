@@ -30,7 +30,7 @@ export function tradeReader(): (body: unknown) => TradeReading {
     if (!(body instanceof Uint8Array) || body.length === 0) return wrong("the body is empty");
     let data: unknown;
     try {
-      data = JSON.parse(decoder.decode(body));
+      data = withFiniteQuantity(JSON.parse(decoder.decode(body)));
     } catch (error) {
       return wrong(error instanceof SyntaxError ? "the body is no JSON" : "the body is no UTF-8");
     }
@@ -39,6 +39,17 @@ export function tradeReader(): (body: unknown) => TradeReading {
     if (read.success) return { value: read.data };
     return wrong(read.error.issues.map((issue) => issue.message).join(", "));
   };
+}
+
+/**
+ * A number in JSON has no limit, ours have: one beyond, 1e400 say, is read as infinite. The largest
+ * that we have is judged as it would be: it is more than there is of anything.
+ */
+function withFiniteQuantity(data: unknown): unknown {
+  if (typeof data !== "object" || data === null || !("quantity" in data)) return data;
+  const { quantity } = data;
+  if (quantity === Infinity) return { ...data, quantity: Number.MAX_VALUE };
+  return quantity === -Infinity ? { ...data, quantity: -Number.MAX_VALUE } : data;
 }
 
 /** Says of a field that it is missing, or of the wrong type. */

@@ -162,6 +162,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     },
     onInvariantViolation: broken,
     metrics: () => metrics.scrape(),
+    allowedHosts: config.allowedHosts,
   });
   parts.defer(() => listener.close());
 

@@ -46,6 +46,7 @@ export class TestCluster {
       stocks: "",
       cache: { kind: "none" },
       corsOrigins: [],
+      allowedHosts: [],
       logLevel: "silent",
     });
     for (const { id, name } of cluster.config.replicas) {
