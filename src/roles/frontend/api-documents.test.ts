@@ -160,6 +160,7 @@ const EXAMPLES: readonly (readonly [path: string, status: number, asked: TestReq
   ["/orders/{number}", 404, { url: "/orders/0" }],
   ["/get_order_leader", 200, { url: "/get_order_leader" }],
   ["/cache_invalid/{name}", 200, { url: "/cache_invalid/FishCo" }],
+  ["/cache_invalid/{name}", 400, { url: `/cache_invalid/${"A".repeat(65)}` }],
   ["/cache_invalid/{name}", 404, { url: "/cache_invalid/Fish1" }],
   ["/healthz", 200, { url: "/healthz" }],
   ["/readyz", 200, { url: "/readyz" }],
