@@ -242,7 +242,7 @@ export class Cluster {
   }
 
   #reported(event: SupervisorEvent): void {
-    if (event.kind === "frontends-serve") return;
+    if (event.kind === "frontends-serve" || event.kind === "none-left") return;
     const { name } = event.role;
     if (event.kind === "serves-again") {
       this.#serving.add(name);

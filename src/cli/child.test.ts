@@ -37,7 +37,7 @@ test("a child that serves is told apart from one that only started", async () =>
   const serving = child(SERVES);
   await serving.ready;
   serving.stop();
-  expect(await serving.exited).toMatchObject({ code: 0, signal: null, misconfigured: false });
+  expect(await serving.exited).toMatchObject({ code: 0, signal: null, hopeless: null });
 });
 
 test("a killed child is not taken for one that failed", async () => {
@@ -55,22 +55,26 @@ test("why a child failed is not lost", async () => {
     code: 1,
     signal: null,
     lastWords: "the disk is full",
-    misconfigured: false,
+    hopeless: null,
   });
 });
 
-test("a child that can't start as configured is told apart from one that crashed", async () => {
-  const failed = child(`
+test.each(["misconfigured", "damaged"])(
+  "a child that can't start, %s, is told apart from one that crashed",
+  async (hopeless) => {
+    const failed = child(`
     process.send({ kind: "nonsense" });
-    process.send({ kind: "misconfigured", reason: "port 1 is in use" }, () => process.exit(1));
+    const said = { kind: "cannot-start", hopeless: "${hopeless}", reason: "port 1 is in use" };
+    process.send(said, () => process.exit(1));
     process.stderr.write("noise");
   `);
-  expect(await failed.exited).toMatchObject({
-    code: 1,
-    lastWords: "port 1 is in use",
-    misconfigured: true,
-  });
-});
+    expect(await failed.exited).toMatchObject({
+      code: 1,
+      lastWords: "port 1 is in use",
+      hopeless,
+    });
+  },
+);
 
 test("a program that isn't there is an end, not a crash of who started it", async () => {
   const missing = spawnChild({ execPath: join(folder, "nowhere"), script: "x", args: [] });

@@ -1,7 +1,7 @@
 // A role as a child process of `up`.
 //
 // The channel between them does three things. The child says when it serves, or
-// that it can't start as configured. The parent closes it to ask for a stop.
+// that it can't start, and needn't be started again. The parent closes it to ask for a stop.
 // And it closes by itself when the parent is gone, however it went: so a role
 // never outlives its `up`, not even one that was killed with -9. With
 // --playground, a front end passes on over it what its page asks for.
@@ -22,12 +22,21 @@ import type { Child, ChildExit } from "./supervisor.ts";
 /** What a role tells the `up` that started it. */
 export const childMessageSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("ready") }),
-  /** It ends now, and would end again: the configuration or the machine has to change. */
-  z.object({ kind: z.literal("misconfigured"), reason: z.string() }),
+  /** It ends now, and would end again. */
+  z.object({
+    kind: z.literal("cannot-start"),
+    hopeless: z.enum(["misconfigured", "damaged"]),
+    reason: z.string(),
+  }),
   /** A front end's page asks for something; the answer carries the same `id`. */
   z.object({ kind: z.literal("playground"), id: z.int(), command: playgroundCommandSchema }),
 ]);
 export type ChildMessage = z.infer<typeof childMessageSchema>;
+/**
+ * Why starting it again wouldn't help: the configuration or the machine has to
+ * change, or its file is damaged.
+ */
+export type Hopeless = Extract<ChildMessage, { kind: "cannot-start" }>["hopeless"];
 
 /** What `up --playground` tells a front end. */
 export type ParentMessage =
@@ -66,7 +75,7 @@ export function spawnChild(options: SpawnOptions): TalkingChild {
     },
   );
   let said = "";
-  let misconfigured: string | null = null;
+  let cannotStart: Extract<ChildMessage, { kind: "cannot-start" }> | null = null;
   child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     said = (said + text).slice(-LAST_WORDS_KEPT);
   });
@@ -81,8 +90,8 @@ export function spawnChild(options: SpawnOptions): TalkingChild {
         case "ready":
           resolve();
           break;
-        case "misconfigured":
-          misconfigured = message.data.reason;
+        case "cannot-start":
+          cannotStart = message.data;
           break;
         case "playground": {
           const { id, command } = message.data;
@@ -98,8 +107,8 @@ export function spawnChild(options: SpawnOptions): TalkingChild {
       waitsFor -= 1;
       if (waitsFor > 0) return;
       const { exitCode: code, signalCode: signal } = child;
-      const lastWords = misconfigured ?? lastLine(said);
-      resolve({ code, signal, lastWords, misconfigured: misconfigured !== null });
+      const lastWords = cannotStart?.reason ?? lastLine(said);
+      resolve({ code, signal, lastWords, hopeless: cannotStart?.hopeless ?? null });
     };
     child.once("exit", oneEnded);
     // What it said and told may be read only after its end is known.
@@ -107,7 +116,7 @@ export function spawnChild(options: SpawnOptions): TalkingChild {
     child.once("disconnect", oneEnded);
     child.on("error", (error) => {
       if (child.pid !== undefined) return; // A message that couldn't be sent is no end.
-      resolve({ code: null, signal: null, lastWords: error.message, misconfigured: false });
+      resolve({ code: null, signal: null, lastWords: error.message, hopeless: null });
     });
   });
   return {

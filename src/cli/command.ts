@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
+import { OWNER_ONLY_UMASK } from "../io/private-files.ts";
 import type { ClusterConfig } from "../roles/config.ts";
 import { addClusterOptions, environmentName, givenFlags } from "./options.ts";
 import { resolveConfig } from "./resolve-config.ts";
@@ -13,7 +14,10 @@ export const STOCKS_SHIPPED = join(import.meta.dirname, "../../stocks.csv");
 
 /** A command that takes the options every command takes. */
 export function clusterCommand(name: string, description: string): Command {
-  return addClusterOptions(new Command(name).description(description).helpOption("-h, --help"));
+  const command = new Command(name).description(description).helpOption("-h, --help");
+  // Before any file is made, SQLite's and those of worker threads included; whatever it was.
+  command.hook("preAction", () => void process.umask(OWNER_ONLY_UMASK));
+  return addClusterOptions(command);
 }
 
 /** The configuration as the command was given it. Throws UserError. */

@@ -1,16 +1,41 @@
 // Which failures end a start for good.
 
 import { expect, test } from "vitest";
-import { DirectoryLocked, JournalCorrupt } from "../io/journal/errors.ts";
-import { isMisconfiguration } from "./misconfiguration.ts";
+import {
+  DirectoryLocked,
+  JournalCorrupt,
+  JournalFailed,
+  JournalRefused,
+} from "../io/journal/errors.ts";
+import { UnusablePath } from "../io/private-files.ts";
+import { SecretError } from "../io/rpc/secret.ts";
+import { hopelessness } from "./misconfiguration.ts";
 import { UserError } from "./user-error.ts";
 
-test("a port in use is not tried again and again, a damaged file doesn't stop the others", () => {
-  expect(isMisconfiguration(new UserError("choose another"))).toBe(true);
-  expect(isMisconfiguration(Object.assign(new Error(), { code: "EADDRINUSE" }))).toBe(true);
-  expect(isMisconfiguration(new DirectoryLocked("data/order-9094"))).toBe(true);
-  expect(isMisconfiguration(new JournalCorrupt("order.db", 7, "a bad checksum"))).toBe(false);
-  expect(isMisconfiguration(Object.assign(new Error(), { code: "ENOSPC" }))).toBe(false);
-  expect(isMisconfiguration(new Error("a bad checksum"))).toBe(false);
-  expect(isMisconfiguration("EADDRINUSE")).toBe(false);
+const system = (code: string) => Object.assign(new Error(code), { code });
+
+test("what its operator has to put right is not tried again and again", () => {
+  const errors = [
+    new UserError("choose another"),
+    new SecretError("chmod 600 secret"),
+    new UnusablePath("chmod -R go-rwx data"),
+    new DirectoryLocked("data/order-9094"),
+    new JournalRefused("the disk is full"),
+    ...["EADDRINUSE", "EACCES", "EROFS", "ENOSPC", "ELOOP", "EISDIR", "EMFILE"].map(system),
+  ];
+  expect(errors.map(hopelessness)).toEqual(errors.map(() => "misconfigured"));
+});
+
+test("a damaged file is not tried again either, and doesn't stop the others", () => {
+  expect(hopelessness(new JournalCorrupt("order.db", 7, "a bad checksum"))).toBe("damaged");
+});
+
+test("a disk that failed once, or a fault of our own, may be gone at the next start", () => {
+  const errors = [
+    new JournalFailed("disk I/O error"),
+    new TypeError("a fault"),
+    system("EIO"),
+    "EIO",
+  ];
+  expect(errors.map(hopelessness)).toEqual(errors.map(() => null));
 });

@@ -1,6 +1,9 @@
-// Which failures to start would come again however often a role is started:
-// its port or its folder is someone else's, or there is nothing to start from.
-// A damaged file is not among them: it stops one replica, and the others go on.
+// Which failures to start would come again however often a role is started, and
+// how the `up` that started it is told.
+//
+// What its operator has to put right first, an option, a port, the rights of a
+// folder, the disk's room, keeps all of a bazaar from starting: the same is likely to be
+// wrong for the next role. A damaged file stops one replica, and the others go on.
 
 import { OtherCluster } from "../core/replication/members.ts";
 import {
@@ -9,30 +12,47 @@ import {
   DataFileTooNew,
   DataFileTooOld,
   DirectoryLocked,
+  JournalCorrupt,
+  JournalRefused,
 } from "../io/journal/errors.ts";
+import { UnusablePath } from "../io/private-files.ts";
 import { SecretError } from "../io/rpc/secret.ts";
-import { UserError } from "./user-error.ts";
+import type { ChildMessage, Hopeless } from "./child.ts";
+import { errorLine, isOperatorsCode, UserError } from "./user-error.ts";
 
 const KINDS = [
   UserError,
   SecretError,
   OtherCluster,
+  UnusablePath,
   DirectoryLocked,
   DataFileMissing,
   DataFileForeign,
   DataFileTooNew,
   DataFileTooOld,
+  JournalRefused,
 ] as const;
 
-const SYSTEM_CODES: ReadonlySet<unknown> = new Set([
-  "EADDRINUSE",
-  "EADDRNOTAVAIL",
-  "EACCES",
-  "EROFS",
-  "ENOTDIR",
-]);
+/** Why starting again wouldn't help; null when it might. */
+export function hopelessness(error: unknown): Hopeless | null {
+  if (error instanceof JournalCorrupt) return "damaged";
+  if (KINDS.some((kind) => error instanceof kind)) return "misconfigured";
+  return error instanceof Error && isOperatorsCode((error as NodeJS.ErrnoException).code)
+    ? "misconfigured"
+    : null;
+}
 
-export function isMisconfiguration(error: unknown): boolean {
-  if (KINDS.some((kind) => error instanceof kind)) return true;
-  return error instanceof Error && SYSTEM_CODES.has((error as NodeJS.ErrnoException).code);
+/** Says in one line on stderr why this process ends, and to the `up` that started it whether to start it again. */
+export async function tellFailure(error: unknown): Promise<void> {
+  const reason = errorLine(error);
+  const hopeless = hopelessness(error);
+  if (hopeless !== null) await tellParent({ kind: "cannot-start", hopeless, reason });
+  process.stderr.write(`bazaar: ${reason}\n`);
+}
+
+/** Tells the `up` that started this process, if one did, and waits until it was sent. */
+export async function tellParent(message: ChildMessage): Promise<void> {
+  if (!process.connected) return;
+  // An error means that the parent is gone, which `disconnect` tells.
+  await new Promise<void>((resolve) => process.send?.(message, () => resolve()));
 }

@@ -23,7 +23,7 @@ test("run/ holds plain numbers and nothing else, and nothing once the role has s
 });
 
 test("a stale file doesn't keep a role from saying who it is", () => {
-  mkdirSync(join(data, "run"));
+  mkdirSync(join(data, "run"), { mode: 0o700 });
   writeFileSync(pidFilePath(data, "catalog"), "1\n");
   writePidFile(data, "catalog", 77);
   expect(readPidFile(data, "catalog")).toBe(77);

@@ -1,6 +1,6 @@
 // The command line as a program: what it lists, and how it fails.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -90,6 +90,14 @@ test.each([
   expect(err).toContain(line);
   expect(err).toMatch(/^bazaar: [^\n]+\n$/);
   expect([status, out]).toEqual([1, ""]);
+});
+
+test("a wait for what can't come any more ends with one line, not with a warning of Node.js", () => {
+  const program = JSON.stringify(new URL("./program.ts", import.meta.url).href);
+  const script = `import { failWhenIdle } from ${program}; failWhenIdle(); await new Promise(() => {});`;
+  const ended = spawnSync(process.execPath, ["--input-type=module", "-e", script]);
+  expect(ended.status).toBe(1);
+  expect(String(ended.stderr)).toMatch(/^bazaar: ended early[^\n]*\n$/);
 });
 
 test("a reader that has seen enough is no error", async () => {

@@ -4,7 +4,7 @@
 
 import { Command, CommanderError } from "commander";
 import about from "../../package.json" with { type: "json" };
-import { errorLine } from "./user-error.ts";
+import { tellFailure } from "./misconfiguration.ts";
 
 /** The commands, in the order of the help. Each is loaded when it is run: a replica has no use for the others. */
 const COMMANDS = {
@@ -44,6 +44,7 @@ export async function buildProgram(name: string | undefined): Promise<Command> {
 /** Runs the command in `args` to its end, and ends the process with its exit status. */
 export async function runProgram(args: readonly string[]): Promise<void> {
   const [name] = args;
+  failWhenIdle();
   for (const output of [process.stdout, process.stderr]) {
     output.on("error", (error: NodeJS.ErrnoException) => {
       const status = statusWithoutReader(name, error.code);
@@ -57,12 +58,25 @@ export async function runProgram(args: readonly string[]): Promise<void> {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode;
     } else {
-      process.stderr.write(`bazaar: ${errorLine(error)}\n`);
+      await tellFailure(error);
       process.exitCode = 1;
     }
   }
   // Nothing may keep a finished command: what is written is written first.
   process.stdout.write("", () => process.exit());
+}
+
+/**
+ * Ends the process when it waits for something that can't come any more, with
+ * status 1 and one line, where Node.js would warn of its module and end with 13.
+ */
+export function failWhenIdle(): void {
+  process.once("beforeExit", () => {
+    process.stderr.write(
+      "bazaar: ended early, with nothing left to wait for: a fault of its own\n",
+    );
+    process.exit(1);
+  });
 }
 
 /** Commander's errors, which may come in two lines, in one, and with what to do. */

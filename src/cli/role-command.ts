@@ -1,9 +1,11 @@
 // `order`, `catalog` and `frontend`: one role in the foreground, logged to its
 // file, and on a terminal to people too.
 
+import { existsSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { join, relative } from "node:path";
 import { createLogger } from "../io/logging/logger.ts";
+import { privateFolder } from "../io/private-files.ts";
 import { readSecret } from "../io/rpc/secret.ts";
 import type { ClusterConfig } from "../roles/config.ts";
 import { type RoleRun, runRole } from "./role-process.ts";
@@ -18,12 +20,14 @@ export function shortPath(path: string, cwd: string): string {
   return short === "" || short.startsWith("..") ? path : short;
 }
 
-/** Runs the role to its end; returns the exit status. Rejects when it has no secret to start with. */
+/** Runs the role to its end; returns the exit status. Rejects when something that it needs is missing or not its own. */
 export async function runRoleCommand(
   config: ClusterConfig,
   name: string,
   start: RoleRun["start"],
 ): Promise<number> {
+  // None yet is for the secret to say, which comes from where the cluster was made.
+  if (existsSync(config.data)) privateFolder(config.data);
   const secret = readSecret(config.data);
   const log = await createLogger({
     name,

@@ -28,13 +28,20 @@ function role(start: string, underUp = false) {
   writeFileSync(
     script,
     `
+    import { mkdirSync, symlinkSync } from "node:fs";
     import { pino } from "pino";
+    import { tellFailure } from ${JSON.stringify(join(import.meta.dirname, "misconfiguration.ts"))};
     import { runRole } from ${JSON.stringify(join(import.meta.dirname, "role-process.ts"))};
     import { UserError } from ${JSON.stringify(join(import.meta.dirname, "user-error.ts"))};
-    const start = ${start};
     const log = pino({ base: null, timestamp: false });
     const config = { data: ${JSON.stringify(data)} };
-    process.exit(await runRole({ config, name: "catalog", secret: "", log, start }));
+    const start = ${start};
+    try {
+      process.exit(await runRole({ config, name: "catalog", secret: "", log, start }));
+    } catch (error) {
+      await tellFailure(error);
+      process.exit(1);
+    }
     `.replaceAll('from "pino"', `from ${JSON.stringify(import.meta.resolve("pino"))}`),
   );
   const child = spawn(process.execPath, [script], {
@@ -89,12 +96,33 @@ test("a role that can't start says why in one line, and takes no pid file", asyn
   expect(await exited).toBe(1);
   await vi.waitUntil(() => messages.length > 0 && said.err !== "", LIMIT);
   expect(said.err).toBe("bazaar: the folder is locked\n");
-  expect(messages).toEqual([{ kind: "misconfigured", reason: "the folder is locked" }]);
+  const hopeless = "misconfigured";
+  expect(messages).toEqual([{ kind: "cannot-start", hopeless, reason: "the folder is locked" }]);
   expect(existsSync(join(data, "run"))).toBe(false);
   void status;
 });
 
-test("a role whose files are damaged isn't taken for one that is configured wrongly", async () => {
+test("a role whose pid file can't be written has not started, and is closed", async () => {
+  const { data, child, said, messages, exited } = role(
+    `async () => {
+      mkdirSync(${JSON.stringify(join(folder, "linked"))}, { mode: 0o755 });
+      mkdirSync(config.data, { mode: 0o700 });
+      symlinkSync(${JSON.stringify(join(folder, "linked"))}, config.data + "/run");
+      return { failed: new Promise(() => {}), close: async () => console.log("closed") };
+    }`,
+    true,
+  );
+  expect(await exited).toBe(1);
+  await vi.waitUntil(() => messages.length > 0 && said.err !== "", LIMIT);
+  const run = join(data, "run");
+  const reason = `${run} is open to other users (mode 0755): chmod -R go-rwx ${run}`;
+  expect(messages).toEqual([{ kind: "cannot-start", hopeless: "misconfigured", reason }]);
+  expect(said.err).toBe(`bazaar: ${reason}\n`);
+  expect(said.out).toContain("closed");
+  expect(child.pid).not.toBe(0);
+});
+
+test("a role that failed for a reason of its own isn't taken for one that is configured wrongly", async () => {
   const { messages, exited } = role(`async () => { throw new Error("a bad checksum"); }`, true);
   expect(await exited).toBe(1);
   expect(messages).toEqual([]);

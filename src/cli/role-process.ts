@@ -9,8 +9,7 @@
 //   P3. A second signal ends it at once, and a close that hangs is not waited for.
 
 import type { RoleOptions, RunningRole } from "../roles/role.ts";
-import type { ChildMessage } from "./child.ts";
-import { isMisconfiguration } from "./misconfiguration.ts";
+import { tellParent } from "./misconfiguration.ts";
 import { writePidFile } from "./pid-file.ts";
 import { signalStatus, stopSignals } from "./stop-signals.ts";
 import { errorLine } from "./user-error.ts";
@@ -22,12 +21,26 @@ export interface RoleRun extends RoleOptions {
   readonly start: (options: RoleOptions) => Promise<RunningRole>;
 }
 
-/** Runs the role until it has stopped. Returns the exit status: 0 when it was asked to stop. */
+/**
+ * Runs the role until it has stopped. Returns the exit status: 0 when it was asked
+ * to stop. Rejects with the reason, which is in the log, when it can't start.
+ */
 export async function runRole({ start, ...options }: RoleRun): Promise<number> {
   const { log, name, config } = options;
   const stopAsked = whenAskedToStop();
   let removePidFile = () => {};
   process.once("exit", () => removePidFile());
+  /** A role that can't write its pid file has not started: it isn't found then by who has to end it. */
+  const startWithPidFile = async (): Promise<RunningRole> => {
+    const running = await start(options);
+    try {
+      removePidFile = writePidFile(config.data, name, process.pid); // P1
+      return running;
+    } catch (error) {
+      await running.close();
+      throw error;
+    }
+  };
   const dieOf = (what: string) => (error: unknown) => {
     log.fatal({ err: error }, `${what}: ${errorLine(error)}`); // P2
     say(errorLine(error));
@@ -36,7 +49,7 @@ export async function runRole({ start, ...options }: RoleRun): Promise<number> {
   process.on("uncaughtException", dieOf("Uncaught exception"));
   process.on("unhandledRejection", dieOf("Unhandled rejection"));
 
-  const starting = start(options).then(
+  const starting = startWithPidFile().then(
     (running) => ({ kind: "running", running }) as const,
     (error: unknown) => ({ kind: "not-started", error }) as const,
   );
@@ -44,15 +57,11 @@ export async function runRole({ start, ...options }: RoleRun): Promise<number> {
   // Not served yet: the start is left where it is, as a crash could leave it.
   if (started.kind === "asked") return 0;
   if (started.kind === "not-started") {
-    const reason = errorLine(started.error);
-    log.fatal({ err: started.error }, `Cannot start: ${reason}`);
-    if (isMisconfiguration(started.error)) await tell({ kind: "misconfigured", reason });
-    say(reason);
-    return 1;
+    log.fatal({ err: started.error }, `Cannot start: ${errorLine(started.error)}`);
+    throw started.error;
   }
   const { running } = started;
-  removePidFile = writePidFile(config.data, name, process.pid); // P1
-  await tell({ kind: "ready" });
+  await tellParent({ kind: "ready" });
 
   const failed = running.failed.then((error) => ({ kind: "failed", error }) as const);
   const end = await Promise.race([stopAsked, failed]);
@@ -98,13 +107,6 @@ async function closed(running: RunningRole): Promise<true | Error> {
   const result = await Promise.race([close, limit]);
   clearTimeout(timer);
   return result;
-}
-
-/** Tells the parent, if there is one, and waits until it was sent. */
-async function tell(message: ChildMessage): Promise<void> {
-  if (!process.connected) return;
-  // An error means that the parent is gone, which `disconnect` tells.
-  await new Promise<void>((resolve) => process.send?.(message, () => resolve()));
 }
 
 function say(line: string): void {

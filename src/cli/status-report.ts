@@ -28,6 +28,13 @@ export interface StatusReport {
   /** The highest that any replica has promised; 0 when none answers. */
   readonly epoch: number;
   readonly processes: readonly ProcessStatus[];
+  /** Roles that have a pid file here and aren't configured; `pid` is null when that process is gone. */
+  readonly notConfigured: readonly { readonly role: string; readonly pid: number | null }[];
+}
+
+/** A replica leads, and every process that is configured answers. */
+export function isAllUp({ leader, processes }: StatusReport): boolean {
+  return leader !== null && processes.every(({ up }) => up);
 }
 
 /** How a process answered; null when it didn't. */
@@ -36,6 +43,7 @@ export type Told = Omit<Partial<RoleStatus>, "pid"> & { readonly pid: number | n
 export function statusReport(
   processes: readonly ConfiguredProcess[],
   told: readonly (Told | null)[],
+  notConfigured: StatusReport["notConfigured"] = [],
 ): StatusReport {
   const rows = processes.map(({ name }, index): ProcessStatus => {
     const answer = told[index];
@@ -64,6 +72,7 @@ export function statusReport(
     leader: leading?.port ?? null,
     epoch: leading?.row.epoch ?? Math.max(0, ...rows.map((row) => row.epoch ?? 0)),
     processes: rows,
+    notConfigured,
   };
 }
 
@@ -79,11 +88,14 @@ export function statusText(report: StatusReport, processes: readonly ConfiguredP
       positionsOf(row),
     ];
   });
+  const others = report.notConfigured.map(({ role, pid }) => {
+    return [role, "", pid === null ? "-" : String(pid), "not configured", ""];
+  });
   const leader =
     report.leader === null
       ? "no leader"
       : `order replica ${report.leader} leads, epoch ${report.epoch}`;
-  return `${columns([["role", "address", "pid", "state", "journal"], ...rows])}${leader}\n`;
+  return `${columns([["role", "address", "pid", "state", "journal"], ...rows, ...others])}${leader}\n`;
 }
 
 function stateOf(row: ProcessStatus): string {

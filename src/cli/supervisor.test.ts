@@ -73,7 +73,7 @@ class FakeChild implements Child {
   }
 
   end(exit: Partial<ChildExit> = {}): void {
-    this.#exit({ code: 1, signal: null, lastWords: "", misconfigured: false, ...exit });
+    this.#exit({ code: 1, signal: null, lastWords: "", hopeless: null, ...exit });
   }
 
   stop(): void {
@@ -156,7 +156,7 @@ test("a replica that doesn't come up doesn't keep the bazaar closed (S1)", async
 test("a second bazaar on the same ports doesn't half run (S2)", async () => {
   const { supervisor, clock, newest, spawned, events } = supervised();
   supervisor.start();
-  newest("order-9092").end({ misconfigured: true, lastWords: "port 9092 is in use" });
+  newest("order-9092").end({ hopeless: "misconfigured", lastWords: "port 9092 is in use" });
   await clock.pass(RESTART_AFTER_MS);
   expect(events[0]).toMatchObject({
     kind: "ended",
@@ -196,18 +196,62 @@ test("a role that crashes as soon as it runs doesn't keep the machine busy", asy
   expect(spawned("order-9092").length).toBe(3);
 });
 
-test("a role whose port was taken after it had served doesn't stop the rest (S3)", async () => {
+test("a role that can't start again after it had served stays down, and the rest goes on (S3)", async () => {
   const { open, clock, newest, spawned, events } = supervised();
   await open();
   newest("catalog").end();
   await clock.pass(RESTART_AFTER_MS);
-  newest("catalog").end({ misconfigured: true });
-  await clock.pass(RESTART_AFTER_MS);
+  newest("catalog").end({ hopeless: "misconfigured" });
+  await clock.pass(10 * RESTART_AFTER_MS);
   expect(events.map((event) => event.kind === "ended" && event.next.kind)).toEqual([
     "restart",
-    "restart",
+    "cannot-start",
   ]);
-  expect(spawned("catalog").length).toBe(3);
+  expect(spawned("catalog").length).toBe(2);
+  expect(newest("order-9090").asked).toEqual([]);
+});
+
+test("a damaged file stops one replica at the first start, once, and the others go on", async () => {
+  const { supervisor, clock, newest, spawned, events } = supervised();
+  supervisor.start();
+  newest("order-9092").end({ hopeless: "damaged", lastWords: "a bad checksum" });
+  await clock.pass(10 * RESTART_AFTER_MS);
+  expect(events).toMatchObject([{ kind: "ended", next: { kind: "cannot-start" } }]);
+  expect(spawned("order-9092").length).toBe(1);
+  expect(spawned("frontend").length).toBe(1);
+});
+
+test.each([true, false])(
+  "that nothing is left is told once, and only when nothing will be started again (restart: %s)",
+  async (restart) => {
+    const { open, clock, newest, events } = supervised(restart);
+    await open();
+    const names = ROLES.map((role) => role.name);
+    const isTold = () => events.some(({ kind }) => kind === "none-left");
+    for (const name of names.slice(1)) newest(name).end({ hopeless: "misconfigured" });
+    await clock.pass(0);
+    expect(isTold()).toBe(false);
+    newest("frontend").end();
+    await clock.pass(0);
+    expect(isTold()).toBe(!restart);
+    await clock.pass(RESTART_AFTER_MS);
+    if (restart) newest("frontend").end({ hopeless: "misconfigured" });
+    await clock.pass(10 * RESTART_AFTER_MS);
+    expect(events.filter(({ kind }) => kind === "none-left")).toHaveLength(1);
+    expect(events.at(-1)).toEqual({ kind: "none-left" });
+  },
+);
+
+test("replicas that all ended before front ends were started are no end yet", async () => {
+  const { supervisor, clock, newest, spawned, events } = supervised(false);
+  supervisor.start();
+  for (const name of ["catalog", "order-9090", "order-9092"]) newest(name).end();
+  await clock.pass(FRONTENDS_WAIT_MS);
+  expect(spawned("frontend").length).toBe(1);
+  expect(events.some(({ kind }) => kind === "none-left")).toBe(false);
+  newest("frontend").end();
+  await clock.pass(0);
+  expect(events.at(-1)).toEqual({ kind: "none-left" });
 });
 
 test("a role that stopped by itself, without an error, is started again too", async () => {

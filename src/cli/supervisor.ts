@@ -10,6 +10,7 @@
 //
 // Processes and time come in as parameters, so that this is tested without them.
 
+import type { Hopeless } from "./child.ts";
 import { ELECTION_MS, RestartPolicy } from "./restart-policy.ts";
 
 /** Replicas that don't answer are waited for this long before front ends start, milliseconds. */
@@ -32,8 +33,8 @@ export interface ChildExit {
   readonly signal: NodeJS.Signals | null;
   /** What it said last; "" if nothing. */
   readonly lastWords: string;
-  /** It could not start as it is configured; starting it again won't help. */
-  readonly misconfigured: boolean;
+  /** Why starting it again won't help; null when it may. */
+  readonly hopeless: Hopeless | null;
 }
 
 /** A running role process. Neither promise rejects. */
@@ -61,6 +62,8 @@ export interface Clock {
 export type SupervisorEvent =
   /** All front ends serve, for the first time. */
   | { readonly kind: "frontends-serve" }
+  /** All roles have ended, and none will be started again. */
+  | { readonly kind: "none-left" }
   | {
       readonly kind: "serves-again";
       readonly role: SupervisedRole;
@@ -75,12 +78,12 @@ export type SupervisorEvent =
 
 /**
  * What follows an end: the role is started again, so many milliseconds later; it
- * stays down because it crashed too often, or because that was asked for; or
- * the start has failed, and the caller should stop the rest (S2).
+ * stays down because it crashed too often, because it can't start again, or because
+ * that was asked for; or the start has failed, and the caller should stop the rest (S2).
  */
 export type Next =
   | { readonly kind: "restart"; readonly afterMs: number }
-  | { readonly kind: "given-up" | "stays-down" | "start-failed" };
+  | { readonly kind: "given-up" | "cannot-start" | "stays-down" | "start-failed" };
 
 export interface SupervisorOptions<R extends SupervisedRole> {
   readonly roles: readonly R[];
@@ -104,6 +107,8 @@ interface Kept<R> {
   isPaused: boolean;
   /** It was killed on purpose: it stays down until start. */
   staysDown: boolean;
+  /** It ended, and will be started again. */
+  awaitsRestart: boolean;
   cancelRestart: () => void;
 }
 
@@ -125,6 +130,7 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
       hasServed: false,
       isPaused: false,
       staysDown: false,
+      awaitsRestart: false,
       cancelRestart: () => {},
     }));
   }
@@ -243,6 +249,7 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
     kept.child = child;
     kept.isRunning = true;
     kept.staysDown = false;
+    kept.awaitsRestart = false;
     void child.ready.then(() => {
       const servesFirst = !kept.hasServed;
       kept.hasServed = true;
@@ -265,14 +272,18 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
     const { clock, report } = this.#options;
     const next = this.#next(kept, exit);
     if (next.kind === "restart") {
+      kept.awaitsRestart = true;
       kept.cancelRestart = clock.after(next.afterMs, () => this.#launch(kept));
     }
     report({ kind: "ended", role: kept.role, exit, next });
+    const isOver = this.#kept.every((each) => !each.isRunning && !each.awaitsRestart);
+    if (isOver && this.#frontendsLaunched) report({ kind: "none-left" });
   }
 
   #next(kept: Kept<R>, exit: ChildExit): Next {
-    if (exit.misconfigured && !kept.hasServed) return { kind: "start-failed" };
+    if (exit.hopeless === "misconfigured" && !kept.hasServed) return { kind: "start-failed" };
     if (kept.staysDown || !this.#options.restart) return { kind: "stays-down" };
+    if (exit.hopeless !== null) return { kind: "cannot-start" };
     const afterMs = kept.policy.crashed(this.#options.clock.now());
     return afterMs === null ? { kind: "given-up" } : { kind: "restart", afterMs };
   }

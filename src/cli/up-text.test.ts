@@ -5,7 +5,7 @@ import type { ChildExit, Next } from "./supervisor.ts";
 import { upLine } from "./up-text.ts";
 
 const order = { name: "order-9094", kind: "order" } as const;
-const KILLED: ChildExit = { code: null, signal: "SIGKILL", lastWords: "", misconfigured: false };
+const KILLED: ChildExit = { code: null, signal: "SIGKILL", lastWords: "", hopeless: null };
 const ended = (next: Next | Exclude<Next["kind"], "restart">, exit: Partial<ChildExit> = {}) => {
   const follows = typeof next === "string" ? { kind: next } : next;
   const event = {
@@ -41,6 +41,12 @@ test("a role that is given up says why, where its log is, and how to start it", 
   const catalog = { name: "catalog", kind: "catalog" } as const;
   const event = { kind: "ended", role: catalog, exit: KILLED, next: { kind: "given-up" } } as const;
   expect(upLine(event, "x")).toContain('"npx bazaar catalog"');
+});
+
+test("a role that can't start again says why, where its log is, and how to start it", () => {
+  expect(ended("cannot-start", { code: 1, signal: null, lastWords: "a bad checksum" })).toBe(
+    'order-9094 can\'t start again: a bad checksum (log: logs/x.log); the others go on, start it with "npx bazaar order 9094"',
+  );
 });
 
 test("a start that failed says the role's own reason", () => {

@@ -2,11 +2,11 @@
 // and where to read more.
 
 import { CRASHES_MAX } from "./restart-policy.ts";
-import type { ChildExit, SupervisorEvent } from "./supervisor.ts";
+import type { ChildExit, SupervisedRole, SupervisorEvent } from "./supervisor.ts";
 
 /** `log` is the path of the role's log. */
 export function upLine(
-  event: Exclude<SupervisorEvent, { kind: "frontends-serve" }>,
+  event: Exclude<SupervisorEvent, { kind: "frontends-serve" | "none-left" }>,
   log: string,
 ): string {
   const { name } = event.role;
@@ -19,7 +19,9 @@ export function upLine(
       return `${name} ${how}; starting it again ${when} (log: ${log})`;
     }
     case "given-up":
-      return `${name} is given up after ${CRASHES_MAX} crashes in a minute, the last: it ${how} (log: ${log}); the others go on, start it with "npx bazaar ${commandText(name, event.role.kind)}"`;
+      return `${name} is given up after ${CRASHES_MAX} crashes in a minute, the last: it ${how} (log: ${log}); ${othersGoOn(event.role)}`;
+    case "cannot-start":
+      return `${name} can't start again: ${event.exit.lastWords} (log: ${log}); ${othersGoOn(event.role)}`;
     case "stays-down":
       return `${name} ${how}; it stays down (log: ${log})`;
     case "start-failed":
@@ -39,7 +41,7 @@ function exitText(exit: ChildExit): string {
   return exit.lastWords === "" ? how : `${how}: ${exit.lastWords}`;
 }
 
-/** `order-9094` is started by `order 9094`, `catalog` by `catalog`. */
-function commandText(name: string, kind: string): string {
-  return name === kind ? kind : `${kind} ${name.slice(kind.length + 1)}`;
+function othersGoOn({ name, kind }: SupervisedRole): string {
+  const command = name === kind ? kind : `${kind} ${name.slice(kind.length + 1)}`;
+  return `the others go on, start it with "npx bazaar ${command}"`;
 }

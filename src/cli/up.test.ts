@@ -48,7 +48,8 @@ const SERVES = `
   setInterval(() => {}, 1000);
 `;
 const REFUSES = `
-  process.send({ kind: "misconfigured", reason: "port 9092 is in use" }, () => process.exit(1));
+  const said = { kind: "cannot-start", hopeless: "misconfigured", reason: "port 9092 is in use" };
+  process.send(said, () => process.exit(1));
 `;
 const CRASHES = `setTimeout(() => { console.error("bazaar: a bad checksum"); process.exit(1); }, 50);`;
 
@@ -128,6 +129,16 @@ test("a role that crashes is told with where to read more, and the rest goes on"
   );
   ask("SIGTERM");
   expect(await status).toBe(0);
+});
+
+test("when all have ended for good it says so and ends with status 1", async () => {
+  const { status } = up(() => CRASHES, false);
+  expect(await status).toBe(1);
+  const lines = said.err.trimEnd().split("\n");
+  expect(lines).toHaveLength(6);
+  expect(lines.at(-1)).toBe(
+    "bazaar: nothing runs any more, and nothing will be started again: stopping",
+  );
 });
 
 test("a second signal doesn't wait for a role that hangs", async () => {

@@ -12,7 +12,7 @@ import { type SpawnOptions, spawnChild, type TalkingChild } from "./child.ts";
 import { columns } from "./columns.ts";
 import { formatIfNew } from "./data-files.ts";
 import { type Flags, flagArguments } from "./options.ts";
-import { removePidFile } from "./pid-file.ts";
+import { otherPidFiles, readPidFile, removePidFile, runningPid } from "./pid-file.ts";
 import { checkPlaygroundHosts, PlaygroundHost, TOKEN_VARIABLE } from "./playground.ts";
 import { PlaygroundLoad } from "./playground-load.ts";
 import { type ConfiguredProcess, commandOf, processesOf, urlOf } from "./processes.ts";
@@ -58,8 +58,10 @@ export async function runUp(
   const { asked, insisted } = options.signals ?? stopSignals();
 
   const processes = processesOf(config);
+  removeStalePidFiles(config.data, processes);
   const urls = config.frontends.map(urlOf);
   const startFailed = Promise.withResolvers<string>();
+  const noneLeft = Promise.withResolvers<string>();
   const isOver = new AbortController();
   const logOf = (role: string) => shortPath(logFilePath(config.data, role), process.cwd());
   const load = new PlaygroundLoad({
@@ -102,6 +104,9 @@ export async function runUp(
           if (isOpen) print(`open ${urls.join(" ")}`);
           if (isOpen && host) print("playground: the page may kill, pause and start processes");
         });
+      } else if (event.kind === "none-left") {
+        // Whoever supervises this process should know, and nothing here would ever change.
+        noneLeft.resolve("nothing runs any more, and nothing will be started again: stopping");
       } else if (event.kind === "ended" && event.next.kind === "start-failed") {
         startFailed.resolve(upLine(event, logOf(event.role.name)));
       } else {
@@ -138,7 +143,8 @@ export async function runUp(
   }, OPEN_PATIENCE_MS);
   const end = await Promise.race([
     asked.then((signal) => ({ kind: "asked", signal }) as const),
-    startFailed.promise.then((line) => ({ kind: "start-failed", line }) as const),
+    startFailed.promise.then((line) => ({ kind: "failed", line }) as const),
+    noneLeft.promise.then((line) => ({ kind: "failed", line }) as const),
   ]);
   isOver.abort();
   clearTimeout(impatience);
@@ -150,8 +156,17 @@ export async function runUp(
   });
   load.close();
   await supervisor.stop();
-  if (end.kind === "start-failed") complain(end.line);
+  if (end.kind === "failed") complain(end.line);
   return status;
+}
+
+/** Takes away what killed processes of roles left that nothing here will start again. */
+function removeStalePidFiles(data: string, processes: readonly ConfiguredProcess[]): void {
+  const known = processes.map(({ name }) => name);
+  for (const role of otherPidFiles(data, known)) {
+    const pid = readPidFile(data, role);
+    if (pid !== null && runningPid(data, role) === null) removePidFile(data, role, pid);
+  }
 }
 
 /** The role as a process of this program, with the options that this one was given. */

@@ -43,6 +43,29 @@ test("nothing that is thrown makes two lines, or none", () => {
   expect(errorLine(new Error("x".repeat(10_000))).length).toBeLessThan(600);
 });
 
+const DEEP = "/data of the bazaar/with a folder".repeat(40);
+
+test("a long path doesn't cut the reason off, even where it stands twice", () => {
+  const lines = [
+    `${DEEP}/secret is missing: "bazaar format" makes it`,
+    `${DEEP}/secret is open to other users (mode 0644): chmod 600 ${DEEP}/secret`,
+    `${DEEP}/order.db: unable to open database file (SQLite error 14); let this user write it`,
+    `${DEEP}/run belongs to user 65534, and this process runs as user 1000: run it as its owner, or chown -hR 1000 ${DEEP}/run`,
+    `no file in ${DEEP} tells which cluster this is: copy the folder of a catalog first`,
+  ];
+  for (const line of lines) {
+    const text = errorLine(new UserError(line));
+    expect(text.length).toBeLessThan(600);
+    for (const words of line.split(DEEP)) expect(text).toContain(words);
+    expect(text).toContain("/data of the bazaar");
+  }
+});
+
+test("a long message without a path keeps its beginning and its end", () => {
+  const text = errorLine(new Error(`it failed: ${"x".repeat(10_000)}: choose another`));
+  expect(text).toMatch(/^it failed: x+…x+: choose another$/);
+});
+
 test("a value of the user's is shown quoted and short", () => {
   expect(shown("a\nb")).toBe('"a\\nb"');
   expect(shown(undefined)).toBe("undefined");

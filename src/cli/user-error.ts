@@ -11,10 +11,15 @@ export class UserError extends Error {
   override readonly name = "UserError";
 }
 
-/** Longest part of a foreign message that is shown, in characters. */
-const MESSAGE_LENGTH_MAX = 500;
+/** Longest line that is shown, in characters; what is longer loses its middle, paths first. */
+const LINE_LENGTH_MAX = 500;
+/** Of a path in a line that is too long, this much is shown, characters; two such paths leave room for the reason. */
+const PATH_BEGINNING_KEPT = 40;
+const PATH_END_KEPT = 120;
+/** What is shown in place of the middle. */
+const LEFT_OUT = "…";
 
-/** What the system's error codes mean to someone who starts a program. */
+/** What the system's error codes mean to someone who starts a program. All are theirs to put right. */
 const systemErrors: Readonly<Record<string, (error: NodeJS.ErrnoException) => string>> = {
   EADDRINUSE: (error) =>
     `port ${portOf(error)} is in use: stop what listens there, or choose another port`,
@@ -25,12 +30,32 @@ const systemErrors: Readonly<Record<string, (error: NodeJS.ErrnoException) => st
       ? `not allowed to listen on port ${portOf(error)}: choose one above 1023`
       : `not allowed to use ${error.path ?? "a file"}: change its owner or permissions`,
   ENOENT: (error) => `${error.path ?? "a file"} does not exist`,
-  ENOTDIR: (error) => `${error.path ?? "a path"} goes through something that is no directory`,
-  EISDIR: (error) => `${error.path ?? "a path"} is a directory, not a file`,
-  ENOSPC: () => "the disk is full: make room and start again",
-  EROFS: (error) => `${error.path ?? "the directory"} is on a read-only disk`,
+  ENOTDIR: (error) =>
+    `${error.path ?? "a path"} goes through something that is no directory: give another path`,
+  EEXIST: (error) => `${error.path ?? "a file"} is there already: move it away`,
+  EISDIR: (error) => `${error.path ?? "a path"} is a directory, not a file: move it away`,
+  ELOOP: (error) => `${error.path ?? "a path"} is a link, which isn't followed: remove it`,
+  EPERM: (error) =>
+    `not allowed to change ${error.path ?? "a file"}: take away what protects it (see lsattr)`,
+  ENOSPC: (error) => `${error.path ?? "the disk"}: the disk is full: make room and start again`,
+  EDQUOT: (error) =>
+    `${error.path ?? "the disk"}: this user's share of the disk is full: make room and start again`,
+  ENAMETOOLONG: (error) => `${error.path ?? "a path"} is too long: choose a shorter one`,
+  EROFS: (error) =>
+    `${error.path ?? "the directory"} is on a read-only disk: mount it writable, or give another path`,
+  ENOTFOUND: (error) =>
+    `no address is known for the host ${hostOf(error)}: choose another with --host`,
+  EAI_AGAIN: (error) =>
+    `no name server tells the address of the host ${hostOf(error)}: start again when one does, or give an address with --host`,
+  EAFNOSUPPORT: (error) =>
+    `this machine has no addresses of the kind of ${addressOf(error)}: choose another with --host`,
   EMFILE: () => "too many open files: raise the limit (ulimit -n) and start again",
 };
+
+/** Whether an error of the system is one that only its operator can put right. */
+export function isOperatorsCode(code: unknown): boolean {
+  return typeof code === "string" && Object.hasOwn(systemErrors, code);
+}
 
 /** One line for any error, without the name of the program. */
 export function errorLine(error: unknown): string {
@@ -38,10 +63,8 @@ export function errorLine(error: unknown): string {
   if (error instanceof UserError) return oneLine(error.message);
   const code = (error as NodeJS.ErrnoException).code;
   // Own-property check: a code is data, and "constructor" is not an error.
-  if (typeof code === "string" && Object.hasOwn(systemErrors, code) && error.cause === undefined) {
-    const known = systemErrors[code];
-    if (known) return oneLine(known(error as NodeJS.ErrnoException));
-  }
+  const known = isOperatorsCode(code) && error.cause === undefined && systemErrors[code as string];
+  if (known) return oneLine(known(error as NodeJS.ErrnoException));
   const text = oneLine(error.message);
   return text === "" ? error.name : text;
 }
@@ -59,12 +82,29 @@ export function fileLabel(path: string): string {
 
 function oneLine(text: string): string {
   const line = text.replace(/\s*\n\s*/g, " ").trim();
-  return line.length > MESSAGE_LENGTH_MAX ? `${line.slice(0, MESSAGE_LENGTH_MAX)}…` : line;
+  if (line.length <= LINE_LENGTH_MAX) return line;
+  // What is wrong and what to do stand behind the path, so it isn't the end that may go. A path goes
+  // up to a colon or a quote, or so far past its end as the words behind it, which its kept end has room for.
+  const shortened = line.replace(/\/[^:"]*\/[^:"]*/g, (path) =>
+    withoutMiddle(path, PATH_BEGINNING_KEPT, PATH_END_KEPT),
+  );
+  return withoutMiddle(shortened, LINE_LENGTH_MAX / 2, LINE_LENGTH_MAX / 2);
+}
+
+/** The text if it is short, else its beginning and its end, of these lengths. */
+function withoutMiddle(text: string, beginning: number, end: number): string {
+  if (text.length <= beginning + end) return text;
+  return `${text.slice(0, beginning)}${LEFT_OUT}${text.slice(-end)}`;
 }
 
 function portOf(error: Error): string {
   const port = (error as { port?: unknown }).port;
   return typeof port === "number" ? String(port) : "(unknown)";
+}
+
+function hostOf(error: Error): string {
+  const host = (error as { hostname?: unknown }).hostname;
+  return typeof host === "string" ? host : "that was given";
 }
 
 function addressOf(error: Error): string {

@@ -1,7 +1,9 @@
 // The bazaar as its user has it in hand: it starts and stops as a whole, says in
 // one line what is wrong, and its client checks every order.
 
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Cluster } from "./harness/cluster.ts";
 import { dataOf, type HttpClient } from "./harness/http.ts";
@@ -183,6 +185,81 @@ test("--no-restart leaves the dead dead, and each can be started alone beside it
   await cluster.running(`order-${low}`);
   alone.signal("SIGINT");
   expect((await alone.end()).status).toBe(0);
+});
+
+test("up that has lost every role for good says so in one line, exit status 1", async () => {
+  const cluster = await clusters.prepare();
+  const up = await cluster.up("--no-restart");
+  const roles = ["catalog", "frontend", ...cluster.replicas.map((id) => `order-${id}`)];
+  for (const role of roles) {
+    expect(up.finished).toBeNull();
+    await cluster.kill(role);
+  }
+  const { status, stderr } = await up.end();
+  const said = lines(stderr);
+  expect(said.slice(0, -1).sort()).toEqual(
+    roles
+      .sort()
+      .map((role) =>
+        expect.stringContaining(`bazaar: ${role} was ended by SIGKILL; it stays down`),
+      ),
+  );
+  expect(said.at(-1)).toBe(
+    "bazaar: nothing runs any more, and nothing will be started again: stopping",
+  );
+  expect(status).toBe(1);
+});
+
+test("a role that can't start again isn't tried again, and the others go on", async () => {
+  const cluster = await clusters.prepare();
+  const up = await cluster.up();
+  const [low] = cluster.replicas;
+  const secret = join(cluster.data, "secret");
+  chmodSync(secret, 0o644);
+  await cluster.kill(`order-${low}`);
+  await until("the reason", () => up.stderr.includes("chmod 600"));
+  chmodSync(secret, 0o600);
+  expect(lines(up.stderr)).toEqual([
+    expect.stringContaining("was ended by SIGKILL; starting it again in 0.1 s"),
+    expect.stringMatching(
+      /order-\d+ can't start again: .*: chmod 600 .*; the others go on, start it/,
+    ),
+  ]);
+  expect(await tradeInTurn(cluster.client(), [BUY])).toEqual([1]);
+  expect(up.finished).toBeNull();
+});
+
+test("status tells by its exit status whether all is up, and names what isn't configured", async () => {
+  const cluster = await clusters.prepare();
+  expect(await cluster.run("status")).toMatchObject({ status: 1 }); // there is nothing to ask yet
+  expect(await cluster.run("format")).toMatchObject({ status: 0 });
+  expect(await cluster.run("status")).toMatchObject({ status: 3, stderr: "" });
+  // Killed processes of another configuration: one whose number is somebody else's by now, this test's.
+  mkdirSync(join(cluster.data, "run"), { mode: 0o700 });
+  for (const [role, pid] of [
+    ["order-1", process.pid],
+    ["catalog-2", 4_194_305],
+  ]) {
+    writeFileSync(join(cluster.data, "run", `${role}.pid`), `${pid}\n`, { mode: 0o600 });
+  }
+  const before = await cluster.run("status");
+  expect(before.status).toBe(3);
+  expect(before.stdout).toMatch(/^catalog-2 +- +not configured$/m);
+  expect(before.stdout).toMatch(/^order-1 +- +not configured$/m);
+
+  await cluster.up("--no-restart");
+  await until("all up", async () => (await cluster.run("status")).status === 0);
+  expect(cluster.runFiles()).not.toContain("order-1.pid");
+  expect(cluster.runFiles()).not.toContain("catalog-2.pid");
+  const further = cluster.replicas[2] + 20;
+  const alone = cluster.start("frontend", String(further));
+  const pid = await cluster.running(`frontend-${further}`);
+  const { stdout } = await cluster.run("status", "--json");
+  expect(JSON.parse(stdout).notConfigured).toEqual([{ role: `frontend-${further}`, pid }]);
+  alone.signal("SIGTERM");
+  await alone.end();
+  await cluster.kill(`order-${cluster.replicas[0]}`);
+  expect(await cluster.run("status")).toMatchObject({ status: 3, stderr: "" });
 });
 
 test("up gives up on a role that crashes over and over, and says why", async () => {

@@ -6,13 +6,15 @@ import { membersOf } from "../../roles/config.ts";
 import { catalogContract, orderContract, type RoleStatus } from "../../roles/contract.ts";
 import { clusterCommand, configOf } from "../command.ts";
 import { Peers } from "../peers.ts";
-import { runningPid } from "../pid-file.ts";
+import { otherPidFiles, runningPid } from "../pid-file.ts";
 import { type ConfiguredProcess, processesOf, urlOf } from "../processes.ts";
-import { statusReport, statusText, type Told } from "../status-report.ts";
+import { isAllUp, statusReport, statusText, type Told } from "../status-report.ts";
 import { UserError } from "../user-error.ts";
 
 /** A process that hasn't answered by then is down, milliseconds. */
 const ANSWER_LIMIT_MS = 1_500;
+/** Exit status when something that is configured is down or nobody leads: what systemctl and init scripts use. */
+const NOT_ALL_UP = 3;
 
 export function statusCommand(): Command {
   return clusterCommand("status", "who runs, who leads, how far each has come")
@@ -30,10 +32,16 @@ export function statusCommand(): Command {
               : askInternal(process, peers, (why) => refusals.push(why)),
           ),
         );
-        const report = statusReport(processes, told);
+        const known = processes.map(({ name }) => name);
+        const others = otherPidFiles(config.data, known).map((role) => ({
+          role,
+          pid: runningPid(config.data, role),
+        }));
+        const report = statusReport(processes, told, others);
         process.stdout.write(
           options.json ? `${JSON.stringify(report)}\n` : statusText(report, processes),
         );
+        process.exitCode = isAllUp(report) ? 0 : NOT_ALL_UP;
         const [refusal] = refusals;
         if (refusal !== undefined) throw new UserError(refusal);
       } finally {

@@ -7,7 +7,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** What SQLite leaves beside a database that wasn't closed. */
-const COMPANIONS = ["-wal", "-shm", "-journal"] as const;
+export const COMPANIONS = ["-wal", "-shm", "-journal"] as const;
 
 /** Makes the content of a file, or the names in a folder, durable. */
 export function syncPath(path: string): void {

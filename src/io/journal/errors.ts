@@ -10,7 +10,12 @@ export class DataFileError extends Error {
 
 /** The disk refused: it is full, or reading or writing failed. Stop this process; the others go on. */
 export class JournalFailed extends DataFileError {
-  override readonly name = "JournalFailed";
+  override readonly name: string = "JournalFailed";
+}
+
+/** The disk refuses until its operator does something: it is full, or the path is too long. */
+export class JournalRefused extends JournalFailed {
+  override readonly name = "JournalRefused";
 }
 
 /** What is on disk isn't what was written. Stop: the damaged part may have been acknowledged. */

@@ -170,7 +170,7 @@ describe("a crash", () => {
       for (const [index, file] of files.entries()) {
         const folder = index < moved ? config.data : join(config.data, ".formatted");
         const to = join(folder, file.slice(whole.data.length));
-        mkdirSync(dirname(to), { recursive: true });
+        mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
         cpSync(file, to);
       }
       expect(inspectData(config)).toEqual({ kind: "complete" });

@@ -12,12 +12,21 @@
 // would be one step less, but DIR may be there already: a mounted disk, say.
 
 import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { encodeCommands } from "../../core/market/codec.ts";
 import type { Stock } from "../../core/market/types.ts";
 import { FIRST_INCARNATION } from "../../core/replication/admissions.ts";
 import type { Entry } from "../../core/replication/types.ts";
+import { expectOwner, FOLDER_MODE, privateFolder } from "../private-files.ts";
 import { makeSecret, secretPath } from "../rpc/secret.ts";
 import { createCatalogFile } from "./catalog-store.ts";
 import { type ClusterRoles, catalogFile, orderFile, roleFiles } from "./cluster-files.ts";
@@ -57,7 +66,7 @@ export interface FormatOptions {
  */
 export function formatCluster({ config, stocks, nowMs }: FormatOptions): string {
   const { data } = config;
-  mkdirSync(data, { recursive: true });
+  if (inspectData(config).kind === "absent") takeFolder(data);
   const lock = lockRole(data, ".");
   try {
     if (inspectData(config).kind !== "absent") {
@@ -86,31 +95,40 @@ export function formatCluster({ config, stocks, nowMs }: FormatOptions): string 
  */
 export function inspectData(config: ClusterRoles): DataState {
   const { data } = config;
-  if (!existsSync(data)) return { kind: "absent" };
-  finishFormat(data);
-  if (holdsNothing(data)) return { kind: "absent" };
+  if (!existsSync(data) || holdsNothing(data)) return { kind: "absent" };
   const files = roleFiles(config);
-  const missing = files.filter(({ path }) => !existsSync(path)).map(({ role }) => role);
-  if (missing.length === 0) return { kind: "complete" };
-  if (missing.length === files.length && !existsSync(secretPath(data))) {
+  const ours = [join(data, BUILT), secretPath(data), ...files.map(({ path }) => path)];
+  if (!ours.some((path) => existsSync(path))) {
     throw new DataFileForeign(
       `${data} isn't empty and holds no bazaar: give an empty directory with --data`,
     );
   }
-  return { kind: "partial", missing };
+  privateFolder(data);
+  finishFormat(data);
+  const missing = files.filter(({ path }) => !existsSync(path)).map(({ role }) => role);
+  return missing.length === 0 ? { kind: "complete" } : { kind: "partial", missing };
+}
+
+/** Makes the data directory. An empty one that its owner made for it is closed to others, as initdb of PostgreSQL does. */
+function takeFolder(data: string): void {
+  if (existsSync(data) && holdsNothing(data)) {
+    expectOwner(data, statSync(data));
+    chmodSync(data, FOLDER_MODE);
+  }
+  privateFolder(data);
 }
 
 function build(config: ClusterRoles, cluster: string, entries: readonly Entry[]): void {
   const { data, replicas, catalogs } = config;
-  mkdirSync(data);
+  privateFolder(data);
   for (const { id, name } of replicas) {
-    mkdirSync(join(data, name));
+    privateFolder(join(data, name));
     const identity = { cluster, replica: id, incarnation: FIRST_INCARNATION };
     const hardState = { promise: { epoch: 0, nominee: id }, voter: true };
     createJournalFile(orderFile(data, name), identity, hardState, entries);
   }
   for (const { name } of catalogs) {
-    mkdirSync(join(data, name));
+    privateFolder(join(data, name));
     createCatalogFile(catalogFile(data, name), cluster);
   }
   for (const { path } of roleFiles(config)) {
@@ -137,7 +155,7 @@ function finishFormat(data: string): void {
   const folders = new Set<string>();
   for (const file of filesUnder(built)) {
     const to = join(data, file);
-    mkdirSync(dirname(to), { recursive: true });
+    privateFolder(dirname(to));
     unlessGone(() => renameSync(join(built, file), to));
     folders.add(dirname(to));
   }

@@ -5,11 +5,11 @@
 // the operating system drops it with the process, so that a kill -9 leaves
 // nothing to clean up, which a file with a process id in it would.
 
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
+import { privateFolder } from "../private-files.ts";
 import { DirectoryLocked } from "./errors.ts";
-import { explain, isBusy } from "./sqlite.ts";
+import { connect, explain, isBusy } from "./sqlite.ts";
 
 /** The lock's file; it stays where it is, since to remove it would let two processes lock two files. */
 export const LOCK_FILE = "lock.db";
@@ -22,10 +22,10 @@ export interface RoleLock {
 export function lockRole(dataDir: string, role: string): RoleLock {
   const folder = join(dataDir, role);
   const path = join(folder, LOCK_FILE);
-  mkdirSync(folder, { recursive: true });
+  privateFolder(folder);
   let database: DatabaseSync | null = null;
   try {
-    database = new DatabaseSync(path, { timeout: 0 });
+    database = connect(path, { timeout: 0 });
     // In memory, or a transaction that never ends would leave a journal beside the file.
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {

@@ -4,7 +4,7 @@
 // others have admitted it, since the promises of the old one are forgotten. A
 // catalog's is empty too, and reads everything again.
 
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { invariant } from "../../core/invariant.ts";
 import { FIRST_INCARNATION } from "../../core/replication/admissions.ts";
@@ -71,7 +71,6 @@ function replace(
       `${config.data} holds no cluster of which to replace a part: run "bazaar format" for a new one`,
     );
   }
-  mkdirSync(dirname(path), { recursive: true });
   const lock = lockRole(config.data, role);
   try {
     if (existsSync(path)) {

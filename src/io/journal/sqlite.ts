@@ -6,12 +6,15 @@
 import { existsSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { invariant } from "../../core/invariant.ts";
+import { checkPrivateFile } from "../private-files.ts";
+import { COMPANIONS } from "./durable-names.ts";
 import {
   DataFileForeign,
   DataFileTooNew,
   DataFileTooOld,
   JournalCorrupt,
   JournalFailed,
+  JournalRefused,
 } from "./errors.ts";
 
 /** How much of a crash a file outlives. */
@@ -43,6 +46,9 @@ const WAL_BYTES_MAX = 64 * 1024 * 1024;
 
 /** How long to wait for another connection to the same file, which only ever reads. */
 const BUSY_TIMEOUT_MS = 1_000;
+
+/** Longest name of a file that SQLite opens, bytes: its buffer of 512 less the endings of what it puts beside. */
+const PATH_BYTES_MAX = 504;
 
 /** SQLite's primary result codes, https://www.sqlite.org/rescode.html */
 const SQLITE_ERROR = 1;
@@ -109,7 +115,7 @@ export function explain(path: string, error: unknown): unknown {
     case SQLITE_NOTADB:
       return new JournalCorrupt(path, null, said);
     case SQLITE_FULL:
-      return new JournalFailed(`${path}: the disk is full; free some space, then start again`, {
+      return new JournalRefused(`${path}: the disk is full; free some space, then start again`, {
         cause: error,
       });
     default:
@@ -167,9 +173,19 @@ class BadColumn extends Error {
   }
 }
 
-function connect(path: string, options: { readonly readOnly?: boolean }): DatabaseSync {
+/** Opens a file, this user's alone, and what SQLite puts beside it; makes it unless it is only read. */
+export function connect(
+  path: string,
+  options: { readonly readOnly?: boolean; readonly timeout?: number },
+): DatabaseSync {
+  if (Buffer.byteLength(path) > PATH_BYTES_MAX) {
+    throw new JournalRefused(
+      `${path}: longer than the ${PATH_BYTES_MAX} bytes that SQLite takes: choose a shorter --data directory`,
+    );
+  }
+  for (const ending of ["", ...COMPANIONS]) checkPrivateFile(path + ending);
   try {
-    return new DatabaseSync(path, { ...options, timeout: BUSY_TIMEOUT_MS });
+    return new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS, ...options });
   } catch (error) {
     throw explain(path, error);
   }

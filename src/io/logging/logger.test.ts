@@ -1,8 +1,20 @@
-import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { UnusablePath } from "../private-files.ts";
 import { createLogger } from "./logger.ts";
 import { RollingFile } from "./rolling-file.ts";
 
@@ -121,20 +133,60 @@ test("a restart counts what the file holds already", () => {
 
 test("a full disk costs log lines, not the process, and logging goes on when there is room", () => {
   const path = join(directory, "order-9094.log");
-  symlinkSync("/dev/full", path);
-  const errors: string[] = [];
-  const file = new RollingFile({
-    path,
-    fileBytesMax: 60,
-    onError: (error) => errors.push(error.message),
-  });
-  file.write("written to a full disk\n");
-  file.write("and another line of it\n");
-  expect(errors.length).toBeGreaterThan(0);
-  expect(errors[0]).toContain("ENOSPC");
-  // Rolls: the next file is on a disk with room.
+  // A limit on the size of files, set for a process of its own, stands in for the disk.
+  const script = `
+    import { truncateSync } from "node:fs";
+    import { RollingFile } from ${JSON.stringify(join(import.meta.dirname, "rolling-file.ts"))};
+    process.on("SIGXFSZ", () => {});
+    let failures = 0;
+    const path = ${JSON.stringify(path)};
+    const file = new RollingFile({ path, fileBytesMax: 20_000, onError: () => failures++ });
+    const line = (number) => file.write(\`line \${number} \${"x".repeat(90)}\\n\`);
+    let number = 0;
+    while (failures === 0) line(number++);
+    truncateSync(path, 150); // room again, behind a line that was torn
+    line("after-the-tear");
+    while (number < 220) line(number++); // beyond the roll
+    file.close();
+    console.log(failures);
+  `;
+  const { stdout, stderr } = spawnSync(
+    "sh",
+    ["-c", 'ulimit -f 8 && exec "$0" --input-type=module -e "$1"', process.execPath, script],
+    { encoding: "utf8" },
+  );
+  expect(Number(stdout), stderr).toBeGreaterThan(1);
+  expect(readdirSync(directory).length).toBeGreaterThan(1);
+  const oldest = lines(`${path}.${readdirSync(directory).length - 1}`);
+  expect(oldest[0]).toMatch(/^line 0 x+$/);
+  expect(oldest[2]).toMatch(/^line after-the-tear x+$/);
+  expect(lines(path)[0]).toMatch(/^line \d+ x+$/);
+});
+
+test("a planted link gets no log line, at the start and at a roll", () => {
+  const path = join(directory, "order-9094.log");
+  const target = join(directory, "somebody-elses");
+  writeFileSync(target, "theirs\n");
+  symlinkSync(target, path);
+  expect(() => new RollingFile({ path })).toThrow(UnusablePath);
+  unlinkSync(path);
+  linkSync(target, path);
+  expect(() => new RollingFile({ path })).toThrow(UnusablePath);
+  unlinkSync(path);
+  const errors: Error[] = [];
+  const onError = (error: Error) => {
+    errors.push(error);
+    if (existsSync(path)) unlinkSync(path);
+  };
+  // With one file only, nothing is renamed: the link is there when the file is opened again.
+  const file = new RollingFile({ path, fileBytesMax: 10, filesMax: 1, onError });
+  unlinkSync(path);
+  symlinkSync(target, path);
   file.write("the line that rolls\n");
-  file.write("the line after the roll\n");
+  expect(errors).toEqual([expect.any(UnusablePath)]);
+  file.write("the line that rolls again\n");
   file.close();
-  expect(lines(path)).toContain("the line after the roll");
+  expect(errors).toHaveLength(1);
+  expect(readFileSync(target, "utf8")).toBe("theirs\n");
+  expect(statSync(path).mode & 0o777).toBe(0o600);
 });

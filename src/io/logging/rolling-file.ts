@@ -9,21 +9,21 @@
 // pino-roll was measured and left: it brings date-fns, 16 MB and 140 ms a
 // process (29 MB as a worker thread), and numbers the newest file, not the old.
 
-import { renameSync, statSync } from "node:fs";
-import { pino } from "pino";
+import { closeSync, constants, fstatSync, renameSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { openPrivateFile, privateFolder } from "../private-files.ts";
 
 /** Size at which a log file is rolled, in bytes: a day at level info, opened by any editor. */
 export const LOG_FILE_BYTES_MAX = 10 * 1024 * 1024;
 /** Files kept of one log, the newest included. */
 export const LOG_FILES_MAX = 5;
-/** Bytes of lines kept while the disk refuses them; what comes after is dropped. */
-const UNWRITTEN_BYTES_MAX = 1024 * 1024;
+const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
 
 export interface RollingFileOptions {
   readonly path: string;
   readonly fileBytesMax?: number;
   readonly filesMax?: number;
-  /** Told of failures, one a roll at most; default: a line on stderr, the first time. */
+  /** Told of failures, one a line or a roll at most; default: a line on stderr, the first time. */
   readonly onError?: (error: Error) => void;
 }
 
@@ -32,35 +32,42 @@ export class RollingFile {
   readonly #fileBytesMax: number;
   readonly #filesMax: number;
   readonly #onError: (error: Error) => void;
-  readonly #file: ReturnType<typeof pino.destination>;
+  #file: number;
   /** In the newest file. */
   #bytes: number;
+  /** A disk that became full took the beginning of a line. */
+  #endsInLine = false;
 
-  /** Opens or makes the file and its folder. Throws the system's error when that can't be done. */
+  /**
+   * Opens or makes the file and its folder, for this user alone. Throws
+   * UnusablePath or the system's error when that can't be done.
+   */
   constructor(options: RollingFileOptions) {
     this.#path = options.path;
     this.#fileBytesMax = options.fileBytesMax ?? LOG_FILE_BYTES_MAX;
     this.#filesMax = options.filesMax ?? LOG_FILES_MAX;
     this.#onError = options.onError ?? onceToStderr(options.path);
-    this.#file = pino.destination({
-      dest: this.#path,
-      mkdir: true,
-      sync: true,
-      maxLength: UNWRITTEN_BYTES_MAX,
-    });
-    this.#file.on("error", (error: Error) => this.#onError(error));
-    this.#bytes = statSync(this.#path).size;
+    privateFolder(dirname(this.#path));
+    this.#file = openPrivateFile(this.#path, APPEND);
+    this.#bytes = fstatSync(this.#file).size;
   }
 
   /** Appends a line, its newline included. */
   write(line: string): void {
-    this.#file.write(line);
-    this.#bytes += Buffer.byteLength(line);
+    const bytes = Buffer.from(this.#endsInLine ? `\n${line}` : line);
+    let written = 0;
+    try {
+      while (written < bytes.length) written += writeSync(this.#file, bytes, written);
+    } catch (error) {
+      this.#failed(error);
+    }
+    if (written > 0) this.#endsInLine = written < bytes.length;
+    this.#bytes += bytes.length; // what was lost, too: the next file may be on a disk with room
     if (this.#bytes >= this.#fileBytesMax) this.#roll();
   }
 
   close(): void {
-    this.#file.end();
+    closeSync(this.#file);
   }
 
   #roll(): void {
@@ -74,10 +81,17 @@ export class RollingFile {
           `${this.#path}.${number}`,
         );
       }
-      this.#file.reopen();
+      const next = openPrivateFile(this.#path, APPEND);
+      closeSync(this.#file);
+      this.#file = next;
+      this.#endsInLine = false;
     } catch (error) {
-      this.#onError(error instanceof Error ? error : new Error(String(error)));
+      this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): void {
+    this.#onError(error instanceof Error ? error : new Error(String(error)));
   }
 }
 

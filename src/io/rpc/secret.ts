@@ -8,13 +8,13 @@ import {
   fstatSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   rmSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { expectOwner, privateFolder } from "../private-files.ts";
 
 const SECRET_BYTES = 32;
 const FILE_NAME = "secret";
@@ -38,7 +38,7 @@ export function secretPath(dataDir: string): string {
 export function makeSecret(dataDir: string): string {
   const secret = randomBytes(SECRET_BYTES).toString("hex");
   const path = secretPath(dataDir);
-  mkdirSync(dataDir, { recursive: true });
+  privateFolder(dataDir);
   // Under another name first, so that a crash can't leave an empty secret; linked, not renamed,
   // so that one made meanwhile isn't replaced.
   const temporary = `${path}.${process.pid}.tmp`;
@@ -82,7 +82,9 @@ export function readSecret(dataDir: string): string {
   let text: string;
   try {
     // Of the open file, not of the name: they could differ by the time it is read.
-    const { mode } = fstatSync(file);
+    const found = fstatSync(file);
+    expectOwner(path, found);
+    const { mode } = found;
     if ((mode & GROUP_OR_OTHERS) !== 0) {
       const octal = (mode & 0o777).toString(8).padStart(4, "0");
       throw new SecretError(`${path} is open to other users (mode ${octal}): chmod 600 ${path}`);
