@@ -287,8 +287,8 @@ const inMounts = (script: string, path: string) => [
 const READ_ONLY = 'mount --bind "$path" "$path" && mount -o remount,bind,ro "$path"';
 /** A file system of its own that holds what was there, and has no room left. */
 const FULL = `
-  cp -a "$path" "$path.full" && mount -t tmpfs -o size=4m,mode=700 none "$path" &&
-  cp -a "$path.full/." "$path" && rm -r "$path.full" &&
+  cp -a "$path" "$path.$$" && mount -t tmpfs -o size=4m,mode=700 none "$path" &&
+  cp -a "$path.$$/." "$path" && rm -r "$path.$$" &&
   { dd if=/dev/zero of="$path/filler" bs=4k 2>/dev/null; true; }`;
 
 test.runIf(mounts).each<[string, Refusal, string]>([

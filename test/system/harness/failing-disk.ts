@@ -47,7 +47,7 @@ export function startOnFullDisk(cluster: Cluster, id: number): OnFailingDisk {
   // What it wrote outlives the small disk: an older copy in its place would have forgotten what it acknowledged.
   const script = `
     folder=$1; size=$2; shift 2
-    cp -a "$folder" "$folder.copy" && rm -r "$folder"/* && mount -t tmpfs -o size="$size"k none "$folder" &&
+    cp -a "$folder" "$folder.copy" && rm -r "$folder"/* && mount -t tmpfs -o mode=700,size="$size"k none "$folder" &&
     cp -a "$folder.copy/." "$folder" && rm -r "$folder.copy" || exit 2
     "$@"; status=$?
     cp -a "$folder" "$folder.copy" && umount "$folder" &&
