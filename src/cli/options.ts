@@ -52,8 +52,20 @@ const countOrAddresses = z.union([wholeNumber(1, 16), addresses.max(16)]);
 const cache = z.union([
   z.literal(["memory", "none"]),
   z.literal(false).transform(() => "none" as const),
-  z.string().regex(/^rediss?:\/\/[^\s/]+/),
+  z.string().refine(isRedisUrl),
 ]);
+
+/** `redis://[user@]host[:port][/db]`. A password in it is refused with words of its own, later. */
+function isRedisUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, pathname, search, hash } = new URL(text);
+  return (
+    /^rediss?:$/.test(protocol) &&
+    hostname !== "" &&
+    /^(\/\d*)?$/.test(pathname) &&
+    `${search}${hash}` === ""
+  );
+}
 
 /** As a browser sends it: scheme, host and port, nothing after. */
 const origin = z.string().regex(/^(\*|https?:\/\/[^\s/,]+)$/);
@@ -147,6 +159,12 @@ export const optionSpecs = {
     help: "most stocks that the cache in memory holds (default: 1000)",
     schema: wholeNumber(1, 10_000_000),
     wants: "a whole number from 1 to 10000000",
+  },
+  "redis-password-file": {
+    value: "FILE",
+    help: "file with the password of the Redis server (default: BAZAAR_REDIS_PASSWORD, or none)",
+    schema: text,
+    wants: "a file",
   },
   "redis-maxmemory": {
     value: "BYTES",

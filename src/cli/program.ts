@@ -5,6 +5,7 @@
 import { Command, CommanderError } from "commander";
 import about from "../../package.json" with { type: "json" };
 import { tellFailure } from "./misconfiguration.ts";
+import { withoutPasswords } from "./user-error.ts";
 
 /** The commands, in the order of the help. Each is loaded when it is run: a replica has no use for the others. */
 const COMMANDS = {
@@ -81,7 +82,7 @@ export function failWhenIdle(): void {
 
 /** Commander's errors, which may come in two lines, in one, and with what to do. */
 export function commanderLine(text: string): string {
-  const line = text
+  const line = withoutPasswords(text)
     .trim()
     .replace(/^error: /, "")
     .replace(/\s*\n\s*/g, " ");

@@ -72,7 +72,8 @@ test("every option of the command line is also read from the environment and fro
     catalogs: "2",
     replicas: "9101,9102,9103",
     stocks: "/s.csv",
-    cache: "redis://127.0.0.1:6379",
+    cache: "redis://fish@127.0.0.1:6379/3",
+    "redis-password-file": "/run/secrets/redis",
     "redis-maxmemory": "10mb",
     "cors-origin": "https://shop.example, http://127.0.0.1:3000",
     "redis-maxmemory-policy": "volatile-ttl",
@@ -92,7 +93,8 @@ test("every option of the command line is also read from the environment and fro
   expect(fromFlags.catalogs.map((catalog) => catalog.name)).toEqual(["catalog", "catalog-9201"]);
   expect(fromFlags.cache).toEqual({
     kind: "redis",
-    url: "redis://127.0.0.1:6379",
+    url: "redis://fish@127.0.0.1:6379/3",
+    password: { file: "/run/secrets/redis" },
     maxmemory: "10mb",
     maxmemoryPolicy: "volatile-ttl",
   });
@@ -162,6 +164,66 @@ describe("cache", () => {
     const file = inFile({ "cache-size": 5 });
     expect(resolved({ file, flags: { cache: redis } }).cache.kind).toBe("redis");
     expect(resolved({ file }).cache).toEqual({ kind: "memory", entriesMax: 5 });
+  });
+});
+
+describe("the password of Redis", () => {
+  const BAZAAR_REDIS_PASSWORD = "pass";
+  const cache = "redis://h:1";
+  const password = (sources: Partial<Sources>) => {
+    const { cache } = resolved(sources);
+    return cache.kind === "redis" ? cache.password : cache;
+  };
+
+  test("is named by its place, not read: nothing that holds the configuration holds the password", () => {
+    expect(password({ flags: { cache }, environment: { BAZAAR_REDIS_PASSWORD } })).toEqual({
+      variable: "BAZAAR_REDIS_PASSWORD",
+    });
+    const file = inFile({ cache, redisPasswordFile: "redis.pass" });
+    expect(password({ file })).toEqual({ file: "/etc/bazaar/redis.pass" });
+    expect(password({ file, environment: { BAZAAR_REDIS_PASSWORD } })).toEqual({
+      variable: "BAZAAR_REDIS_PASSWORD",
+    });
+    const flags = { "redis-password-file": "/p" };
+    expect(password({ file, flags, environment: { BAZAAR_REDIS_PASSWORD } })).toEqual({
+      file: "/p",
+    });
+    expect(password({ flags: { cache } })).toBeUndefined();
+  });
+
+  test("in two places of the same rank, or beside another cache, is refused", () => {
+    const environment = { BAZAAR_REDIS_PASSWORD, BAZAAR_REDIS_PASSWORD_FILE: "/p" };
+    expect(line({ flags: { cache }, environment })).toBe(
+      "BAZAAR_REDIS_PASSWORD and BAZAAR_REDIS_PASSWORD_FILE are both set: leave one of them out",
+    );
+    expect(line({ environment: { BAZAAR_REDIS_PASSWORD } })).toBe(
+      "BAZAAR_REDIS_PASSWORD goes with --cache redis://HOST:PORT only: leave one of them out",
+    );
+  });
+
+  test("in the URL is refused wherever that stands, and shown nowhere", () => {
+    const url = "redis://fish:pass@h:1";
+    const hint =
+      " must not have the password in it: put it into BAZAAR_REDIS_PASSWORD, " +
+      "or into a file that --redis-password-file names";
+    expect(line({ flags: { cache: url } })).toBe(`--cache${hint}`);
+    expect(line({ environment: { BAZAAR_CACHE: url } })).toBe(`BAZAAR_CACHE${hint}`);
+    expect(line({ file: inFile({ cache: url }) })).toBe(`"cache" in bazaar.json${hint}`);
+    for (const wrong of [
+      "redis://fish:pass@h:99999",
+      "redis://fish:pass word@ h",
+      "redis:fish:pass@h",
+      "http://fish:pass@h",
+      "redis://:pass@",
+      "redis://fish:pass@h/first",
+    ]) {
+      const said = line({ flags: { cache: wrong } });
+      expect(said, wrong).toContain("--cache must be memory, none or redis://HOST:PORT");
+      expect(said, wrong).not.toContain("pass");
+    }
+    expect(line({ flags: { cache: "redis://fish@h" } })).toContain(
+      "--cache names a user without a password: put it into BAZAAR_REDIS_PASSWORD",
+    );
   });
 });
 

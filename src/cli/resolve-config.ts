@@ -48,6 +48,8 @@ const CATALOG_PORT_DEFAULT = 9096;
 const REPLICAS_DEFAULT = [9090, 9092, 9094];
 const CACHE_ENTRIES_DEFAULT = 1_000;
 const PORT_MAX = 65_535;
+/** No option: a flag would show in the list of processes. */
+const PASSWORD_VARIABLE = environmentName("redis-password");
 
 /** Throws UserError, whose message is one line, when something is wrong. */
 export function resolveConfig(sources: Sources): ClusterConfig {
@@ -68,7 +70,7 @@ export function resolveConfig(sources: Sources): ClusterConfig {
       }),
     ),
     stocks: pathOf(settings.stocks, sources, sources.stocksShipped),
-    cache: cacheOf(settings),
+    cache: cacheOf(settings, sources),
     corsOrigins: settings["cors-origin"]?.value ?? [],
     allowedHosts: settings["allowed-hosts"]?.value ?? [],
     logLevel: settings["log-level"]?.value ?? "info",
@@ -125,33 +127,67 @@ function refuseOverruledAddresses(
   }
 }
 
-function cacheOf(settings: Settings): ClusterConfig["cache"] {
+function cacheOf(settings: Settings, sources: Sources): ClusterConfig["cache"] {
   const cache = settings.cache;
   const where = cache?.value ?? "memory";
+  const password = passwordOf(settings["redis-password-file"], sources);
   // A setting that the same or a weaker source gave beside another kind of cache was overruled, or never meant.
   const demand = (given: Given<unknown> | null, kind: string) => {
     if (given !== null && given.rank >= (cache?.rank ?? 0)) {
       throw new UserError(`${given.label} goes with --cache ${kind} only: leave one of them out`);
     }
   };
+  const ofRedis = [settings["redis-maxmemory"], settings["redis-maxmemory-policy"], password];
   if (where === "memory") {
-    demand(settings["redis-maxmemory"], "redis://HOST:PORT");
-    demand(settings["redis-maxmemory-policy"], "redis://HOST:PORT");
+    for (const given of ofRedis) demand(given, "redis://HOST:PORT");
     return { kind: "memory", entriesMax: settings["cache-size"]?.value ?? CACHE_ENTRIES_DEFAULT };
   }
   demand(settings["cache-size"], "memory");
   if (where === "none") {
-    demand(settings["redis-maxmemory"], "redis://HOST:PORT");
-    demand(settings["redis-maxmemory-policy"], "redis://HOST:PORT");
+    for (const given of ofRedis) demand(given, "redis://HOST:PORT");
     return { kind: "none" };
+  }
+  const { username, password: told } = new URL(where);
+  if (told !== "") {
+    throw new UserError(
+      `${cache?.label} must not have the password in it: put it into ${PASSWORD_VARIABLE}, or into a file that --redis-password-file names`,
+    );
+  }
+  if (username !== "" && password === null) {
+    throw new UserError(
+      `${cache?.label} names a user without a password: put it into ${PASSWORD_VARIABLE}, or into a file that --redis-password-file names`,
+    );
   }
   const maxmemory = settings["redis-maxmemory"]?.value;
   const maxmemoryPolicy = settings["redis-maxmemory-policy"]?.value;
   return {
     kind: "redis",
     url: where,
+    ...(password === null ? {} : { password: password.value }),
     ...(maxmemory === undefined ? {} : { maxmemory }),
     ...(maxmemoryPolicy === undefined ? {} : { maxmemoryPolicy }),
+  };
+}
+
+/** Where the password of Redis is; it is only read by who needs it. */
+function passwordOf(
+  file: Given<string> | null,
+  sources: Sources,
+): Given<{ file: string } | { variable: string }> | null {
+  const isInEnvironment = (sources.environment[PASSWORD_VARIABLE] ?? "") !== "";
+  if (file !== null && (file.rank > RANK_ENVIRONMENT || !isInEnvironment)) {
+    return { ...file, value: { file: pathOf(file, sources, "") } };
+  }
+  if (!isInEnvironment) return null;
+  if (file?.rank === RANK_ENVIRONMENT) {
+    throw new UserError(
+      `${PASSWORD_VARIABLE} and ${file.label} are both set: leave one of them out`,
+    );
+  }
+  return {
+    value: { variable: PASSWORD_VARIABLE },
+    rank: RANK_ENVIRONMENT,
+    label: PASSWORD_VARIABLE,
   };
 }
 

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
+import { commanderLine } from "./program.ts";
 import { errorLine, fileLabel, shown, UserError } from "./user-error.ts";
 
 test("a port in use says which, and what to do", async () => {
@@ -64,6 +65,16 @@ test("a long path doesn't cut the reason off, even where it stands twice", () =>
 test("a long message without a path keeps its beginning and its end", () => {
   const text = errorLine(new Error(`it failed: ${"x".repeat(10_000)}: choose another`));
   expect(text).toMatch(/^it failed: x+…x+: choose another$/);
+});
+
+test("a password in a URL is in no line, whoever wrote it", () => {
+  const url = "redis://fish:pass@h:1";
+  expect(errorLine(new Error(`can't reach ${url}: gone`))).toBe("can't reach redis://…@h:1: gone");
+  expect(shown(url)).toBe('"…@h:1"');
+  expect(shown({ cache: url })).not.toContain("pass");
+  expect(commanderLine(`error: unknown option '--cahce=${url}'`)).toContain(
+    "unknown option '--cahce=redis://…@h:1'",
+  );
 });
 
 test("a value of the user's is shown quoted and short", () => {

@@ -69,9 +69,12 @@ export function errorLine(error: unknown): string {
   return text === "" ? error.name : text;
 }
 
-/** How a value of the user's is shown inside a line: quoted, on one line, not longer than 60 characters. */
+/**
+ * How a value of the user's is shown inside a line: quoted, on one line, not longer than 60
+ * characters, and without what is before an @, which may be a password.
+ */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = (JSON.stringify(value) ?? String(value)).replace(/^("?).*@/, "$1…@");
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 
@@ -80,8 +83,13 @@ export function fileLabel(path: string): string {
   return basename(path);
 }
 
+/** The text without the passwords that are in its URLs. */
+export function withoutPasswords(text: string): string {
+  return text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s"]*@/gi, "$1…@");
+}
+
 function oneLine(text: string): string {
-  const line = text.replace(/\s*\n\s*/g, " ").trim();
+  const line = withoutPasswords(text.replace(/\s*\n\s*/g, " ").trim());
   if (line.length <= LINE_LENGTH_MAX) return line;
   // What is wrong and what to do stand behind the path, so it isn't the end that may go. A path goes
   // up to a colon or a quote, or so far past its end as the words behind it, which its kept end has room for.

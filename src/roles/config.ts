@@ -34,7 +34,12 @@ export const clusterConfigSchema = z.object({
     z.object({ kind: z.literal("memory"), entriesMax: z.int().min(1).max(10_000_000) }),
     z.object({
       kind: z.literal("redis"),
+      /** Without a password. */
       url: z.string(),
+      /** Where its password is: in a file of the owner's, or in the environment; never here. */
+      password: z
+        .union([z.object({ file: z.string() }), z.object({ variable: z.string() })])
+        .optional(),
       /** Set on the server only when given: bytes, and a policy name. */
       maxmemory: z.string().optional(),
       maxmemoryPolicy: z.string().optional(),

@@ -1,6 +1,8 @@
 // The front end's cache, in memory and in Redis: what leaves it when, and that
 // it is never needed for a right answer.
 
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Cluster } from "./harness/cluster.ts";
 import type { HttpClient } from "./harness/http.ts";
@@ -128,6 +130,39 @@ test("without a cache every lookup is answered by the catalog", async () => {
   await tradeInTurn(client, [{ name: "Alpha", type: "buy", quantity: 1 }]);
   expect(await quantityOf(client, "Alpha")).toBe(99);
   expect(cluster.log("frontend").filter((line) => line.includes("from cache"))).toEqual([]);
+});
+
+test("the password of Redis is in no process's arguments, in no log and in no answer", async () => {
+  const password = "Pa55word";
+  redis = await RedisServer.start("--requirepass", password);
+  const url = redis.url.replace("//", "//default@");
+  const cluster = await clusters.prepare({ stocks: STOCKS, options: [`--cache=${url}`] });
+  const file = join(cluster.data, "../redis-password");
+  writeFileSync(file, `${password}\n`, { mode: 0o644 });
+
+  const inUrl = await cluster.run("up", `--cache=${url.replace("default@", `:${password}@`)}`);
+  expect(inUrl.status).toBe(1);
+  expect(inUrl.stderr).toContain("put it into BAZAAR_REDIS_PASSWORD, or into a file");
+  const open = await cluster.run("up", `--redis-password-file=${file}`);
+  expect(open.status).toBe(1);
+  expect(open.stderr).toContain(`chmod 600 ${file}`);
+  chmodSync(file, 0o600);
+
+  const up = await cluster.up(`--redis-password-file=${file}`);
+  const client = cluster.client();
+  await leased(cluster, client);
+  const roles = ["frontend", "catalog", ...cluster.replicas.map((id) => `order-${id}`)];
+  for (const pid of [up.child.pid, ...roles.map((role) => cluster.pid(role))]) {
+    const args = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    expect(args).toContain(file);
+    expect(args).not.toContain(password);
+  }
+  const status = await cluster.run("status", "--json");
+  const logs = roles.map((role) => readFileSync(join(cluster.data, "logs", `${role}.log`), "utf8"));
+  for (const text of [inUrl.stdout, inUrl.stderr, open.stderr, up.stdout, up.stderr, ...logs]) {
+    expect(text).not.toContain(password);
+  }
+  expect(status.stdout + status.stderr).not.toContain(password);
 });
 
 test("Redis killed and back: no client sees an error, and it fills again", async () => {

@@ -6,31 +6,54 @@
 // the old one left goes by its ttl. A new session also begins whenever the
 // connection is lost, because what was dropped meanwhile is still in there (K1).
 //
-// A Redis that is down, hangs or refuses is a store without copies (K2): a
-// command gets COMMAND_LIMIT_MS, then the connection is given up and another
-// is tried in the background. Nothing is queued for a connection that isn't
-// open. The client library's own reconnecting isn't used: it repeats unsent
-// commands and doesn't notice a server that accepts and never answers.
+// The server isn't believed. Whoever else may write to it, and whoever it is,
+// the worst that comes of it is a store without copies (K2):
+//
+//   D1. A copy is sealed: an HMAC over its key, position and body, by a key that
+//       comes from the cluster's secret. Nothing counts that this front end
+//       didn't put under this very name in this session. An earlier copy of the
+//       same stock is sealed as well; its position is below the floor by then.
+//   D2. What may come over the connection is bounded (redis-connection.ts).
+//   D3. A drop that isn't confirmed is a new session. One that is confirmed and
+//       wasn't done leaves an earlier copy: see D1.
+//
+// A Redis that is down, hangs or answers nonsense is tried again in the
+// background. Nothing is queued for a connection that isn't open.
 
-import { randomUUID } from "node:crypto";
+import { createHmac, hkdfSync, randomUUID, timingSafeEqual } from "node:crypto";
 import type { Logger } from "pino";
-import { createClient, ErrorReply } from "redis";
+import { Complaints } from "../rpc/complaints.ts";
 import { within } from "../within.ts";
+import {
+  type Ended,
+  type Form,
+  RedisConnection,
+  type RedisServerAddress,
+  TEXT_BYTES_MAX,
+  type Values,
+} from "./redis-connection.ts";
 import { COPY_TTL_MS, type CopyStats, type StockCopies, type StockCopy } from "./types.ts";
 
-/** A lookup waits this long for Redis before it goes on without. */
-const COMMAND_LIMIT_MS = 200;
 /** Connecting and greeting may take this long. */
 const CONNECT_LIMIT_MS = 1_000;
-/** Between attempts to connect: from, doubling, to. */
+/** Between attempts to connect: from, doubling, to; from the start again after a connection that lasted. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 2_000;
-/** Commands under way at once; more are misses. */
-const COMMANDS_MAX = 10_000;
+const LASTED_MS = 10_000;
+/** Lines about one thing that goes wrong again and again: one in this time. */
+const COMPLAINT_INTERVAL_MS = 60_000;
+/** More names to drop at once are a new session: no command grows without limit. */
+const NAMES_DROPPED_MAX = 1_024;
+/** Characters of what a server said, in a log line. */
+const SAID_LENGTH_MAX = 200;
 
 export interface RedisCopiesOptions {
-  /** `redis://[[user]:password@]host:port[/db]` */
+  /** `redis://[user@]host:port[/db]`, or `rediss://` for TLS; without the password. */
   readonly url: string;
+  /** What the server asks for, if it does. */
+  readonly password?: string | undefined;
+  /** The cluster's secret. */
+  readonly secret: string;
   readonly log: Logger;
   /** Set on the server at each connection, in its own notation; left alone unless told. */
   readonly maxmemory?: string | undefined;
@@ -49,33 +72,29 @@ export function redisCopies(options: RedisCopiesOptions): RedisCopies {
   return new Store(options);
 }
 
-type Client = ReturnType<typeof connection>;
-
-function connection(url: string) {
-  return createClient({
-    url,
-    socket: { reconnectStrategy: false, connectTimeout: CONNECT_LIMIT_MS },
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: COMMANDS_MAX,
-    maintNotifications: "disabled",
-  });
+/** Why a connection isn't used, for the log. */
+class Unusable extends Error {
+  override readonly name = "Unusable";
 }
 
 class Store implements RedisCopies {
   readonly kind = "redis";
   readonly tried: Promise<void>;
   readonly #options: RedisCopiesOptions;
+  readonly #server: RedisServer;
   readonly #ttlMs: number;
   readonly #log: Logger;
+  readonly #complaints: Complaints;
+  readonly #sealKey: Buffer;
   readonly #id = randomUUID();
   #sessions = 0;
   #prefix = "";
   /** The connection in use or being opened; null between attempts. */
-  #current: Client | null = null;
-  #open = false;
+  #current: RedisConnection | null = null;
+  #openSinceMs: number | null = null;
   #closed = false;
   #warned = false;
-  #refusalWarned = false;
+  #warnedAtMs = Number.NEGATIVE_INFINITY;
   #configLogged = false;
   #retryMs = RETRY_MIN_MS;
   #retry: NodeJS.Timeout | undefined;
@@ -83,32 +102,54 @@ class Store implements RedisCopies {
 
   constructor(options: RedisCopiesOptions) {
     this.#options = options;
+    this.#server = redisServerOf(options.url);
     this.#ttlMs = options.ttlMs ?? COPY_TTL_MS;
-    this.#log = options.log.child({ redis: withoutPassword(options.url) });
+    this.#log = options.log.child({ redis: `${this.#server.host}:${this.#server.port}` });
+    this.#complaints = new Complaints(this.#log, COMPLAINT_INTERVAL_MS);
+    this.#sealKey = Buffer.from(hkdfSync("sha256", options.secret, "", "copies in Redis", 32));
     this.#newSession();
     this.tried = this.#connect();
   }
 
   get(name: string): undefined | Promise<StockCopy | undefined> {
-    const client = this.#client();
-    return client ? this.#read(client, name) : undefined;
+    const connection = this.#connection();
+    if (!connection) return undefined;
+    const prefix = this.#prefix;
+    const key = prefix + name;
+    return new Promise((resolve) => {
+      connection.send("text", ["GET", key], (end) => {
+        const value = this.#valueOf(end);
+        // A session that ended while we waited takes its copies along. K1
+        resolve(value && prefix === this.#prefix ? this.#unsealed(key, value) : undefined);
+      });
+    });
   }
 
   put(name: string, copy: StockCopy): void {
-    const client = this.#client();
-    if (!client) return;
-    const text = `${copy.position} ${copy.body}`;
-    void this.#limited(client, client.set(this.#prefix + name, text, { PX: this.#ttlMs }));
+    const connection = this.#connection();
+    if (!connection) return;
+    const key = this.#prefix + name;
+    const value = this.#sealed(key, copy);
+    if (Buffer.byteLength(value) > TEXT_BYTES_MAX) return; // it would never be read
+    connection.send("ok", ["SET", key, value, "PX", String(this.#ttlMs)], (end) => {
+      this.#valueOf(end);
+    });
   }
 
   drop(names: readonly string[]): void {
-    const client = this.#client();
-    if (!client || names.length === 0) return; // the next connection starts a session
-    const dropped = this.#limited(client, client.del(names.map((name) => this.#prefix + name)));
-    void dropped.then((count) => {
+    const connection = this.#connection();
+    if (!connection || names.length === 0) return; // the next connection starts a session
+    if (names.length > NAMES_DROPPED_MAX) {
+      this.#invalidations += names.length;
+      this.clear();
+      return;
+    }
+    const keys = names.map((name) => this.#prefix + name);
+    connection.send("count", ["DEL", ...keys], (end) => {
+      const count = this.#valueOf(end);
       if (count === undefined)
-        this.clear(); // who knows what is still there
-      else this.#invalidations += count;
+        this.clear(); // D3: who knows what is still there
+      else this.#invalidations += Math.min(count, names.length);
     });
   }
 
@@ -127,20 +168,13 @@ class Store implements RedisCopies {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);
-    this.#current?.destroy();
+    this.#current?.close();
     this.#current = null;
-    this.#open = false;
+    this.#openSinceMs = null;
   }
 
-  async #read(client: Client, name: string): Promise<StockCopy | undefined> {
-    const prefix = this.#prefix;
-    const text = await this.#limited(client, client.get(prefix + name));
-    // A session that ended while we waited takes its copies along. K1
-    return text && prefix === this.#prefix ? parseCopy(text) : undefined;
-  }
-
-  #client(): Client | null {
-    return this.#open ? this.#current : null;
+  #connection(): RedisConnection | null {
+    return this.#openSinceMs === null ? null : this.#current;
   }
 
   #newSession(): void {
@@ -148,107 +182,184 @@ class Store implements RedisCopies {
     this.#prefix = `bazaar:${this.#id}:${this.#sessions}:`;
   }
 
-  /** The result of a command, or undefined when there is none in time. */
-  #limited<T>(client: Client, command: Promise<T>): Promise<T | undefined> {
-    return new Promise((resolve) => {
-      let settled = false;
-      const settle = (result: T | undefined) => {
-        settled = true;
-        clearTimeout(timer);
-        resolve(result);
-      };
-      // An answer that came while this process was busy is read before it is judged late.
-      const timer = setTimeout(() => setImmediate(judge), COMMAND_LIMIT_MS);
-      const judge = () => {
-        if (settled) return;
-        settle(undefined);
-        this.#lost(client, `no answer within ${COMMAND_LIMIT_MS} ms`);
-      };
-      command.then(settle, (error: unknown) => {
-        settle(undefined);
-        if (error instanceof ErrorReply) this.#refused(error);
-      });
-    });
+  // Copies as they are stored: seal, position, body, with a space between. D1
+
+  #sealed(key: string, { position, body }: StockCopy): string {
+    const text = `${position} ${body}`;
+    return `${this.#sealOf(key, text)} ${text}`;
+  }
+
+  #unsealed(key: string, value: string): StockCopy | undefined {
+    const [seal = "", position = ""] = value.split(" ", 2);
+    const text = value.slice(seal.length + 1);
+    const right = Buffer.from(this.#sealOf(key, text));
+    const given = Buffer.from(seal);
+    if (given.length === right.length && timingSafeEqual(given, right)) {
+      return { position: Number(position), body: text.slice(position.length + 1) };
+    }
+    this.#complaints.warn("seal", {}, "Redis gave back what wasn't put there");
+    return undefined;
+  }
+
+  /** No key has a line feed in it, so no other key and text are the same to it. */
+  #sealOf(key: string, text: string): string {
+    return createHmac("sha256", this.#sealKey).update(`${key}\n${text}`).digest("base64url");
+  }
+
+  // The connection.
+
+  /** What was replied; undefined when it was refused, or lost. */
+  #valueOf<F extends Form>(end: Ended<F>): Values[F] | undefined {
+    if (end.kind === "replied") return end.value;
+    if (end.kind === "refused") {
+      const reason = this.#shown(end.reason);
+      this.#complaints.warn("refused", { reason }, "Redis refused a command");
+    }
+    return undefined;
   }
 
   async #connect(): Promise<void> {
-    const client = connection(this.#options.url);
-    this.#current = client;
-    client.on("error", (error: Error) => this.#lost(client, error.message));
+    const opened = Promise.withResolvers<void>();
+    const connection = new RedisConnection(this.#server, {
+      onOpen: opened.resolve,
+      onLost: (reason) => {
+        opened.reject(new Unusable(reason));
+        this.#lost(connection, reason);
+      },
+    });
+    this.#current = connection;
     let reason = `not connected within ${CONNECT_LIMIT_MS} ms`;
-    const work = client
-      .connect()
-      .then(() => this.#configure(client))
-      .catch((error: unknown) => {
-        reason = error instanceof Error ? error.message : String(error);
-        return false;
-      });
+    const work = opened.promise
+      .then(() => this.#greet(connection))
+      .then(() => this.#configure(connection))
+      .then(
+        () => true,
+        (error: unknown) => {
+          reason = error instanceof Error ? error.message : String(error);
+          return false;
+        },
+      );
     const open = await within(work, CONNECT_LIMIT_MS);
-    if (this.#current !== client) return;
-    if (!open) return this.#lost(client, reason);
-    this.#open = true;
-    this.#retryMs = RETRY_MIN_MS;
-    this.#refusalWarned = false;
+    if (this.#current !== connection) return;
+    if (!open) return this.#lost(connection, reason);
+    this.#openSinceMs = performance.now();
     if (this.#warned) this.#log.info("Redis answers again");
     this.#warned = false;
   }
 
-  /** Sets what was told to be set, and says once what the server has. */
-  async #configure(client: Client): Promise<true> {
-    const { maxmemory, maxmemoryPolicy } = this.#options;
-    try {
-      if (maxmemory !== undefined) await client.configSet("maxmemory", maxmemory);
-      if (maxmemoryPolicy !== undefined) {
-        await client.configSet("maxmemory-policy", maxmemoryPolicy);
-      }
-      if (this.#configLogged) return true;
-      const memory = await client.configGet("maxmemory");
-      const policy = await client.configGet("maxmemory-policy");
-      this.#configLogged = true;
-      this.#log.info(`Redis config : ${pairs(memory)} - ${pairs(policy)}`);
-    } catch (error) {
-      if (!(error instanceof ErrorReply)) throw error; // many a hosted Redis has no CONFIG
-      if (!this.#configLogged) this.#log.warn({ reason: error.message }, "Redis config : refused");
-      this.#configLogged = true;
+  /** Says who we are, and which database it is about. */
+  async #greet(connection: RedisConnection): Promise<void> {
+    const { user, database } = this.#server;
+    const { password } = this.#options;
+    if (password !== undefined) {
+      const end = await asked(connection, "ok", [
+        "AUTH",
+        ...(user === null ? [] : [user]),
+        password,
+      ]);
+      // Some servers repeat what they were sent.
+      if (end.kind === "refused") throw new Unusable(`AUTH was refused: ${codeIn(end.reason)}`);
     }
-    return true;
+    if (database === null) return;
+    const end = await asked(connection, "ok", ["SELECT", database]);
+    if (end.kind === "refused") throw new Unusable(`SELECT ${database}: ${end.reason}`);
   }
 
-  #refused(error: ErrorReply): void {
-    if (this.#refusalWarned) return;
-    this.#refusalWarned = true;
-    this.#log.warn({ reason: error.message }, "Redis refused a command");
+  /** Sets what was told to be set, and says once what the server has. Many a hosted Redis has no CONFIG. */
+  async #configure(connection: RedisConnection): Promise<void> {
+    const { maxmemory, maxmemoryPolicy } = this.#options;
+    const settings = { maxmemory, "maxmemory-policy": maxmemoryPolicy };
+    const shown: string[] = [];
+    for (const [name, value] of Object.entries(settings)) {
+      if (value === undefined) continue;
+      const end = await asked(connection, "ok", ["CONFIG", "SET", name, value]);
+      if (end.kind === "refused") return this.#configRefused(end.reason);
+    }
+    if (this.#configLogged) return;
+    for (const name of Object.keys(settings)) {
+      const end = await asked(connection, "texts", ["CONFIG", "GET", name]);
+      if (end.kind === "refused") return this.#configRefused(end.reason);
+      if (end.kind === "replied") shown.push(pairs(end.value.map((text) => this.#shown(text))));
+    }
+    this.#configLogged = true;
+    this.#log.info(`Redis config : ${shown.join(" - ")}`);
   }
 
-  #lost(client: Client, reason: string): void {
-    if (this.#current !== client || this.#closed) return;
+  #configRefused(reason: string): void {
+    if (!this.#configLogged) {
+      this.#log.warn({ reason: this.#shown(reason) }, "Redis config : refused");
+    }
+    this.#configLogged = true;
+  }
+
+  #lost(connection: RedisConnection, reason: string): void {
+    if (this.#current !== connection || this.#closed) return;
+    const nowMs = performance.now();
+    if (this.#openSinceMs !== null && nowMs - this.#openSinceMs >= LASTED_MS) {
+      this.#retryMs = RETRY_MIN_MS;
+    }
     this.#current = null;
-    this.#open = false;
+    this.#openSinceMs = null;
     this.#newSession();
-    client.destroy();
-    if (!this.#warned) {
+    connection.close();
+    // One that comes and goes doesn't fill the log.
+    if (!this.#warned && nowMs - this.#warnedAtMs >= COMPLAINT_INTERVAL_MS) {
       this.#warned = true;
-      this.#log.warn({ reason }, "Redis doesn't answer; going on without copies");
+      this.#warnedAtMs = nowMs;
+      const shown = this.#shown(reason);
+      this.#log.warn({ reason: shown }, "Redis doesn't answer; going on without copies");
     }
     this.#retry = setTimeout(() => void this.#connect(), this.#retryMs);
     this.#retryMs = Math.min(this.#retryMs * 2, RETRY_MAX_MS);
   }
+
+  /** What a server said, as a log line can have it: short, without what a terminal obeys, or the password. */
+  #shown(said: string): string {
+    const { password } = this.#options;
+    const safe = password ? said.replaceAll(password, "…") : said;
+    return safe.slice(0, SAID_LENGTH_MAX).replace(/[^\x20-\x7e…]/g, "?");
+  }
 }
 
-function parseCopy(text: string): StockCopy | undefined {
-  const space = text.indexOf(" ");
-  const position = Number(text.slice(0, space));
-  if (space < 1 || !Number.isSafeInteger(position)) return undefined; // not one of ours
-  return { position, body: text.slice(space + 1) };
+/** A command's end as a promise; rejects when the connection is lost. */
+function asked<F extends "ok" | "texts">(
+  connection: RedisConnection,
+  form: F,
+  args: readonly string[],
+): Promise<Exclude<Ended<F>, { kind: "lost" }>> {
+  return new Promise((resolve, reject) => {
+    connection.send(form, args, (end) => {
+      if (end.kind === "lost") reject(new Unusable("the connection was lost"));
+      else resolve(end as Exclude<Ended<F>, { kind: "lost" }>);
+    });
+  });
+}
+
+/** What a URL says of a server. */
+interface RedisServer extends RedisServerAddress {
+  readonly user: string | null;
+  readonly database: string | null;
+}
+
+const PORT_DEFAULT = 6379;
+
+function redisServerOf(url: string): RedisServer {
+  const { protocol, hostname, port, username, pathname } = new URL(url);
+  return {
+    host: hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: port === "" ? PORT_DEFAULT : Number(port),
+    tls: protocol === "rediss:",
+    user: username === "" ? null : decodeURIComponent(username),
+    database: pathname.length > 1 ? pathname.slice(1) : null,
+  };
+}
+
+/** The first word of an error, `WRONGPASS` or `ERR`. */
+function codeIn(reason: string): string {
+  return /^[A-Z]{1,20}\b/.exec(reason)?.[0] ?? "without a reason";
 }
 
 /** The seed's notation: {'maxmemory': '10485760'} */
-function pairs(config: Readonly<Record<string, string>>): string {
-  const inner = Object.entries(config).map(([key, value]) => `'${key}': '${value}'`);
-  return `{${inner.join(", ")}}`;
-}
-
-function withoutPassword(url: string): string {
-  const { host, pathname } = new URL(url);
-  return host + pathname;
+function pairs(texts: readonly string[]): string {
+  return texts.length === 2 ? `{'${texts[0]}': '${texts[1]}'}` : "{}";
 }

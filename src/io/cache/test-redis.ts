@@ -29,6 +29,10 @@ export async function redisServer(...flags: readonly string[]): Promise<RedisSer
 
   async function kill(): Promise<void> {
     if (!child) return;
+    if (child.exitCode !== null) {
+      child = null;
+      return;
+    }
     const gone = new Promise((resolve) => child?.once("exit", resolve));
     child.kill("SIGCONT");
     child.kill("SIGKILL");

@@ -65,21 +65,32 @@ export function makeSecret(dataDir: string): string {
 /** The secret of the cluster in `dataDir`. Throws SecretError when there is none that can be relied on. */
 export function readSecret(dataDir: string): string {
   const path = secretPath(dataDir);
+  const secret = readSecretFile(
+    path,
+    '"bazaar format" makes it for a new cluster; on a further host, copy it from the first',
+  ).trim();
+  if (!/^[0-9a-f]{64}$/.test(secret)) {
+    throw new SecretError(
+      `${path} holds no secret (64 hex digits): copy it from another host of the cluster`,
+    );
+  }
+  return secret;
+}
+
+/** The text of a file that only its owner may read. Throws SecretError; `ifMissing` says what to do where there is none. */
+export function readSecretFile(path: string, ifMissing: string): string {
   let file: number;
   try {
     file = openSync(path, "r");
   } catch (error) {
     if (isCode(error, "ENOENT")) {
-      throw new SecretError(
-        `${path} is missing: "bazaar format" makes it for a new cluster; on a further host, copy it from the first`,
-      );
+      throw new SecretError(`${path} is missing: ${ifMissing}`);
     }
     if (isCode(error, "EACCES")) {
       throw new SecretError(`${path} can't be read by this user: run as the user who owns it`);
     }
     throw error;
   }
-  let text: string;
   try {
     // Of the open file, not of the name: they could differ by the time it is read.
     const found = fstatSync(file);
@@ -89,17 +100,10 @@ export function readSecret(dataDir: string): string {
       const octal = (mode & 0o777).toString(8).padStart(4, "0");
       throw new SecretError(`${path} is open to other users (mode ${octal}): chmod 600 ${path}`);
     }
-    text = readFileSync(file, "utf8");
+    return readFileSync(file, "utf8");
   } finally {
     closeSync(file);
   }
-  const secret = text.trim();
-  if (!/^[0-9a-f]{64}$/.test(secret)) {
-    throw new SecretError(
-      `${path} holds no secret (64 hex digits): copy it from another host of the cluster`,
-    );
-  }
-  return secret;
 }
 
 /** Makes the names in a directory durable. */

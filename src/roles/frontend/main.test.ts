@@ -1,8 +1,11 @@
 // The front end as a process would run it, on real ports: with an order
 // replica and a catalog played by the test, and a real Redis.
 
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, createServer, get } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { OtherCluster } from "../../core/replication/members.ts";
 import { redisServer } from "../../io/cache/test-redis.ts";
@@ -216,6 +219,29 @@ test("lookups with copies in Redis go on through its death and return, and never
   }, WAIT);
   expect(log.lines.filter((line) => line.level === 40)).toHaveLength(1);
   expect(log.lines.map((line) => line.msg)).toContain("Cache Invalidated in redis");
+});
+
+test("the password of Redis comes from a file of the owner's alone, else the front end doesn't start", async () => {
+  const redis = await redisServer("--requirepass", "pass word");
+  toClose.push(() => redis.remove());
+  await redis.start();
+  const folder = mkdtempSync(join(tmpdir(), "bazaar-password-"));
+  toClose.push(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "redis");
+  const cache = { kind: "redis", url: redis.url, password: { file } } as const;
+  await expect(start(cache)).rejects.toThrow(`${file} is missing: put the password of Redis there`);
+  writeFileSync(file, "pass word\n");
+  chmodSync(file, 0o644);
+  await expect(start(cache)).rejects.toThrow(
+    `is open to other users (mode 0644): chmod 600 ${file}`,
+  );
+  chmodSync(file, 0o600);
+  await start(cache);
+  expect(await body("/stocks/FishCo")).toBe(fish(600));
+  expect(await body("/stocks/FishCo")).toBe(fish(600));
+  expect(log.count("Getting cache response")).toBe(1);
+  writeFileSync(file, "\n");
+  await expect(start(cache)).rejects.toThrow(`${file} holds no password of 1 to 512 characters`);
 });
 
 test("without a leader it opens all the same, and says that there is none", async () => {

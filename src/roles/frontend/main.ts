@@ -12,6 +12,7 @@ import { memoryCopies } from "../../io/cache/memory.ts";
 import { type CopyRemoved, noCopies, type StockCopies } from "../../io/cache/types.ts";
 import { HostNames } from "../../io/host-names.ts";
 import { connect } from "../../io/rpc/connect.ts";
+import { readSecretFile, SecretError } from "../../io/rpc/secret.ts";
 import type { Identity, Link, Peer, Unreachable } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
 import { type ClusterConfig, membersOf } from "../config.ts";
@@ -50,7 +51,9 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   };
   const failed = Promise.withResolvers<Error>();
 
-  const copies = await openCopies(config.cache, log, (copy, why) => watch.removed(copy, why));
+  const copies = await openCopies(config.cache, secret, log, (copy, why) =>
+    watch.removed(copy, why),
+  );
   const unreachable = untilAccepted(config, identity, (why) => failed.resolve(why));
   const orders = new OrderService({
     replicas: config.replicas,
@@ -186,6 +189,7 @@ async function reached(peer: Peer | null): Promise<Peer> {
 
 async function openCopies(
   cache: ClusterConfig["cache"],
+  secret: string,
   log: Logger,
   onRemoved: (name: string, why: CopyRemoved) => void,
 ): Promise<StockCopies> {
@@ -198,11 +202,22 @@ async function openCopies(
       // Loaded only where it is used: it is a tenth of the time to start.
       const { redisCopies } = await import("../../io/cache/redis.ts");
       const { url, maxmemory, maxmemoryPolicy } = cache;
-      const copies = redisCopies({ url, log, maxmemory, maxmemoryPolicy });
+      const password = cache.password && redisPassword(cache.password);
+      const copies = redisCopies({ url, password, secret, log, maxmemory, maxmemoryPolicy });
       await copies.tried;
       return copies;
     }
   }
+}
+
+/** Throws SecretError when there is none, or others may read it. */
+function redisPassword(where: { readonly file: string } | { readonly variable: string }): string {
+  if ("variable" in where) return process.env[where.variable] ?? "";
+  const { file } = where;
+  const what = "put the password of Redis there, in one line";
+  const password = readSecretFile(file, what).replace(/\r?\n$/, "");
+  if (/^[^\r\n]{1,512}$/.test(password)) return password;
+  throw new SecretError(`${file} holds no password of 1 to 512 characters: ${what}`);
 }
 
 interface Parts {
