@@ -11,8 +11,12 @@
 //      it then tells every shape again, which a decoder always understands.
 //   4. Bytes come back as a plain Uint8Array of their own: a view of the frame
 //      would keep the whole frame in memory as long as the smallest piece.
+//   5. How many messages a frame has is read before any of them is: of the
+//      smallest ones 16 million fit into a frame. msgpackr makes no array or map
+//      that is larger than the bytes which are left.
 
 import { Packr, Unpackr } from "msgpackr";
+import { RPC_LIMITS } from "./limits.ts";
 
 /** Largest header of a frame: an array of up to 2^32 - 1 messages. */
 export const FRAME_HEADER_BYTES_MAX = 5;
@@ -58,9 +62,22 @@ function writeArrayHeader(frame: Buffer, length: number): number {
 /** Decodes the frames of one connection, in the order in which they came. */
 export class FrameDecoder {
   readonly #unpackr = new Unpackr({ sequential: true, copyBuffers: true });
+  readonly #messagesMax: number;
 
-  /** The messages of a frame, of any shape. Throws when the bytes are no MessagePack array; don't go on then. */
+  constructor(messagesMax: number = RPC_LIMITS.frameMessagesMax) {
+    this.#messagesMax = messagesMax;
+  }
+
+  /**
+   * The messages of a frame, of any shape. Throws when the bytes are no MessagePack
+   * array, or one of more than `messagesMax`; don't go on then.
+   */
   decode(frame: Uint8Array): readonly unknown[] {
+    const count = messagesIn(frame);
+    if (count === null) throw new TypeError("a frame must be an array of messages");
+    if (count > this.#messagesMax) {
+      throw new RangeError(`${count} messages are more than a frame's ${this.#messagesMax}`); // 5
+    }
     // A plain view, not the Buffer that came in: bytes in it then come back plain too.
     const messages: unknown = this.#unpackr.unpack(
       new Uint8Array(frame.buffer, frame.byteOffset, frame.byteLength),
@@ -68,4 +85,14 @@ export class FrameDecoder {
     if (!Array.isArray(messages)) throw new TypeError("a frame must be an array of messages");
     return messages;
   }
+}
+
+/** How many messages a frame says that it has; null when it begins as no array does. */
+function messagesIn(frame: Uint8Array): number | null {
+  const [format = 0] = frame;
+  if (format >> 4 === 0x9) return format & 0xf;
+  const header = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  if (format === 0xdc && frame.length >= 3) return header.getUint16(1);
+  if (format === 0xdd && frame.length >= 5) return header.getUint32(1);
+  return null;
 }

@@ -3,8 +3,10 @@
 
 import type { Logger } from "pino";
 
-/** Kinds of complaint remembered at once; beyond it the oldest is forgotten, and may be said again sooner. */
-const KEYS_MAX = 1_024;
+/** Kinds of complaint within one interval; all further ones count as one kind, or ever new ones would each have a line. */
+const KINDS_MAX = 256;
+/** The kind of all further ones. */
+const FURTHER = "";
 
 interface Said {
   readonly atMs: number;
@@ -27,23 +29,29 @@ export class Complaints {
     this.#nowMs = nowMs;
   }
 
-  /** Logs at `warn`, unless something was said about `key` within the interval. */
-  warn(key: string, fields: Readonly<Record<string, unknown>>, message: string): void {
+  /** Logs at `warn`, unless something was said about `kind` within the interval. */
+  warn(kind: string, fields: Readonly<Record<string, unknown>>, message: string): void {
     const nowMs = this.#nowMs();
+    const key = this.#said.has(kind) || this.#hasRoom(nowMs) ? kind : FURTHER;
     const said = this.#said.get(key);
     if (said !== undefined && nowMs - said.atMs < this.#intervalMs) {
       said.suppressed += 1;
       return;
     }
     const suppressed = said?.suppressed ?? 0;
-    this.#said.delete(key);
+    this.#said.delete(key); // so that the map is in the order of their last lines
     this.#said.set(key, { atMs: nowMs, suppressed: 0 });
-    if (this.#said.size > KEYS_MAX) {
-      for (const oldest of this.#said.keys()) {
-        this.#said.delete(oldest);
-        break;
-      }
-    }
     this.#log.warn(suppressed === 0 ? fields : { ...fields, suppressed }, message);
+  }
+
+  /** Forgets the oldest kind if its interval is over and its place is needed. */
+  #hasRoom(nowMs: number): boolean {
+    if (this.#said.size < KINDS_MAX) return true;
+    for (const [oldest, { atMs }] of this.#said) {
+      if (nowMs - atMs < this.#intervalMs) return false;
+      this.#said.delete(oldest);
+      return true;
+    }
+    return true;
   }
 }

@@ -6,8 +6,9 @@
 //   3. After close() nothing is attempted and no callback comes but the open
 //      peer's onClose.
 
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import { isIPv6 } from "node:net";
+import { connect as connectTcp, isIPv6, type Socket } from "node:net";
 import type { Logger } from "pino";
 import { WebSocket } from "ws";
 import { otherCluster } from "../../core/replication/members.ts";
@@ -75,6 +76,7 @@ class ReconnectingLink implements Link {
   readonly #backoff: Backoff;
   readonly #random: () => number;
   readonly #address: string;
+  readonly #id = randomUUID();
   #phase: Phase;
   /** Failed attempts, and connections that didn't last, in a row: the back-off's measure. */
   #setbacks = 0;
@@ -109,17 +111,25 @@ class ReconnectingLink implements Link {
   }
 
   #try(): Phase {
-    const { secret, identity } = this.#options;
+    const { host, port, secret, identity } = this.#options;
+    const tcp = dial(host, port, this.#limits.connectTimeoutMs);
     const socket = new WebSocket(`ws://${this.#address}`, {
       ...socketOptions(this.#limits),
-      headers: clientHeaders(secret, identity),
-      handshakeTimeout: this.#limits.handshakeTimeoutMs,
+      createConnection: () => tcp,
+      headers: clientHeaders(secret, identity, this.#id),
       // Masks protect proxies on the way from scripts in browsers; here there
       // are neither, and a mask of zeros costs no pass over the bytes.
       generateMask: (mask) => mask.fill(0),
     });
     let other: Identity | null = null;
     let failure: Omit<Unreachable, "attempts"> | null = null;
+    const { handshakeTimeoutMs } = this.#limits;
+    // Of the whole attempt: ws would begin anew with each byte that comes.
+    const limit = setTimeout(() => {
+      const message = `${this.#address} didn't end the handshake in ${handshakeTimeoutMs} ms`;
+      failure ??= { kind: "unreachable", message };
+      socket.terminate();
+    }, handshakeTimeoutMs);
     socket.on("upgrade", (response) => {
       other = readIdentity(response.headers);
     });
@@ -134,6 +144,7 @@ class ReconnectingLink implements Link {
       };
     };
     const onEnd = () => {
+      clearTimeout(limit);
       this.#failed(
         failure ?? { kind: "unreachable", message: `${this.#address} ended the handshake` },
       );
@@ -150,9 +161,10 @@ class ReconnectingLink implements Link {
         return;
       }
       identity.cluster.name ??= other.cluster.name;
+      clearTimeout(limit);
       socket.off("error", onError);
       socket.off("close", onEnd);
-      this.#opened(socket, other);
+      this.#opened(socket, tcp, other);
     });
     return { kind: "trying", socket };
   }
@@ -167,6 +179,12 @@ class ReconnectingLink implements Link {
     const other = readIdentity(response.headers);
     const foreign = response.statusCode === 409 && other !== null ? this.#foreign(other) : null;
     if (foreign !== null) return foreign;
+    if (response.statusCode === 503) {
+      return {
+        kind: "unreachable",
+        message: `${this.#address} takes no connection: it is stopping, or has too many`,
+      };
+    }
     return {
       kind: "not-a-bazaar",
       message: `${this.#address} answered with status ${response.statusCode}`,
@@ -178,10 +196,12 @@ class ReconnectingLink implements Link {
     return message === null ? null : { kind: "other-cluster", message };
   }
 
-  #opened(socket: WebSocket, identity: Identity): void {
+  #opened(socket: WebSocket, tcp: Socket, identity: Identity): void {
     const connection = new Connection({
       socket,
+      tcp,
       identity,
+      link: this.#id,
       dispatch: this.#dispatch,
       log: this.#options.log,
       complaints: this.#complaints,
@@ -227,4 +247,19 @@ class ReconnectingLink implements Link {
     );
     this.#phase = { kind: "waiting", timer };
   }
+}
+
+/** A connection under way, destroyed when no address of the host takes it in time. */
+function dial(host: string, port: number, timeoutMs: number): Socket {
+  const tcp = connectTcp({ host, port });
+  let timer: NodeJS.Timeout | undefined;
+  const late = () => tcp.destroy(new Error(`no answer in ${timeoutMs} ms`));
+  // From here on, not from the start: to find the host's addresses may take longer.
+  tcp.on("connectionAttempt", () => {
+    clearTimeout(timer);
+    timer = setTimeout(late, timeoutMs);
+  });
+  tcp.once("connect", () => clearTimeout(timer));
+  tcp.once("close", () => clearTimeout(timer));
+  return tcp;
 }

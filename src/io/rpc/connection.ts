@@ -7,13 +7,21 @@
 //   3. Handlers are started in the order in which the other side called.
 //   4. onClose is told once, as soon as the connection is known to be over,
 //      whoever ended it, and never inside a call into this connection.
-//   5. What the other side sends can't throw here: a message of the wrong shape
-//      is refused and logged, a frame that can't be read ends the connection.
+//   5. What the other side sends can't throw here: a call of the wrong shape is
+//      refused and logged; a frame that can't be read, or the first message that
+//      is neither a call nor an answer, ends the connection.
+//   6. A connection on which nothing comes is ended, though nobody closed it; see
+//      core/connection/silence.ts. Each side says something when it has sent
+//      nothing for a while: an unsolicited pong, which asks for no answer.
+//      https://www.rfc-editor.org/rfc/rfc6455#section-5.5.3
 
+import type { Socket } from "node:net";
 import { type BirpcReturn, createBirpc } from "birpc";
 import type { Logger } from "pino";
 import type { WebSocket } from "ws";
 import type { z } from "zod";
+import { LINK_TICK_MS } from "../../core/connection/limits.ts";
+import { Silence } from "../../core/connection/silence.ts";
 import { FrameDecoder } from "./codec.ts";
 import type { Complaints } from "./complaints.ts";
 import { type Dispatch, shapeProblem } from "./dispatcher.ts";
@@ -26,8 +34,11 @@ import { isWireMessage, type WireMessage } from "./wire.ts";
 export interface ConnectionOptions {
   /** Open already. */
   readonly socket: WebSocket;
+  /** What it is made of: tells how many bytes came and went. */
+  readonly tcp: Socket;
   /** Of the other side. */
   readonly identity: Identity;
+  readonly link: string;
   readonly dispatch: Dispatch;
   readonly log: Logger;
   readonly complaints: Complaints;
@@ -49,7 +60,9 @@ const CLOSE_PROTOCOL_ERROR = 1002;
 
 export class Connection implements Peer {
   readonly identity: Identity;
+  readonly link: string;
   readonly #socket: WebSocket;
+  readonly #tcp: Socket;
   readonly #dispatch: Dispatch;
   readonly #log: Logger;
   readonly #complaints: Complaints;
@@ -57,7 +70,11 @@ export class Connection implements Peer {
   readonly #onClose: (peer: Connection) => void;
   readonly #rpc: BirpcReturn<Remote, Local, false>;
   readonly #outbox: Outbox;
-  readonly #decoder = new FrameDecoder();
+  readonly #decoder: FrameDecoder;
+  readonly #silence = new Silence(performance.now());
+  readonly #ticks: NodeJS.Timeout;
+  /** Bytes sent when last looked at. */
+  #sentBytes = 0;
   #deliver: (message: WireMessage) => void = () => {};
   #open = true;
   /** Calls of ours without an answer yet. */
@@ -67,7 +84,10 @@ export class Connection implements Peer {
 
   constructor(options: ConnectionOptions) {
     this.identity = options.identity;
+    this.link = options.link;
     this.#socket = options.socket;
+    this.#tcp = options.tcp;
+    this.#decoder = new FrameDecoder(options.limits.frameMessagesMax);
     this.#dispatch = options.dispatch;
     this.#log = options.log;
     this.#complaints = options.complaints;
@@ -83,6 +103,8 @@ export class Connection implements Peer {
     this.#socket.on("close", (code, reason) => {
       this.#shut(`the connection closed (${code}${reason.length === 0 ? "" : ` ${reason}`})`);
     });
+    // Behind the poll phase: after a pause, what arrived meanwhile is read first.
+    this.#ticks = setInterval(() => setImmediate(() => this.#tick()), LINK_TICK_MS);
   }
 
   get isOpen(): boolean {
@@ -112,6 +134,12 @@ export class Connection implements Peer {
     this.#outbox.flush();
     this.#shut("closed by this side");
     this.#socket.close(CLOSE_NORMAL);
+  }
+
+  /** Ends it without another word: the other side is gone, or has opened another connection. */
+  abandon(why: string): void {
+    this.#shut(why);
+    this.#socket.terminate();
   }
 
   #createRpc(): BirpcReturn<Remote, Local, false> {
@@ -181,16 +209,34 @@ export class Connection implements Peer {
       if (!isBinary || !(data instanceof Uint8Array)) throw new TypeError("a frame must be binary");
       messages = this.#decoder.decode(data);
     } catch (error) {
-      const why = errorText(error);
-      this.#complain("frame", { why }, "Closing a connection: its frame can't be read");
-      this.#shut("the other side sent a frame that can't be read");
-      this.#socket.close(CLOSE_PROTOCOL_ERROR, "unreadable frame");
+      this.#refuseFrame(errorText(error));
       return;
     }
     for (const message of messages) {
-      if (isWireMessage(message)) this.#deliver(message);
-      else this.#complain("message", {}, "Refused a message: it is neither a call nor an answer");
+      if (!isWireMessage(message)) {
+        this.#refuseFrame("a message is neither a call nor an answer");
+        return;
+      }
+      this.#deliver(message);
     }
+  }
+
+  #refuseFrame(why: string): void {
+    this.#complain("frame", { why }, "Closing a connection: its frame can't be read");
+    this.#shut("the other side sent a frame that can't be read");
+    this.#socket.close(CLOSE_PROTOCOL_ERROR, "unreadable frame");
+  }
+
+  #tick(): void {
+    if (!this.isOpen) return;
+    const { bytesRead, bytesWritten } = this.#tcp;
+    if (this.#silence.tick(performance.now(), bytesRead)) {
+      this.#complain("silence", {}, "Closing a connection: nothing comes from the other side");
+      this.abandon("nothing came from the other side");
+      return;
+    }
+    if (bytesWritten === this.#sentBytes) this.#socket.pong();
+    this.#sentBytes = this.#tcp.bytesWritten;
   }
 
   #serve(name: string, argument: unknown): unknown {
@@ -212,13 +258,13 @@ export class Connection implements Peer {
       { queuedBytes },
       "Closing a connection: the other side doesn't read what it is sent",
     );
-    this.#shut("the other side doesn't read what it is sent");
-    this.#socket.terminate();
+    this.abandon("the other side doesn't read what it is sent");
   }
 
   #shut(why: string): void {
     if (!this.#open) return;
     this.#open = false;
+    clearInterval(this.#ticks);
     this.#outbox.close();
     this.#rpc.$close(new RpcError("closed", `${this.identity.name}: ${why}`));
     this.#log.debug({ peer: this.identity.name, why }, "Connection closed");

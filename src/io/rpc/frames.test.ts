@@ -74,7 +74,11 @@ describe("frames", () => {
         workerData: {
           arrived,
           url: `ws://127.0.0.1:${listener.port}`,
-          headers: clientHeaders(SECRET, { role: "cli", name: "reader", cluster: TEST_CLUSTER }),
+          headers: clientHeaders(
+            SECRET,
+            { role: "cli", name: "reader", cluster: TEST_CLUSTER },
+            "link",
+          ),
         },
       },
     );
@@ -161,19 +165,49 @@ describe("what must not get in", () => {
     expect(await here.calls(testContract).echo("alive")).toBe("alive");
   });
 
-  test("messages that are neither call nor answer are refused, once logged, and the others carried out", async () => {
+  const FINE = { t: "q", i: "x", m: "echo", a: ["fine"] };
+  test.each<readonly [string, unknown]>([
+    ["nil", null],
+    ["a number", 7],
+    ["text", "q"],
+    ["an array", []],
+    ["an empty map", {}],
+    ["a map with other keys", new Map([["t", "q"]])],
+    ["a call without a name", { t: "q" }],
+    ["a call whose name is a number", { t: "q", m: 1, a: [1] }],
+    ["a call without an argument", { t: "q", m: "tell" }],
+    ["a call with no argument", { t: "q", m: "tell", a: [] }],
+    ["a call with two arguments", { t: "q", m: "tell", a: [1, 2] }],
+    ["a call whose id is a number", { t: "q", i: 5, m: "echo", a: [1] }],
+    ["an answer to no call", { t: "s" }],
+  ])(
+    "%s in the place of a message ends its connection with a log line, and no other",
+    async (_name, odd) => {
+      let told = 0;
+      const tell = () => {
+        told += 1;
+      };
+      const { here, listener } = await bench.pair({
+        listen: { handlers: testHandlers({ tell }) },
+      });
+      const raw = await bench.rawClient(listener.port);
+      const closed = once(raw, "close");
+      const call = { t: "q", m: "tell", a: [1] };
+      raw.send(frameOf([call, odd, call]));
+      expect((await closed)[0]).toBe(1002);
+      expect(told).toBe(1); // what comes after isn't looked at
+      expect(bench.listenerLog.count("Closing a connection: its frame can't be read")).toBe(1);
+      expect(await here.calls(testContract).echo("alive")).toBe("alive");
+    },
+  );
+
+  test("an answer to a call that was never made is ignored", async () => {
     const listener = await bench.listen();
     const raw = await bench.rawClient(listener.port);
     const answer = once(raw, "message");
-    const odd: unknown[] = [null, 7, "q", [], {}, new Map([["t", "q"]])];
-    odd.push({ t: "q" }, { t: "q", m: 1, a: [1] }, { t: "q", m: "tell" }, { t: "s" });
-    odd.push({ t: "q", m: "tell", a: [] }, { t: "q", m: "tell", a: [1, 2] });
-    odd.push({ t: "q", i: 5, m: "echo", a: [1] }, { t: "s", i: "unknown", r: 1 });
-    raw.send(frameOf([...odd, { t: "q", i: "x", m: "echo", a: ["fine"] }]));
+    raw.send(frameOf([{ t: "s", i: "unknown", r: 1 }, FINE]));
     const messages = new FrameDecoder().decode((await answer)[0] as Buffer);
     expect(messages).toEqual([{ t: "s", i: "x", r: "fine" }]);
-    const line = "Refused a message: it is neither a call nor an answer";
-    expect(bench.listenerLog.count(line)).toBe(1);
   });
 
   test("calls that aren't served are refused, whatever they are called", async () => {

@@ -1,7 +1,7 @@
 // What two processes tell each other before the first frame: the client, in
-// its upgrade request, the cluster's secret, who it is and of which cluster; the
-// listener, in its answer, who it is and of which cluster, also when it refuses
-// a client of another one.
+// its upgrade request, the cluster's secret, who it is, of which cluster, and
+// which of its links this is; the listener, in its answer, who it is and of
+// which cluster, also when it refuses a client of another one.
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
@@ -14,6 +14,7 @@ const ROLE_HEADER = "bazaar-role";
 const NAME_HEADER = "bazaar-name";
 const CLUSTER_HEADER = "bazaar-cluster";
 const MEMBERS_HEADER = "bazaar-members";
+const LINK_HEADER = "bazaar-link";
 
 const identitySchema = z.object({
   role: z.enum(["order", "catalog", "frontend", "cli"]),
@@ -40,9 +41,19 @@ export function identityHeaders({ role, name, cluster }: Identity): Record<strin
   };
 }
 
-/** Headers of the client: the secret, and who it is. */
-export function clientHeaders(secret: string, identity: Identity): Record<string, string> {
-  return { [SECRET_HEADER]: secret, ...identityHeaders(identity) };
+/** Headers of the client: the secret, who it is, and which link: any text of 1 to 64 letters of its own. */
+export function clientHeaders(
+  secret: string,
+  identity: Identity,
+  link: string,
+): Record<string, string> {
+  return { [SECRET_HEADER]: secret, [LINK_HEADER]: link, ...identityHeaders(identity) };
+}
+
+/** Which link of the client this is; null when it doesn't say. */
+export function readLink(headers: IncomingHttpHeaders): string | null {
+  const link = headers[LINK_HEADER];
+  return typeof link === "string" && /^[\w-]{1,64}$/.test(link) ? link : null;
 }
 
 /** Who the other side says it is; null when it doesn't, or in words that no role uses. */

@@ -9,6 +9,11 @@ export interface RpcLimits {
    */
   readonly frameBytesMax: number;
   /**
+   * Messages in one frame, sent or accepted: more leave in several frames. Four
+   * times the calls that may be in flight; each costs the other side a turn's work.
+   */
+  readonly frameMessagesMax: number;
+  /**
    * Calls awaiting their answer, and calls being carried out for the other
    * side, per connection. Clients' requests are coalesced, so thousands of
    * calls in flight already mean that the other side doesn't keep up.
@@ -21,10 +26,23 @@ export interface RpcLimits {
    * is closed: it would otherwise be paid for with this process's memory.
    */
   readonly queuedBytesMax: number;
+  /**
+   * How long an attempt waits for the other host to take the connection, which its
+   * system does even for a paused process. Short: after a cut, the next attempt is
+   * what gets through, while one from before is repeated only after a second.
+   */
+  readonly connectTimeoutMs: number;
   /** From the start of a connection to the end of its handshake; a stopped process accepts but doesn't answer. */
   readonly handshakeTimeoutMs: number;
-  /** Connections that a listener holds, shaking hands or open: 41 processes at most, and room for command lines. */
+  /** Connections whose other side has shown the secret, per listener: 41 processes at most, and room for command lines. */
   readonly connectionsMax: number;
+  /**
+   * Connections that haven't shown it yet, per listener, apart from the others: who
+   * never does takes no place from who will. Beyond it the oldest of the address
+   * that has most is closed. A member shows the secret with its first packet; twice
+   * the 511 that the system may hand over in one turn, so that this packet is read.
+   */
+  readonly strangersMax: number;
   /** How long the other side has to agree to a close before the socket is torn down. */
   readonly closeTimeoutMs: number;
   /** A connection that lasted this long was a success: the next back-off starts from its first step again. */
@@ -35,11 +53,14 @@ export interface RpcLimits {
 
 export const RPC_LIMITS: RpcLimits = {
   frameBytesMax: 16 * 1024 * 1024,
+  frameMessagesMax: 65_536,
   callsInFlightMax: 16_384,
   callTimeoutMs: 10_000,
   queuedBytesMax: 64 * 1024 * 1024,
+  connectTimeoutMs: 500,
   handshakeTimeoutMs: 2_000,
   connectionsMax: 256,
+  strangersMax: 1_024,
   closeTimeoutMs: 250,
   settledMs: 1_000,
   complaintIntervalMs: 60_000,

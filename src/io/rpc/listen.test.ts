@@ -40,7 +40,7 @@ function refusal(port: number, headers: Record<string, string>): Promise<number 
 
 test("nobody gets in without the secret, or with a part of it", async () => {
   const listener = await bench.listen();
-  const known = clientHeaders(SECRET, FRONTEND);
+  const known = clientHeaders(SECRET, FRONTEND, "link");
   const { "bazaar-secret": _secret, ...without } = known;
   expect(await refusal(listener.port, without)).toBe(401);
   for (const secret of ["", SECRET.slice(1), `${SECRET}0`, SECRET.toUpperCase()]) {
@@ -51,7 +51,7 @@ test("nobody gets in without the secret, or with a part of it", async () => {
 
 test("a client that doesn't say who it is, is refused", async () => {
   const listener = await bench.listen();
-  const headers = clientHeaders(SECRET, FRONTEND);
+  const headers = clientHeaders(SECRET, FRONTEND, "link");
   expect(await refusal(listener.port, { ...headers, "bazaar-role": "king" })).toBe(400);
   expect(await refusal(listener.port, { ...headers, "bazaar-name": "a\tb" })).toBe(400);
 });
@@ -59,7 +59,7 @@ test("a client that doesn't say who it is, is refused", async () => {
 test("a refused client's secret isn't logged", async () => {
   const listener = await bench.listen();
   const secret = "the-secret-of-some-other-cluster";
-  await refusal(listener.port, clientHeaders(secret, FRONTEND));
+  await refusal(listener.port, clientHeaders(secret, FRONTEND, "link"));
   expect(bench.listenerLog.lines).toHaveLength(1);
   expect(JSON.stringify(bench.listenerLog.lines)).not.toContain(secret);
   expect(JSON.stringify(bench.listenerLog.lines)).not.toContain(SECRET);
@@ -79,7 +79,7 @@ test("metrics are told to a stranger, or kept from who may look", async () => {
   expect(told.status).toBe(200);
   expect(await told.text()).toBe("bazaar_leads 1\n");
   expect((await fetch(url, { method: "POST" })).status).toBe(426);
-  const knows = clientHeaders(SECRET, FRONTEND);
+  const knows = clientHeaders(SECRET, FRONTEND, "link");
   const look = (remoteAddress: string | undefined, headers: Record<string, string>) =>
     mayLook(
       { socket: { remoteAddress }, headers },

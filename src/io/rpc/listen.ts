@@ -1,8 +1,13 @@
 // The listening side: a port that only processes with the cluster's secret can
 // open a connection on.
+//
+//   1. Who hasn't shown the secret has no place among those who have: strangers
+//      are few, for a short time, and the oldest make room.
+//   2. One link, one connection: a link that connects again has lost its earlier
+//      connection, whether that was noticed here or not.
 
 import { createServer, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
@@ -12,7 +17,7 @@ import { Complaints } from "./complaints.ts";
 import { Connection } from "./connection.ts";
 import { dispatcher, type OnInvariantViolation } from "./dispatcher.ts";
 import { errorText } from "./error.ts";
-import { checkSecret, identityHeaders, knowsSecret, readIdentity } from "./handshake.ts";
+import { checkSecret, identityHeaders, knowsSecret, readIdentity, readLink } from "./handshake.ts";
 import { type RpcLimits, socketOptions, withLimits } from "./limits.ts";
 import type { Contract, Handlers, Identity, Listener, Peer } from "./types.ts";
 
@@ -53,8 +58,8 @@ const NOT_TO_BE_SEEN = JSON.stringify({
   },
 });
 
-/** How often connections that are still shaking hands are looked at, in milliseconds. */
-const HANDSHAKE_CHECK_INTERVAL_MS = 500;
+/** A handshake's headers are a few hundred bytes. */
+const HANDSHAKE_BYTES_MAX = 8 * 1024;
 
 /** Opens the port. Rejects with the system's error when that can't be done (EADDRINUSE, EACCES …). */
 export async function listen<C extends Contract>(options: ListenOptions<C>): Promise<Listener> {
@@ -69,13 +74,13 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     options.onInvariantViolation,
   );
   const peers = new Set<Connection>();
+  const strangers = new Strangers(limits);
   const hosts = new HostNames(options.host, options.allowedHosts ?? []);
   let closing: Promise<void> | null = null;
 
   const http = createServer(
     {
-      requestTimeout: limits.handshakeTimeoutMs,
-      connectionsCheckingInterval: HANDSHAKE_CHECK_INTERVAL_MS,
+      maxHeaderSize: HANDSHAKE_BYTES_MAX,
       joinDuplicateHeaders: true, // or a second Host would be dropped unheard
     },
     (request, response) => {
@@ -97,9 +102,11 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
       }
     },
   );
-  http.maxConnections = limits.connectionsMax;
-  http.on("drop", () => {
-    complaints.warn("drop", { connectionsMax: limits.connectionsMax }, "Too many connections");
+  http.on("connection", (socket) => {
+    const crowding = strangers.add(socket);
+    if (crowding === null) return;
+    const fields = { from: crowding, strangersMax: limits.strangersMax };
+    complaints.warn("strangers", fields, "Too many connections that don't show the secret");
   });
 
   const upgrades = new WebSocketServer({
@@ -121,18 +128,20 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     const ignore = () => {};
     socket.on("error", ignore);
     if (closing !== null) return refuse(socket, "503 Service Unavailable");
-    const from = request.socket.remoteAddress;
+    const tcp = request.socket;
+    const from = tcp.remoteAddress;
     const identity = readIdentity(request.headers);
     if (!knowsSecret(request.headers, options.secret)) {
-      const fields = { from, peer: identity?.name };
+      // By address: a stranger can make up any number of names.
       complaints.warn(
-        `secret of ${from} ${identity?.name}`,
-        fields,
+        `secret of ${from}`,
+        { from, peer: identity?.name },
         "Refused a connection: it doesn't know the cluster's secret",
       );
       return refuse(socket, "401 Unauthorized");
     }
-    if (identity === null) {
+    const link = readLink(request.headers);
+    if (identity === null || link === null) {
       complaints.warn(`identity of ${from}`, { from }, "Refused a connection: it says no name");
       return refuse(socket, "400 Bad Request");
     }
@@ -145,11 +154,25 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
       );
       return refuse(socket, "409 Conflict", ourHeaders());
     }
+    const earlier = [...peers].find((peer) => peer.link === link);
+    if (!earlier && peers.size >= limits.connectionsMax) {
+      complaints.warn("full", { connectionsMax: limits.connectionsMax }, "Too many connections");
+      return refuse(socket, "503 Service Unavailable");
+    }
+    strangers.delete(tcp);
+    earlier?.abandon("its link has opened another connection"); // 2
+    // After onClose of the earlier one, which the abandoned connection has queued.
+    queueMicrotask(() => accept({ request, socket, head, ignore, identity, link }));
+  });
+
+  function accept({ request, socket, head, ignore, identity, link }: Accepted): void {
     upgrades.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off("error", ignore);
       const peer = new Connection({
         socket: webSocket,
+        tcp: request.socket,
         identity,
+        link,
         dispatch,
         log,
         complaints,
@@ -163,7 +186,7 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
       log.debug({ peer: identity.name }, "Connection opened");
       options.onOpen?.(peer);
     });
-  });
+  }
 
   await new Promise<void>((resolve, reject) => {
     http.once("error", reject);
@@ -183,11 +206,71 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
         http.close(() => resolve());
         // Those that are still shaking hands; open connections are no longer the HTTP server's.
         http.closeAllConnections();
+        strangers.close();
         for (const peer of peers) peer.close();
       });
       return closing;
     },
   };
+}
+
+interface Accepted {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly ignore: () => void;
+  readonly identity: Identity;
+  readonly link: string;
+}
+
+/** Connections that haven't shown the secret: at most so many, each for the time of a handshake. */
+class Strangers {
+  readonly #limits: RpcLimits;
+  /** Oldest first. */
+  readonly #since = new Map<Socket, { readonly address: string; readonly timer: NodeJS.Timeout }>();
+  /** How many each address has. */
+  readonly #counts = new Map<string, number>();
+
+  constructor(limits: RpcLimits) {
+    this.#limits = limits;
+  }
+
+  /** Returns the address of which the oldest connection had to make room; null if none had to. */
+  add(socket: Socket): string | null {
+    const { handshakeTimeoutMs, strangersMax } = this.#limits;
+    const timer = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
+    const address = socket.remoteAddress ?? "";
+    this.#since.set(socket, { address, timer });
+    this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1);
+    socket.once("close", () => this.delete(socket));
+    if (this.#since.size <= strangersMax) return null;
+    const [crowding] = [...this.#counts].reduce((most, next) => (next[1] > most[1] ? next : most));
+    for (const [oldest, { address: from }] of this.#since) {
+      if (from !== crowding) continue;
+      this.delete(oldest);
+      oldest.destroy();
+      break;
+    }
+    return crowding;
+  }
+
+  /** It has shown the secret, or is gone. */
+  delete(socket: Socket): void {
+    const stranger = this.#since.get(socket);
+    if (!stranger) return;
+    clearTimeout(stranger.timer);
+    this.#since.delete(socket);
+    const left = (this.#counts.get(stranger.address) ?? 0) - 1;
+    if (left > 0) this.#counts.set(stranger.address, left);
+    else this.#counts.delete(stranger.address);
+  }
+
+  close(): void {
+    for (const socket of [...this.#since.keys()]) {
+      this.delete(socket);
+      socket.destroy();
+    }
+  }
 }
 
 /** Whether who asks may see the metrics: from this machine, under a name that no other site has, or with the secret. */

@@ -15,6 +15,7 @@ import type { WireMessage } from "./wire.ts";
 export class Outbox {
   readonly #socket: WebSocket;
   readonly #messagesBytesMax: number;
+  readonly #messagesMax: number;
   readonly #queuedBytesMax: number;
   readonly #onStuck: (queuedBytes: number) => void;
   readonly #encoder = new MessageEncoder();
@@ -27,6 +28,7 @@ export class Outbox {
   constructor(socket: WebSocket, limits: RpcLimits, onStuck: (queuedBytes: number) => void) {
     this.#socket = socket;
     this.#messagesBytesMax = limits.frameBytesMax - FRAME_HEADER_BYTES_MAX;
+    this.#messagesMax = limits.frameMessagesMax;
     this.#queuedBytesMax = limits.queuedBytesMax;
     this.#onStuck = onStuck;
   }
@@ -35,7 +37,10 @@ export class Outbox {
   post(message: WireMessage): void {
     if (this.#closed) return;
     const bytes = this.#encode(message);
-    if (this.#bytes + bytes.length > this.#messagesBytesMax) this.flush();
+    const isFull =
+      this.#bytes + bytes.length > this.#messagesBytesMax ||
+      this.#messages.length >= this.#messagesMax;
+    if (isFull) this.flush();
     if (this.#closed) return;
     this.#messages.push(bytes);
     this.#bytes += bytes.length;

@@ -1,6 +1,7 @@
 // What the tests of connections share: a contract, a listener and a link on
 // 127.0.0.1, a log that remembers, raw sockets that misbehave.
 
+import { randomUUID } from "node:crypto";
 import { pino } from "pino";
 import { vi } from "vitest";
 import { WebSocket } from "ws";
@@ -128,7 +129,11 @@ export class Bench {
   /** A client without any of our code behind the handshake, open. */
   async rawClient(port: number): Promise<WebSocket> {
     const socket = new WebSocket(`ws://127.0.0.1:${port}`, {
-      headers: clientHeaders(SECRET, { role: "catalog", name: "raw", cluster: TEST_CLUSTER }),
+      headers: clientHeaders(
+        SECRET,
+        { role: "catalog", name: "raw", cluster: TEST_CLUSTER },
+        randomUUID(),
+      ),
     });
     this.#toClose.push(() => socket.terminate());
     await new Promise((resolve, reject) => {

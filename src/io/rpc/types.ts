@@ -56,6 +56,12 @@ export interface CallOptions {
 /** One connection, from the moment it is open. Calls on a closed one reject with `closed`. */
 export interface Peer {
   readonly identity: Identity;
+  /**
+   * The connecting side's link, made anew with each Link: the same for all
+   * connections that one Link opens one after the other, different for two
+   * processes even if they have one name.
+   */
+  readonly link: string;
   readonly isOpen: boolean;
   /**
    * The calls of `contract` at the other end; failed calls reject with RpcError.

@@ -20,6 +20,7 @@ async function frontend(status: number): Promise<number> {
 function peer(status: () => Promise<unknown>): Peer {
   return {
     identity: { role: "catalog", name: "catalog", cluster: TEST_CLUSTER },
+    link: "link",
     isOpen: true,
     calls: () => ({ status }) as never,
     flush: () => {},

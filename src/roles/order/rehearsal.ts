@@ -194,6 +194,7 @@ function rehearsedReplica(id: number): Replica {
 function rehearsedPeer(): Peer {
   return {
     identity: { role: "catalog", name: CATALOG, cluster: { name: null, members: [] } },
+    link: "link",
     isOpen: true,
     calls: (contract) =>
       Object.fromEntries(Object.keys(contract).map((name) => [name, () => {}])) as never,

@@ -2,6 +2,7 @@
 // commits and confirmations the test decides, a catalog whose answers it
 // decides, and tables that hold nothing.
 
+import { randomUUID } from "node:crypto";
 import pino from "pino";
 import { MarketState } from "../../core/market/state.ts";
 import type { Stock } from "../../core/market/types.ts";
@@ -145,11 +146,14 @@ export interface ReceivedCall {
 /** The other end of a connection, answered by the test. */
 export class FakePeer implements Peer {
   readonly identity;
+  readonly link: string;
   isOpen = true;
   readonly received: ReceivedCall[] = [];
 
-  constructor(role: RoleKind, name: string) {
+  /** `link`: of a process of its own, unless another connection of its link came before. */
+  constructor(role: RoleKind, name: string, link: string = randomUUID()) {
     this.identity = { role, name, cluster: TEST_CLUSTER };
+    this.link = link;
   }
 
   calls(contract: object): never {
