@@ -12,7 +12,7 @@ const LIMIT_MS = 30_000;
 const WAIT = { timeout: 10_000, interval: 10 };
 
 let bench: Bench;
-let proxy: Proxy | null = null;
+let proxy: MutingProxy | null = null;
 beforeEach(() => {
   bench = new Bench();
 });
@@ -22,7 +22,7 @@ afterEach(async () => {
   proxy = null;
 });
 
-class Proxy {
+class MutingProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   /** Of the connections open now, and those that are opened from now on. */
@@ -72,7 +72,7 @@ class Proxy {
 async function through() {
   const accepted: Peer[] = [];
   const listener = await bench.listen({ onOpen: (peer) => accepted.push(peer) });
-  proxy = new Proxy(listener.port);
+  proxy = new MutingProxy(listener.port);
   const link = bench.link(await proxy.listen());
   await eventually(() => expect(link.peer).not.toBe(null));
   return { listener, link, accepted, proxy, first: link.peer as Peer };
