@@ -219,6 +219,7 @@ describe("the leader is told that a batch is held (K3)", () => {
 describe("a front end's lease (K4)", () => {
   test("is longer than the catalog's own", () => {
     const view = leased();
+    for (const frontend of ["frontend-8000", "frontend-8001"]) view.connected(frontend);
     expect(view.grant("frontend-8000", 5, 1_380)).toEqual({
       epoch: 1,
       ask: 5,
@@ -233,8 +234,15 @@ describe("a front end's lease (K4)", () => {
     const view = leased();
     view.hold(1, [batch(11, "FishCo"), batch(12, "FishCo")], 1_010);
     view.exposed(1, 11, 1_011);
+    view.connected("frontend-8000");
     expect(view.grant("frontend-8000", 5, 1_020)).toMatchObject({ exposed: 11, sent: 12 });
   });
+});
+
+test("a front end that isn't connected gets no lease, since it could be told nothing (K7)", () => {
+  const view = serving("frontend-8000");
+  view.disconnected("frontend-8000");
+  expect(view.grant("frontend-8000", 2, 1_010)).toBe(null);
 });
 
 describe("a front end whose lease ended while it owed an answer (K6)", () => {

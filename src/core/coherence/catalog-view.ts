@@ -12,6 +12,7 @@
 //       forgotten which front ends it granted leases to.
 //   K6. A front end that let a lease end owing an answer gets no other before it
 //       answers: a deaf one that goes on asking would hold up trade after trade.
+//   K7. Who isn't connected, and so can't be told what changes, gets no lease.
 //
 // Pure: time comes in with every call, what is to be done goes out as effects,
 // in order. The stocks themselves are the caller's, who applies what it is told.
@@ -58,6 +59,7 @@ export type Readable =
   /** Without a lease: ask the leader. */
   | { readonly kind: "elsewhere" };
 
+/** Front ends are known as the caller likes, each process by another text: see connection/names.ts. */
 export class CatalogView {
   readonly #startedMs: number;
   readonly #lease: LeaseHolder;
@@ -231,6 +233,7 @@ export class CatalogView {
 
   /** A front end asks for a lease, saying what it holds; null: not now. */
   grant(frontend: string, ask: number, nowMs: number): Grant | null {
+    if (!this.#connected.has(frontend)) return null; // K7
     const owes = this.#frontends.owesSinceMs(frontend) !== null;
     if (owes && !this.#frontends.isLeased(frontend, nowMs)) return null; // K6
     const atMostMs = this.#lease.remainingMs(nowMs);

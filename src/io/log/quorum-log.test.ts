@@ -94,6 +94,7 @@ async function three(): Promise<[Member, Member, Member]> {
       log,
     });
     onTestFinished(() => listener.close());
+    member.quorumLog.start();
   }
   onTestFinished(() => {
     for (const member of members) {

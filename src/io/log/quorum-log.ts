@@ -71,12 +71,12 @@ export interface QuorumLogOptions {
 export class QuorumLog implements ReplicatedLog {
   readonly #options: QuorumLogOptions;
   readonly #replica: Replica;
-  readonly #links: readonly Link[];
+  #links: readonly Link[] = [];
   readonly #peers = new Map<
     ReplicaId,
     { readonly peer: Peer; readonly calls: Calls<typeof replicationContract> }
   >();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | null = null;
   readonly #effects: ReplicaEffect[] = [];
   #draining = false;
   #writes: { readonly id: number; readonly write: Write }[] = [];
@@ -89,6 +89,7 @@ export class QuorumLog implements ReplicatedLog {
   #delivered: number;
   #stopped = false;
 
+  /** Does nothing before start(). */
   constructor(options: QuorumLogOptions) {
     const { journal, replicas } = options;
     const id = journal.identity.replica;
@@ -102,8 +103,13 @@ export class QuorumLog implements ReplicatedLog {
       stored: journal,
       applied: options.applied,
     });
+  }
+
+  /** Connects to the other replicas; only once this one's port is its own, or two processes would speak for it. */
+  start(): void {
+    const { journal, replicas } = this.#options;
     this.#links = replicas
-      .filter((replica) => replica.id !== id)
+      .filter((replica) => replica.id !== journal.identity.replica)
       .map((replica) => this.#connect(replica));
     this.#timer = setInterval(() => this.#step({ kind: "tick" }), TICK_MS);
   }
@@ -202,7 +208,7 @@ export class QuorumLog implements ReplicatedLog {
   close(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    clearInterval(this.#timer);
+    if (this.#timer) clearInterval(this.#timer);
     for (const link of this.#links) link.close();
     for (const resolve of [...this.#confirmations.values(), ...this.#roundConfirmations])
       resolve(false);

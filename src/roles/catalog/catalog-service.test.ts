@@ -90,6 +90,53 @@ test("a front end that vanished is waited for no longer than its lease and a mar
   expect(toldHeld()).toEqual({ epoch: 1, received: 11, held: 11 });
 });
 
+test("a second front end of one name, which comes and goes, takes no hold and no lease from the first", () => {
+  const { service, frontend, send, lease, toldHeld } = serviceAt(10);
+  const first = frontend("frontend");
+  lease(1, 10, 10);
+  expect(service.lease(first, 1, null).grant).not.toBeNull();
+  const second = frontend("frontend");
+  expect(service.lease(second, 1, null).grant).not.toBeNull();
+  expect(service.leasedTo).toEqual(["frontend", "frontend"]);
+  toldHeld();
+
+  // While both live, both are waited for.
+  send(1, 10, 10, entry(11, adjust("FishCo", 1)));
+  expect([first, second].map((peer) => peer.take().name)).toEqual(["hold", "hold"]);
+  service.holding(second, 11);
+  expect(toldHeld()).toMatchObject({ held: 10 });
+  service.holding(first, 11);
+  expect(toldHeld()).toMatchObject({ held: 11 });
+
+  service.left(second);
+  send(1, 11, 11, entry(12, adjust("FishCo", 1)));
+  expect(first.take()).toMatchObject({ name: "hold", argument: { after: 11, through: 12 } });
+  expect(service.lease(first, 2, 12).grant).not.toBeNull();
+});
+
+test("a front end that connects again is the same holder, and its earlier connection's end changes nothing", () => {
+  const { service, send, lease } = serviceAt(10);
+  const [first, again] = [1, 2].map(() => new FakePeer("frontend", "frontend", "one link"));
+  if (!first || !again) throw new Error("two were made");
+  service.joined(first);
+  lease(1, 10, 10);
+  expect(service.lease(first, 1, null).grant).not.toBeNull();
+  service.joined(again);
+  service.left(first);
+  expect(service.leasedTo).toEqual(["frontend"]);
+  send(1, 10, 10, entry(11, adjust("FishCo", 1)));
+  expect(again.take().name).toBe("hold");
+  expect(first.received).toEqual([]);
+});
+
+test("a front end whose connection is gone gets no lease, since it could be told nothing", () => {
+  const { service, frontend, lease } = serviceAt(10);
+  const gone = frontend("frontend");
+  lease(1, 10, 10);
+  service.left(gone);
+  expect(service.lease(gone, 1, null).grant).toBeNull();
+});
+
 test("all changes of a message are one hold, and a name is named once", () => {
   const { service, frontend, send, lease } = serviceAt(10);
   const peer = frontend("frontend");

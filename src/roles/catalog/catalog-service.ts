@@ -9,6 +9,7 @@
 import type { Logger } from "pino";
 import type { CatalogEffect, CatalogView } from "../../core/coherence/catalog-view.ts";
 import type { Grant } from "../../core/coherence/lease-holder.ts";
+import { holderOf, nameOf } from "../../core/connection/names.ts";
 import { decodeCommands } from "../../core/market/codec.ts";
 import type { Stock } from "../../core/market/types.ts";
 import type { CommittedEntry } from "../../io/log/log.ts";
@@ -58,6 +59,7 @@ interface Frontend {
 
 export class CatalogService {
   readonly #options: CatalogServiceOptions;
+  /** By holder: two front ends of one name are two. */
   readonly #frontends = new Map<string, Frontend>();
   /** Received and not exposed, ascending. */
   #held: DecodedEntry[] = [];
@@ -160,30 +162,36 @@ export class CatalogService {
   // ---- the front ends
 
   joined(peer: Peer): void {
-    const { name } = peer.identity;
-    this.#frontends.set(name, { peer, calls: peer.calls(servedByFrontends) });
-    this.#options.view.connected(name);
+    const holder = holderIn(peer);
+    this.#frontends.set(holder, { peer, calls: peer.calls(servedByFrontends) });
+    this.#options.view.connected(holder);
   }
 
   left(peer: Peer): void {
-    const { name } = peer.identity;
-    if (this.#frontends.get(name)?.peer !== peer) return;
-    this.#frontends.delete(name);
-    this.#options.view.disconnected(name);
+    const holder = holderIn(peer);
+    if (this.#frontends.get(holder)?.peer !== peer) return;
+    this.#frontends.delete(holder);
+    this.#options.view.disconnected(holder);
+  }
+
+  /** Names of the front ends that may be answering from copies now. */
+  get leasedTo(): string[] {
+    const { view, nowMs } = this.#options;
+    return view.leasedFrontends(nowMs()).map(nameOf);
   }
 
   /** A front end asks for a lease, saying what it holds. */
   lease(peer: Peer, ask: number, held: number | null): { grant: Grant | null } {
     const { view, nowMs } = this.#options;
-    const { name } = peer.identity;
-    if (held !== null) this.#carryOut(view.frontendHeld(name, held, nowMs()));
-    return { grant: view.grant(name, ask, nowMs()) };
+    const holder = holderIn(peer);
+    if (held !== null) this.#carryOut(view.frontendHeld(holder, held, nowMs()));
+    return { grant: view.grant(holder, ask, nowMs()) };
   }
 
   /** A front end has dropped what it was told to, up to `through`. */
   holding(peer: Peer, through: number): void {
     const { view, nowMs } = this.#options;
-    this.#carryOut(view.frontendHeld(peer.identity.name, through, nowMs()));
+    this.#carryOut(view.frontendHeld(holderIn(peer), through, nowMs()));
   }
 
   /** Every TICK_MS: leases end, and what was lost is sent again. */
@@ -227,6 +235,8 @@ export class CatalogService {
     store.add(through, stocks.apply(due));
   }
 }
+
+const holderIn = ({ identity, link }: Peer): string => holderOf(identity.name, link);
 
 function decode({ position, command }: CommittedEntry): DecodedEntry {
   return { position, commands: command === null ? [] : decodeCommands(command) };

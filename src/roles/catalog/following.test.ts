@@ -11,6 +11,7 @@ import {
 import { RpcError } from "../../io/rpc/error.ts";
 import { FakePeer, silent, turns } from "../order/test-support.ts";
 import { Following } from "./following.ts";
+import { LEADER_HEARD_MS } from "./limits.ts";
 import { Replicas } from "./replicas.ts";
 
 function following() {
@@ -40,6 +41,18 @@ function following() {
   });
   return { replicas, clock, leaders, grants, subject };
 }
+
+test("a catalog that has a leader and no lease, since nobody reads it, doesn't wait for a leader", async () => {
+  const { subject, clock } = following();
+  expect(subject.isLed).toBe(false);
+  const leader = new FakePeer("order", "order-9094");
+  subject.opened(9094, leader);
+  leader.take().answer({ leads: true, epoch: 3, grant: null });
+  await turns();
+  expect(subject.isLed).toBe(true);
+  clock.nowMs += LEADER_HEARD_MS;
+  expect(subject.isLed).toBe(false);
+});
 
 test("each replica is told what this catalog has received, as soon as it is connected", async () => {
   const { subject, leaders, grants } = following();

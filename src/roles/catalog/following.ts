@@ -12,7 +12,7 @@ import { errorText } from "../../io/rpc/error.ts";
 import type { Peer } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
 import type { CatalogService } from "./catalog-service.ts";
-import { REPLICA_CALL_MS } from "./limits.ts";
+import { LEADER_HEARD_MS, REPLICA_CALL_MS } from "./limits.ts";
 import type { ReplicaCalls, Replicas } from "./replicas.ts";
 
 export interface FollowingOptions {
@@ -29,11 +29,18 @@ export class Following {
   readonly #options: FollowingOptions;
   /** Set while the first readers wait for a lease. */
   #waking: Promise<void> | null = null;
+  /** When a replica last said that it leads. */
+  #ledAtMs = Number.NEGATIVE_INFINITY;
   /** Called when a lease counts. */
   #leased: () => void = () => {};
 
   constructor(options: FollowingOptions) {
     this.#options = options;
+  }
+
+  /** Whether there is a leader, whether or not it grants a lease: a catalog that nobody reads has none. */
+  get isLed(): boolean {
+    return this.#options.nowMs() - this.#ledAtMs < LEADER_HEARD_MS;
   }
 
   opened(id: number, peer: Peer): void {
@@ -84,6 +91,7 @@ export class Following {
       const { received, epoch } = view;
       const answer = await calls.follow({ received, epoch, ask });
       if (!answer.leads || !service.follows(id, answer.epoch)) return;
+      this.#ledAtMs = nowMs();
       if (answer.grant === null) return;
       service.granted(answer.grant);
       if (view.isLeased(nowMs())) this.#leased();

@@ -23,3 +23,6 @@ export const LEADER_QUESTIONS_IN_HAND_MAX = 1_024;
 
 /** How long an audit waits for the position it was asked about. */
 export const AUDIT_WAIT_MS = 10_000;
+
+/** A leader that hasn't said so for this long is none: every replica is asked ten times in it. */
+export const LEADER_HEARD_MS = 1_000;

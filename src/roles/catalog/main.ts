@@ -91,7 +91,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
       epoch,
       applied: stocks.position,
       leased: view.isLeased(nowMs()),
-      leasedTo: view.leasedFrontends(nowMs()),
+      leasedTo: service.leasedTo,
     };
   };
 
@@ -182,7 +182,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   // Behind the poll phase: after a pause, what arrived meanwhile is read before anybody is called late.
   const ticks = setInterval(() => setImmediate(() => service.tick()), TICK_MS);
   const asks = setInterval(() => {
-    wait.tick(view.isLeased(nowMs()));
+    wait.tick(following.isLed);
     setImmediate(() => following.askAll());
   }, LEASE_ASK_MS);
   const saves = setInterval(() => save(store, broken), STORE_DELAY_MS);

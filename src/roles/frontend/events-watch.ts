@@ -50,12 +50,15 @@ export function watchFrontend(options: WatchOptions): WatchedFrontend {
   const tape = new Tape(orders);
   const sizeMax = config.cache.kind === "memory" ? config.cache.entriesMax : null;
   const cache = new WatchedCache(copies, stocks, sizeMax);
-  const nothing = { peer: null };
   const probes = new Probes({
     catalogs: config.catalogs.map((catalog, index) => ({
       name: catalog.name,
       port: catalog.port,
-      link: links[index] ?? nothing,
+      link: {
+        get peer() {
+          return links[index]?.peer ?? null; // connected later, when the port is bound
+        },
+      },
     })),
     asked: () => catalogs.asked?.peer.identity.name ?? null,
     frontends: config.frontends,

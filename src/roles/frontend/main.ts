@@ -1,8 +1,10 @@
-// A front end as a process: its cache, its connections, its port.
+// A front end as a process: its cache, its port, its connections.
 //
-// It listens once a leader is found, or after two seconds without one: then it
-// says 503 to trades, and finds the leader when there is one.
+// The port is its own before it connects to anybody: a second process of its name
+// ends there. What is asked before a leader is found waits for it, two seconds at
+// most; from then on trades get 503 while there is none.
 
+import type { RequestListener, Server } from "node:http";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import about from "../../../package.json" with { type: "json" };
@@ -91,7 +93,12 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     nowMs,
     log,
   });
-  const links = config.catalogs.map(({ host, port, name: catalog }) =>
+  const links: Link[] = [];
+  const connectToCatalog = ({
+    host,
+    port,
+    name: catalog,
+  }: ClusterConfig["catalogs"][number]): Link =>
     connect({
       host,
       port,
@@ -109,8 +116,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
       onClose: (peer) => catalogs.closed(peer),
       onUnreachable: (why) => unreachable(catalog, why),
       onInvariantViolation: failed.resolve,
-    }),
-  );
+    });
   const { playground } = options;
   const seen = { copies, orders, catalogs, stocks, leases: leaseWatch, links, playground };
   const watch: WatchedFrontend = watchFrontend({ config, name, log, nowMs, ...seen });
@@ -148,13 +154,18 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     ...(playground && { playground }),
   });
   const parts = { app, orders, catalogs, leases, links, copies };
+  const started = Promise.withResolvers<void>();
+  holdRequests(app.server, started.promise);
   try {
+    await app.listen({ host: place.host, port: place.port });
+    links.push(...config.catalogs.map(connectToCatalog));
     const refused = failed.promise.then((reason) => Promise.reject(reason));
     await Promise.race([within(orders.start(), LEADER_WAIT_MS), refused]);
-    await app.listen({ host: place.host, port: place.port });
   } catch (error) {
     await stop(parts);
     throw error;
+  } finally {
+    started.resolve();
   }
   log.info(`Starting threaded httpd server on ${place.host}:${place.port}`); // the seed's words
   return { failed: failed.promise, close: () => stop(parts) };
@@ -185,6 +196,22 @@ function untilAccepted(
 async function reached(peer: Peer | null): Promise<Peer> {
   if (peer === null) throw new NotReachable("there is no connection");
   return peer;
+}
+
+/** Requests wait, and go on in the order in which they came, until `until` settles. */
+function holdRequests(server: Server, until: Promise<void>): void {
+  const listeners = server.listeners("request") as RequestListener[];
+  const hold: RequestListener = (request, response) => {
+    void until.then(() => {
+      for (const listener of listeners) listener(request, response);
+    });
+  };
+  server.removeAllListeners("request");
+  server.on("request", hold);
+  void until.then(() => {
+    server.off("request", hold);
+    for (const listener of listeners) server.on("request", listener);
+  });
 }
 
 async function openCopies(

@@ -165,6 +165,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     allowedHosts: config.allowedHosts,
   });
   parts.defer(() => listener.close());
+  source.start();
 
   const wait = new LeaderWait({
     log,

@@ -228,6 +228,30 @@ test("a catalog that the configuration doesn't know gets no lease: a next leader
   }
 });
 
+test("a second process of a catalog's name is fed nothing and counts for nothing while the first lives", async () => {
+  const { log, service, ask, results } = replica(9092, ["catalog"]);
+  const [first, second] = [new FakePeer("catalog", "catalog"), new FakePeer("catalog", "catalog")];
+  const question = { received: 0, epoch: 0, ask: 1 };
+  service.follow(first, question);
+  log.beginReign();
+  expect(first.take().name).toBe("entries");
+  expect(service.follow(second, { ...question, epoch: 1 })).toMatchObject({ leads: false });
+  ask(trade("a", "FishCo", "buy", 1));
+  await turns();
+  log.commitThrough(2);
+  await turns();
+  service.held(second, { epoch: 1, received: 2, held: 2 });
+  await turns();
+  expect([results, second.received]).toEqual([[], []]);
+  service.unfollow(second);
+  service.held(first, { epoch: 1, received: 2, held: 2 });
+  await turns();
+  expect(results).toEqual([accepted(1)]);
+
+  service.unfollow(first);
+  expect(service.follow(second, { ...question, epoch: 1 })).toMatchObject({ leads: true });
+});
+
 test("front ends learn of each beginning and end of a reign at once", () => {
   const { log, service, changes } = replica();
   expect(service.health()).toMatchObject({ replica: 9092, leads: false, leader: null });

@@ -8,6 +8,7 @@
 //   R1. applied <= commit, and entries reach the tables in order, once each.
 
 import type { Logger } from "pino";
+import { Speakers } from "../../core/connection/names.ts";
 import { invariant } from "../../core/invariant.ts";
 import { decodeCommands } from "../../core/market/codec.ts";
 import { MarketState, type OlderRequests } from "../../core/market/state.ts";
@@ -69,6 +70,10 @@ export class ReplicaService implements LogListener {
   readonly #relay: Relay;
   /** Catalogs, and what each had received when it said so last. */
   readonly #followers = new Map<Peer, number>();
+  /** One process a configured catalog. */
+  readonly #speakers = new Speakers<Peer>();
+  /** Others of the same names, of which the log has told. */
+  readonly #unheard = new WeakSet<Peer>();
   /** The reign of this replica; null while it doesn't lead. */
   #reign: Reign | null = null;
   #deliveredPosition: number;
@@ -172,19 +177,36 @@ export class ReplicaService implements LogListener {
     const { role, name } = peer.identity;
     // A next leader presumes leases of the configured catalogs only: nobody else may have one.
     if (role !== "catalog" || !catalogs.includes(name)) return { leads: false, epoch, grant: null };
+    if (!this.#speakers.speaks(name, peer)) {
+      this.#refuse(peer);
+      return { leads: false, epoch, grant: null };
+    }
     this.#followers.set(peer, question.received);
     if (this.#reign === null) return { leads: false, epoch, grant: null };
     return { leads: true, epoch, grant: this.#reign.follow(peer, question) };
   }
 
+  /** Another process has the same name, and was there first. */
+  #refuse(peer: Peer): void {
+    if (this.#unheard.has(peer)) return;
+    this.#unheard.add(peer);
+    const catalog = peer.identity.name;
+    this.#options.log.warn(
+      { catalog },
+      "A second process of a catalog's name is not heard: stop one of them",
+    );
+  }
+
   /** A catalog tells of its progress. */
   held(peer: Peer, answer: HeldAnswer): void {
-    if (this.#followers.has(peer)) this.#followers.set(peer, answer.received);
+    if (!this.#followers.has(peer)) return;
+    this.#followers.set(peer, answer.received);
     this.#reign?.held(peer, answer);
   }
 
   /** A connection closed, a catalog's or another. */
   unfollow(peer: Peer): void {
+    this.#speakers.left(peer.identity.name, peer);
     if (this.#followers.delete(peer)) this.#reign?.unfollow(peer);
   }
 
