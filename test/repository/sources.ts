@@ -18,6 +18,7 @@ const SKIPPED_FOLDERS: ReadonlySet<string> = new Set([
   "data",
   "coverage",
   "dist",
+  "docs-site",
 ]);
 
 const TEXT_FILE =

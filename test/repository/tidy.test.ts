@@ -1,37 +1,17 @@
 // What no formatter checks: that every file says what it is for, stays of a
-// size to read, leaves nothing open or switched off, and has its test; and that
-// the documentation names only what exists.
+// size to read, and leaves nothing open or switched off; and that the
+// documentation names only what exists.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { stripTypeScriptTypes } from "node:module";
 import { join, posix } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import {
-  blankCommentsAndLiterals,
-  importsOf,
-  isTest,
-  ROOT,
-  type SourceFile,
-  textFiles,
-  typeScript,
-} from "./sources.ts";
+import { ROOT, type SourceFile, textFiles, typeScript } from "./sources.ts";
 
 /** A header shorter than this many letters says nothing. */
 const HEADER_MIN = 20;
 /** Above this many lines a header must say why the file isn't two. */
 const LINES_MAX = 400;
-
-/** Sources with logic and no test beside them, each with what tests it instead. */
-const TESTED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
-  [
-    "src/io/rpc/connection.ts",
-    "connection.test.ts, over real sockets through connect() and listen()",
-  ],
-  ["src/io/rpc/dispatcher.ts", "connection.test.ts, likewise"],
-  ["src/io/rpc/outbox.ts", "connection.test.ts, likewise"],
-  ["src/io/rpc/wire.ts", "connection.test.ts, likewise"],
-]);
 
 /** For `bazaar --help` to print; longer than it ever takes. */
 const HELP_LIMIT_MS = 30_000;
@@ -80,25 +60,7 @@ describe("a source file", () => {
     );
     expect(paths(long)).toEqual([]);
   });
-
-  test("with logic has a test beside it", () => {
-    const beside = new Set(
-      sources
-        .filter(({ path }) => isTest(path))
-        .flatMap((file) => importsOf(file).map(({ target }) => target))
-        .filter((target) => target !== null),
-    );
-    const untested = sources
-      .filter(({ path }) => path.startsWith("src/") && !isTest(path))
-      .filter((file) => hasLogic(file) && !beside.has(file.path));
-    expect(paths(untested)).toEqual([...TESTED_ELSEWHERE.keys()].sort());
-  });
 });
-
-/** Types, constants and schemas need no test of their own; a function with a body does. */
-function hasLogic({ text }: SourceFile): boolean {
-  return /=>|\bfunction\b|\bclass\b/.test(blankCommentsAndLiterals(stripTypeScriptTypes(text)));
-}
 
 describe("nothing is left open or switched off:", () => {
   // Put together, so that this file doesn't find itself.
@@ -162,49 +124,7 @@ describe("documentation", () => {
     expect(known).toContain("up");
     expect(named.filter(({ name }) => !known.includes(name))).toEqual([]);
   });
-
-  test("of the architecture without a place for some source", () => {
-    const page = pages.find(({ path }) => path === "docs/architecture.md")?.text ?? "";
-    const sections = sectionsByFolder(page);
-    const homeless = files
-      .filter(({ path }) => /\.(ts|tsx|js|c)$/.test(path) && !isTest(path))
-      .filter(({ path }) => !path.startsWith("test/") || path.startsWith("test/system/harness/"))
-      .filter(({ path }) => path.includes("/") && !isNamed(path, sections))
-      // By its whole path, anywhere: the table of limits does.
-      .filter(({ path }) => !page.includes(`\`${path}\``));
-    expect(paths(homeless)).toEqual([]);
-    expect(isNamed("src/core/market/nowhere.ts", sections)).toBe(false);
-  });
 });
-
-/** The text under each heading that names folders, with the heading, by folder. */
-function sectionsByFolder(page: string): ReadonlyMap<string, string> {
-  return new Map(
-    page.split(/^(?=##)/m).flatMap((section) => {
-      const [, title = ""] = /^#+ (.*)$/m.exec(section) ?? [];
-      const [folders = ""] = title.split(" — ");
-      return folders.split(", ").map((folder) => [folder, section] as const);
-    }),
-  );
-}
-
-/** Whether the section of the nearest folder names the file, a folder it is in, or a page about them all. */
-function isNamed(path: string, sections: ReadonlyMap<string, string>): boolean {
-  for (let folder = path; folder !== "."; folder = posix.dirname(folder)) {
-    const section = sections.get(folder);
-    if (section === undefined) continue;
-    const below = posix.relative(folder, path).split("/");
-    const parent = posix.basename(posix.dirname(path));
-    const file = posix.basename(path);
-    const names = [...below.slice(0, -1).map((name) => `${name}/`), file, `${parent}/${file}`];
-    return (
-      names.some((name) => section.includes(`\`${name}\``)) ||
-      section.includes(`${folder}/README.md`) ||
-      folder === path
-    );
-  }
-  return false;
-}
 
 /** Link targets of a page, code left out. */
 function linksOf({ text }: SourceFile): string[] {
