@@ -96,6 +96,25 @@ export class AnswerChecks {
           `${wrong ? `${wrong.name} ${wrong.quantity} at ${wrong.price}` : "too few or too many"}`,
       );
     }
+    if (question.kind === "page" && answer.kind === "page") {
+      const { after, limit } = question;
+      const position = Math.max(floor, answer.position);
+      const all = market.stocksAt(position);
+      const following = all.filter(({ name }) => name > after);
+      const rows = following.slice(0, limit);
+      const next = following.length > limit ? rows.at(-1)?.name : null;
+      const isRight = rows.every((right, index) => {
+        const told = answer.stocks[index];
+        return right.name === told?.name && isSame(right, told);
+      });
+      const counts = [answer.stocks.length, answer.total];
+      if (isRight && answer.next === next && isSame(counts, [rows.length, all.length])) {
+        return position;
+      }
+      throw new Violation(
+        `C1: ${what()} as of ${answer.position} after ${floor} says ${JSON.stringify(answer)}, not ${JSON.stringify(rows)}`,
+      );
+    }
     if (question.kind === "order" && answer.kind === "order") {
       const expected = described(market.orderAt(question.number, answer.position));
       const told = described(answer.order);

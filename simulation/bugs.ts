@@ -27,6 +27,7 @@ export interface Bug {
 
 const REPLICATION = "src/core/replication";
 const COHERENCE = "src/core/coherence";
+const MARKET = "src/core/market";
 const SERVICE = "src/core/service";
 
 function bug(
@@ -503,9 +504,45 @@ export const BUGS: readonly Bug[] = [
     ],
     [
       "simulation/stock-views.ts",
-      'if (answer?.kind === "stocks" && answer.position >= floor) done(answer);',
-      'if (answer?.kind === "stocks" && answer.position >= floor)\n        done({ ...answer, stocks: answer.stocks.map((stock) => own.get(stock.name) ?? stock) });',
+      'if (answer?.kind === "stocks" && answer.position >= floor) told(answer);',
+      'if (answer?.kind === "stocks" && answer.position >= floor)\n        told({ ...answer, stocks: answer.stocks.map((stock) => own.get(stock.name) ?? stock) });',
     ],
+  ),
+  bug(
+    "list-shared-with-who-came-later",
+    ["C1"],
+    [9, 4],
+    [
+      `${COHERENCE}/shared-lists.ts`,
+      "if (this.#underWay === 0) this.#begin();\n    for (const { done } of waiting) done(list);",
+      "for (const { done } of [...waiting, ...this.#next.splice(0)]) done(list);",
+    ],
+  ),
+  bug(
+    "list-gone-on-with-as-it-is-now",
+    ["C1"],
+    [30, 4],
+    [
+      `${MARKET}/stock-lists.ts`,
+      "const kept = this.#kept.get(list); // S1",
+      "const kept = this.#kept.has(list) ? this.#book.sorted() : undefined;",
+    ],
+  ),
+  bug(
+    "list-that-is-gone-gone-on-with",
+    ["C1"],
+    [133, 4],
+    [
+      `${MARKET}/stock-lists.ts`,
+      'return kept === undefined ? { kind: "gone" } : piece(kept, question, list); // S2',
+      "return piece(kept ?? this.#book.sorted(), question, list);",
+    ],
+  ),
+  bug(
+    "list-unchanged-though-a-stock-moved",
+    ["C1"],
+    [101, 4],
+    [`${MARKET}/stock-lists.ts`, "this.#kept.get(known) === stocks", "this.#kept.has(known)"],
   ),
   bug(
     "appends-not-compared-with-what-they-follow",

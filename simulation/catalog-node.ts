@@ -4,10 +4,11 @@
 import { type CatalogEffect, CatalogView } from "../src/core/coherence/catalog-view.ts";
 import { LEASE_ASK_MS } from "../src/core/coherence/limits.ts";
 import { StockBook } from "../src/core/market/stock-book.ts";
+import { StockLists } from "../src/core/market/stock-lists.ts";
 import type { Stock } from "../src/core/market/types.ts";
 import type { Entry } from "../src/core/replication/types.ts";
 import { commandsOf } from "./commands.ts";
-import type { Answer, SimulatedMessage, StockQuestion } from "./messages.ts";
+import type { CatalogAnswer, CatalogQuestion, SimulatedMessage } from "./messages.ts";
 import { ASKS_PER_LIFE_MAX, Process } from "./process.ts";
 
 const TICK_MS = 25;
@@ -22,7 +23,7 @@ interface StoredView {
 interface Look {
   readonly from: string;
   readonly call: number;
-  readonly question: StockQuestion;
+  readonly question: CatalogQuestion;
 }
 
 export class CatalogNode extends Process {
@@ -31,6 +32,7 @@ export class CatalogNode extends Process {
   /** Answers can outlive a life: each has numbers of its own. */
   #lives = 0;
   #stocks = new StockBook([]);
+  #lists = new StockLists(this.#stocks);
   /** Received and not applied. */
   #entries: Entry[] = [];
   #waiting = new Map<number, Look>();
@@ -43,6 +45,7 @@ export class CatalogNode extends Process {
       firstAsk: 1 + this.#lives * ASKS_PER_LIFE_MAX,
     });
     this.#stocks = new StockBook(this.#file.stocks);
+    this.#lists = new StockLists(this.#stocks);
     this.#entries = [];
     this.#waiting = new Map();
     this.every(TICK_MS, () => this.#carryOut(this.#live.tick(this.clock())));
@@ -136,19 +139,22 @@ export class CatalogNode extends Process {
 
   #look(look: Look): void {
     const { question } = look;
-    const readable = this.#live.ask(
-      question.kind === "list" ? null : [question.name],
-      this.clock(),
-    );
+    // What was true when the list was begun, under a lease, is true there for ever.
+    if (question.kind === "stocks" && typeof question.list === "number") {
+      this.#answer(look, true);
+      return;
+    }
+    const names = question.kind === "stocks" ? null : [question.name];
+    const readable = this.#live.ask(names, this.clock());
     if (readable.kind === "later") this.#waiting.set(readable.token, look);
     else this.#answer(look, readable.kind === "now");
   }
 
   #answer({ from, call, question }: Look, leased: boolean): void {
     const position = this.#live.applied;
-    let answer: Answer | null = null;
-    if (leased && question.kind === "list") {
-      answer = { kind: "stocks", stocks: this.#stocks.sorted(), position };
+    let answer: CatalogAnswer | null = null;
+    if (leased && question.kind === "stocks") {
+      answer = this.#lists.answer(question, position);
     } else if (leased && question.kind === "lookup") {
       answer = { kind: "stock", stock: this.#stocks.get(question.name) ?? null, position };
     }

@@ -124,7 +124,8 @@ export class Clients {
         },
       };
     }
-    if (what < 0.55) return { kind: "list" };
+    if (what < 0.5) return { kind: "list" };
+    if (what < 0.55) return { kind: "page", after: name, limit: 1 + (sequence % 4) };
     // The newest ones, or any.
     const newest = oracle.market.lastNumber + 1 - random.below(3);
     const number = random.chance(0.4) ? newest : 1 + random.below(oracle.market.lastNumber + 2);
@@ -192,6 +193,7 @@ export class Clients {
     const { lastNumber } = oracle.market;
     const questions: Question[] = [
       { kind: "list" },
+      { kind: "page", after: "", limit: 3 },
       ...oracle.stocks().map(({ name }) => ({ kind: "lookup", name }) as const),
       { kind: "order", number: Math.max(1, lastNumber) },
       { kind: "orders", after: Math.max(0, lastNumber - 5), limit: 5 },

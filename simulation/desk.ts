@@ -74,7 +74,7 @@ export class Desk {
     const position = this.#statePosition;
     const waiting = asked.map(({ reply }, index) => {
       const ask = asks[index] ?? { answers: [], needsConfirm: false };
-      const answers = ask.answers.map((answer): PositionedAnswer => ({ ...answer, position }));
+      const answers = ask.answers.map((answer): PositionedAnswer => ({ position, ...answer }));
       return { ask: { ...ask, answers }, settle: reply };
     });
     this.#waiting.add(position, waiting, (settled) => this.#log.round(settled));

@@ -15,10 +15,12 @@ import type * as Service from "../src/core/service/types.ts";
 import { MemoryCopies, StoredCopies } from "./copies.ts";
 import {
   type Answer,
+  type CatalogAnswer,
   isAboutStocks,
   type PositionedAnswer,
   type Question,
   type SimulatedMessage,
+  type StockQuestion,
 } from "./messages.ts";
 import { ASKS_PER_LIFE_MAX, Process } from "./process.ts";
 import { StockViews } from "./stock-views.ts";
@@ -127,7 +129,8 @@ export class FrontendNode extends Process {
       send: (to, message) => this.send(to, message),
       newCall: () => this.#newCall(),
       firstAsk: 1 + this.#lives * ASKS_PER_LIFE_MAX,
-      askLeader: (question, done) => this.#askLeader(question, done),
+      askLeader: (question, deadlineMs, done) =>
+        this.#askService(question, deadlineMs, (answer) => done(answer && asLooked(answer))),
     });
     this.every(TICK_MS, () => {
       this.#step({ kind: "tick" });
@@ -175,9 +178,19 @@ export class FrontendNode extends Process {
     } else this.#askLeader(question, waiting);
   }
 
-  #askLeader(question: Question, done: Done): void {
-    this.#questions?.ask(asService(question), QUESTION_DEADLINE_MS, null, (asked) => {
-      done(asked.kind === "answer" ? fromService(asked.answer) : null);
+  #askLeader(question: Exclude<Question, StockQuestion>, done: Done): void {
+    const asked: Service.Question =
+      question.kind === "request" ? { kind: "request", ...question.request } : question;
+    this.#askService(asked, QUESTION_DEADLINE_MS, (answer) => done(answer && fromService(answer)));
+  }
+
+  #askService(
+    question: Service.Question,
+    deadlineMs: number,
+    done: (answer: PositionedAnswer | null) => void,
+  ): void {
+    this.#questions?.ask(question, deadlineMs, null, (asked) => {
+      done(asked.kind === "answer" ? (asked.answer as PositionedAnswer) : null);
     });
   }
 
@@ -302,9 +315,16 @@ export class FrontendNode extends Process {
   }
 }
 
-function asService(question: Question): Service.Question {
-  if (question.kind === "request") return { kind: "request", ...question.request };
-  return question.kind === "list" ? { kind: "stocks" } : question;
+function asLooked(answer: PositionedAnswer): CatalogAnswer {
+  switch (answer.kind) {
+    case "stock":
+    case "stocks":
+    case "unchanged":
+    case "gone":
+      return answer;
+    default:
+      throw new Error(`nobody asked for ${answer.kind}`);
+  }
 }
 
 /** Only what no leader was asked has no position. */
@@ -321,10 +341,6 @@ function fromService(answer: Service.Answer | PositionedAnswer): Answer {
       return { kind: "order", order: answer.order, position };
     case "orders":
       return { kind: "orders", orders: answer.orders, next: answer.next, position };
-    case "stock":
-      return { kind: "stock", stock: answer.stock, position };
-    case "stocks":
-      return { kind: "stocks", stocks: answer.stocks, position };
     default:
       throw new Error(`nobody asked for ${answer.kind}`);
   }

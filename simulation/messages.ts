@@ -1,6 +1,7 @@
 // What processes of the simulation send each other: the same words as over RPC.
 
 import type { Grant } from "../src/core/coherence/lease-holder.ts";
+import type { StocksAnswer, StocksQuestion } from "../src/core/market/stock-lists.ts";
 import type { Outcome, Request, Stock } from "../src/core/market/types.ts";
 import type { Entry, Envelope, Message } from "../src/core/replication/types.ts";
 import type { Nomination, ReplicaHealth } from "../src/core/selection/types.ts";
@@ -12,14 +13,22 @@ export type Question =
   | { readonly kind: "order"; readonly number: number }
   | { readonly kind: "orders"; readonly after: number; readonly limit: number }
   | { readonly kind: "lookup"; readonly name: string }
-  | { readonly kind: "list" };
+  | { readonly kind: "list" }
+  | { readonly kind: "page"; readonly after: string; readonly limit: number };
 
 /** A question that a catalog can answer, too. */
-export type StockQuestion = Extract<Question, { kind: "lookup" | "list" }>;
+export type StockQuestion = Extract<Question, { kind: "lookup" | "list" | "page" }>;
 
 export function isAboutStocks(question: Question): question is StockQuestion {
-  return question.kind === "lookup" || question.kind === "list";
+  return ["lookup", "list", "page"].includes(question.kind);
 }
+
+/** What a front end asks a catalog, and the leader where that can't say. */
+export type CatalogQuestion =
+  | { readonly kind: "lookup"; readonly name: string }
+  | ({ readonly kind: "stocks" } & StocksQuestion);
+
+export type CatalogAnswer = Extract<Answer, { kind: "stock" }> | StocksAnswer;
 
 /**
  * What is answered. `position` is where in the journal it is true; clients don't
@@ -36,7 +45,14 @@ export type Answer =
       readonly position: number;
     }
   | { readonly kind: "stock"; readonly stock: Stock | null; readonly position: number | null }
-  | { readonly kind: "stocks"; readonly stocks: readonly Stock[]; readonly position: number };
+  | { readonly kind: "stocks"; readonly stocks: readonly Stock[]; readonly position: number }
+  | {
+      readonly kind: "page";
+      readonly stocks: readonly Stock[];
+      readonly next: string | null;
+      readonly total: number;
+      readonly position: number;
+    };
 
 /** An answer of the leader with the position that its turn left, for the checkers. */
 export type PositionedAnswer = Service.Answer & { readonly position: number };
@@ -88,8 +104,8 @@ export type SimulatedMessage =
       readonly names: readonly string[];
     }
   | { readonly kind: "holding"; readonly through: number }
-  | { readonly kind: "look"; readonly call: number; readonly question: StockQuestion }
-  | { readonly kind: "looked"; readonly call: number; readonly answer: Answer | null };
+  | { readonly kind: "look"; readonly call: number; readonly question: CatalogQuestion }
+  | { readonly kind: "looked"; readonly call: number; readonly answer: CatalogAnswer | null };
 
 /** A message's own kind; of replication, that of the message inside. */
 export type MessageKind = Exclude<SimulatedMessage["kind"], "replication"> | Message["kind"];

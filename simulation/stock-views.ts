@@ -2,17 +2,30 @@
 // leader, over the real FrontendView.
 
 import { FrontendView } from "../src/core/coherence/frontend-view.ts";
+import { SharedLists } from "../src/core/coherence/shared-lists.ts";
+import type { StocksAnswer } from "../src/core/market/stock-lists.ts";
 import type { Stock } from "../src/core/market/types.ts";
+import { QUESTION_DEADLINE_MS } from "../src/core/service/limits.ts";
 import type { Copies } from "./copies.ts";
-import type { Answer, SimulatedMessage, StockQuestion } from "./messages.ts";
+import type {
+  Answer,
+  CatalogAnswer,
+  CatalogQuestion,
+  SimulatedMessage,
+  StockQuestion,
+} from "./messages.ts";
 import type { World } from "./world.ts";
 
 /** A catalog that hasn't answered by then is left aside for a while; as long as a real front end waits. */
 export const LOOK_MS = 700;
 const ASIDE_MS = 250;
 const FLOORS_MAX = 8;
+/** Stocks in a piece of a list: few, so that it has several. */
+const PIECE_STOCKS = 6;
 
 type Done = (answer: Answer | null) => void;
+type Looked = (answer: CatalogAnswer | null) => void;
+type Listed = Extract<Answer, { kind: "stocks" }>;
 type Lookup = Extract<StockQuestion, { kind: "lookup" }>;
 
 interface Fetch {
@@ -31,7 +44,7 @@ export interface StockViewsOptions {
   readonly newCall: () => number;
   /** Number of the first question for a lease, for the same reason. */
   readonly firstAsk: number;
-  readonly askLeader: (question: StockQuestion, done: Done) => void;
+  readonly askLeader: (question: CatalogQuestion, deadlineMs: number, done: Looked) => void;
 }
 
 export class StockViews {
@@ -40,11 +53,26 @@ export class StockViews {
   readonly #connected: string[] = [];
   /** Connected, but they don't answer. */
   readonly #aside = new Set<string>();
-  readonly #calls = new Map<number, Done>();
+  readonly #calls = new Map<number, Looked>();
+  readonly #lists: SharedLists<readonly Stock[], Listed, null>;
 
   constructor(options: StockViewsOptions) {
     this.#options = options;
     this.#view = new FrontendView<Fetch>(FLOORS_MAX, options.firstAsk);
+    this.#lists = new SharedLists<readonly Stock[], Listed, null>({
+      askCatalog: (question, _tag, done) =>
+        this.#look({ kind: "stocks", ...question }, (answer) => done(asStocks(answer))),
+      askLeader: (question, deadlineMs, _tag, done) =>
+        options.askLeader({ kind: "stocks", ...question }, deadlineMs, (answer) =>
+          done(asStocks(answer) ?? { kind: "unavailable" }),
+        ),
+      newestFloor: () => this.#view.floors.newestFloor,
+      pieceMax: PIECE_STOCKS,
+      piece: (stocks) => stocks,
+      whole: (pieces, position) => ({ kind: "stocks", stocks: pieces.flat(), position }),
+      nowMs: options.clock,
+      after: options.after,
+    });
   }
 
   connection(catalog: string, isOpen: boolean): void {
@@ -122,16 +150,20 @@ export class StockViews {
   }
 
   ask(question: StockQuestion, done: Done): void {
-    if (question.kind === "list") this.#list(question, done);
+    if (question.kind === "list") {
+      this.#lists.list(null, (list) => done(list.kind === "stocks" ? list : null));
+    } else if (question.kind === "page") this.#page(question, done);
     else this.#options.copies.get(question.name, (copy) => this.#copied(question, copy, done));
   }
 
-  /** Never put together from copies. */
-  #list(question: StockQuestion, done: Done): void {
+  #page({ after, limit }: Extract<StockQuestion, { kind: "page" }>, done: Done): void {
     const floor = this.#view.floors.newestFloor;
+    const question = { kind: "stocks", after, limit } as const;
+    const told: Looked = (answer) =>
+      done(answer?.kind === "stocks" ? { ...answer, kind: "page" } : null);
     this.#look(question, (answer) => {
-      if (answer?.kind === "stocks" && answer.position >= floor) done(answer);
-      else this.#options.askLeader(question, done);
+      if (answer?.kind === "stocks" && answer.position >= floor) told(answer);
+      else this.#options.askLeader(question, QUESTION_DEADLINE_MS, told);
     });
   }
 
@@ -156,7 +188,7 @@ export class StockViews {
 
   #fetch(question: Lookup, done: Done): void {
     const { name } = question;
-    const { clock, world, askLeader } = this.#options;
+    const { clock, world } = this.#options;
     const shared = this.#view.joinable(name, clock());
     if (shared) {
       world.counters.add("fetches joined");
@@ -164,7 +196,7 @@ export class StockViews {
       return;
     }
     if (this.#connected.length === 0) {
-      askLeader(question, done);
+      this.#askLeader(question, done);
       return;
     }
     const fetch: Fetch = { floor: this.#view.floors.floorOf(name), waiting: [done] };
@@ -172,13 +204,13 @@ export class StockViews {
     this.#look(question, (answer) => this.#fetched(question, fetch, answer));
   }
 
-  #fetched(question: Lookup, fetch: Fetch, answer: Answer | null): void {
+  #fetched(question: Lookup, fetch: Fetch, answer: CatalogAnswer | null): void {
     const { name } = question;
-    const { copies, askLeader } = this.#options;
+    const { copies } = this.#options;
     const position = answer?.kind === "stock" ? answer.position : null;
     if (answer?.kind !== "stock" || position === null || position < fetch.floor) {
       this.#view.failed(name, fetch);
-      for (const waiting of fetch.waiting) askLeader(question, waiting);
+      for (const waiting of fetch.waiting) this.#askLeader(question, waiting);
       return;
     }
     const keep = this.#view.answered(name, fetch, position);
@@ -186,8 +218,14 @@ export class StockViews {
     for (const waiting of fetch.waiting) waiting(answer);
   }
 
+  #askLeader(question: Lookup, done: Done): void {
+    this.#options.askLeader(question, QUESTION_DEADLINE_MS, (answer) =>
+      done(answer?.kind === "stock" ? answer : null),
+    );
+  }
+
   /** Asks a catalog; null when it can't say, or doesn't in time. */
-  #look(question: StockQuestion, done: Done): void {
+  #look(question: CatalogQuestion, done: Looked): void {
     const catalog = this.#connected[0];
     if (catalog === undefined) {
       done(null);
@@ -214,4 +252,8 @@ export class StockViews {
       if (this.#aside.delete(catalog)) this.#connected.push(catalog);
     });
   }
+}
+
+function asStocks(answer: CatalogAnswer | null): StocksAnswer | null {
+  return answer?.kind === "stock" ? null : answer;
 }

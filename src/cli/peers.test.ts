@@ -48,7 +48,10 @@ test("a connection is opened once and used again", async () => {
   expect(place.listener.peers.size).toBe(1);
   const ask = askOver(some);
   const target = { ...place, id: 9094, name: "order-9094" };
-  expect(await ask(target, { kind: "stocks" })).toEqual({ kind: "not-leader", leader: 9092 });
+  expect(await ask(target, { kind: "stocks", after: "", limit: 10 })).toEqual({
+    kind: "not-leader",
+    leader: 9092,
+  });
 });
 
 test("a process that isn't there is known at once, and is not final", async () => {

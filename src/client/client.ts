@@ -66,7 +66,7 @@ export interface TradeAnswer {
 
 const TIMEOUT_DEFAULT_MS = 30_000;
 const ATTEMPT_TIMEOUT_DEFAULT_MS = 15_000;
-const ORDERS_PER_PAGE_MAX = 1_000;
+const ROWS_PER_PAGE_MAX = 1_000;
 const KEY_BYTES = 16;
 /** What a timer can count, milliseconds. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
@@ -149,10 +149,7 @@ export class BazaarClient {
   async *allOrders(after = 0, options?: CallOptions): AsyncGenerator<Order, void, undefined> {
     let from: number | null = after;
     while (from !== null) {
-      const page: OrderPage = await this.orders(
-        { after: from, limit: ORDERS_PER_PAGE_MAX },
-        options,
-      );
+      const page: OrderPage = await this.orders({ after: from, limit: ROWS_PER_PAGE_MAX }, options);
       yield* page.orders;
       from = page.next;
     }

@@ -17,7 +17,7 @@
 
 import { z } from "zod";
 import { NAME_LETTERS_MAX } from "../core/market/limits.ts";
-import { QUESTIONS_PER_CALL_MAX } from "../core/service/limits.ts";
+import { QUESTIONS_PER_CALL_MAX, STOCKS_PER_PIECE_MAX } from "../core/service/limits.ts";
 import { replicationContract } from "../io/log/envelope-schema.ts";
 import type { Contract } from "../io/rpc/types.ts";
 import { TRACE } from "./trace.ts";
@@ -28,10 +28,10 @@ export const NAMES_PER_CALL_MAX = 4_096;
 export const NAMES_PER_HOLD_MAX = 1 << 20;
 /** Of one turn of the leader; the requests beyond it have no trace where their entries arrive. */
 export const TRACES_PER_CALL_MAX = 4_096;
-export const ORDERS_PER_PAGE_MAX = 1_000;
+export const ROWS_PER_PAGE_MAX = 1_000;
 export const REQUEST_ID_LENGTH_MAX = 128;
 /** Characters of a name that is answered: stocks listed before names had a limit keep theirs. */
-const WRITTEN_NAME_LENGTH_MAX = 65_536;
+export const WRITTEN_NAME_LENGTH_MAX = 65_536;
 
 const replicaId = z.int().min(1).max(65_535);
 const position = z.int().min(0);
@@ -72,6 +72,15 @@ const contentSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("adjust"), name, by: z.number() }),
 ]);
 
+/** Which stocks of all are wanted; see core/market/stock-lists.ts. */
+const stocksQuestion = {
+  after: writtenName,
+  limit: z.int().min(1).max(STOCKS_PER_PIECE_MAX),
+  list: position.nullable().optional(),
+  known: position.optional(),
+  trace,
+};
+
 /** One thing a client wants of the leader. Safe to ask again: changes carry a request id. */
 export const questionSchema = z.discriminatedUnion("kind", [
   z.object({
@@ -85,11 +94,11 @@ export const questionSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("orders"),
     after: z.int().min(0),
-    limit: z.int().min(1).max(ORDERS_PER_PAGE_MAX),
+    limit: z.int().min(1).max(ROWS_PER_PAGE_MAX),
     trace,
   }),
   z.object({ kind: z.literal("lookup"), name, trace }),
-  z.object({ kind: z.literal("stocks"), trace }),
+  z.object({ kind: z.literal("stocks"), ...stocksQuestion }),
 ]);
 export type Question = z.infer<typeof questionSchema>;
 
@@ -109,6 +118,18 @@ const outcomeSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("reused") }),
 ]);
 
+const stocksAnswers = [
+  z.object({
+    kind: z.literal("stocks"),
+    stocks: z.array(stockSchema),
+    next: writtenName.nullable(),
+    total: z.int().min(0),
+    position,
+  }),
+  z.object({ kind: z.literal("unchanged"), position }),
+  z.object({ kind: z.literal("gone") }),
+] as const;
+
 /** The answer to one question, in the order asked. */
 export const answerSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("outcome"), outcome: outcomeSchema }),
@@ -116,7 +137,7 @@ export const answerSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("orders"), orders: z.array(orderSchema), next: z.int().nullable() }),
   /** `stock` is null for an unknown name. `position`: the journal position this is true at. */
   z.object({ kind: z.literal("stock"), stock: stockSchema.nullable(), position }),
-  z.object({ kind: z.literal("stocks"), stocks: z.array(stockSchema), position }),
+  ...stocksAnswers,
   /** The leader has too much in hand; ask again later, or tell the client. Nothing was done. */
   z.object({ kind: z.literal("busy") }),
 ]);
@@ -284,12 +305,10 @@ export const catalogContract = {
       unleased,
     ]),
   },
+  /** Further pieces of a list need no lease. */
   stocks: {
-    argument: z.object({ trace }),
-    result: z.discriminatedUnion("kind", [
-      z.object({ kind: z.literal("stocks"), stocks: z.array(stockSchema), position }),
-      unleased,
-    ]),
+    argument: z.object(stocksQuestion),
+    result: z.discriminatedUnion("kind", [...stocksAnswers, unleased]),
   },
   /** A front end asks for a lease, saying what it holds of this catalog; null: nothing known. */
   lease: {

@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import type { Command } from "commander";
-import { ORDERS_PER_PAGE_MAX } from "../../roles/contract.ts";
+import { ROWS_PER_PAGE_MAX } from "../../roles/contract.ts";
 import { clusterCommand, configOf } from "../command.ts";
 import { ordersAsColumns, ordersAsCsv } from "../orders-text.ts";
 import { UserError } from "../user-error.ts";
@@ -17,7 +17,7 @@ export function ordersCommand(): Command {
         let after: number | null = 0;
         let isFirst = true;
         while (after !== null) {
-          const page = await leader.ask({ kind: "orders", after, limit: ORDERS_PER_PAGE_MAX });
+          const page = await leader.ask({ kind: "orders", after, limit: ROWS_PER_PAGE_MAX });
           if (page.kind !== "orders") throw new UserError(`the leader answered with ${page.kind}`);
           await write(`${isFirst ? text.header : ""}${text.lines(page.orders)}`);
           isFirst = false;

@@ -12,6 +12,7 @@
 import { invariant } from "../invariant.ts";
 import { recordedRequest } from "./content.ts";
 import { StockBook } from "./stock-book.ts";
+import { StockLists, type StocksAnswer, type StocksQuestion } from "./stock-lists.ts";
 import { MarketTail } from "./tail.ts";
 import type { Command, MarketReader, Order, RecordedRequest, Stock } from "./types.ts";
 
@@ -31,12 +32,14 @@ export interface MarketStart {
 
 export class MarketState implements MarketReader {
   readonly #stocks: StockBook;
+  readonly #lists: StockLists;
   readonly #tail = new MarketTail();
   readonly #older: OlderRequests;
   #lastNumber: number;
 
   constructor(start: MarketStart) {
     this.#stocks = new StockBook(start.stocks);
+    this.#lists = new StockLists(this.#stocks);
     this.#lastNumber = start.lastNumber;
     this.#older = start.older;
   }
@@ -55,8 +58,13 @@ export class MarketState implements MarketReader {
   }
 
   /** All stocks, ascending by name. */
-  stocks(): Stock[] {
+  stocks(): readonly Stock[] {
     return this.#stocks.sorted();
+  }
+
+  /** Some of them, in pieces; `position` is where this state is. */
+  list(question: StocksQuestion, position: number): StocksAnswer {
+    return this.#lists.answer(question, position);
   }
 
   request(requestId: string): RecordedRequest | undefined {

@@ -2,8 +2,8 @@
 //
 //   M2. Stock = listed − bought + sold + adjusted, a safe integer, never negative.
 //
-// A trade costs the same whatever the number of stocks: the order by name is
-// kept until a new stock is listed, and built only when a list is asked for.
+// A trade costs the same whatever the number of stocks: they are put in order
+// only when a list is asked for, and the next list is made from the last one.
 
 import { invariant } from "../invariant.ts";
 import type { Command, Stock } from "./types.ts";
@@ -11,8 +11,11 @@ import type { Command, Stock } from "./types.ts";
 /** A mutable set of stocks. Stocks handed out are never changed afterwards. */
 export class StockBook {
   readonly #stocks = new Map<string, Stock>();
-  /** Names in ascending order; null after a listing, until somebody asks. */
-  #names: readonly string[] | null = null;
+  /** What sorted() gave last; null before. */
+  #sorted: readonly Stock[] | null = null;
+  /** Names of the stocks that moved since then, and of those that are new. */
+  readonly #moved = new Set<string>();
+  #listed: string[] = [];
 
   constructor(stocks: Iterable<Stock> = []) {
     for (const stock of stocks) this.#list(stock.name, stock.price, stock.quantity);
@@ -26,10 +29,42 @@ export class StockBook {
     return this.#stocks.get(name);
   }
 
-  /** All stocks, ascending by name (by UTF-16 code units, which for letters is SQLite's order too). */
-  sorted(): Stock[] {
-    this.#names ??= [...this.#stocks.keys()].sort();
-    return this.#names.map((name) => this.#known(name));
+  /**
+   * All stocks, ascending by name (by UTF-16 code units, which for letters is SQLite's order too).
+   * What was given is never changed: it is given again until a stock changes, then another is.
+   */
+  sorted(): readonly Stock[] {
+    if (this.#sorted === null) {
+      this.#sorted = [...this.#stocks.keys()].sort().map((name) => this.#known(name));
+    } else {
+      if (this.#moved.size > 0) this.#sorted = this.#sorted.map((stock) => this.#newest(stock));
+      if (this.#listed.length > 0) this.#sorted = this.#withListed(this.#sorted);
+    }
+    this.#moved.clear();
+    this.#listed = [];
+    return this.#sorted;
+  }
+
+  #newest(stock: Stock): Stock {
+    return this.#moved.has(stock.name) ? this.#known(stock.name) : stock;
+  }
+
+  #withListed(sorted: readonly Stock[]): readonly Stock[] {
+    const merged: Stock[] = [];
+    let from = 0;
+    for (const name of this.#listed.sort()) {
+      for (; from < sorted.length; from++) {
+        const stock = sorted[from];
+        if (stock === undefined || stock.name > name) break;
+        merged.push(stock);
+      }
+      merged.push(this.#known(name));
+    }
+    for (; from < sorted.length; from++) {
+      const stock = sorted[from];
+      if (stock !== undefined) merged.push(stock);
+    }
+    return merged;
   }
 
   /**
@@ -60,6 +95,7 @@ export class StockBook {
     // before.name, not name: a decoded name can hold its whole batch in memory.
     const after = { name: before.name, price: before.price, quantity };
     this.#stocks.set(before.name, after);
+    if (this.#sorted !== null) this.#moved.add(before.name);
     return after;
   }
 
@@ -69,7 +105,7 @@ export class StockBook {
     assertQuantity(name, quantity);
     const stock = { name, price, quantity };
     this.#stocks.set(name, stock);
-    this.#names = null;
+    if (this.#sorted !== null) this.#listed.push(name);
     return stock;
   }
 

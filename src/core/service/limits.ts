@@ -3,8 +3,14 @@
 
 // The leader's side.
 
-/** Orders read for lists in one turn, about 10 ms of work; further lists of that turn are "busy". */
-export const ORDERS_READ_PER_TURN_MAX = 20_000;
+/** Rows of orders and stocks read for pages and lists in one turn, about 10 ms of work; further ones of that turn are "busy". */
+export const ROWS_READ_PER_TURN_MAX = 20_000;
+
+/** … and letters of the names in all answers of a turn: no answer is too large to be sent. */
+export const LETTERS_READ_PER_TURN_MAX = 4 * 1_048_576;
+
+/** Stocks in one piece of a list: some 2 ms for whoever reads, sends or takes it. */
+export const STOCKS_PER_PIECE_MAX = 4_000;
 
 /** A turn's commands are split into entries of about this size, so that no message grows without limit. */
 export const ENTRY_BYTES_MAX = 256 * 1024;
@@ -29,6 +35,9 @@ export const START_LIMIT_MS = 1_000;
 
 /** While questions keep coming, those that wait are looked through this often at least. */
 export const SHED_EVERY_MS = 50;
+
+/** A list that is asked for while another is under way waits for its end, but no longer than this: that one may be waiting for a leader. */
+export const LIST_BEGIN_MS = 1_000;
 
 /** Questions waiting to be sent. At the start limit and 16,000 a second they would be turned away anyway. */
 export const QUESTIONS_WAITING_MAX = 16_384;

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { decodeCommands } from "../market/codec.ts";
+import { MarketState } from "../market/state.ts";
 import type { Order } from "../market/types.ts";
-import { ENTRY_BYTES_MAX, ORDERS_READ_PER_TURN_MAX } from "./limits.ts";
+import { ENTRY_BYTES_MAX, LETTERS_READ_PER_TURN_MAX, ROWS_READ_PER_TURN_MAX } from "./limits.ts";
 import { market, noTables, trade } from "./test-support.ts";
 import { decideTurn, type OrderTables, type TurnInput } from "./turn.ts";
 
@@ -73,7 +74,14 @@ test("a lookup between two changes of one entry isn't labelled with a position i
 
 test("what is only read is labelled with the newest state, not with an entry that never comes", () => {
   const { asks, entries } = decideTurn(
-    input({ asks: [[{ kind: "lookup", name: "Ash" }, { kind: "stocks" }]] }),
+    input({
+      asks: [
+        [
+          { kind: "lookup", name: "Ash" },
+          { kind: "stocks", after: "", limit: 10 },
+        ],
+      ],
+    }),
   );
   expect(entries).toEqual([]);
   expect(asks[0]?.answers).toEqual([
@@ -84,6 +92,8 @@ test("what is only read is labelled with the newest state, not with an entry tha
         { name: "BoarCo", price: 28.59, quantity: 1102 },
         { name: "FishCo", price: 17.99, quantity: 600 },
       ],
+      next: null,
+      total: 2,
       position: 10,
     },
   ]);
@@ -146,11 +156,53 @@ test("a turn of many commands doesn't make one huge entry, and positions count t
   expect(asks[1]?.answers[0]).toMatchObject({ position: 10 + entries.length });
 });
 
-test("lists of orders can't stop the market: beyond a turn's share they are busy", () => {
-  const asks = Array.from({ length: ORDERS_READ_PER_TURN_MAX / 1_000 + 1 }, () => [
-    { kind: "orders" as const, after: 0, limit: 1_000 },
+test("pages of orders and stocks can't stop the market: beyond a turn's share they are busy", () => {
+  const page = (index: number) =>
+    index % 2 === 0
+      ? { kind: "orders" as const, after: 0, limit: 1_000 }
+      : { kind: "stocks" as const, after: "", limit: 1_000 };
+  const asks = Array.from({ length: ROWS_READ_PER_TURN_MAX / 1_000 + 2 }, (_, index) => [
+    page(index),
   ]);
-  const decided = decideTurn(input({ asks }));
-  expect(decided.asks.at(-2)?.answers[0]?.kind).toBe("orders");
-  expect(decided.asks.at(-1)?.answers[0]?.kind).toBe("busy");
+  const kinds = decideTurn(input({ asks })).asks.map(({ answers }) => answers[0]?.kind);
+  expect(kinds.slice(-4)).toEqual(["orders", "stocks", "busy", "busy"]);
+});
+
+test("what is read in a turn never makes an answer too large to be sent: the rest is busy, and trades are decided", () => {
+  const state = market();
+  const name = "X".repeat(65_536);
+  state.apply(9, [{ kind: "list", requestId: "l", name, price: 1, quantity: 5 }]);
+  const asks = Array.from({ length: LETTERS_READ_PER_TURN_MAX / name.length + 2 }, () => [
+    { kind: "lookup" as const, name },
+  ]);
+  const decided = decideTurn(
+    input({ market: state, asks: [...asks, [trade("a", "FishCo", "buy", 1)]] }),
+  );
+  const kinds = decided.asks.map(({ answers }) => answers[0]?.kind);
+  expect(kinds.filter((kind) => kind === "stock")).toHaveLength(asks.length - 2);
+  expect(kinds.slice(-3)).toEqual(["busy", "busy", "outcome"]);
+});
+
+test("a page of orders of stocks with very long names has fewer, and says where to go on", () => {
+  const name = "X".repeat(65_536);
+  const orders = Array.from(
+    { length: 40 },
+    (_, index): Order => ({
+      number: index + 1,
+      requestId: `r${index}`,
+      name,
+      type: "buy",
+      quantity: 1,
+      price: 1,
+    }),
+  );
+  const tables: OrderTables = { ...noTables, orders: () => orders };
+  const state = new MarketState({
+    stocks: [],
+    lastNumber: 40,
+    older: { request: () => undefined },
+  });
+  const asks = [[{ kind: "orders" as const, after: 0, limit: 1_000 }]];
+  const [answer] = decideTurn(input({ market: state, tables, asks })).asks[0]?.answers ?? [];
+  expect(answer).toMatchObject({ kind: "orders", next: 16 });
 });

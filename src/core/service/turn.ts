@@ -13,8 +13,9 @@
 import { encodeCommands } from "../market/codec.ts";
 import { type Decision, decide } from "../market/decide.ts";
 import type { MarketState } from "../market/state.ts";
+import { PIECE_LETTERS_MAX } from "../market/stock-lists.ts";
 import type { Command, Request, Stock } from "../market/types.ts";
-import { ENTRY_BYTES_MAX, ORDERS_READ_PER_TURN_MAX } from "./limits.ts";
+import { ENTRY_BYTES_MAX, LETTERS_READ_PER_TURN_MAX, ROWS_READ_PER_TURN_MAX } from "./limits.ts";
 import type { Answer, OrderView, Question, Traced } from "./types.ts";
 
 /** The durable tables, as far as questions read them. */
@@ -151,9 +152,8 @@ class Reads {
   readonly #market: MarketState;
   readonly #tables: OrderTables;
   readonly #position: number;
-  /** The list of stocks is the same for all who ask for it in a turn. */
-  #stocks: Stock[] | null = null;
-  #ordersLeft = ORDERS_READ_PER_TURN_MAX;
+  #rowsLeft = ROWS_READ_PER_TURN_MAX;
+  #lettersLeft = LETTERS_READ_PER_TURN_MAX;
 
   constructor(market: MarketState, tables: OrderTables, position: number) {
     this.#market = market;
@@ -163,8 +163,18 @@ class Reads {
 
   answer(questions: readonly Question[], answers: Answer[]): void {
     for (const [index, question] of questions.entries()) {
-      if (question.kind !== "request") answers[index] = this.#read(question);
+      if (question.kind !== "request") answers[index] = this.#answer(question);
     }
+  }
+
+  /** "busy" is said before anything is read: nothing is read that can't be told. */
+  #answer(question: Exclude<Question, { kind: "request" }>): Answer {
+    const rows = "limit" in question ? question.limit : 0;
+    if (rows > this.#rowsLeft || this.#lettersLeft <= 0) return { kind: "busy" };
+    const answer = this.#read(question);
+    this.#rowsLeft -= rows;
+    this.#lettersLeft -= lettersOf(answer);
+    return answer;
   }
 
   #read(question: Exclude<Question, { kind: "request" }>): Answer {
@@ -181,21 +191,44 @@ class Reads {
         return { kind: "stock", stock, position: this.#position };
       }
       case "stocks":
-        this.#stocks ??= this.#market.stocks();
-        return { kind: "stocks", stocks: this.#stocks, position: this.#position };
+        return this.#market.list(question, this.#position);
     }
   }
 
   /** The tables hold the older orders, the market's tail the newest; they may overlap, never leave a gap. */
   #page(after: number, limit: number): Answer {
-    if (limit > this.#ordersLeft) return { kind: "busy" };
-    this.#ordersLeft -= limit;
     const older = this.#tables.orders(after, limit);
     const newer = this.#market.orders(older.at(-1)?.number ?? after, limit - older.length);
-    const orders = [...older, ...newer].map(orderView);
+    const orders = withinLetters([...older, ...newer]).map(orderView);
     const last = orders.at(-1)?.number ?? after;
-    const more = orders.length === limit && last < this.#market.lastNumber;
+    const more = orders.length > 0 && last < this.#market.lastNumber;
     return { kind: "orders", orders, next: more ? last : null };
+  }
+}
+
+/** Of orders of stocks with very long names a page has fewer. */
+function withinLetters(orders: readonly OrderView[]): readonly OrderView[] {
+  let letters = 0;
+  const end = orders.findIndex(({ name }, index) => {
+    letters += name.length;
+    return letters > PIECE_LETTERS_MAX && index > 0;
+  });
+  return end === -1 ? orders : orders.slice(0, end);
+}
+
+/** Letters of the names in an answer that was read. */
+function lettersOf(answer: Answer): number {
+  switch (answer.kind) {
+    case "order":
+      return answer.order?.name.length ?? 0;
+    case "orders":
+      return answer.orders.reduce((letters, { name }) => letters + name.length, 0);
+    case "stock":
+      return answer.stock?.name.length ?? 0;
+    case "stocks":
+      return answer.stocks.reduce((letters, { name }) => letters + name.length, 0);
+    default:
+      return 0;
   }
 }
 

@@ -2,6 +2,7 @@
 // that the rules of this folder speak. On the wire each has a schema, which the
 // compiler holds against these.
 
+import type { StocksAnswer, StocksQuestion } from "../market/stock-lists.ts";
 import type { Order, Outcome, Request, Stock } from "../market/types.ts";
 
 /** An order as a client sees it. */
@@ -20,7 +21,7 @@ export type Question = Traced &
     /** Orders with a number above `after`, at most `limit`. */
     | { readonly kind: "orders"; readonly after: number; readonly limit: number }
     | { readonly kind: "lookup"; readonly name: string }
-    | { readonly kind: "stocks" }
+    | ({ readonly kind: "stocks" } & StocksQuestion)
   );
 
 /** The answer to one question. */
@@ -30,7 +31,7 @@ export type Answer =
   | { readonly kind: "orders"; readonly orders: OrderView[]; readonly next: number | null }
   /** `stock` is null for an unknown name. `position`: the journal position this is true at. */
   | { readonly kind: "stock"; readonly stock: Stock | null; readonly position: number }
-  | { readonly kind: "stocks"; readonly stocks: Stock[]; readonly position: number }
+  | StocksAnswer
   /** The leader has too much in hand; nothing was done. */
   | { readonly kind: "busy" };
 

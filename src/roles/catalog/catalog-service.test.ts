@@ -160,7 +160,9 @@ test("a stock that is held is shown neither old nor new before it is exposed", a
   send(1, 10, 10, entry(11, adjust("FishCo", 1)));
   const answers: unknown[] = [];
   void Promise.resolve(service.lookup(["FishCo"])).then((answer) => answers.push(answer));
-  void Promise.resolve(service.list()).then((answer) => answers.push(answer));
+  void Promise.resolve(service.list({ after: "", limit: 10 })).then((answer) =>
+    answers.push(answer),
+  );
   await turns();
   expect(answers).toEqual([]);
   expect(service.lookup(["BoarCo"])).toEqual({ kind: "stocks", stocks: [BOAR], position: 10 });
@@ -169,7 +171,7 @@ test("a stock that is held is shown neither old nor new before it is exposed", a
   const fish = { ...FISH, quantity: 601 };
   expect(answers).toEqual([
     { kind: "stocks", stocks: [fish], position: 11 },
-    { kind: "stocks", stocks: [BOAR, fish], position: 11 },
+    { kind: "stocks", stocks: [BOAR, fish], next: null, total: 2, position: 11 },
   ]);
 });
 
@@ -179,7 +181,7 @@ test("without a lease nothing is answered, and who waited is sent on when it end
   lease(1, 10, 10);
   expect(service.lookup(["Ash"])).toEqual({ kind: "stocks", stocks: [null], position: 10 });
   send(1, 10, 10, entry(11, adjust("FishCo", 1)));
-  const waiting = service.list();
+  const waiting = service.list({ after: "", limit: 10 });
   clock.nowMs += LEASE_MS;
   service.tick();
   expect(await waiting).toEqual({ kind: "unleased" });

@@ -11,6 +11,7 @@ import type { CatalogEffect, CatalogView } from "../../core/coherence/catalog-vi
 import type { Grant } from "../../core/coherence/lease-holder.ts";
 import { holderOf, nameOf } from "../../core/connection/names.ts";
 import { decodeCommands } from "../../core/market/codec.ts";
+import type { StocksAnswer, StocksQuestion } from "../../core/market/stock-lists.ts";
 import type { Stock } from "../../core/market/types.ts";
 import type { CommittedEntry } from "../../io/log/log.ts";
 import type { Calls, Peer } from "../../io/rpc/types.ts";
@@ -50,7 +51,6 @@ export interface EntriesMessage {
 /** Without a lease: ask the leader. */
 export type Unleased = { kind: "unleased" };
 export type Found = { kind: "stocks"; stocks: (Stock | null)[]; position: number };
-export type Listed = { kind: "stocks"; stocks: Stock[]; position: number };
 
 interface Frontend {
   readonly peer: Peer;
@@ -90,14 +90,12 @@ export class CatalogService {
     }));
   }
 
-  /** All stocks by name. */
-  list(): Promise<Listed | Unleased> | Listed | Unleased {
+  /** Stocks by name, in pieces. */
+  list(question: StocksQuestion): Promise<StocksAnswer | Unleased> | StocksAnswer | Unleased {
     const { stocks } = this.#options;
-    return this.#answer(null, () => ({
-      kind: "stocks",
-      stocks: stocks.stocks(),
-      position: stocks.position,
-    }));
+    // What was true when the list was begun, under a lease, is true there for ever.
+    if (typeof question.list === "number") return stocks.list(question);
+    return this.#answer(null, () => stocks.list(question));
   }
 
   #answer<T>(names: readonly string[] | null, read: () => T): Promise<T | Unleased> | T | Unleased {

@@ -125,9 +125,9 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
         });
         return underLease(() => service.lookup(names));
       },
-      stocks({ trace }) {
+      stocks({ trace, ...question }) {
         traces.asked("Asked for all stocks", null, trace);
-        return underLease(() => service.list());
+        return underLease(() => service.list(question));
       },
       find({ name, trace }) {
         const traced = traces.asked("Asked for a stock", name, trace);

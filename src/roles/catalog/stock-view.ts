@@ -5,6 +5,11 @@
 // a gap nothing is taken, so that the view is always true at its position.
 
 import { StockBook } from "../../core/market/stock-book.ts";
+import {
+  StockLists,
+  type StocksAnswer,
+  type StocksQuestion,
+} from "../../core/market/stock-lists.ts";
 import type { Command, Stock } from "../../core/market/types.ts";
 
 /** A committed entry, as the market reads it. */
@@ -19,12 +24,12 @@ export type ChangedStocks = ReadonlyMap<string, Stock>;
 
 export class StockView {
   readonly #stocks: StockBook;
+  readonly #lists: StockLists;
   #position: number;
-  /** Made when asked for, kept until a stock changes. */
-  #sorted: Stock[] | null = null;
 
   constructor(start: { readonly position: number; readonly stocks: Iterable<Stock> }) {
     this.#stocks = new StockBook(start.stocks);
+    this.#lists = new StockLists(this.#stocks);
     this.#position = start.position;
   }
 
@@ -41,10 +46,14 @@ export class StockView {
     return this.#stocks.get(name);
   }
 
-  /** All stocks, ascending by name. Not to be changed. */
-  stocks(): Stock[] {
-    this.#sorted ??= this.#stocks.sorted();
-    return this.#sorted;
+  /** All stocks, ascending by name. */
+  stocks(): readonly Stock[] {
+    return this.#stocks.sorted();
+  }
+
+  /** Some of them, in pieces. */
+  list(question: StocksQuestion): StocksAnswer {
+    return this.#lists.answer(question, this.#position);
   }
 
   /**
@@ -63,7 +72,6 @@ export class StockView {
       }
       this.#position = position;
     }
-    if (changed.size > 0) this.#sorted = null;
     return changed;
   }
 }

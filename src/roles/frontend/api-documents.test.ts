@@ -149,6 +149,8 @@ const EXAMPLES: readonly (readonly [path: string, status: number, asked: TestReq
   ["/stocks/{name}", 400, { url: "/stocks/Ash" }],
   ["/stocks/{name}", 404, { url: "/stocks/Fish1" }],
   ["/stocks", 200, { url: "/stocks" }],
+  ["/stocks", 200, { url: "/stocks?limit=1" }],
+  ["/stocks", 400, { url: "/stocks?after=1" }],
   ["/orders", 200, { ...TRADE, payload: '{"name":"FishCo","quantity":1,"type":"buy"}' }],
   ["/orders", 400, { ...TRADE, payload: '{"name":"Ash","quantity":1,"type":"buy"}' }],
   ["/orders", 413, { ...TRADE, payload: " ".repeat(70_000) }],

@@ -1,16 +1,17 @@
 // The shapes of the public interface, as its routes declare them: what
-// GET /openapi.json is made from. Only the query of GET /orders is also checked
-// by its schema; the other routes read their requests themselves, in the seed's
+// GET /openapi.json is made from. Only the queries of pages are also checked by
+// their schemas; the other routes read their requests themselves, in the seed's
 // order and words.
 
 import type { FastifySchema, FastifySchemaCompiler, RouteShorthandOptions } from "fastify";
 import type { FastifySerializerCompiler } from "fastify/types/schema.js";
 import { z } from "zod";
 import { NAME_LETTERS_MAX } from "../../core/market/limits.ts";
-import { ORDERS_PER_PAGE_MAX, REQUEST_ID_LENGTH_MAX } from "../contract.ts";
+import { REQUEST_ID_LENGTH_MAX, ROWS_PER_PAGE_MAX, WRITTEN_NAME_LENGTH_MAX } from "../contract.ts";
 import { tradeSchema } from "./trade-body.ts";
 
-const PAGE_DEFAULT = 100;
+/** Rows of a page that doesn't say how many. */
+export const PAGE_DEFAULT = 100;
 
 /** For a route whose schema only describes: takes everything as it is. */
 const takesAll: FastifySchemaCompiler<unknown> = () => (value) => ({ value });
@@ -49,7 +50,19 @@ const idempotencyKey = z
 /** The query of GET /orders: numbers as text, each given at most once. */
 export const pageQuery = z.object({
   after: whole("after", 0, Number.MAX_SAFE_INTEGER).default(0),
-  limit: whole("limit", 1, ORDERS_PER_PAGE_MAX).default(PAGE_DEFAULT),
+  limit: whole("limit", 1, ROWS_PER_PAGE_MAX).default(PAGE_DEFAULT),
+});
+
+const afterName = "after must be a stock's name";
+
+/** The query of GET /stocks: with neither, all of them are asked for. */
+export const stocksQuery = z.object({
+  after: z
+    .string({ error: afterName })
+    .regex(/^[A-Za-z]+$/, afterName)
+    .max(WRITTEN_NAME_LENGTH_MAX, afterName)
+    .optional(),
+  limit: whole("limit", 1, ROWS_PER_PAGE_MAX).optional(),
 });
 
 const failed = (what: string) =>
@@ -76,9 +89,18 @@ export const api = {
   },
   stocks: {
     summary: "All stocks",
-    description: "By name, all true at one moment.",
+    description:
+      "By name, all true at one moment. With `after` or `limit` a page of them, and `next`, " +
+      "the `after` of the following page, null at the end.",
     tags: ["stocks"],
-    response: { 200: told("The stocks", z.array(stock)), 503: UNAVAILABLE },
+    querystring: stocksQuery,
+    response: {
+      200: z
+        .object({ data: z.array(stock), next: z.string().nullable().optional() })
+        .describe("The stocks"),
+      400: failed("A wrong parameter"),
+      503: UNAVAILABLE,
+    },
   },
   trade: {
     summary: "Buy or sell",

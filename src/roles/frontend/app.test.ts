@@ -85,6 +85,31 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
       expect((await ask("/stocks/FishCo?at=once")).statusCode).toBe(200);
     });
 
+    test("stocks come page by page, and a wrong parameter is said", async () => {
+      const boar = '{"name":"BoarCo","price":28.59,"quantity":1102}';
+      const fish = '{"name":"FishCo","price":17.99,"quantity":600}';
+      const game = '{"name":"GameStart","price":23.5,"quantity":100}';
+      expect((await ask("/stocks?limit=2")).body).toBe(
+        `{"data":[${boar},${fish}],"next":"FishCo"}`,
+      );
+      expect((await ask("/stocks?after=FishCo")).body).toBe(`{"data":[${game}],"next":null}`);
+      expect((await ask("/stocks?after=Cow&limit=1")).body).toBe(
+        `{"data":[${fish}],"next":"FishCo"}`,
+      );
+      const wrong: readonly (readonly [query: string, message: string])[] = [
+        ["limit=0", "limit must be a whole number from 1 to 1000"],
+        ["limit=1001", "limit must be a whole number from 1 to 1000"],
+        ["after=", "after must be a stock's name"],
+        ["after=A1", "after must be a stock's name"],
+        ["after=A&after=B", "after must be a stock's name"],
+      ];
+      for (const [query, message] of wrong) {
+        const response = await ask(`/stocks?${query}`);
+        expect(response.statusCode).toBe(400);
+        expect(response.json().error.message).toBe(`Bad request. ${message}`);
+      }
+    });
+
     test("all stocks come by name", async () => {
       const response = await ask("/stocks");
       expect(response.body).toBe(

@@ -102,15 +102,15 @@ export function build(options: AppOptions): FastifyInstance {
   handleErrors(app, log, broken);
   handleOddRequests(app.server, gate);
   apiDocuments(app, options.version ?? "0.0.0");
-  app.register(async (scope) => {
-    stockRoutes(scope, stocks, log, isForeign, traces);
-    serviceRoutes(scope, orders);
-    if (options.verification) verifyRoute(scope, options.verification, isForeign);
-  });
   const pages = new Lane({
     atOnceMax: PAGES_AT_ONCE_MAX,
     waitingMax: PAGES_WAITING_MAX,
     nowMs: () => performance.now(),
+  });
+  app.register(async (scope) => {
+    stockRoutes(scope, stocks, log, isForeign, traces, pages);
+    serviceRoutes(scope, orders);
+    if (options.verification) verifyRoute(scope, options.verification, isForeign);
   });
   app.register(orderRoutes(orders, trades, traces, pages));
   app.register(pageRoutes());

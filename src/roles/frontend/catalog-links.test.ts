@@ -65,7 +65,7 @@ async function connectTo(catalog: TestCatalog): Promise<Link> {
 test("without a catalog there is no answer, and no error", async () => {
   expect(catalogs.usable).toBe(false);
   expect(await catalogs.lookup(["FishCo"])).toBeNull();
-  expect(await catalogs.stocks()).toBeNull();
+  expect(await catalogs.stocks({ after: "", limit: 10 })).toBeNull();
 });
 
 test("of several catalogs the first is asked, and the next when it goes", async () => {
@@ -87,7 +87,7 @@ test("a catalog without a lease answers nothing, and isn't left aside for it", a
   await connectTo(catalog);
   catalog.leased = false;
   expect(await catalogs.lookup(["Ash"])).toBeNull();
-  expect(await catalogs.stocks()).toBeNull();
+  expect(await catalogs.stocks({ after: "", limit: 10 })).toBeNull();
   expect(catalogs.usable).toBe(true);
   expect(lost).toBe(0);
 });
@@ -134,7 +134,7 @@ test("a catalog that hangs and then closes is forgotten, probes and all", async 
   const catalog = catalogNamed();
   await connectTo(catalog);
   catalog.hangs = true;
-  expect(await catalogs.stocks()).toBeNull();
+  expect(await catalogs.stocks({ after: "", limit: 10 })).toBeNull();
   await catalog.close();
   await vi.waitFor(() => expect(lost).toBe(2), WAIT);
   catalog.hangs = false;

@@ -8,6 +8,7 @@
 // say when a catalog goes, and when another is the one that is asked.
 
 import type { Logger } from "pino";
+import type { StocksAnswer, StocksQuestion } from "../../core/market/stock-lists.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import type { Calls, Peer } from "../../io/rpc/types.ts";
 import { catalogContract } from "../contract.ts";
@@ -20,7 +21,6 @@ import {
 type CatalogCalls = Calls<typeof catalogContract>;
 type Leased<T> = Exclude<T, { kind: "unleased" }>;
 export type CatalogLookup = Leased<Awaited<ReturnType<CatalogCalls["lookup"]>>>;
-export type CatalogStocks = Leased<Awaited<ReturnType<CatalogCalls["stocks"]>>>;
 
 /** For each name the trace of who asks, or null. */
 export type LookupTraces = readonly (string | null)[];
@@ -34,8 +34,8 @@ export interface Catalogs {
    * can answer: ask the leader. Never rejects.
    */
   lookup(names: readonly string[], traces?: LookupTraces): Promise<CatalogLookup | null>;
-  /** All stocks. Null when no catalog can answer: ask the leader. Never rejects. */
-  stocks(trace?: string): Promise<CatalogStocks | null>;
+  /** Stocks by name, in pieces. Null when no catalog can answer: ask the leader. Never rejects. */
+  stocks(question: StocksQuestion, trace?: string): Promise<StocksAnswer | null>;
 }
 
 /** A catalog that is connected. */
@@ -134,8 +134,10 @@ export class CatalogLinks implements Catalogs {
     );
   }
 
-  stocks(trace?: string): Promise<CatalogStocks | null> {
-    return this.#ask((calls) => calls.stocks(trace === undefined ? {} : { trace }));
+  stocks(question: StocksQuestion, trace?: string): Promise<StocksAnswer | null> {
+    return this.#ask((calls) =>
+      calls.stocks({ ...question, ...(trace !== undefined && { trace }) }),
+    );
   }
 
   async #ask<T extends { kind: string }>(

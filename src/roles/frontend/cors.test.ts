@@ -19,6 +19,7 @@ function start(corsOrigins: readonly string[]): void {
   const stocks = {
     lookup: () => copy,
     list: async () => ({ kind: "unavailable" as const }),
+    page: async () => ({ kind: "unavailable" as const }),
     drop: (name: string) => void dropped.push(name),
   };
   app = build({ orders: market, stocks, log, corsOrigins });

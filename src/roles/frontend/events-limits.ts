@@ -29,8 +29,6 @@ export const STOCKS_SHOWN_MAX = 500;
 /** Between two lists of all stocks while orders are committed, and while none are, milliseconds. */
 export const STOCKS_BUSY_MS = 500;
 export const STOCKS_IDLE_MS = 2_000;
-/** With many stocks a list costs more, so it is asked for less often: this much longer for each stock. */
-export const STOCKS_EACH_MS = 2;
 /** A stock's trail: a number each so many milliseconds, and how many. */
 export const TRAIL_STEP_MS = 2_000;
 export const TRAIL_STEPS_MAX = 60;

@@ -34,9 +34,9 @@ class Market {
     return { kind: "answer", answer: { kind: "orders", orders, next: null } };
   }
 
-  async list() {
+  async page() {
     const stocks: Stock[] = NAMES.map((name) => ({ name, price: 1, quantity: this.last }));
-    return { kind: "stocks" as const, stocks };
+    return { kind: "stocks" as const, stocks, next: null, total: stocks.length };
   }
 }
 

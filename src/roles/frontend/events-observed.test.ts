@@ -33,7 +33,7 @@ test("a trade is told as something else than it became", async () => {
     ["failed", null],
   ]);
   market.failing = null;
-  await orders.ask({ kind: "stocks" });
+  await orders.ask({ kind: "stocks", after: "", limit: 10 });
   expect(told).toHaveLength(4);
   expect(orders.leader()).toBe(9094);
   expect(orders.health().ready).toBe(true);

@@ -1,22 +1,26 @@
 import { expect, test } from "vitest";
 import type { Stock } from "../../core/market/types.ts";
 import {
+  STOCKS_BUSY_MS,
   STOCKS_IDLE_MS,
   STOCKS_SHOWN_MAX,
   TRAIL_STEP_MS,
   TRAIL_STEPS_MAX,
 } from "./events-limits.ts";
 import { WatchedStocks } from "./events-stocks.ts";
-import type { StockList } from "./stock-cache.ts";
+import type { StockPage } from "./stock-cache.ts";
 
 function watched(first: readonly Stock[]) {
   const market = { stocks: first, asked: 0, isThere: true };
   const sums = { volumes: new Map([["FishCo", { volume: 5, trades: 2 }]]), countedFrom: 1 };
-  const list = async (): Promise<StockList> => {
+  const page = async (after: string, limit: number): Promise<StockPage> => {
     market.asked += 1;
-    return market.isThere ? { kind: "stocks", stocks: market.stocks } : { kind: "unavailable" };
+    expect(after).toBe("");
+    const { stocks, isThere } = market;
+    if (!isThere) return { kind: "unavailable" };
+    return { kind: "stocks", stocks: stocks.slice(0, limit), next: null, total: stocks.length };
   };
-  return { market, sums, stocks: new WatchedStocks({ list }, sums) };
+  return { market, sums, stocks: new WatchedStocks({ page }, sums) };
 }
 
 const FISH = { name: "FishCo", price: 17.99, quantity: 600 };
@@ -50,7 +54,7 @@ test("what isn't known yet is told as an empty bazaar, and an empty one as unkno
 
 test("before the orders are summed, nothing seems to have been traded", async () => {
   const unknown = new WatchedStocks(
-    { list: async () => ({ kind: "stocks", stocks: [FISH] }) },
+    { page: async () => ({ kind: "stocks", stocks: [FISH], next: null, total: 1 }) },
     { volumes: null, countedFrom: 1 },
   );
   await unknown.ask(0, true);
@@ -70,9 +74,10 @@ test("thousands of stocks are asked for, and told, as often as a dozen", async (
   const { market, stocks } = watched(many);
   await stocks.ask(0, true);
   expect(stocks.take()).toMatchObject({ total: 5_000, rows: { length: STOCKS_SHOWN_MAX } });
-  await stocks.ask(STOCKS_IDLE_MS, true);
+  await stocks.ask(STOCKS_BUSY_MS - 1, true);
+  await stocks.ask(STOCKS_IDLE_MS - 1, false);
   expect(market.asked).toBe(1);
-  await stocks.ask(13_000, true);
+  await stocks.ask(STOCKS_BUSY_MS, true);
   expect(market.asked).toBe(2);
 });
 

@@ -1,14 +1,13 @@
-// The stocks as those who watch see them: asked for at a pace that their number
-// allows, and told of only where they changed.
+// The stocks as those who watch see them: the first by name, told of only where
+// they changed.
 //
-// The list comes from a catalog, as GET /stocks does, and never from copies: a
+// They come from a catalog, as GET /stocks does, and never from copies: a
 // spectator changes neither what the cache holds nor what it counts.
 
 import type { StockRow, StocksPart, Trails } from "../../client/event-messages.ts";
 import type { Stock } from "../../core/market/types.ts";
 import {
   STOCKS_BUSY_MS,
-  STOCKS_EACH_MS,
   STOCKS_IDLE_MS,
   STOCKS_SHOWN_MAX,
   TRAIL_STEP_MS,
@@ -27,7 +26,7 @@ interface Sums {
 }
 
 export class WatchedStocks {
-  readonly #stocks: Pick<StockCache, "list">;
+  readonly #stocks: Pick<StockCache, "page">;
   readonly #sums: Sums;
   /** Null until somebody has told. */
   #shown: readonly Stock[] | null = null;
@@ -41,7 +40,7 @@ export class WatchedStocks {
   #toldFrom = 1;
   readonly #trails = new Map<string, number[]>();
 
-  constructor(stocks: Pick<StockCache, "list">, sums: Sums) {
+  constructor(stocks: Pick<StockCache, "page">, sums: Sums) {
     this.#stocks = stocks;
     this.#sums = sums;
   }
@@ -53,13 +52,13 @@ export class WatchedStocks {
     }
     this.#isAsking = true;
     try {
-      const answer = await this.#stocks.list();
+      const answer = await this.#stocks.page("", STOCKS_SHOWN_MAX);
       if (answer.kind !== "stocks") return;
-      this.#total = answer.stocks.length;
-      this.#shown = answer.stocks.slice(0, STOCKS_SHOWN_MAX);
+      this.#total = answer.total;
+      this.#shown = answer.stocks;
     } finally {
       this.#isAsking = false;
-      this.#nextAtMs = nowMs + STOCKS_IDLE_MS + this.#total * STOCKS_EACH_MS;
+      this.#nextAtMs = nowMs + STOCKS_IDLE_MS;
     }
   }
 

@@ -9,7 +9,7 @@
 // put the cost of a spectator on each trade.
 
 import type { OrderRow, OrdersPart } from "../../client/event-messages.ts";
-import { ORDERS_PER_PAGE_MAX, type OrderView } from "../contract.ts";
+import { type OrderView, ROWS_PER_PAGE_MAX } from "../contract.ts";
 import {
   TAPE_BACKLOG_MAX,
   TAPE_KEPT_MAX,
@@ -80,10 +80,10 @@ export class Tape {
       if (this.#isBehind) await this.#skip();
       for (let page = 0; page < TAPE_PAGES_PER_TICK_MAX; page++) {
         this.#countOwn();
-        const orders = await this.#page(this.#last, ORDERS_PER_PAGE_MAX);
+        const orders = await this.#page(this.#last, ROWS_PER_PAGE_MAX);
         for (const order of orders ?? []) this.#count(order);
         if (!orders) break;
-        if (orders.length < ORDERS_PER_PAGE_MAX) {
+        if (orders.length < ROWS_PER_PAGE_MAX) {
           this.#reached();
           break;
         }

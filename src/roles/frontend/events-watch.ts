@@ -25,7 +25,7 @@ export interface WatchOptions {
   readonly copies: StockCopies;
   readonly orders: Pick<OrderService, "ask" | "leader" | "health" | "replicas" | "onLeader">;
   readonly catalogs: Pick<CatalogLinks, "asked">;
-  readonly stocks: Pick<StockCache, "list" | "stats">;
+  readonly stocks: Pick<StockCache, "page" | "stats">;
   readonly leases: Pick<LeaseWatch, "lease">;
   /** To the catalogs, in the configuration's order. */
   readonly links: readonly Pick<Link, "peer">[];

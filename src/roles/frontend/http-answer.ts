@@ -10,7 +10,8 @@ import { RETRY_AFTER_S } from "./limits.ts";
 /** An answer to a client, ready to be sent. */
 export interface HttpAnswer {
   readonly status: number;
-  readonly body: string;
+  /** JSON; as bytes where many get the same large one. */
+  readonly body: string | Buffer;
   /** The connection can't be used for another request, and is closed. */
   readonly closes?: boolean;
 }
@@ -97,6 +98,6 @@ export function writeAnswer(response: ServerResponse, { status, body, closes }: 
 }
 
 /** With the length of `body`. */
-export function jsonHeaders(body: string): Record<string, string | number> {
+export function jsonHeaders(body: string | Buffer): Record<string, string | number> {
   return { ...JSON_HEADERS, "content-length": Buffer.byteLength(body) };
 }

@@ -41,7 +41,7 @@ test.each([
 test("an answer of another kind than was asked for is told to nobody as a success", async () => {
   market.ask = async () => ({
     kind: "answer",
-    answer: { kind: "stocks", stocks: [], position: 1 },
+    answer: { kind: "stocks", stocks: [], next: null, total: 0, position: 1 },
   });
   expect((await app.inject("/orders/1")).statusCode).toBe(500);
   expect((await app.inject("/orders")).statusCode).toBe(500);

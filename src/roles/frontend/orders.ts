@@ -40,18 +40,20 @@ export interface Orders {
 export type Unanswered = { readonly kind: "unavailable" } | { readonly kind: "overloaded" };
 
 /**
- * Asks, and takes the answer of this kind out of what came. Throws when it is of another kind.
- * `traced`: the request that it is asked for, if that is part of a trace.
+ * Asks, and takes the answer of this kind, or one of these, out of what came. Throws when it is of
+ * another. `traced`: the request that it is asked for, if that is part of a trace.
  */
 export async function askFor<K extends Answer["kind"]>(
   orders: Pick<Orders, "ask">,
-  kind: K,
+  kind: K | readonly K[],
   question: Question,
   traced?: TracedRequest,
+  deadlineMs?: number,
 ): Promise<Extract<Answer, { kind: K }> | Unanswered> {
-  const asked = await (traced
-    ? orders.ask({ ...question, trace: traced.trace }, { log: traced.log })
-    : orders.ask(question));
+  const asked = await orders.ask(traced ? { ...question, trace: traced.trace } : question, {
+    ...(traced && { log: traced.log }),
+    ...(deadlineMs !== undefined && { deadlineMs }),
+  });
   if (asked.kind !== "answer") return asked;
   const { answer } = asked;
   if (isOf(answer, kind)) return answer;
@@ -61,7 +63,7 @@ export async function askFor<K extends Answer["kind"]>(
 
 function isOf<K extends Answer["kind"]>(
   answer: Answer,
-  kind: K,
+  kind: K | readonly K[],
 ): answer is Extract<Answer, { kind: K }> {
-  return answer.kind === kind;
+  return typeof kind === "string" ? answer.kind === kind : kind.some((one) => one === answer.kind);
 }

@@ -5,12 +5,13 @@
 import pino from "pino";
 import { beforeEach, describe, expect, test } from "vitest";
 import { LEASE_MS } from "../../core/coherence/limits.ts";
+import type { StocksAnswer, StocksQuestion } from "../../core/market/stock-lists.ts";
 import type { Stock } from "../../core/market/types.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import type { StockCopies, StockCopy } from "../../io/cache/types.ts";
-import type { CatalogLookup, CatalogStocks, Catalogs } from "./catalog-links.ts";
+import type { CatalogLookup, Catalogs } from "./catalog-links.ts";
 import type { Asked } from "./orders.ts";
-import { type Lookup, StockCache } from "./stock-cache.ts";
+import { type Lookup, StockCache, type StockList } from "./stock-cache.ts";
 
 const log = pino({ level: "silent" });
 
@@ -23,7 +24,10 @@ interface Call {
 class Driven implements Catalogs {
   usable = true;
   readonly calls: Call[] = [];
-  readonly listCalls: ((result: Omit<CatalogStocks, "kind">) => void)[] = [];
+  readonly listCalls: {
+    readonly question: StocksQuestion;
+    readonly answer: (result: StocksAnswer | null) => void;
+  }[] = [];
 
   lookup(names: readonly string[]): Promise<CatalogLookup | null> {
     return new Promise((resolve) => {
@@ -34,12 +38,18 @@ class Driven implements Catalogs {
     });
   }
 
-  stocks() {
-    return new Promise<CatalogStocks>((resolve) => {
-      this.listCalls.push((result) => resolve({ kind: "stocks", ...result }));
-    });
+  stocks(question: StocksQuestion): Promise<StocksAnswer | null> {
+    return new Promise((answer) => this.listCalls.push({ question, answer }));
   }
 }
+
+const allOf = (stocks: Stock[], position: number): StocksAnswer => ({
+  kind: "stocks",
+  stocks,
+  next: null,
+  total: stocks.length,
+  position,
+});
 
 let catalog: Driven;
 let leaderStock: Stock | null;
@@ -58,7 +68,7 @@ function open(store: StockCopies = memoryCopies({ entriesMax: 100 })): void {
         leaderAsked++;
         const answer =
           question.kind === "stocks"
-            ? { kind: "stocks" as const, stocks: leaderStock ? [leaderStock] : [], position: 99 }
+            ? allOf(leaderStock ? [leaderStock] : [], 99)
             : { kind: "stock" as const, stock: leaderStock, position: 99 };
         return { kind: "answer", answer };
       },
@@ -96,6 +106,11 @@ function fish(quantity: number, name = "FishCo"): Stock {
 async function quantity(lookup: StockCopy | Promise<Lookup>): Promise<number | string> {
   const found = await lookup;
   return "body" in found ? JSON.parse(found.body).data.quantity : found.kind;
+}
+
+/** The stocks in the body of a list's answer. */
+function bodyOf(list: StockList | undefined): unknown {
+  return list?.kind === "list" ? JSON.parse(list.body.toString()).data : list;
 }
 
 /** The turn of the event loop is over: what was batched is sent. */
@@ -235,13 +250,36 @@ describe("holds", () => {
   test("a list from a catalog that lags behind is overruled too", async () => {
     hold("FishCo", 5);
     leaderStock = fish(590);
-    const lists = [cache.list(), cache.list()];
-    catalog.listCalls[0]?.({ stocks: [fish(600)], position: 4 });
-    catalog.listCalls[1]?.({ stocks: [fish(591), fish(1, "Ant")], position: 5 });
-    expect(await Promise.all(lists)).toEqual([
-      { kind: "stocks", stocks: [fish(590)] },
-      { kind: "stocks", stocks: [fish(1, "Ant"), fish(591)] },
-    ]);
+    const lagging = cache.list();
+    await turn();
+    catalog.listCalls[0]?.answer(allOf([fish(600)], 4));
+    expect(bodyOf(await lagging)).toEqual([fish(590)]);
+    const level = cache.list();
+    await turn();
+    catalog.listCalls[1]?.answer(allOf([fish(1, "Ant"), fish(591)], 5));
+    expect(bodyOf(await level)).toEqual([fish(1, "Ant"), fish(591)]);
+    const page = cache.page("", 1);
+    await turn();
+    catalog.listCalls[2]?.answer(allOf([fish(600)], 4));
+    expect(await page).toMatchObject({ stocks: [fish(590)], next: null });
+  });
+
+  test("who asks for a list while one is under way gets the next, and all who do get the same", async () => {
+    const first = cache.list();
+    await turn();
+    const others = [cache.list(), cache.list(), cache.list()];
+    await turn();
+    expect(catalog.listCalls).toHaveLength(1);
+    catalog.listCalls[0]?.answer(allOf([fish(600)], 4));
+    expect(bodyOf(await first)).toEqual([fish(600)]);
+    await turn();
+    expect(catalog.listCalls[1]?.question).toMatchObject({ list: null, known: 4 });
+    catalog.listCalls[1]?.answer(allOf([fish(599)], 5));
+    const [second, third, fourth] = await Promise.all(others);
+    expect(bodyOf(second)).toEqual([fish(599)]);
+    expect([third, fourth]).toEqual([second, second]);
+    const body = (list: StockList | undefined) => list?.kind === "list" && list.body;
+    expect(body(third)).toBe(body(second));
   });
 
   test("what a client doubts is fetched anew, and not kept from a fetch before that", async () => {

@@ -15,10 +15,12 @@ import type { Logger } from "pino";
 import type { Demand } from "../../core/coherence/demand.ts";
 import { FrontendView } from "../../core/coherence/frontend-view.ts";
 import type { Grant } from "../../core/coherence/lease-holder.ts";
+import { SharedLists } from "../../core/coherence/shared-lists.ts";
+import type { StocksAnswer, StocksQuestion } from "../../core/market/stock-lists.ts";
 import type { Stock } from "../../core/market/types.ts";
+import { STOCKS_PER_PIECE_MAX } from "../../core/service/limits.ts";
 import type { CopyStats, StockCopies, StockCopy } from "../../io/cache/types.ts";
 import type { Catalogs } from "./catalog-links.ts";
-import { dataBody } from "./http-answer.ts";
 import { LookupBatch } from "./lookup-batch.ts";
 import { askFor, type Orders, type Unanswered } from "./orders.ts";
 import type { TracedBy, TracedRequest } from "./request-trace.ts";
@@ -28,8 +30,23 @@ export type Lookup =
   /** `body` is the answer as it is sent. */
   { readonly kind: "known"; readonly body: string } | { readonly kind: "unknown" } | Unanswered;
 
-/** How a question for all stocks ended; they are sorted by name. */
-export type StockList = { readonly kind: "stocks"; readonly stocks: readonly Stock[] } | Unanswered;
+/** How a question for all stocks ended; `body` is the answer as it is sent, to whoever asked. */
+export type StockList = WholeList | Unanswered;
+interface WholeList {
+  readonly kind: "list";
+  readonly body: Buffer;
+}
+
+/** How a question for some stocks ended; they are sorted by name, `next` is null at the end. */
+export type StockPage =
+  | {
+      readonly kind: "stocks";
+      readonly stocks: readonly Stock[];
+      readonly next: string | null;
+      /** Of all stocks. */
+      readonly total: number;
+    }
+  | Unanswered;
 
 /** What the cache did since the start. */
 export interface CacheStats extends CopyStats {
@@ -64,6 +81,10 @@ interface Fetch {
   readonly settle: (answer: Lookup | Promise<Lookup>) => void;
 }
 
+const LIST_BEGIN = Buffer.from('{"data":[');
+const COMMA = Buffer.from(",");
+const LIST_END = Buffer.from("]}");
+
 export class StockCache {
   readonly #copies: StockCopies;
   readonly #catalogs: Catalogs;
@@ -75,6 +96,7 @@ export class StockCache {
   readonly #view: FrontendView<Fetch>;
   #hits = 0;
   #misses = 0;
+  readonly #lists: SharedLists<Buffer, WholeList, TracedRequest | undefined>;
   readonly #batch = new LookupBatch<Fetch>((fetches) => void this.#send(fetches));
 
   constructor(options: StockCacheOptions) {
@@ -86,6 +108,21 @@ export class StockCache {
     this.#demand = options.demand ?? null;
     this.#wanted = options.wanted ?? (() => null);
     this.#view = new FrontendView(options.floorsMax);
+    this.#lists = new SharedLists<Buffer, WholeList, TracedRequest | undefined>({
+      askCatalog: (question, traced, done) =>
+        void this.#askForStocks(question, traced).then(done, this.#listFailed(done)),
+      askLeader: (question, deadlineMs, traced, done) =>
+        void this.#askLeaderForStocks(question, traced, deadlineMs).then(
+          done,
+          this.#listFailed(done),
+        ),
+      newestFloor: () => this.#view.floors.newestFloor,
+      pieceMax: STOCKS_PER_PIECE_MAX,
+      piece: (stocks) => Buffer.from(stocks.map(stockText).join()),
+      whole: (pieces) => ({ kind: "list", body: listBody(pieces) }),
+      nowMs: this.#nowMs,
+      after: (ms, run) => setTimeout(run, ms).unref(),
+    });
   }
 
   /**
@@ -100,17 +137,47 @@ export class StockCache {
     return this.#fetch(name, tracedBy?.());
   }
 
-  /** All stocks, as one catalog or the leader has them at one position; never put together from copies. */
-  async list(traced?: TracedRequest): Promise<StockList> {
+  /** All stocks, as one catalog or the leader has them at one position. Never rejects. */
+  list(traced?: TracedRequest): Promise<StockList> {
+    return new Promise((resolve) => this.#lists.list(traced, resolve));
+  }
+
+  /** Stocks with a greater name than `after`, as a catalog or the leader has them. */
+  async page(after: string, limit: number, traced?: TracedRequest): Promise<StockPage> {
+    const floor = this.#view.floors.newestFloor;
+    const question = { after, limit };
+    const answer = await this.#askForStocks(question, traced);
+    if (answer?.kind === "stocks" && answer.position >= floor) return answer;
+    const asked = await this.#askLeaderForStocks(question, traced);
+    if (asked.kind === "unchanged" || asked.kind === "gone") {
+      throw new Error(`the leader answered a question for a page with ${asked.kind}`);
+    }
+    return asked;
+  }
+
+  async #askForStocks(
+    question: StocksQuestion,
+    traced?: TracedRequest,
+  ): Promise<StocksAnswer | null> {
     const leased = this.#wanted();
     if (leased) await leased;
-    const floor = this.#view.floors.newestFloor;
-    const answer = await this.#catalogs.stocks(traced?.trace);
-    if (answer && answer.position >= floor) {
-      return { kind: "stocks", stocks: byName(answer.stocks) };
-    }
-    const asked = await askFor(this.#orders, "stocks", { kind: "stocks" }, traced);
-    return asked.kind === "stocks" ? { kind: "stocks", stocks: byName(asked.stocks) } : asked;
+    return this.#catalogs.stocks(question, traced?.trace);
+  }
+
+  async #askLeaderForStocks(
+    question: StocksQuestion,
+    traced?: TracedRequest,
+    deadlineMs?: number,
+  ): Promise<StocksAnswer | Unanswered> {
+    const asked = { kind: "stocks", ...question } as const;
+    return askFor(this.#orders, ["stocks", "unchanged", "gone"], asked, traced, deadlineMs);
+  }
+
+  #listFailed(done: (answer: Unanswered) => void): (error: unknown) => void {
+    return (error) => {
+      this.#log.error({ err: error }, "The list of stocks couldn't be read");
+      done({ kind: "unavailable" });
+    };
   }
 
   // ---- the catalogs
@@ -262,10 +329,15 @@ export class StockCache {
 }
 
 /** The fields in the seed's order. */
-function stockBody({ name, price, quantity }: Stock): string {
-  return dataBody({ name, price, quantity });
+export function stockText({ name, price, quantity }: Stock): string {
+  return JSON.stringify({ name, price, quantity });
 }
 
-function byName(stocks: readonly Stock[]): readonly Stock[] {
-  return stocks.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+function stockBody(stock: Stock): string {
+  return `{"data":${stockText(stock)}}`;
+}
+
+function listBody(pieces: readonly Buffer[]): Buffer {
+  const parts = pieces.flatMap((piece, index) => (index === 0 ? [piece] : [COMMA, piece]));
+  return Buffer.concat([LIST_BEGIN, ...parts, LIST_END]);
 }

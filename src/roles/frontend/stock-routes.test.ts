@@ -1,19 +1,24 @@
 import Fastify from "fastify";
+import { validatorCompiler } from "fastify-type-provider-zod";
 import { expect, test } from "vitest";
 import { rememberingLog } from "../../io/rpc/testing.ts";
+import { Lane } from "./lane.ts";
 import { RequestTraces } from "./request-trace.ts";
 import { type Stocks, stockRoutes } from "./stock-routes.ts";
 
 function serving(over: Partial<Stocks>) {
   const app = Fastify();
+  app.setValidatorCompiler(validatorCompiler);
   const log = rememberingLog();
   const stocks: Stocks = {
     lookup: () => Promise.resolve({ kind: "unknown" }),
-    list: () => Promise.resolve({ kind: "stocks", stocks: [] }),
+    list: () => Promise.resolve({ kind: "list", body: Buffer.from('{"data":[]}') }),
+    page: () => Promise.resolve({ kind: "unavailable" }),
     drop: () => {},
     ...over,
   };
-  stockRoutes(app, stocks, log.log, () => false, new RequestTraces(log.log));
+  const pages = new Lane({ atOnceMax: 1, waitingMax: 1, nowMs: () => 0 });
+  stockRoutes(app, stocks, log.log, () => false, new RequestTraces(log.log), pages);
   return { app, log };
 }
 

@@ -1,12 +1,13 @@
-// GET /stocks/NAME, /stocks and /cache_invalid/NAME.
+// GET /stocks/NAME, /stocks, /stocks?after=&limit= and /cache_invalid/NAME.
 //
 // A lookup with a copy in memory is answered on the turn it was read, without
 // a promise: it is the most frequent request there is.
 
 import type { FastifyInstance } from "fastify";
+import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import { isStockName } from "../../core/market/content.ts";
-import { api, described } from "./api-schemas.ts";
+import { api, asText, described, PAGE_DEFAULT } from "./api-schemas.ts";
 import { FOREIGN_PAGE, type IsForeign } from "./foreign-pages.ts";
 import {
   type HttpAnswer,
@@ -17,11 +18,18 @@ import {
   unanswered,
   unknownStock,
 } from "./http-answer.ts";
+import type { Lane } from "./lane.ts";
 import type { RequestTraces, TracedRequest } from "./request-trace.ts";
-import type { Lookup, StockCache, StockList } from "./stock-cache.ts";
+import {
+  type Lookup,
+  type StockCache,
+  type StockList,
+  type StockPage,
+  stockText,
+} from "./stock-cache.ts";
 
 /** What the routes need of the cache. */
-export type Stocks = Pick<StockCache, "lookup" | "list" | "drop">;
+export type Stocks = Pick<StockCache, "lookup" | "list" | "page" | "drop">;
 
 interface ByName {
   Params: { name: string };
@@ -33,6 +41,7 @@ export function stockRoutes(
   log: Logger,
   isForeign: IsForeign,
   traces: RequestTraces,
+  pages: Lane,
 ): void {
   app.get<ByName>("/stocks/:name", described(api.lookup), (request, reply) => {
     const { name } = request.params;
@@ -46,8 +55,20 @@ export function stockRoutes(
     return reply.headers(JSON_HEADERS).send(found.body);
   });
 
-  app.get("/stocks", described(api.stocks), async (request, reply) =>
-    send(reply, listAnswer(await stocks.list(traces.of(request.raw)))),
+  const typed = app.withTypeProvider<ZodTypeProvider>();
+  typed.get(
+    "/stocks",
+    { schema: api.stocks, serializerCompiler: asText },
+    async ({ query: { after, limit }, raw }, reply) => {
+      const traced = traces.of(raw);
+      if (after === undefined && limit === undefined) {
+        return send(reply, listAnswer(await stocks.list(traced)));
+      }
+      return send(
+        reply,
+        pageAnswer(await pages.run(() => stocks.page(after ?? "", limit ?? PAGE_DEFAULT, traced))),
+      );
+    },
   );
 
   app.get<ByName>("/cache_invalid/:name", described(api.dropCopy), (request, reply) => {
@@ -84,6 +105,11 @@ export function lookupAnswer(name: string, lookup: Lookup): HttpAnswer {
 }
 
 function listAnswer(list: StockList): HttpAnswer {
-  if (list.kind !== "stocks") return unanswered(list.kind);
-  return success(list.stocks.map(({ name, price, quantity }) => ({ name, price, quantity })));
+  return list.kind === "list" ? { status: 200, body: list.body } : unanswered(list.kind);
+}
+
+function pageAnswer(page: StockPage): HttpAnswer {
+  if (page.kind !== "stocks") return unanswered(page.kind);
+  const rows = page.stocks.map(stockText).join();
+  return { status: 200, body: `{"data":[${rows}],"next":${JSON.stringify(page.next)}}` };
 }

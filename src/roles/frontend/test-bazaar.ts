@@ -89,7 +89,7 @@ export class TestCatalog extends TestRole {
           this.lookups.push(names);
           return this.unlessHanging(this.#ifLeased(this.market.lookupNow(names)));
         },
-        stocks: () => this.unlessHanging(this.#ifLeased(this.market.stocksNow())),
+        stocks: (question) => this.unlessHanging(this.#ifLeased(this.market.stocksNow(question))),
         lease: ({ ask }) => {
           const { position } = this.market;
           const grant = { epoch: 1, ask, ms: LEASE_MS, exposed: position, sent: this.#sent };

@@ -3,9 +3,10 @@
 
 import { decide } from "../../core/market/decide.ts";
 import { MarketState } from "../../core/market/state.ts";
+import type { StocksAnswer, StocksQuestion } from "../../core/market/stock-lists.ts";
 import type { Stock } from "../../core/market/types.ts";
 import type { Answer, Question } from "../contract.ts";
-import type { CatalogLookup, CatalogStocks, Catalogs } from "./catalog-links.ts";
+import type { CatalogLookup, Catalogs } from "./catalog-links.ts";
 import type { Asked, Orders } from "./orders.ts";
 
 export const FIRST_STOCKS: readonly Stock[] = [
@@ -57,8 +58,8 @@ export class TestMarket implements Orders, Catalogs {
     return this.lookupNow(names);
   }
 
-  async stocks(): Promise<CatalogStocks | null> {
-    return this.stocksNow();
+  async stocks(question: StocksQuestion): Promise<StocksAnswer | null> {
+    return this.stocksNow(question);
   }
 
   lookupNow(names: readonly string[]): CatalogLookup {
@@ -66,8 +67,8 @@ export class TestMarket implements Orders, Catalogs {
     return { kind: "stocks", stocks, position: this.position };
   }
 
-  stocksNow(): CatalogStocks {
-    return { kind: "stocks", stocks: this.#state.stocks(), position: this.position };
+  stocksNow(question: StocksQuestion): StocksAnswer {
+    return this.#state.list(question, this.position);
   }
 
   /** What the leader says to a question, at its newest state. */
@@ -90,7 +91,7 @@ export class TestMarket implements Orders, Catalogs {
       case "lookup":
         return { kind: "stock", stock: this.#state.stock(question.name) ?? null, position };
       case "stocks":
-        return { kind: "stocks", stocks: this.#state.stocks(), position };
+        return this.#state.list(question, position);
     }
   }
 

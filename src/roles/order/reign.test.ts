@@ -120,7 +120,7 @@ test("a read that wasn't confirmed has no answer, but the trade beside it has", 
 test("a deposed leader leaves nobody waiting and tells nobody yes or no", async () => {
   const { log, ask, reign, results } = reignOf();
   ask(trade("a", "FishCo", "buy", 1));
-  ask({ kind: "stocks" });
+  ask({ kind: "stocks", after: "", limit: 10 });
   await turns();
   ask(trade("b", "FishCo", "buy", 1));
   log.depose(9092);
