@@ -1,5 +1,6 @@
 // Every row of the public interface, by injected requests and over a socket, on
 // the real market core. What needs a real socket is in http-connection.test.ts.
+// Longer than 400 lines because it is one interface, held against one market.
 
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";

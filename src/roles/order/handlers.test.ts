@@ -115,6 +115,7 @@ test("status says where the replica stands", async () => {
     up: true,
     leads: true,
     leader: 9094,
+    vote: false,
     epoch: 3,
     last: 12,
     commit: 11,
