@@ -8,7 +8,7 @@
 /** Letters of a stock's name: more than anybody's, and few beside the rest of a recorded request. */
 export const NAME_LETTERS_MAX = 64;
 
-/** A stock's price: beyond it hundredths, multiplied by a quantity of any size, are no exact numbers. */
+/** A stock's price: above any real one, and as a number of hundredths far from where numbers are no more exact. */
 export const PRICE_MAX = 1_000_000_000;
 
 /** A stock's quantity, and what one listing or adjustment moves: every whole number up to it is exact. */

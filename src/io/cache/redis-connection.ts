@@ -17,7 +17,7 @@ import { connect as connectPlain, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 /** A lookup waits this long for Redis before it goes on without. */
-export const COMMAND_LIMIT_MS = 200;
+const COMMAND_LIMIT_MS = 200;
 /** Bytes of a text in a reply: the longest copy is a fifth of it. */
 export const TEXT_BYTES_MAX = 1_024;
 /** Bytes of a line, as an error is. */

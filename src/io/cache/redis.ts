@@ -140,7 +140,6 @@ class Store implements RedisCopies {
     const connection = this.#connection();
     if (!connection || names.length === 0) return; // the next connection starts a session
     if (names.length > NAMES_DROPPED_MAX) {
-      this.#invalidations += names.length;
       this.clear();
       return;
     }
