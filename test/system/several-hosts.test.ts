@@ -86,7 +86,7 @@ test.runIf(process.platform === "linux")(
     ];
     await done(on(1, "format", "--config", config));
     for (const host of [2, 3] as const) {
-      mkdirSync(dataOf(host));
+      mkdirSync(dataOf(host), { mode: 0o700 });
       cpSync(join(dataOf(1), "secret"), join(dataOf(host), "secret"), { preserveTimestamps: true });
     }
     for (const [host, role, [kind]] of places) {
