@@ -28,7 +28,7 @@ function role(start: string, underUp = false) {
   writeFileSync(
     script,
     `
-    import { mkdirSync, symlinkSync } from "node:fs";
+    import { chmodSync, mkdirSync, symlinkSync } from "node:fs";
     import { pino } from "pino";
     import { tellFailure } from ${JSON.stringify(join(import.meta.dirname, "misconfiguration.ts"))};
     import { runRole } from ${JSON.stringify(join(import.meta.dirname, "role-process.ts"))};
@@ -105,7 +105,8 @@ test("a role that can't start says why in one line, and takes no pid file", asyn
 test("a role whose pid file can't be written has not started, and is closed", async () => {
   const { data, child, said, messages, exited } = role(
     `async () => {
-      mkdirSync(${JSON.stringify(join(folder, "linked"))}, { mode: 0o755 });
+      mkdirSync(${JSON.stringify(join(folder, "linked"))});
+      chmodSync(${JSON.stringify(join(folder, "linked"))}, 0o755);
       mkdirSync(config.data, { mode: 0o700 });
       symlinkSync(${JSON.stringify(join(folder, "linked"))}, config.data + "/run");
       return { failed: new Promise(() => {}), close: async () => console.log("closed") };
