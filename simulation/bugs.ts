@@ -770,6 +770,27 @@ export const BUGS: readonly Bug[] = [
     ],
   ),
   bug(
+    "front-ends-known-by-name",
+    ["C1"],
+    [1, 4],
+    [
+      "src/core/connection/names.ts",
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
+      "return `${name}${SEPARATOR}${link}`;",
+      "return link === name ? link : name;",
+    ],
+  ),
+  bug(
+    "silent-connection-never-given-up",
+    ["L1"],
+    [1, 4],
+    [
+      "src/core/connection/silence.ts",
+      "return this.#quietTicks >= SILENT_TICKS_MAX; // S1",
+      "return this.#quietTicks < SILENT_TICKS_MAX - SILENT_TICKS_MAX;",
+    ],
+  ),
+  bug(
     "request-id-not-looked-up",
     ["M3"],
     [1, 4],

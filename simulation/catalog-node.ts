@@ -3,6 +3,7 @@
 
 import { type CatalogEffect, CatalogView } from "../src/core/coherence/catalog-view.ts";
 import { LEASE_ASK_MS } from "../src/core/coherence/limits.ts";
+import { holderOf } from "../src/core/connection/names.ts";
 import { StockBook } from "../src/core/market/stock-book.ts";
 import { StockLists } from "../src/core/market/stock-lists.ts";
 import type { Stock } from "../src/core/market/types.ts";
@@ -36,6 +37,8 @@ export class CatalogNode extends Process {
   /** Received and not applied. */
   #entries: Entry[] = [];
   #waiting = new Map<number, Look>();
+  /** By holder: who is told. */
+  #frontends = new Map<string, string>();
 
   protected override started(): void {
     this.#lives += 1;
@@ -48,6 +51,7 @@ export class CatalogNode extends Process {
     this.#lists = new StockLists(this.#stocks);
     this.#entries = [];
     this.#waiting = new Map();
+    this.#frontends = new Map();
     this.every(TICK_MS, () => this.#carryOut(this.#live.tick(this.clock())));
     this.every(LEASE_ASK_MS, () => this.#follow());
     this.every(STORE_MS, () => {
@@ -87,8 +91,24 @@ export class CatalogNode extends Process {
 
   protected override connectionChanged(peer: string, isOpen: boolean): void {
     if (!peer.startsWith("frontend")) return;
-    if (isOpen) this.#live.connected(peer);
-    else this.#live.disconnected(peer);
+    if (isOpen) this.#joined(peer);
+    else this.#left(peer);
+  }
+
+  #holder(frontend: string): string {
+    return holderOf(this.world.calledOf(frontend), frontend);
+  }
+
+  #joined(frontend: string): void {
+    this.#frontends.set(this.#holder(frontend), frontend);
+    this.#live.connected(this.#holder(frontend));
+  }
+
+  #left(frontend: string): void {
+    const holder = this.#holder(frontend);
+    if (this.#frontends.get(holder) !== frontend) return;
+    this.#frontends.delete(holder);
+    this.#live.disconnected(holder);
   }
 
   protected override received(from: string, message: SimulatedMessage): void {
@@ -104,14 +124,15 @@ export class CatalogNode extends Process {
         this.#take(message);
         break;
       case "lease": {
-        this.#live.connected(from); // whoever asks can be told
-        if (message.held !== null) this.#carryOut(view.frontendHeld(from, message.held, now));
-        const grant = view.grant(from, message.ask, now);
+        const holder = this.#holder(from);
+        if (!this.#frontends.has(holder)) this.#joined(from); // whoever asks can be told
+        if (message.held !== null) this.#carryOut(view.frontendHeld(holder, message.held, now));
+        const grant = view.grant(holder, message.ask, now);
         if (grant) this.send(from, { kind: "leased", grant });
         break;
       }
       case "holding":
-        this.#carryOut(view.frontendHeld(from, message.through, now));
+        this.#carryOut(view.frontendHeld(this.#holder(from), message.through, now));
         break;
       case "look":
         this.#look({ from, call: message.call, question: message.question });
@@ -167,7 +188,8 @@ export class CatalogNode extends Process {
       switch (effect.kind) {
         case "hold": {
           const { after, through, names } = effect;
-          this.send(effect.frontend, { kind: "hold", after, through, names });
+          const frontend = this.#frontends.get(effect.frontend);
+          if (frontend !== undefined) this.send(frontend, { kind: "hold", after, through, names });
           break;
         }
         case "held": {

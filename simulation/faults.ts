@@ -44,13 +44,18 @@ interface Resets {
   readonly resetPerSecond: number;
 }
 
+/** Connections fall silent though nobody closes them, in few runs, in which processes watch for that. */
+interface Mutes {
+  readonly mutePerSecond: number;
+}
+
 /** Catalogs are led astray, in few runs: see astray.ts. */
 interface Astrays {
   readonly astrayPerSecond: number;
 }
 
 /** What is drawn from streams of its own. */
-export type Extras = Resets & Astrays;
+export type Extras = Resets & Mutes & Astrays;
 
 /** Per message, per second and per write: see the names. Zero means off. */
 export interface FaultMix extends Extras {
@@ -132,6 +137,10 @@ function mostly(random: Random): Partial<FaultMix> {
 
 export function drawResets(random: Random): Resets {
   return { resetPerSecond: random.chance(0.3) ? random.between(0.2, 3) : 0 };
+}
+
+export function drawMutes(random: Random): Mutes {
+  return { mutePerSecond: random.chance(0.03) ? random.between(0.2, 2) : 0 };
 }
 
 function drawMix(random: Random): Omit<FaultMix, keyof Extras> {
@@ -229,6 +238,7 @@ export const WITHOUT_BLOWS: Partial<FaultMix> = {
   laggardPerSecond: 0,
   switchGrantorPerSecond: 0,
   resetPerSecond: 0,
+  mutePerSecond: 0,
 };
 
 /** No faults at all: how a run ends, so that everything must settle. */

@@ -3,6 +3,7 @@
 import { drawAstray } from "./astray.ts";
 import { DiskLosses } from "./disk-losses.ts";
 import { type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
+import type { FrontendNode } from "./frontend-node.ts";
 import { Links } from "./links.ts";
 import type { Process } from "./process.ts";
 import type { ReplicaNode } from "./replica-node.ts";
@@ -15,6 +16,9 @@ const LONGEST_PAUSE_MS = 2_500;
 const LONGEST_STORE_OUTAGE_MS = 1_500;
 const LONGEST_ISOLATED_PAUSE_MS = 1_500;
 const SLOWEST_LINK_MS = 1_500;
+/** A second front end of one name: how long it is away, and there. */
+const LONGEST_AWAY_MS = 500;
+const LONGEST_VISIT_MS = 1_000;
 
 export class Nemesis {
   readonly #world: World;
@@ -30,6 +34,7 @@ export class Nemesis {
     this.#links = new Links(world);
     this.#losses = new DiskLosses(world, this.#links);
     world.onDeed = (replica, deed, to) => this.#deed(replica, deed, to);
+    if (world.twin) this.#visit(world.twin);
     this.#next();
   }
 
@@ -39,6 +44,7 @@ export class Nemesis {
     this.#resting = true;
     this.#links.rest();
     this.#losses.rest();
+    world.twin?.die();
     world.faults = withoutFaults(world.faults);
     world.network.heal();
     if (world.store) world.store.isOut = false;
@@ -71,6 +77,7 @@ export class Nemesis {
     if (due(faults.pairCutPerSecond)) this.#cutPair();
     if (due(faults.oneWayPerSecond)) this.#cutOneWay();
     if (faults.resetPerSecond > 0 && due(faults.resetPerSecond)) this.#reset();
+    if (faults.mutePerSecond > 0 && due(faults.mutePerSecond)) this.#mute();
     if (due(faults.wipePerSecond)) this.#losses.lose(this.#someReplica());
     if (due(faults.staleAdmissionPerSecond)) this.#losses.meetStaleLeader(this.#leader());
     if (due(faults.rivalsPerSecond)) this.#nominateRivals();
@@ -172,6 +179,33 @@ export class Nemesis {
     counters.add("connections reset");
     this.#world.log(`reset: ${one.name} | ${other.name}`);
     network.reset(one.name, other.name);
+  }
+
+  /** A connection falls silent, and neither end is told. */
+  #mute(): void {
+    const { random, processes, network, counters } = this.#world;
+    const one = random.chance(0.5) ? this.#someReplica() : random.pick(processes);
+    const other = random.pick(processes.filter((process) => process !== one));
+    counters.add("connections fallen silent");
+    this.#world.log(`silent: ${one.name} | ${other.name}`);
+    network.mute(one.name, other.name);
+  }
+
+  /** A second front end of one name comes, and goes soon, again and again. */
+  #visit(twin: FrontendNode): void {
+    const { random, scheduler, counters } = this.#world;
+    scheduler.after(random.between(10, LONGEST_AWAY_MS), () => {
+      if (this.#resting) return;
+      counters.add("second processes of one name");
+      this.#world.log(`${twin.name} starts, called as another`);
+      twin.start();
+      scheduler.after(random.between(20, LONGEST_VISIT_MS), () => {
+        if (this.#resting) return;
+        this.#world.log(`${twin.name} ends`);
+        twin.crash();
+        this.#visit(twin);
+      });
+    });
   }
 
   #slowLink(): void {

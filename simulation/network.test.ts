@@ -13,7 +13,12 @@ function faultless() {
   const random = new Random(1);
   const scheduler = new Scheduler();
   const faults = {
-    ...withoutFaults({ ...drawFaults(random, false), resetPerSecond: 0, astrayPerSecond: 0 }),
+    ...withoutFaults({
+      ...drawFaults(random, false),
+      resetPerSecond: 0,
+      mutePerSecond: 0,
+      astrayPerSecond: 0,
+    }),
     keepsThroughCuts: false,
   };
   const network = new Network(scheduler, random, faults, new Counters());
@@ -22,6 +27,7 @@ function faultless() {
     network.add({
       name,
       isUp: true,
+      isAwake: true,
       deliver: (from, { kind }) => arrived.push(`${kind} from ${from}`),
       connection: (peer, isOpen) => arrived.push(`${peer} ${isOpen ? "opened" : "closed"}`),
     });
@@ -75,4 +81,20 @@ test("a connection that is reset carries what was on its way, or nothing ever af
   ]);
   network.send("catalog-0", "frontend-0", looked);
   expect(afterMs(1_000)).toEqual(["looked from catalog-0"]);
+});
+
+test("a silent connection carries nothing and tells nobody, until it is replaced", () => {
+  const { network, afterMs } = faultless();
+  network.mute("catalog-0", "frontend-0");
+  const heard = network.heard("catalog-0", "frontend-0");
+  network.send("catalog-0", "frontend-0", hold);
+  network.send("frontend-0", "catalog-0", looked);
+  expect(afterMs(10_000)).toEqual([]);
+  expect(network.heard("catalog-0", "frontend-0")).toBe(heard);
+  network.replace("catalog-0", "frontend-0");
+  const told = afterMs(10_000);
+  expect(told.filter((line) => line.endsWith("closed"))).toHaveLength(2);
+  network.send("catalog-0", "frontend-0", hold);
+  expect(afterMs(10_000)).toEqual(["hold from catalog-0"]);
+  expect(network.heard("catalog-0", "frontend-0")).toBeGreaterThan(heard);
 });

@@ -5,6 +5,11 @@
 // restarted meanwhile. What a cut meets is lost, or, in some runs, kept until the
 // cut is mended, as by a connection that outlives it. Both sides learn of a
 // closed connection, but not at once, and of a silent cut not at all.
+//
+// A connection can also fall silent for good, both ways, as after a cut that
+// outlasted it: nothing that is sent on it arrives any more, until another
+// connection takes its place. What idle ends say to each other now and then isn't
+// sent here; whether it would come through is what heard() tells.
 
 import type { Counters } from "./counters.ts";
 import type { FaultMix, Target } from "./faults.ts";
@@ -16,6 +21,8 @@ import type { Scheduler } from "./scheduler.ts";
 export interface Endpoint {
   readonly name: string;
   readonly isUp: boolean;
+  /** It runs, and says something now and then. */
+  readonly isAwake: boolean;
   /** A message came in. */
   deliver(from: string, message: SimulatedMessage): void;
   /** A connection for sending to `peer` is open, or was closed. */
@@ -25,6 +32,8 @@ export interface Endpoint {
 const SPIKE_MS = 400;
 /** Messages that one direction keeps through a cut; later ones are lost. */
 const KEPT_MAX = 1_000;
+/** Between two attempts to connect again to who is cut off, or paused. */
+const AGAIN_MS = 500;
 
 /** One direction. */
 interface Line {
@@ -42,6 +51,10 @@ interface Line {
   connection: number;
   /** Between two connections: what is sent is lost. */
   isBroken: boolean;
+  /** What is sent is lost until there is another connection, and nobody is told. */
+  isMute: boolean;
+  /** When something came through last, if only that the sender is there. */
+  heardMs: number;
 }
 
 export class Network {
@@ -87,6 +100,8 @@ export class Network {
         kept: [],
         connection: 1,
         isBroken: false,
+        isMute: false,
+        heardMs: 0,
       };
       lines.set(to, line);
     }
@@ -132,6 +147,20 @@ export class Network {
     }
   }
 
+  /** From now on the connection between these two carries nothing, until it is replaced. */
+  mute(one: string, other: string): void {
+    this.#line(one, other).isMute = true;
+    this.#line(other, one).isMute = true;
+  }
+
+  /** A number that changes as long as what `from` says comes through to `to`. */
+  heard(from: string, to: string): number {
+    const line = this.#line(from, to);
+    const carries = !line.isMute && !line.isBroken && line.cuts === 0;
+    if (carries && this.#endpoints.get(from)?.isAwake) line.heardMs = this.#scheduler.now;
+    return line.heardMs;
+  }
+
   isCut(from: string, to: string): boolean {
     return this.#line(from, to).cuts > 0;
   }
@@ -141,6 +170,10 @@ export class Network {
     const line = this.#line(from, to);
     if (line.isBroken) {
       this.#counters.add("sent without a connection");
+      return;
+    }
+    if (line.isMute) {
+      this.#counters.add("lost on a silent connection");
       return;
     }
     const { lossPerMessage, duplicatePerMessage, targets } = this.faults;
@@ -202,6 +235,10 @@ export class Network {
         this.#counters.add("lost in a reset");
         return;
       }
+      if (line.isMute) {
+        this.#counters.add("lost on a silent connection");
+        return;
+      }
       if (line.cuts > 0) {
         this.#meetCut(line, message);
         return;
@@ -224,7 +261,7 @@ export class Network {
    * The connection between two living processes breaks: what is on its way is
    * lost, both are told, and it opens again after a while.
    */
-  reset(one: string, other: string): void {
+  reset(one: string, other: string, connects: () => boolean = () => true): void {
     for (const [from, to] of [
       [one, other],
       [other, one],
@@ -232,13 +269,30 @@ export class Network {
       const line = this.#line(from, to);
       line.connection += 1;
       line.isBroken = true;
+      line.isMute = false;
       line.kept = [];
       this.#scheduler.after(this.#random.heavy(this.faults.delayMs), () => {
         const sender = this.#endpoints.get(from);
         if (sender?.isUp) sender.connection(to, false);
-        this.#connect(from, to);
+        this.#connectOnce(from, to, connects);
       });
     }
+  }
+
+  /** One end gave the connection up: both lose it, and have another as soon as they reach each other. */
+  replace(one: string, other: string): void {
+    this.#counters.add("silent connections replaced");
+    const isAwake = (name: string): boolean => this.#endpoints.get(name)?.isAwake ?? false;
+    this.reset(
+      one,
+      other,
+      () => isAwake(one) && isAwake(other) && !this.isCut(one, other) && !this.isCut(other, one),
+    );
+  }
+
+  #connectOnce(from: string, to: string, connects: () => boolean): void {
+    if (connects()) this.#connect(from, to);
+    else this.#scheduler.after(AGAIN_MS, () => this.#connectOnce(from, to, connects));
   }
 
   #connect(from: string, to: string): void {

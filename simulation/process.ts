@@ -2,6 +2,8 @@
 // own, timers that die with them, and a mailbox that fills while they are paused.
 
 import { LEASE_MS } from "../src/core/coherence/limits.ts";
+import { LINK_TICK_MS } from "../src/core/connection/limits.ts";
+import { Silence } from "../src/core/connection/silence.ts";
 import type { SimulatedMessage } from "./messages.ts";
 import type { Endpoint } from "./network.ts";
 import type { World } from "./world.ts";
@@ -20,6 +22,8 @@ export abstract class Process implements Endpoint {
   #isDead = false;
   #downSinceMs = Number.NEGATIVE_INFINITY;
   #backlog: (() => void)[] = [];
+  /** Of each open connection, in runs in which some fall silent. */
+  #silences = new Map<string, Silence>();
   #clockRate = 1;
   #clockOffset = 0;
 
@@ -32,6 +36,10 @@ export abstract class Process implements Endpoint {
   protected abstract stopped(): void;
   protected abstract received(from: string, message: SimulatedMessage): void;
   protected abstract connectionChanged(peer: string, isOpen: boolean): void;
+
+  get isAwake(): boolean {
+    return this.isUp && !this.isPaused;
+  }
 
   /** `replica`, `catalog` or `frontend`. */
   get role(): string {
@@ -51,6 +59,8 @@ export abstract class Process implements Endpoint {
     if (drift !== 0) counters.add("clocks that drift");
     this.#clockOffset = random.between(0, 1_000) - this.#clockRate * this.world.scheduler.now;
     this.started();
+    this.#silences = new Map();
+    if (this.world.hasMutes) this.every(LINK_TICK_MS, () => this.#listen());
     this.world.network.opened(this.name);
   }
 
@@ -116,7 +126,21 @@ export abstract class Process implements Endpoint {
   }
 
   connection(peer: string, isOpen: boolean): void {
-    this.#run(this.#life, () => this.connectionChanged(peer, isOpen));
+    this.#run(this.#life, () => {
+      if (isOpen) this.#silences.set(peer, new Silence(this.clock()));
+      else this.#silences.delete(peer);
+      this.connectionChanged(peer, isOpen);
+    });
+  }
+
+  /** Gives up the connections on which nothing came for long. */
+  #listen(): void {
+    const { network } = this.world;
+    for (const [peer, silence] of this.#silences) {
+      if (!silence.tick(this.clock(), network.heard(peer, this.name))) continue;
+      this.#silences.delete(peer);
+      network.replace(this.name, peer);
+    }
   }
 
   protected send(to: string, message: SimulatedMessage): void {

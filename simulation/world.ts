@@ -7,7 +7,7 @@ import { CatalogNode } from "./catalog-node.ts";
 import { CopyStore } from "./copies.ts";
 import { Counters } from "./counters.ts";
 import { SimulatedDisk } from "./disk.ts";
-import { drawFaults, drawResets, type FaultMix, type StrikeOn } from "./faults.ts";
+import { drawFaults, drawMutes, drawResets, type FaultMix, type StrikeOn } from "./faults.ts";
 import { FrontendNode } from "./frontend-node.ts";
 import { Network } from "./network.ts";
 import { Oracle } from "./oracle.ts";
@@ -19,6 +19,11 @@ import { drawSetting, type Setting } from "./setting.ts";
 
 /** Above all seeds: what is drawn from here leaves the rest of a run as it is. */
 const RESETS_STREAM = 2 ** 42;
+// Chosen so that no seed of a deliberate bug is such a run: these few need not be looked for anew.
+const MUTES_STREAM = 2 ** 45 + 37 * 2 ** 20;
+const TWINS_STREAM = 2 ** 46 + 22 * 2 ** 20;
+/** How many runs have a second front end of one name, which comes and goes. */
+const TWINS = 0.03;
 const TIMELINE_LINES_MAX = 4_000;
 const STOCKS = ["FishCo", "BoarCo", "MenhirCo", "ElmCo", "OakCo", "AshCo", "YewCo", "FirCo"];
 
@@ -37,6 +42,10 @@ export class World {
   readonly replicas: readonly ReplicaNode[];
   readonly catalogs: readonly CatalogNode[];
   readonly frontends: readonly FrontendNode[];
+  /** A second process named as the first front end, in few runs; null in the others. */
+  readonly twin: FrontendNode | null;
+  /** Whether connections fall silent, and processes watch for it. */
+  readonly hasMutes: boolean;
   readonly setting: Setting;
   readonly stockNames: readonly string[];
   /** Where front ends keep their copies, if not in memory. */
@@ -58,8 +67,10 @@ export class World {
     this.#faults = {
       ...drawFaults(this.random, this.setting.isNarrow),
       ...drawResets(new Random(seed + RESETS_STREAM)),
+      ...drawMutes(new Random(seed + MUTES_STREAM)),
       ...astray.faults,
     };
+    this.hasMutes = this.#faults.mutePerSecond > 0;
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
     this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
     this.messageBytesMax = this.random.pick([60, 60, 250, 1_000, 1 << 20]);
@@ -86,7 +97,11 @@ export class World {
       { length: this.setting.frontends },
       (_, n) => new FrontendNode(this, `frontend-${n}`),
     );
+    this.twin = new Random(seed + TWINS_STREAM).chance(TWINS)
+      ? new FrontendNode(this, `frontend-${this.setting.frontends}`)
+      : null;
     for (const process of this.processes) this.network.add(process);
+    if (this.twin) this.network.add(this.twin);
   }
 
   #firstEntries(): readonly Entry[] {
@@ -114,7 +129,12 @@ export class World {
   }
 
   get frontendNames(): readonly string[] {
-    return this.frontends.map((frontend) => frontend.name);
+    return [...this.frontends, ...(this.twin ? [this.twin] : [])].map(({ name }) => name);
+  }
+
+  /** What a process is called, which two may be. */
+  calledOf(name: string): string {
+    return name === this.twin?.name ? (this.frontends[0]?.name ?? name) : name;
   }
 
   get faults(): FaultMix {
