@@ -772,18 +772,18 @@ export const BUGS: readonly Bug[] = [
   bug(
     "front-ends-known-by-name",
     ["C1"],
-    [1, 4],
+    [209, 4],
     [
       "src/core/connection/names.ts",
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
-      "return `${name}${SEPARATOR}${link}`;",
-      "return link === name ? link : name;",
+      // Then no link is in it, but this word.
+      "SEPARATOR}$",
+      "SEPARATOR}",
     ],
   ),
   bug(
     "silent-connection-never-given-up",
     ["L1"],
-    [1, 4],
+    [132, 4],
     [
       "src/core/connection/silence.ts",
       "return this.#quietTicks >= SILENT_TICKS_MAX; // S1",
