@@ -11,6 +11,7 @@ import { AskLeader, askOver } from "../src/cli/ask-leader.ts";
 import type { Peers } from "../src/cli/peers.ts";
 import type { ClusterConfig } from "../src/roles/config.ts";
 import { type Answer, catalogContract } from "../src/roles/contract.ts";
+import { BALLAST, isBallast } from "./cluster.ts";
 import type { Attempt, OrderSeen, Outcome, StockSeen } from "./history.ts";
 
 /** A process that can't be connected to within this isn't there, milliseconds. */
@@ -124,7 +125,15 @@ export class Calls {
       const answer = await this.#http(frontend, "GET", "/stocks", patience);
       const stocks = dataOf<StockSeen[]>(answer);
       if (answer.status !== 200 || !stocks) return { outcome: otherwise(answer) };
-      const seen = stocks.map(({ name, price, quantity }) => ({ name, price, quantity }));
+      const ballast = stocks.filter(isBallast);
+      if (ballast.length !== BALLAST.length || ballast.some(({ quantity }) => quantity !== 1)) {
+        return {
+          outcome: `wrong: ${ballast.length} of ${BALLAST.length} stocks that nobody trades`,
+        };
+      }
+      const seen = stocks
+        .filter((stock) => !isBallast(stock))
+        .map(({ name, price, quantity }) => ({ name, price, quantity }));
       return { stocks: seen, outcome: "found" };
     });
   }

@@ -52,6 +52,17 @@ export interface ClusterOptions {
   readonly tell: (line: string) => void;
 }
 
+/** Stocks that nobody trades: what makes every list of all stocks long. They aren't part of the history. */
+export const BALLAST: readonly StockSeen[] = Array.from({ length: 10_000 }, (_, number) => ({
+  name: `Ballast${number.toString(26).replace(/./g, (digit) => String.fromCharCode(97 + Number.parseInt(digit, 26)))}`,
+  price: 1,
+  quantity: 1,
+}));
+
+export function isBallast({ name }: StockSeen): boolean {
+  return name.startsWith("Ballast");
+}
+
 export class Cluster {
   readonly roles: readonly Role[];
   readonly links: readonly NamedLink[];
@@ -115,7 +126,8 @@ export class Cluster {
       }
       writeConfig(options.folder, roles, from, index === 1 ? copyStore.url : "memory");
     }
-    const rows = options.stocks.map(({ name, price, quantity }) => [name, price, quantity].join());
+    const stocks = [...options.stocks, ...BALLAST];
+    const rows = stocks.map(({ name, price, quantity }) => [name, price, quantity].join());
     const csv = `${["name,price,quantity", ...rows].join("\n")}\n`;
     writeFileSync(join(options.folder, "stocks.csv"), csv);
     const config = writeConfig(options.folder, roles, null, "memory");

@@ -1,6 +1,7 @@
 // What goes wrong, drawn from a seed: processes killed, stopped and restarted,
 // links cut and healed, the copy store gone or silent, and once a disk lost and
-// replaced. A run that was quiet so far is made longer.
+// replaced; lists of 10,000 stocks asked for by the dozen. A run that was quiet so
+// far is made longer.
 //
 // Never more than the bazaar promises to survive: one disk is lost in a run,
 // while all else works. Everything else is without limit, all replicas at once
@@ -26,6 +27,7 @@ const DISK_AT = 0.4;
 const ENDS_LEFT = 1;
 /** Everything must work before a disk may be lost, and be replaced soon after, milliseconds. */
 const DISK_LIMIT_MS = 60_000;
+const LISTS_AT_ONCE = 36;
 const COPY_STORE = "copy store";
 const LEADER_ASK_MS = 300;
 /** Of each of these so many must have been, or the run goes on. */
@@ -39,6 +41,7 @@ export const ENOUGH: Readonly<Record<string, number>> = {
   "copy store killed": 1,
   "copy store paused": 1,
   "disk lost and replaced": 1,
+  "lists by the dozen": 1,
 };
 /** But not longer than so many times what was asked for. */
 const LONGER_MAX = 5;
@@ -137,6 +140,7 @@ export class Nemesis {
     if (kind < 0.9) {
       return () => this.#cut(around, ["there", "back"], lastsMs, isReset, "role cut off");
     }
+    if (kind < 0.94) return () => this.#list();
     const isMute = random.chance(0.5);
     return () => this.#silence(struck, around, isMute, lastsMs, isReset);
   }
@@ -215,6 +219,22 @@ export class Nemesis {
     const told = `${names} ${directions.join(" and ")}`;
     const cuts = links.map((link) => ({ link, directions }));
     return this.#cutAll(cuts, lastsMs, isReset, what, told);
+  }
+
+  /** Everybody wants all stocks at once. */
+  async #list(): Promise<void> {
+    const { cluster, tell } = this.#options;
+    this.#count("lists by the dozen");
+    tell(`${LISTS_AT_ONCE} lists at once of each front end`);
+    const asked = cluster.urls.flatMap((url) =>
+      Array.from({ length: LISTS_AT_ONCE }, async () => {
+        const response = await fetch(`${url}/stocks`, {
+          signal: AbortSignal.timeout(LASTS_MAX_MS),
+        });
+        await response.arrayBuffer();
+      }),
+    );
+    await Promise.allSettled(asked);
   }
 
   /** Nobody hears the role any more, or it hears nobody. */

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { RECENT_ENTRIES_MAX } from "../../core/replication/limits.ts";
+import type { Entry } from "../../core/replication/types.ts";
 import { createJournalFile, openJournal } from "../journal/journal.ts";
 import { listen } from "../rpc/listen.ts";
 import { SECRET, TEST_CLUSTER } from "../rpc/testing.ts";
@@ -17,32 +18,50 @@ import { QuorumLog } from "./quorum-log.ts";
 const WAIT = { timeout: 10_000, interval: 5 };
 const log = pino({ level: "silent" });
 
+/** Turns of the event loop so far, while a test counts them. */
+let turn = 0;
+
 class Member {
   readonly id: number;
   readonly committed: CommittedEntry[] = [];
   readonly epochs: number[] = [];
   readonly failures: Error[] = [];
   deposed = 0;
+  /** Entries committed when it was told that it leads, and pieces in which they came, each with the turn it came in. */
+  committedBefore = 0;
+  readonly pieces: { readonly entries: number; readonly turn: number }[] = [];
+  flushes = 0;
   readonly journal;
   readonly quorumLog: QuorumLog;
 
-  constructor(directory: string, id: number, ids: readonly number[]) {
+  constructor(
+    directory: string,
+    id: number,
+    ids: readonly number[],
+    entries: readonly Entry[] = [],
+  ) {
     this.id = id;
     const path = join(directory, `${id}.db`);
     createJournalFile(
       path,
       { cluster: "test", replica: id, incarnation: 1 },
       { promise: { epoch: 0, nominee: id }, voter: true },
-      [],
+      entries,
     );
     this.journal = openJournal(path, { replica: id });
     this.quorumLog = new QuorumLog({
       journal: this.journal,
       applied: 0,
-      tables: { pendingCommands: 0, flush: () => {} },
+      tables: { pendingCommands: 0, flush: () => this.flushes++ },
       listener: {
-        committed: (entries) => this.committed.push(...entries),
-        leading: (epoch) => this.epochs.push(epoch),
+        committed: (entries) => {
+          this.committed.push(...entries);
+          this.pieces.push({ entries: entries.length, turn });
+        },
+        leading: (epoch) => {
+          this.committedBefore = this.committed.length;
+          this.epochs.push(epoch);
+        },
         deposed: () => this.deposed++,
       },
       replicas: ids.map((each) => ({ id: each, host: "127.0.0.1", port: each })),
@@ -79,10 +98,10 @@ async function freePorts(count: number): Promise<number[]> {
   return found.map(({ port }) => port).sort((a, b) => a - b);
 }
 
-async function three(): Promise<[Member, Member, Member]> {
+async function three(entries: readonly Entry[] = []): Promise<[Member, Member, Member]> {
   const directory = mkdtempSync(join(tmpdir(), "quorum-log-"));
   const ids = await freePorts(3);
-  const members = ids.map((id) => new Member(directory, id, ids));
+  const members = ids.map((id) => new Member(directory, id, ids, entries));
   for (const member of members) {
     const listener = await listen({
       host: "127.0.0.1",
@@ -134,6 +153,39 @@ test("what is appended is committed on all, in order, and on their disks", async
   }
   expect(third.committed.map(({ position }) => position)).toEqual([1, 2, 3, 4]);
   expect(third.quorumLog.read(2, 1_000).map(({ position }) => position)).toEqual([3, 4]);
+});
+
+test("a leader with a long history to deliver does it in pieces, with turns in between, and only then says that it leads", async () => {
+  const history = Array.from(
+    { length: 3_000 },
+    (_, index): Entry => ({
+      position: index + 1,
+      epoch: 0,
+      at: 0,
+      body: { kind: "command", bytes: bytes("x".repeat(1_000)) },
+    }),
+  );
+  const [, second, third] = await three(history);
+  const timer = setInterval(() => {}, 1);
+  const counted = setImmediate(function count() {
+    turn += 1;
+    counting = setImmediate(count);
+  });
+  let counting = counted;
+  onTestFinished(() => {
+    clearInterval(timer);
+    clearImmediate(counting);
+  });
+  await lead(third);
+  expect(third.epochs).toHaveLength(1);
+  expect(third.committedBefore).toBeGreaterThan(history.length);
+  const { pieces } = third;
+  expect(pieces.length).toBeGreaterThan(10);
+  expect(Math.max(...pieces.map(({ entries }) => entries))).toBeLessThan(300);
+  expect(new Set(pieces.map(({ turn }) => turn)).size).toBe(pieces.length);
+  expect(third.flushes).toBeGreaterThanOrEqual(pieces.length - 2);
+  expect(third.deposed).toBe(0);
+  await expect.poll(() => second.committed.length, WAIT).toBe(third.committed.length);
 });
 
 test("a confirmation asked for beside an append costs no round of its own, and a follower gets a no", async () => {

@@ -9,6 +9,11 @@
 //   Q4. After a failed write nothing is sent or answered any more: memory may be
 //       ahead of the disk. `failed` is called once, and the role must stop.
 //
+//   Q5. However much is committed at once, it is delivered in pieces, and written
+//       to the tables piece by piece, with turns of the event loop in between, in
+//       which messages come and go: a leader with a history to read goes on
+//       beating. That it leads is told when all before its reign was delivered.
+//
 // Effects are carried out in order, from one queue: a listener may call back in.
 
 import type { Logger } from "pino";
@@ -26,8 +31,8 @@ import { mergeWrites } from "./merge-writes.ts";
 
 /** Commands waiting for the tables before a journal write takes them along: fewer cost a transaction more than they bring. */
 const TABLES_FLUSH_COMMANDS_MIN = 256;
-/** Entries delivered to the listener in one piece. */
-const DELIVERY_BYTES_MAX = 4 << 20;
+/** Entries delivered to the listener in one piece: some 10 ms of work with what the tables make of them, so that a machine that is busy besides still beats in time. */
+const DELIVERY_BYTES_MAX = 32 * 1024;
 /** How often the core looks at the clock. */
 const TICK_MS = HEARTBEAT_MS / 2;
 
@@ -87,6 +92,11 @@ export class QuorumLog implements ReplicatedLog {
   #nextToken = 1;
   #leadWaiters: ((outcome: LeadOutcome) => void)[] = [];
   #delivered: number;
+  /** Through where entries are to be delivered. */
+  #committed: number;
+  #deliveryScheduled = false;
+  /** To be told once all that was committed before has been delivered. Q5 */
+  #afterDelivery: Extract<ReplicaEffect, { kind: "leading" | "lead-outcome" }>[] = [];
   #stopped = false;
 
   /** Does nothing before start(). */
@@ -95,6 +105,7 @@ export class QuorumLog implements ReplicatedLog {
     const id = journal.identity.replica;
     this.#options = options;
     this.#delivered = options.applied;
+    this.#committed = options.applied;
     this.#replica = new Replica({
       id,
       incarnation: journal.identity.incarnation,
@@ -282,20 +293,18 @@ export class QuorumLog implements ReplicatedLog {
         this.#scheduleWrite();
         break;
       case "committed":
-        this.#deliver(effect.position);
+        this.#committed = effect.position;
+        if (!this.#deliveryScheduled) this.#deliver();
         break;
       case "leading":
-        listener.leading(effect.epoch);
+      case "lead-outcome":
+        if (this.#deliveryScheduled) this.#afterDelivery.push(effect);
+        else this.#tell(effect);
         break;
       case "deposed":
-        listener.deposed();
+        if (this.#afterDelivery.some(({ kind }) => kind === "leading")) this.#neverLed();
+        else listener.deposed();
         break;
-      case "lead-outcome": {
-        const waiters = this.#leadWaiters;
-        this.#leadWaiters = [];
-        for (const resolve of waiters) resolve(effect.outcome);
-        break;
-      }
       case "confirmed": {
         const resolve = this.#confirmations.get(effect.token);
         this.#confirmations.delete(effect.token);
@@ -329,8 +338,10 @@ export class QuorumLog implements ReplicatedLog {
     }
   }
 
-  #deliver(through: number): void {
-    while (this.#delivered < through) {
+  /** Delivers a piece, and the rest in later turns. Q5 */
+  #deliver(): void {
+    const through = this.#committed;
+    if (this.#delivered < through) {
       const entries = this.#replica
         .entriesAfter(this.#delivered, DELIVERY_BYTES_MAX)
         .filter((entry) => entry.position <= through);
@@ -342,6 +353,39 @@ export class QuorumLog implements ReplicatedLog {
       this.#delivered = newest.position;
       this.#options.listener.committed(entries.map(toCommitted));
     }
+    if (this.#delivered === this.#committed) {
+      const effects = this.#afterDelivery;
+      this.#afterDelivery = [];
+      for (const effect of effects) this.#tell(effect);
+      return;
+    }
+    this.#options.tables.flush();
+    this.#deliveryScheduled = true;
+    setImmediate(() => {
+      this.#deliveryScheduled = false;
+      if (this.#stopped) return;
+      try {
+        this.#deliver();
+      } catch (error) {
+        this.#fail(error);
+      }
+    });
+  }
+
+  #tell(effect: Extract<ReplicaEffect, { kind: "leading" | "lead-outcome" }>): void {
+    if (effect.kind === "leading") {
+      this.#options.listener.leading(effect.epoch);
+      return;
+    }
+    const waiters = this.#leadWaiters;
+    this.#leadWaiters = [];
+    for (const resolve of waiters) resolve(effect.outcome);
+  }
+
+  /** Deposed before anybody was told that it led. */
+  #neverLed(): void {
+    this.#afterDelivery = [];
+    this.#tell({ kind: "lead-outcome", outcome: { kind: "lost", reason: "deposed" } });
   }
 
   #scheduleWrite(): void {
