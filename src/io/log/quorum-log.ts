@@ -15,6 +15,7 @@
 //       beating. That it leads is told when all before its reign was delivered.
 //
 // Effects are carried out in order, from one queue: a listener may call back in.
+// Longer than 400 lines because all effects of the core are carried out here, in one order.
 
 import type { Logger } from "pino";
 import { invariant } from "../../core/invariant.ts";
