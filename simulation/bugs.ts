@@ -531,7 +531,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "list-that-is-gone-gone-on-with",
     ["C1"],
-    [133, 4],
+    [229, 4],
     [
       `${MARKET}/stock-lists.ts`,
       'return kept === undefined ? { kind: "gone" } : piece(kept, question, list); // S2',
