@@ -439,7 +439,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "refusal-under-a-key-not-recorded",
     ["M1", "M3"],
-    [8, 4],
+    [1, 32],
     [
       "src/core/market/decide.ts",
       "command: request.recordRefusal\n",
