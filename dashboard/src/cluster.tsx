@@ -37,8 +37,13 @@ export function ClusterPanel({ floor, playground }: ClusterProps) {
         <h2 id="cluster-title">Cluster</h2>
         <Reign cluster={cluster} />
       </div>
-      {playground && cluster.playground && (
+      {playground?.send && cluster.playground && (
         <LoadSlider state={cluster.playground} send={playground.send} />
+      )}
+      {playground && playground.send === null && cluster.playground && (
+        <p class="onlooker" data-testid="onlooker">
+          <strong>You look on.</strong> {playground.problem}. Load: {cluster.playground.load}/s.
+        </p>
       )}
       <div class={`picture ${news ? "has-news" : ""}`} ref={place}>
         <Links links={links} />
@@ -84,7 +89,7 @@ export function ClusterPanel({ floor, playground }: ClusterProps) {
         </ul>
       </div>
       <LinkKeys />
-      {playground?.problem && (
+      {playground?.send && playground.problem && (
         <p class="problem" role="alert">
           {playground.problem}
         </p>
@@ -127,7 +132,7 @@ function Node({ role, title, standing, word, detail, cluster, playground }: Node
         {isPaused ? "paused" : word}
       </span>
       <span class="node-detail">{detail}</span>
-      {playground && played && (
+      {playground?.send && played && (
         <PlayButtons role={role} title={title} state={played} send={playground.send} />
       )}
     </li>

@@ -1,5 +1,7 @@
-// What the page may do to processes under `bazaar up --playground`: it fetches
-// the token of this run, and sends it along with each command.
+// What the page may do to processes under `bazaar up --playground`. Who may is
+// told by a token in the address that `up` printed: it is taken from there at
+// once, so that it stays in no history and on no screen that others see, kept
+// for this tab, and sent along with each command. Who hasn't it looks on.
 
 import { useEffect, useState } from "preact/hooks";
 import type { PlaygroundCommand } from "../../src/roles/frontend/playground-commands.ts";
@@ -7,47 +9,66 @@ import type { PlaygroundCommand } from "../../src/roles/frontend/playground-comm
 export type { PlaygroundCommand };
 
 export interface PlaygroundAccess {
-  /** What went wrong last; "" if nothing did. */
+  /** Carries a command out; null for who may only look on. */
+  readonly send: ((command: PlaygroundCommand) => void) | null;
+  /** Why this page may only look on, or what went wrong last; "" if nothing did. */
   readonly problem: string;
-  readonly send: (command: PlaygroundCommand) => void;
 }
 
-/** Null where there is no playground. */
+const URL = "/playground";
+const TOKEN_KEY = "playground";
+const FRAGMENT = /^#playground=([\w-]+)$/;
+
+/** Takes the token out of the address, if it is there. Call it before anything is shown. */
+export function takeToken(): void {
+  const [, token] = FRAGMENT.exec(location.hash) ?? [];
+  if (token === undefined) return;
+  sessionStorage.setItem(TOKEN_KEY, token);
+  history.replaceState(null, "", location.pathname);
+}
+
+/** Null where there is no playground, and until it is known whether this page may play. */
 export function usePlayground(isThere: boolean): PlaygroundAccess | null {
-  const [token, setToken] = useState<string | null>(null);
+  const [refusal, setRefusal] = useState<string | null>(null);
   const [problem, setProblem] = useState("");
   useEffect(() => {
     // Anew after each lost connection: the front end may be another run's.
-    setToken(null);
-    if (isThere) void fetchToken().then(setToken);
+    const ask = () => {
+      setRefusal(null);
+      setProblem("");
+      if (isThere) void tell().then(setRefusal);
+    };
+    // The address with the token, opened in a tab that has the page already.
+    const onHash = () => {
+      takeToken();
+      ask();
+    };
+    ask();
+    addEventListener("hashchange", onHash);
+    return () => removeEventListener("hashchange", onHash);
   }, [isThere]);
-  if (!isThere || token === null) return null;
+  if (!isThere || refusal === null) return null;
+  if (refusal !== "") return { send: null, problem: refusal };
   return {
     problem,
     send: (command) => {
       setProblem("");
-      void post(token, command).then(setProblem);
+      void tell(command).then(setProblem);
     },
   };
 }
 
-async function fetchToken(): Promise<string | null> {
+/**
+ * Sends a command, or without one asks whether this page may. What is wrong, or "". A front end that
+ * is killed can't answer, which is no problem.
+ */
+async function tell(command?: PlaygroundCommand): Promise<string> {
+  const token = sessionStorage.getItem(TOKEN_KEY);
+  const headers = token === null ? {} : { "bazaar-playground": token };
   try {
-    const response = await fetch("/playground");
-    const { data } = await response.json();
-    return typeof data?.token === "string" ? data.token : null;
-  } catch {
-    return null;
-  }
-}
-
-/** What went wrong, or "". A front end that is killed can't answer, which is no problem. */
-async function post(token: string, command: PlaygroundCommand): Promise<string> {
-  try {
-    const response = await fetch("/playground", {
-      method: "POST",
-      headers: { "content-type": "application/json", "bazaar-playground": token },
-      body: JSON.stringify(command),
+    const response = await fetch(URL, {
+      ...(command && { method: "POST", body: JSON.stringify(command) }),
+      headers: { ...headers, ...(command && { "content-type": "application/json" }) },
     });
     if (response.ok) return "";
     const { error } = await response.json();

@@ -20,8 +20,9 @@ const wholeNumber = (min: number, max: number) =>
     ])
     .pipe(z.int().min(min).max(max));
 const port = wholeNumber(1, 65_535);
+const host = z.string().regex(/^\S{1,255}$/);
 
-/** A role's address as a user writes it: 9090, "10.0.0.1:9090" or {"host", "port"}; `host` may be left to --host. */
+/** A role's address as a user writes it: 9090, "10.0.0.1:9090" or {"host", "port"}; `host` may be left to --host or --internal-host. */
 const address = z.union([
   port.transform((value) => ({ host: null, port: value })),
   z.string().transform((value, context) => {
@@ -108,8 +109,14 @@ export const optionSpecs = {
   },
   host: {
     value: "HOST",
-    help: "address to listen on (default: 127.0.0.1)",
-    schema: z.string().regex(/^\S{1,255}$/),
+    help: "address that front ends listen on (default: 127.0.0.1)",
+    schema: host,
+    wants: "a host name or an address",
+  },
+  "internal-host": {
+    value: "HOST",
+    help: "address that catalogs and replicas listen on (default: 127.0.0.1)",
+    schema: host,
     wants: "a host name or an address",
   },
   port: {

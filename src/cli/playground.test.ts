@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { expect, test } from "vitest";
 import type { PlaygroundState } from "../client/event-messages.ts";
@@ -5,10 +6,10 @@ import type { ClusterConfig } from "../roles/config.ts";
 import {
   type Channel,
   checkPlaygroundHosts,
+  DIGEST_VARIABLE,
   FRONTEND_PAUSE_MS,
   PlaygroundHost,
   playgroundOf,
-  TOKEN_VARIABLE,
 } from "./playground.ts";
 
 function host(standings: PlaygroundState["roles"] = { frontend: "running" }) {
@@ -67,18 +68,24 @@ test("the slider sets another load than it shows", async () => {
   expect(told.at(-1)?.load).toBe(250);
 });
 
-test("two runs share a token", () => {
-  expect(host().playground.token).not.toBe(host().playground.token);
-  expect(host().playground.token.length).toBeGreaterThanOrEqual(32);
+test("each run has a token of its own, which is in the address of the page and nowhere else", () => {
+  const tokens = [host(), host()].map(({ playground }) => {
+    const url = playground.urlOf("http://127.0.0.1:8000");
+    const [, token = ""] = /^http:\/\/127\.0\.0\.1:8000\/#playground=([\w-]{32,})$/.exec(url) ?? [];
+    const digest = createHash("sha256").update(token).digest("hex");
+    expect(playground.environment).toEqual({ [DIGEST_VARIABLE]: digest });
+    return token;
+  });
+  expect(new Set(tokens).size).toBe(2);
 });
 
-test("a playground that other machines reach is opened", () => {
+test("a playground may be looked at from other machines, but must be reached from this one", () => {
   const at = (address: string) =>
     ({ frontends: [{ name: "frontend", host: address, port: 8000 }] }) as unknown as ClusterConfig;
-  for (const address of ["127.0.0.1", "localhost", "::1"]) {
+  for (const address of ["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"]) {
     expect(() => checkPlaygroundHosts(at(address))).not.toThrow();
   }
-  for (const address of ["0.0.0.0", "::", "10.0.0.1"]) {
+  for (const address of ["10.0.0.1", "fd00::1", "stall.example"]) {
     expect(() => checkPlaygroundHosts(at(address))).toThrow("--playground");
   }
 });
@@ -95,8 +102,8 @@ function channel() {
 
 test("an answer of up goes to another question, or nonsense is taken for one", async () => {
   const { channel: process, sent, events } = channel();
-  const playground = playgroundOf(process, { [TOKEN_VARIABLE]: "secret" });
-  expect(playground?.token).toBe("secret");
+  const playground = playgroundOf(process, { [DIGEST_VARIABLE]: "digest" });
+  expect(playground?.tokenDigest).toBe("digest");
   const first = playground?.ask({ kind: "load", perSecond: 1 });
   const second = playground?.ask({ kind: "load", perSecond: 2 });
   const [one, two] = sent.map(({ id }) => id);
@@ -115,5 +122,5 @@ test("a front end that wasn't started as a playground becomes one", () => {
   expect(playgroundOf(channel().channel, {})).toBeUndefined();
   const { channel: alone } = channel();
   Object.assign(alone, { connected: false });
-  expect(playgroundOf(alone, { [TOKEN_VARIABLE]: "secret" })).toBeUndefined();
+  expect(playgroundOf(alone, { [DIGEST_VARIABLE]: "digest" })).toBeUndefined();
 });

@@ -4,7 +4,7 @@
 // They speak over the channel that `up` has with each role anyway: no port, and
 // so nothing that another program could reach.
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { PlaygroundState } from "../client/event-messages.ts";
 import type { ClusterConfig } from "../roles/config.ts";
@@ -19,22 +19,26 @@ import type { PlaygroundLoad } from "./playground-load.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { UserError } from "./user-error.ts";
 
-/** Where a front end finds the token of its run. */
-export const TOKEN_VARIABLE = "BAZAAR_PLAYGROUND_TOKEN";
+/**
+ * Where a front end finds the SHA-256 of its run's token, 64 hex digits: enough to know the token
+ * by, and of no use to who looks into a process's environment.
+ */
+export const DIGEST_VARIABLE = "BAZAAR_PLAYGROUND_DIGEST";
 /** A paused front end goes on by itself: its page couldn't ask for it, milliseconds. */
 export const FRONTEND_PAUSE_MS = 5_000;
 /** `up` answers at once, or it is gone, milliseconds. */
 const ANSWER_LIMIT_MS = 5_000;
 const TOKEN_BYTES = 24;
 
-const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
+/** Addresses that this machine reaches over its loopback interface, whoever reaches them besides. */
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"]);
 
-/** Throws UserError where others than this machine could reach the page. */
+/** Throws UserError where this machine couldn't play: commands are taken from its loopback interface only. */
 export function checkPlaygroundHosts(config: ClusterConfig): void {
-  const open = config.frontends.find(({ host }) => !LOOPBACK.has(host));
-  if (open) {
+  const shut = config.frontends.find(({ host }) => !LOOPBACK.has(host));
+  if (shut) {
     throw new UserError(
-      `--playground is for this machine only, and ${open.name} listens on ${open.host}: leave --host at 127.0.0.1`,
+      `--playground is played from this machine, and ${shut.name} listens on ${shut.host} alone: use --host 127.0.0.1, or 0.0.0.0 to let others look on`,
     );
   }
 }
@@ -50,11 +54,22 @@ export interface PlaygroundHostOptions {
 
 /** The end in `up`. */
 export class PlaygroundHost {
-  readonly token = randomBytes(TOKEN_BYTES).toString("base64url");
+  /** Who has it may command: it is in the addresses that `up` prints, and nowhere else. */
+  readonly #token = randomBytes(TOKEN_BYTES).toString("base64url");
   readonly #options: PlaygroundHostOptions;
 
   constructor(options: PlaygroundHostOptions) {
     this.#options = options;
+  }
+
+  /** What a front end needs of the token, in its environment. */
+  get environment(): Readonly<Record<string, string>> {
+    return { [DIGEST_VARIABLE]: createHash("sha256").update(this.#token).digest("hex") };
+  }
+
+  /** The address under which the page of the front end at `url` may play. A fragment isn't sent to any server. */
+  urlOf(url: string): string {
+    return `${url}/#playground=${this.#token}`;
   }
 
   /** Never rejects. */
@@ -119,8 +134,8 @@ export function playgroundOf(
   channel: Channel,
   environment: NodeJS.ProcessEnv,
 ): Playground | undefined {
-  const token = environment[TOKEN_VARIABLE];
-  if (!token || !channel.connected) return undefined;
+  const tokenDigest = environment[DIGEST_VARIABLE];
+  if (!tokenDigest || !channel.connected) return undefined;
   const waiting = new Map<number, (result: PlaygroundResult) => void>();
   let state: PlaygroundState | null = null;
   let lastId = 0;
@@ -131,7 +146,7 @@ export function playgroundOf(
     else waiting.get(message.data.id)?.(message.data.result);
   });
   return {
-    token,
+    tokenDigest,
     state: () => state,
     ask: (command) =>
       new Promise((resolve) => {

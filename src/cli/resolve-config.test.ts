@@ -66,6 +66,8 @@ test("every option of the command line is also read from the environment and fro
   const values = {
     data: "/d",
     host: "10.0.0.9",
+    "internal-host": "10.0.0.8",
+    "allowed-hosts": "shop.example, Bazaar.Example.",
     port: "8100",
     frontends: "2",
     "catalog-port": "9200",
@@ -90,7 +92,12 @@ test("every option of the command line is also read from the environment and fro
     { name: "frontend", host: "10.0.0.9", port: 8100 },
     { name: "frontend-8101", host: "10.0.0.9", port: 8101 },
   ]);
-  expect(fromFlags.catalogs.map((catalog) => catalog.name)).toEqual(["catalog", "catalog-9201"]);
+  expect(fromFlags.catalogs).toEqual([
+    { name: "catalog", host: "10.0.0.8", port: 9200 },
+    { name: "catalog-9201", host: "10.0.0.8", port: 9201 },
+  ]);
+  expect(fromFlags.replicas.map(({ host }) => host)).toEqual(["10.0.0.8", "10.0.0.8", "10.0.0.8"]);
+  expect(fromFlags.allowedHosts).toEqual(["shop.example", "bazaar.example"]);
   expect(fromFlags.cache).toEqual({
     kind: "redis",
     url: "redis://fish@127.0.0.1:6379/3",
@@ -103,12 +110,26 @@ test("every option of the command line is also read from the environment and fro
   expect(resolved({ file: inFile({ ...values, port: 8100, frontends: 2 }) })).toEqual(fromFlags);
 });
 
+test("opening the front ends to others opens neither catalogs nor replicas", () => {
+  const config = resolved({ flags: { host: "0.0.0.0" } });
+  expect(config.frontends[0]?.host).toBe("0.0.0.0");
+  for (const { host } of [...config.catalogs, ...config.replicas]) expect(host).toBe("127.0.0.1");
+});
+
+test("an allowed host that is none is refused by the name it was given under", () => {
+  for (const given of ["http://shop.example", "shop.example:8000", "", "a b", "*"]) {
+    expect(line({ flags: { "allowed-hosts": given } })).toMatch(
+      /^--allowed-hosts must be host names/,
+    );
+  }
+});
+
 describe("files for many hosts", () => {
   const many = {
     frontends: [{ host: "10.0.0.1", port: 8000 }, "10.0.0.2:8001"],
     catalogs: [{ port: 9096 }],
     replicas: ["10.0.0.1:9090", { host: "10.0.0.2", port: 9092 }, "[fd00::3]:9094"],
-    host: "10.0.0.7",
+    internalHost: "10.0.0.7",
   };
 
   test("each role's address is kept, and the file's host fills in what is left out", () => {
@@ -125,8 +146,8 @@ describe("files for many hosts", () => {
     expect(line({ file: inFile(many), flags: { port: "8080" } })).toBe(
       '--port does not go with the list of addresses that is "frontends" in bazaar.json: change it there',
     );
-    expect(line({ file: inFile(many), environment: { BAZAAR_HOST: "::1" } })).toContain(
-      "BAZAAR_HOST does not go with",
+    expect(line({ file: inFile(many), environment: { BAZAAR_INTERNAL_HOST: "::1" } })).toContain(
+      "BAZAAR_INTERNAL_HOST does not go with",
     );
   });
   test("a flag of the same name replaces the list as a whole", () => {
@@ -246,7 +267,7 @@ test.each<[string, Partial<Sources>, string]>([
   [
     "an option that isn't one",
     { file: inFile({ prot: 1 }) },
-    'bazaar.json names "prot", which is no option; there are data, host, port,',
+    'bazaar.json names "prot", which is no option; there are data, host, internal-host, port,',
   ],
   ["a file that is no object", { file: inFile([1]) }, "bazaar.json must hold a JSON object"],
   [

@@ -43,6 +43,7 @@ interface Given<T> {
 
 type Settings = { readonly [N in OptionName]: Given<OptionValue<N>> | null };
 
+const HOST_DEFAULT = "127.0.0.1";
 const FRONTEND_PORT_DEFAULT = 8000;
 const CATALOG_PORT_DEFAULT = 9096;
 const REPLICAS_DEFAULT = [9090, 9092, 9094];
@@ -54,16 +55,15 @@ const PASSWORD_VARIABLE = environmentName("redis-password");
 /** Throws UserError, whose message is one line, when something is wrong. */
 export function resolveConfig(sources: Sources): ClusterConfig {
   const settings = readSettings(sources);
-  const host = settings.host?.value ?? "127.0.0.1";
-  const replicas = settings.replicas;
-  refuseOverruledAddresses(replicas, [settings.host]);
+  const { host, replicas, "internal-host": internalHost } = settings;
+  refuseOverruledAddresses(replicas, [internalHost]);
   const config: ClusterConfig = {
     data: pathOf(settings.data, sources, resolve(sources.cwd, "data")),
-    frontends: placed("frontend", settings.frontends, host, settings.port, [settings.host]),
-    catalogs: placed("catalog", settings.catalogs, host, settings["catalog-port"], [settings.host]),
+    frontends: placed("frontend", settings.frontends, host, settings.port),
+    catalogs: placed("catalog", settings.catalogs, internalHost, settings["catalog-port"]),
     replicas: (replicas?.value ?? REPLICAS_DEFAULT.map((port) => ({ host: null, port }))).map(
       (given) => ({
-        host: given.host ?? host,
+        host: given.host ?? internalHost?.value ?? HOST_DEFAULT,
         port: given.port,
         id: given.port,
         name: `order-${given.port}`,
@@ -86,17 +86,17 @@ export function resolveConfig(sources: Sources): ClusterConfig {
 function placed(
   kind: "frontend" | "catalog",
   given: Given<number | GivenAddress[]> | null,
-  host: string,
+  hostOfAll: Given<string> | null,
   firstPort: Given<number> | null,
-  others: readonly (Given<unknown> | null)[],
 ): { name: string; host: string; port: number }[] {
+  const host = hostOfAll?.value ?? HOST_DEFAULT;
   const named = (address: { host: string; port: number }, index: number) => ({
     ...address,
     name: index === 0 ? kind : `${kind}-${address.port}`,
   });
   if (given !== null && typeof given.value !== "number") {
     const listed: Given<unknown> = given;
-    refuseOverruledAddresses(listed, [firstPort, ...others]);
+    refuseOverruledAddresses(listed, [firstPort, hostOfAll]);
     return given.value.map((address, index) =>
       named({ host: address.host ?? host, port: address.port }, index),
     );

@@ -13,7 +13,7 @@ import { columns } from "./columns.ts";
 import { formatIfNew } from "./data-files.ts";
 import { type Flags, flagArguments } from "./options.ts";
 import { otherPidFiles, readPidFile, removePidFile, runningPid } from "./pid-file.ts";
-import { checkPlaygroundHosts, PlaygroundHost, TOKEN_VARIABLE } from "./playground.ts";
+import { checkPlaygroundHosts, PlaygroundHost } from "./playground.ts";
 import { PlaygroundLoad } from "./playground-load.ts";
 import { type ConfiguredProcess, commandOf, processesOf, urlOf } from "./processes.ts";
 import { logFilePath, shortPath } from "./role-command.ts";
@@ -74,7 +74,7 @@ export async function runUp(
   const spawnHere = (role: ConfiguredProcess): Child => {
     if (host === null || role.kind !== "frontend") return spawnRole(role, flags, {});
     const child = spawnRole(role, flags, {
-      env: { [TOKEN_VARIABLE]: host.token },
+      env: host.environment,
       play: (command) => host.play(command),
     });
     talking.set(role.name, child);
@@ -101,8 +101,11 @@ export async function runUp(
         print(whatRunsWhere());
         void whenOpen(urls, isOver.signal).then((isOpen) => {
           clearTimeout(impatience);
-          if (isOpen) print(`open ${urls.join(" ")}`);
-          if (isOpen && host) print("playground: the page may kill, pause and start processes");
+          if (!isOpen) return;
+          print(`open ${urls.join(" ")}`);
+          if (host === null) return;
+          print("to play, open this address; whoever has it may kill, pause and start processes:");
+          for (const url of urls) print(`  ${host.urlOf(url)}`);
         });
       } else if (event.kind === "none-left") {
         // Whoever supervises this process should know, and nothing here would ever change.

@@ -24,7 +24,7 @@ const systemErrors: Readonly<Record<string, (error: NodeJS.ErrnoException) => st
   EADDRINUSE: (error) =>
     `port ${portOf(error)} is in use: stop what listens there, or choose another port`,
   EADDRNOTAVAIL: (error) =>
-    `${addressOf(error)} is not an address of this machine: start this role on its own host, or choose another with --host`,
+    `${addressOf(error)} is not an address of this machine: start this role on its own host, or choose another with --host (front ends) or --internal-host`,
   EACCES: (error) =>
     error.syscall === "listen"
       ? `not allowed to listen on port ${portOf(error)}: choose one above 1023`

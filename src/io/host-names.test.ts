@@ -110,7 +110,7 @@ test("the memory of good hosts is bounded, and what comes after it is full is ju
   expect(names.has("evil.example:8000")).toBe(false);
 });
 
-test.each(["", " ", "a b", "a/b", "http://a", "a@b", "a:8000", "[::1"])(
+test.each(["", " ", "a b", "a/b", "http://a", "a@b", "a:8000", "[::1", "*", "*.a"])(
   "%j is no host to be named in an option",
   (host) => {
     expect(canonicalHost(host)).toBe(null);

@@ -16,6 +16,9 @@ export function isLoopback(address: string | undefined): boolean {
 /** A name or an address, IPv6 in brackets, and a port if there is one. RFC 9110, section 7.2 */
 const HOST_AND_PORT = /^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,64}\])(?::\d{0,5})?$/;
 
+/** What a URL may name beside it, `*` say, nobody is called. */
+const NAME = /^(?:[\w.-]+|\[[0-9a-f:.]+\])$/;
+
 /**
  * The host in the value of a Host header as it is compared: without its port and
  * the dot of a full name, in lower case, addresses as URLs write them (IPv6 in
@@ -35,7 +38,8 @@ export function canonicalHost(host: string): string | null {
 function canonical(host: string): string | null {
   const url = URL.parse(`http://${host}/`);
   if (url === null || url.port !== "" || url.username !== "") return null;
-  return url.hostname.replace(/\.$/, "") || null;
+  const name = url.hostname.replace(/\.$/, "");
+  return NAME.test(name) ? name : null;
 }
 
 /** Values of Host headers that are remembered as good: ports and spellings differ, but not many at one place. */

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -20,16 +21,21 @@ const LOST =
   /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|status of 503/;
 const ELSEWHERE = readFileSync(join(import.meta.dirname, "harness/elsewhere.html"));
 let cluster: Cluster;
+/** The address that `up` printed for who plays. */
+let played: string;
+let token: string;
 
 beforeAll(async () => {
   cluster = await clusters.prepare({ logLevel: "info" });
-  await cluster.up("--playground");
+  const up = await cluster.up("--playground");
+  played = await until("the address", () => /^ {2}(http\S+)$/m.exec(up.stdout)?.[1]);
+  [, token = ""] = played.split("#playground=");
 });
 
 const node = (page: Page, role: string) => page.locator(`[data-role="${role}"]`);
 
 test("a replica that is killed on the page doesn't die, or can't be started again", async () => {
-  const page = await pages.open(cluster.url);
+  const page = await pages.open(played);
   const role = `order-${cluster.replicas[0]}`;
   const before = await cluster.running(role);
   await node(page, role).getByRole("button", { name: "Kill" }).click();
@@ -47,7 +53,7 @@ test("a replica that is killed on the page doesn't die, or can't be started agai
 });
 
 test("a leader that is paused on the page goes on leading, or can't be resumed", async () => {
-  const page = await pages.open(cluster.url);
+  const page = await pages.open(played);
   const leader = await cluster.leader();
   const role = `order-${leader}`;
   await node(page, role).getByText("leads").waitFor();
@@ -62,7 +68,7 @@ test("a leader that is paused on the page goes on leading, or can't be resumed",
 });
 
 test("a front end that is killed from its own page leaves the page dead", async () => {
-  const page = await pages.open(cluster.url, { expected: LOST });
+  const page = await pages.open(played, { expected: LOST });
   await node(page, "frontend").getByRole("button", { name: "Kill" }).click();
   await page.getByTestId("banner").getByText("Connection lost.").waitFor();
   await page.getByText("Open", { exact: true }).waitFor();
@@ -70,7 +76,7 @@ test("a front end that is killed from its own page leaves the page dead", async 
 });
 
 test("the slider makes no load, or load that can't be ended", async () => {
-  const page = await pages.open(cluster.url);
+  const page = await pages.open(played);
   const slider = page.getByRole("slider", { name: "Load" });
   await slider.fill("200");
   await page.getByText(/more just now/).waitFor();
@@ -78,6 +84,65 @@ test("the slider makes no load, or load that can't be ended", async () => {
   await slider.fill("0");
   const pace = page.locator("dt", { hasText: "Orders/s" }).locator("+ dd");
   await expect.poll(() => pace.textContent()).toBe("0");
+});
+
+test("the token leaves the address at once, stays with the tab, and is told to nobody", async () => {
+  const page = await pages.open(played);
+  await node(page, "catalog").getByRole("button", { name: "Kill" }).waitFor();
+  await screenshot(page, "playground-plays-1440-light");
+  expect(page.url()).toBe(`${cluster.url}/`);
+  await page.reload();
+  await node(page, "catalog").getByRole("button", { name: "Kill" }).waitFor();
+  const told = [
+    await page.content(),
+    await (await fetch(cluster.url)).text(),
+    await (await fetch(`${cluster.url}/playground`)).text(),
+    readFileSync(join(cluster.data, "logs/frontend.log"), "utf8"),
+    readFileSync(`/proc/${cluster.pid("frontend")}/environ`, "latin1"),
+    readFileSync(`/proc/${cluster.pid("frontend")}/cmdline`, "latin1"),
+  ];
+  for (const text of told) expect(text).not.toContain(token);
+});
+
+test("who hasn't the token sees all, plays nothing, and is told why", async () => {
+  const player = await pages.open(played);
+  const page = await pages.open(cluster.url, { expected: /status of 403/ });
+  const onlooker = page.getByTestId("onlooker");
+  await onlooker.getByText("the address that bazaar up printed").waitFor();
+  expect(await page.getByRole("slider", { name: "Load" }).count()).toBe(0);
+  expect(await page.getByRole("button", { name: /^(Kill|Pause)/ }).count()).toBe(0);
+  await player.getByRole("slider", { name: "Load" }).fill("100");
+  await onlooker.getByText("Load: 100/s").waitFor();
+  await screenshot(page, "playground-onlooker-1440-light");
+  expect(await violations(page)).toEqual([]);
+  await player.getByRole("slider", { name: "Load" }).fill("0");
+  await onlooker.getByText("Load: 0/s").waitFor();
+  // Trading is for all.
+  await page.getByRole("button", { name: /^Buy/ }).first().waitFor();
+
+  const late = await pages.open(`${cluster.url}/#playground=of-an-earlier-run`, {
+    expected: /status of 403/,
+  });
+  await late.getByTestId("onlooker").getByText("of an earlier run").waitFor();
+  expect(late.url()).toBe(`${cluster.url}/`);
+  // The right address, opened in the same tab.
+  await late.goto(played);
+  await node(late, "catalog").getByRole("button", { name: "Kill" }).waitFor();
+});
+
+test("others may look on from elsewhere, and what is behind the front end stays shut", async () => {
+  const open = await clusters.prepare({ logLevel: "info", options: ["--host=0.0.0.0"] });
+  await open.up("--playground");
+  const { address } = Object.values(networkInterfaces())
+    .flat()
+    .find((each) => each?.family === "IPv4" && !each.internal) ?? { address: "127.0.0.2" };
+  const page = await pages.open(`http://${address}:${open.frontendPorts[0]}`, {
+    expected: /status of 403|Cross-Origin-Opener-Policy/,
+  });
+  await page.getByTestId("onlooker").waitFor();
+  for (const port of [...open.replicas, ...open.catalogPorts]) {
+    await expect(fetch(`http://127.0.0.2:${port}/metrics`)).rejects.toThrow();
+  }
 });
 
 /** A page of another origin, without any policy. */
@@ -129,32 +194,25 @@ describe("who isn't the page can't command:", () => {
     }
   }
 
-  async function token(): Promise<string> {
-    const response = await fetch(`${cluster.url}/playground`);
-    const { data } = (await response.json()) as { data: { token: string } };
-    return data.token;
-  }
-
   const json = { "content-type": "application/json" };
 
   test("the page itself can", async () => {
-    const headers = { ...json, origin: cluster.url, "bazaar-playground": await token() };
+    const headers = { ...json, origin: cluster.url, "bazaar-playground": token };
     expect(await send("POST", headers)).toBe(200);
   });
 
   test("another site's page, though it had the token", async () => {
-    const headers = { ...json, "bazaar-playground": await token() };
+    const headers = { ...json, "bazaar-playground": token };
     expect(await send("POST", { ...headers, origin: "https://elsewhere.example" })).toBe(403);
     expect(await send("POST", { ...headers, origin: "null" })).toBe(403);
-    expect(await send("POST", headers)).toBe(403);
   });
 
   test("a name that someone points at this machine", async () => {
     const port = cluster.frontendPorts[0];
     const host = `elsewhere.example:${port}`;
-    expect(await send("GET", { host })).toBe(403);
-    const headers = { ...json, "bazaar-playground": await token() };
-    expect(await send("POST", { ...headers, host, origin: `http://${host}` })).toBe(403);
+    expect(await send("GET", { host })).toBe(421);
+    const headers = { ...json, "bazaar-playground": token };
+    expect(await send("POST", { ...headers, host, origin: `http://${host}` })).toBe(421);
   });
 
   test("the token of another run, or none", async () => {
@@ -164,7 +222,6 @@ describe("who isn't the page can't command:", () => {
   });
 
   test("another site's page in the browser, though it had the token", async () => {
-    const given = await token();
     const role = `order-${cluster.replicas[0]}`;
     const before = await cluster.running(role);
     const loadBefore = await toldLoad();
@@ -177,7 +234,7 @@ describe("who isn't the page can't command:", () => {
         if (response.url().endsWith("/playground")) answered.push(response.status());
       });
       const told = await page.evaluate(
-        `attack(${JSON.stringify([`${cluster.url}/playground`, given, role])})`,
+        `attack(${JSON.stringify([`${cluster.url}/playground`, token, role])})`,
       );
       expect(told).toEqual({
         read: "refused",
@@ -195,7 +252,7 @@ describe("who isn't the page can't command:", () => {
     expect(cluster.pid(role)).toBe(before);
     expect(await toldLoad()).toBe(loadBefore);
     // From the page's own origin each of these is a command.
-    const headers = { ...json, origin: cluster.url, "bazaar-playground": given };
+    const headers = { ...json, origin: cluster.url, "bazaar-playground": token };
     expect(await send("POST", headers, LOAD)).toBe(200);
     await until("the load", async () => (await toldLoad()) === 50);
     expect(await send("POST", headers)).toBe(200);

@@ -49,6 +49,7 @@ export function clusterOptions(
   return [
     `--data=${data}`,
     `--host=${HOST}`,
+    `--internal-host=${HOST}`,
     `--port=${frontend}`,
     "--frontends=1",
     `--catalog-port=${catalog}`,

@@ -1,7 +1,8 @@
+import { createHash } from "node:crypto";
 import Fastify from "fastify";
 import { expect, test } from "vitest";
-import type { Playground } from "./playground.ts";
-import { playgroundRoutes, TOKEN_HEADER } from "./playground-routes.ts";
+import { type Playground, TOKEN_HEADER } from "./playground.ts";
+import { playgroundRoutes } from "./playground-routes.ts";
 
 const HOST = "127.0.0.1:8000";
 const PAGE = {
@@ -16,7 +17,7 @@ function served(result: Awaited<ReturnType<Playground["ask"]>> = { done: true })
   const app = Fastify();
   app.register(
     playgroundRoutes({
-      token: "secret",
+      tokenDigest: createHash("sha256").update("secret").digest("hex"),
       state: () => null,
       ask: async (command) => {
         asked.push(command);
@@ -52,7 +53,7 @@ test("what is no command arrives", async () => {
   expect(asked).toEqual([]);
 });
 
-test("a command of another origin, or without its token, arrives", async () => {
+test("a command of another origin, or without the token, doesn't arrive; nor is the token told", async () => {
   const { app, asked, post } = served();
   const command = '{"kind":"load","perSecond":1}';
   expect((await post(command, { ...PAGE, origin: "https://evil.example" })).statusCode).toBe(403);
@@ -62,8 +63,11 @@ test("a command of another origin, or without its token, arrives", async () => {
   expect((await post(command, form)).statusCode).toBe(415);
   expect(asked).toEqual([]);
   const read = (headers: Record<string, string>) => app.inject({ url: "/playground", headers });
-  expect((await read({ host: HOST })).json()).toEqual({ data: { token: "secret" } });
-  expect((await read({ host: "evil.example" })).statusCode).toBe(403);
+  expect((await read(PAGE)).json()).toEqual({ data: "may play" });
+  const onlooker = await read({ host: HOST });
+  expect(onlooker.statusCode).toBe(403);
+  expect(onlooker.body).not.toContain("secret");
+  expect(onlooker.json().error.message).toContain("the address that bazaar up printed");
 });
 
 test("a command that can't be carried out looks done", async () => {

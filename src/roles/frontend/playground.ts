@@ -1,23 +1,25 @@
 // The playground of `bazaar up --playground`: what the page may do to processes,
 // and who may ask for it.
 //
-//   G1. Only from this machine, through a name that means it, so that no site
-//       that points its own name here (DNS rebinding) gets in.
-//   G2. Only a page that came from this front end: its Origin, and a token that
-//       was made for this run and that other origins can't read.
+//   G1. Only from this machine, and not from another site's page.
+//   G2. Only with the token of this run, which `up` prints to who started it, in
+//       an address for the browser; nobody else gets it, this process included.
 //
-// The front end itself can do nothing to any process: it passes what was asked
-// to the `up` that started it, over the channel that every role has with it.
+// Who hasn't the token sees all and plays nothing, and is told why. The front
+// end itself can do nothing to any process: it passes what was asked to the `up`
+// that started it, over the channel that every role has with it.
 
-import { timingSafeEqual } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
 import type { PlaygroundState } from "../../client/event-messages.ts";
 import { isLoopback } from "../../io/host-names.ts";
+import { foreignTo } from "./foreign-pages.ts";
 import type { PlaygroundCommand, PlaygroundResult } from "./playground-commands.ts";
 
 /** The `up` that started this front end. */
 export interface Playground {
-  /** Of this run of `up`. */
-  readonly token: string;
+  /** SHA-256 of the token of this run of `up`, 64 hex digits. */
+  readonly tokenDigest: string;
   /** As `up` told last; null before it did. */
   readonly state: () => PlaygroundState | null;
   /** Never rejects. */
@@ -28,40 +30,22 @@ export interface Playground {
 export interface Caller {
   /** The peer's address. */
   readonly address: string | undefined;
-  readonly host: string | undefined;
-  readonly origin: string | undefined;
-  readonly token: string | undefined;
+  readonly headers: IncomingHttpHeaders;
 }
 
-const LOOPBACK_HOST = /^(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?$/i;
+export const TOKEN_HEADER = "bazaar-playground";
+/** Whatever --cors-origin says: that is for trades. */
+const isForeign = foreignTo([]);
 
-/** Null when it may read what the playground says; else why not. G1 */
-export function refusedToRead({ address, host, origin }: Caller): string | null {
-  if (!isLoopback(address)) return "The playground answers on this machine only";
-  if (host === undefined || !LOOPBACK_HOST.test(host)) {
-    return "The playground answers under 127.0.0.1 or localhost only";
-  }
-  if (origin !== undefined && !isSame(origin, host)) return "Another site's page may not do this";
-  return null;
-}
-
-/** Null when it may command; else why not. G1, G2 */
-export function refusedToCommand(caller: Caller, token: string): string | null {
-  const refusal = refusedToRead(caller);
-  if (refusal !== null) return refusal;
-  if (caller.origin === undefined) return "Only the page may do this: there is no Origin";
-  if (!isEqual(caller.token ?? "", token)) {
-    return "The token is not of this run: load the page again";
-  }
-  return null;
-}
-
-function isSame(origin: string, host: string): boolean {
-  return origin.toLowerCase() === `http://${host.toLowerCase()}`;
-}
-
-/** Takes the same time wherever they differ. */
-function isEqual(a: string, b: string): boolean {
-  const [left, right] = [Buffer.from(a), Buffer.from(b)];
-  return left.length === right.length && timingSafeEqual(left, right);
+/** Null when it may play with the run whose token has this digest; else why not. G1, G2 */
+export function refusedToPlay({ address, headers }: Caller, tokenDigest: string): string | null {
+  if (!isLoopback(address)) return "Only the machine that the bazaar runs on may play";
+  if (isForeign({ headers })) return "Another site's page may not play";
+  const token = headers[TOKEN_HEADER];
+  if (token === undefined) return "Only who opens the address that bazaar up printed may play";
+  const digest = createHash("sha256").update(String(token)).digest();
+  const known = Buffer.from(tokenDigest, "hex");
+  // Takes the same time wherever they differ.
+  if (known.length === digest.length && timingSafeEqual(known, digest)) return null;
+  return "This address is of an earlier run: open the one that bazaar up printed";
 }
