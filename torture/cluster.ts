@@ -317,6 +317,7 @@ function writeConfig(
     data: "data",
     stocks: "stocks.csv",
     logLevel: "info",
+    drainMs: 0,
     cache,
     frontends: addresses("frontend"),
     catalogs: addresses("catalog"),

@@ -199,6 +199,12 @@ export const optionSpecs = {
     schema: listOf(allowedHost),
     wants: "host names or addresses with commas between, without ports, like bazaar.example",
   },
+  "drain-ms": {
+    value: "N",
+    help: "how long a front end that is terminated goes on taking connections (default: 12000)",
+    schema: wholeNumber(0, 600_000),
+    wants: "milliseconds, a whole number from 0 to 600000",
+  },
   "log-level": {
     value: "LEVEL",
     help: "trace, debug, info, warn, error, fatal or silent (default: info)",

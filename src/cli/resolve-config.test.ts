@@ -38,6 +38,7 @@ test("without options the bazaar is the seed's: 8000, 9096, and 9090, 9092, 9094
     cache: { kind: "memory", entriesMax: 1000 },
     corsOrigins: [],
     allowedHosts: [],
+    drainMs: 12_000,
     logLevel: "info",
   });
 });

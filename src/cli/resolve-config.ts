@@ -51,6 +51,12 @@ const CACHE_ENTRIES_DEFAULT = 1_000;
 const PORT_MAX = 65_535;
 /** No option: a flag would show in the list of processes. */
 const PASSWORD_VARIABLE = environmentName("redis-password");
+/**
+ * Until whoever sends requests here has noticed, with nothing configured for it: haproxy takes a
+ * server out after three failed checks, two seconds apart; and nginx tries one that it couldn't
+ * reach only after ten seconds again, so that the one which was restarted before is back in use.
+ */
+const DRAIN_MS_DEFAULT = 12_000;
 
 /** Throws UserError, whose message is one line, when something is wrong. */
 export function resolveConfig(sources: Sources): ClusterConfig {
@@ -73,6 +79,7 @@ export function resolveConfig(sources: Sources): ClusterConfig {
     cache: cacheOf(settings, sources),
     corsOrigins: settings["cors-origin"]?.value ?? [],
     allowedHosts: settings["allowed-hosts"]?.value ?? [],
+    drainMs: settings["drain-ms"]?.value ?? DRAIN_MS_DEFAULT,
     logLevel: settings["log-level"]?.value ?? "info",
   };
   refuseClashes(config);

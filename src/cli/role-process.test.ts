@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
 import { readPidFile } from "./pid-file.ts";
 import { CLOSE_LIMIT_MS } from "./role-process.ts";
+import { SAME_WISH_MS } from "./stop-signals.ts";
 
 // Processes and disks take longer when the machine does other things besides.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -88,6 +89,45 @@ test("a role says that it serves, and stops when its up is gone", async () => {
   child.disconnect();
   expect(await exited).toBe(0);
   expect(pid()).toBeNull();
+});
+
+/** One that drains until there is haste. */
+const DRAINS = `async () => {
+  const timer = setInterval(() => {}, 1000);
+  return {
+    failed: new Promise(() => {}),
+    drain: (haste) => new Promise((resolve) => {
+      console.log("drains");
+      if (haste.aborted) resolve();
+      haste.addEventListener("abort", resolve);
+    }),
+    close: async () => clearInterval(timer),
+  };
+}`;
+
+test("SIGTERM lets a role be left in peace; Ctrl-C doesn't", async () => {
+  const left = role(DRAINS);
+  await vi.waitUntil(() => left.pid() === left.child.pid, LIMIT);
+  left.child.kill("SIGTERM");
+  await vi.waitUntil(() => left.said.out.includes("drains"), LIMIT);
+  expect(left.child.exitCode).toBe(null);
+  await new Promise((resolve) => setTimeout(resolve, SAME_WISH_MS));
+  left.child.kill("SIGTERM");
+  expect(await left.status).toBe(143);
+
+  const interrupted = role(DRAINS);
+  await vi.waitUntil(() => interrupted.pid() === interrupted.child.pid, LIMIT);
+  interrupted.child.kill("SIGINT");
+  expect(await interrupted.status).toBe(0);
+});
+
+test("a role that is left in peace stops once its up is in haste, or gone", async () => {
+  const { child, said, exited, messages } = role(DRAINS, true);
+  await vi.waitUntil(() => messages.length > 0, LIMIT);
+  child.kill("SIGTERM");
+  await vi.waitUntil(() => said.out.includes("drains"), LIMIT);
+  child.disconnect();
+  expect(await exited).toBe(0);
 });
 
 test("a role that can't start says why in one line, and takes no pid file", async () => {

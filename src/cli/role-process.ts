@@ -6,7 +6,9 @@
 //   P1. The pid file is there only while the role holds its port or lock.
 //   P2. What ends the process, an uncaught exception too, is in the log with its
 //       reason, and is the last line on stderr.
-//   P3. A second signal ends it at once, and a close that hangs is not waited for.
+//   P3. SIGTERM lets a role be left in peace: clients find others first. Ctrl-C, and
+//       the end of its `up`, are in haste.
+//   P4. A second signal ends it at once, and a close that hangs is not waited for.
 
 import type { RoleOptions, RunningRole } from "../roles/role.ts";
 import { tellParent } from "./misconfiguration.ts";
@@ -64,12 +66,14 @@ export async function runRole({ start, ...options }: RoleRun): Promise<number> {
   await tellParent({ kind: "ready" });
 
   const failed = running.failed.then((error) => ({ kind: "failed", error }) as const);
-  const end = await Promise.race([stopAsked, failed]);
+  let end = await Promise.race([stopAsked, failed]);
+  if (end.kind === "asked") {
+    log.info(`Stopping: ${end.why}`);
+    end = await Promise.race([drained(running, end), failed]);
+  }
   if (end.kind === "failed") {
     log.fatal({ err: end.error }, `Stopping: ${errorLine(end.error)}`);
     say(errorLine(end.error));
-  } else {
-    log.info(`Stopping: ${end.why}`);
   }
   const isClosed = await closed(running);
   if (isClosed !== true) log.error({ err: isClosed }, `Stopped uncleanly: ${errorLine(isClosed)}`);
@@ -79,21 +83,35 @@ export async function runRole({ start, ...options }: RoleRun): Promise<number> {
 interface Asked {
   readonly kind: "asked";
   readonly why: string;
+  /** Aborted when nobody is to be waited for who isn't served already: a person waits, or the parent. */
+  readonly haste: AbortSignal;
 }
 
-/** Settles at the first signal, or when the channel to the parent closes; a further signal ends the process (P3). */
+/** Settles at the first signal, or when the channel to the parent closes; a further signal ends the process (P4). */
 function whenAskedToStop(): Promise<Asked> {
   const { asked, insisted } = stopSignals();
   void insisted.then((signal) => process.exit(signalStatus(signal)));
+  const hurry = new AbortController();
+  const haste = hurry.signal;
   return new Promise((resolve) => {
-    void asked.then((signal) => resolve({ kind: "asked", why: `received ${signal}` }));
+    void asked.then((signal) => {
+      if (signal !== "SIGTERM") hurry.abort();
+      resolve({ kind: "asked", why: `received ${signal}`, haste });
+    });
     process.once("disconnect", () => {
-      resolve({ kind: "asked", why: "the process that started it asked, or is gone" });
+      hurry.abort();
+      resolve({ kind: "asked", why: "the process that started it asked, or is gone", haste });
     });
   });
 }
 
-/** True, or why it didn't close (P3). */
+/** Lets it serve those who need it still. */
+async function drained(running: RunningRole, asked: Asked): Promise<Asked> {
+  await running.drain?.(asked.haste);
+  return asked;
+}
+
+/** True, or why it didn't close (P4). */
 async function closed(running: RunningRole): Promise<true | Error> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<Error>((resolve) => {

@@ -49,6 +49,8 @@ export const clusterConfigSchema = z.object({
   corsOrigins: z.array(z.string()).max(64),
   /** Names and addresses that processes answer to beside those they listen on and this machine's, as io/host-names.ts writes them. */
   allowedHosts: z.array(z.string()).max(64),
+  /** How long a front end that is terminated goes on taking connections, milliseconds. */
+  drainMs: z.int().min(0).max(600_000),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
 });
 export type ClusterConfig = z.infer<typeof clusterConfigSchema>;

@@ -257,6 +257,9 @@ const traced = {
   }),
 } as const;
 
+/** From a front end: it stops, once it has answered what it holds. */
+const leaving = { argument: z.object({}) } as const;
+
 /** Served by every order replica. */
 export const orderContract = {
   /** Replication traffic between replicas. */
@@ -281,6 +284,7 @@ export const orderContract = {
   },
   /** A catalog has received everything up to `received`, and its front ends hold up to `held`. */
   held: { argument: z.object({ epoch, received: position, held: position }) },
+  leaving,
   traced,
   status: { argument: z.object({}), result: statusSchema },
   audit: {
@@ -317,6 +321,7 @@ export const catalogContract = {
   },
   /** A front end has dropped what it was told to, up to here. */
   holding: { argument: z.object({ through: position }) },
+  leaving,
   /** One stock, from the leader where the catalog can't say itself. */
   find: { argument: z.object({ name: writtenName, trace }), result: findResultSchema },
   /** `by` is anything, as in the seed; `requestId` makes a retry count once. */

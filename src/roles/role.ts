@@ -16,6 +16,11 @@ export interface RoleOptions {
 export interface RunningRole {
   /** Settles when the role can't go on (a failing disk, a broken invariant), with the reason. Never rejects. */
   readonly failed: Promise<Error>;
+  /**
+   * It was told to stop, and goes on serving for those who need it until they have gone or found
+   * others. Settles when it may be closed, in bounded time; sooner once there is `haste`. Never rejects.
+   */
+  drain?(haste: AbortSignal): Promise<void>;
   /** Stops it and frees its ports and files. */
   close(): Promise<void>;
 }

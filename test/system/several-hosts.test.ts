@@ -45,7 +45,7 @@ const dataOf = (host: Host) => join(folder, `host-${host}`);
 
 /** A command on a host: the file is the same everywhere, where the data is the host says. */
 function on(host: Host, ...args: readonly string[]): Running {
-  const environment = { BAZAAR_DATA: dataOf(host), BAZAAR_LOG_LEVEL: "info" };
+  const environment = { BAZAAR_DATA: dataOf(host), BAZAAR_LOG_LEVEL: "info", BAZAAR_DRAIN_MS: "0" };
   return new Running(process.execPath, [MAIN, ...args], environment);
 }
 

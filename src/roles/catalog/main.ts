@@ -18,6 +18,7 @@ import type { Identity } from "../../io/rpc/types.ts";
 import { membersOf } from "../config.ts";
 import { type CatalogAudit, catalogContract, type RoleStatus } from "../contract.ts";
 import { LeaderWait } from "../leader-wait.ts";
+import { FRONTEND_CLOSE_MAX_MS, Leavers } from "../leavers.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { CatalogService } from "./catalog-service.ts";
 import { find } from "./find.ts";
@@ -112,6 +113,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     view.isLeased(nowMs()) ? 1 : 0,
   );
 
+  const leavers = new Leavers();
   const listener = await listen({
     host: place.host,
     port: place.port,
@@ -135,6 +137,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
       },
       lease: ({ ask, held }, peer) => underLease(() => service.lease(peer, ask, held)),
       holding: ({ through }, peer) => service.holding(peer, through),
+      leaving: (_, peer) => leavers.leaves(peer),
       update: ({ trace, ...update }) =>
         updates.update({
           ...update,
@@ -195,7 +198,11 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
 
   log.info({ position: stocks.position, stocks: stocks.size }, "Catalog service ready");
   const running = parts.move();
-  return { failed: failed.promise, close: () => running.disposeAsync() };
+  return {
+    failed: failed.promise,
+    drain: () => leavers.gone(listener.peers, config.drainMs + FRONTEND_CLOSE_MAX_MS),
+    close: () => running.disposeAsync(),
+  };
 }
 
 function save(store: StoreWriter, broken: (reason: unknown) => void): void {

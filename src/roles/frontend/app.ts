@@ -109,7 +109,7 @@ export function build(options: AppOptions): FastifyInstance {
   });
   app.register(async (scope) => {
     stockRoutes(scope, stocks, log, isForeign, traces, pages);
-    serviceRoutes(scope, orders);
+    serviceRoutes(scope, orders, gate);
     if (options.verification) verifyRoute(scope, options.verification, isForeign);
   });
   app.register(orderRoutes(orders, trades, traces, pages));

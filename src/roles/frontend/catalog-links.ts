@@ -89,6 +89,11 @@ export class CatalogLinks implements Catalogs {
     this.#log.info({ catalog: peer.identity.name }, "Catalog connected");
   }
 
+  /** Tells every catalog that this front end stops. */
+  leaving(): void {
+    for (const { calls } of this.#answering) calls.leaving({});
+  }
+
   /** That connection is gone. */
   closed(peer: Peer): void {
     if (this.#ended) return;

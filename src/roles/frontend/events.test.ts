@@ -35,6 +35,7 @@ const CONFIG: ClusterConfig = {
   cache: { kind: "memory", entriesMax: 2 },
   corsOrigins: [],
   allowedHosts: [],
+  drainMs: 0,
   logLevel: "silent",
 };
 

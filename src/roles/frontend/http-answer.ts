@@ -40,6 +40,7 @@ export function failure(status: number, message: string): HttpAnswer {
 export const INVALID_URL = failure(404, "Invalid request url");
 export const INTERNAL_ERROR = failure(500, "Internal server error");
 export const OVERLOADED = failure(503, "Too many requests are waiting. Ask again later");
+export const STOPPING = failure(503, "This front end is stopping. Ask another");
 export const NO_LEADER = failure(503, "No order leader found. Ask again later");
 export const UNAVAILABLE = failure(
   503,

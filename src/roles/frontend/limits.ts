@@ -39,9 +39,14 @@ export const CATALOG_UNLEASED_LIMIT_MS = 700;
 export const LEADER_WAIT_MS = 2_000;
 /** What the client is told to wait before it asks again after a 503, seconds. */
 export const RETRY_AFTER_S = 1;
+/**
+ * How long connections stay open at least once a front end is told to stop: so that the next request on
+ * one that is in use has its answer, with word that it is the last.
+ */
+export const CLOSE_NOTICE_MS = 300;
 /** How long a front end that is told to stop lets requests under way come to their answers. */
 export const CLOSE_GRACE_MS = 2_000;
-/** How often, meanwhile, connections that wait for another request are closed. */
-export const CLOSE_SWEEP_MS = 25;
+/** How long the 503s that then end the rest may take to leave. */
+export const CLOSE_FLUSH_MS = 100;
 /** Verifying reads whole journals: what was found is told for this long, milliseconds. */
 export const VERDICT_KEPT_MS = 30_000;

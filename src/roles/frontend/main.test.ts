@@ -76,6 +76,7 @@ async function startOnly(
     cache,
     corsOrigins: [],
     allowedHosts: [],
+    drainMs: 0,
     logLevel: "debug",
   };
   const role = await startFrontend({ config, name: "frontend", secret: SECRET, log: log.log });

@@ -5,6 +5,7 @@
 // most; from then on trades get 503 while there is none.
 
 import type { RequestListener, Server } from "node:http";
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import about from "../../../package.json" with { type: "json" };
@@ -26,7 +27,7 @@ import { CatalogLinks } from "./catalog-links.ts";
 import { LeaseWatch } from "./events-observed.ts";
 import { type WatchedFrontend, watchFrontend } from "./events-watch.ts";
 import { Leases } from "./leases.ts";
-import { CLOSE_GRACE_MS, CLOSE_SWEEP_MS, LEADER_WAIT_MS } from "./limits.ts";
+import { CLOSE_FLUSH_MS, CLOSE_GRACE_MS, CLOSE_NOTICE_MS, LEADER_WAIT_MS } from "./limits.ts";
 import { FrontendMetrics } from "./metrics.ts";
 import { OrderService } from "./order-service.ts";
 import type { Playground } from "./playground.ts";
@@ -120,13 +121,13 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   const { playground } = options;
   const seen = { copies, orders, catalogs, stocks, leases: leaseWatch, links, playground };
   const watch: WatchedFrontend = watchFrontend({ config, name, log, nowMs, ...seen });
+  const gate = new RequestGate(new HostNames(place.host, config.allowedHosts));
   const metrics = new FrontendMetrics(name, {
     cache: () => stocks.stats(),
-    isReady: () => orders.health().ready,
+    isReady: () => !gate.isStopping && orders.health().ready,
     isLeased: () => leaseWatch.lease !== null,
     onLeader: (callback) => orders.onLeader(callback),
   });
-  const gate = new RequestGate(new HostNames(place.host, config.allowedHosts));
   const app = build({
     gate,
     orders: watch.orders,
@@ -153,7 +154,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     },
     ...(playground && { playground }),
   });
-  const parts = { app, orders, catalogs, leases, links, copies };
+  const parts = { app, gate, orders, catalogs, leases, links, copies };
   const started = Promise.withResolvers<void>();
   holdRequests(app.server, started.promise);
   try {
@@ -168,7 +169,15 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     started.resolve();
   }
   log.info(`Starting threaded httpd server on ${place.host}:${place.port}`); // the seed's words
-  return { failed: failed.promise, close: () => stop(parts) };
+  return {
+    failed: failed.promise,
+    drain: async (haste) => {
+      leave(parts);
+      const drained = pause(config.drainMs, undefined, { signal: haste });
+      await Promise.all([pause(CLOSE_NOTICE_MS), drained.catch(() => {})]); // there is haste
+    },
+    close: () => stop(parts),
+  };
 }
 
 /**
@@ -249,6 +258,7 @@ function redisPassword(where: { readonly file: string } | { readonly variable: s
 
 interface Parts {
   readonly app: FastifyInstance;
+  readonly gate: RequestGate;
   readonly orders: OrderService;
   readonly catalogs: CatalogLinks;
   readonly leases: Leases;
@@ -256,15 +266,24 @@ interface Parts {
   readonly copies: StockCopies;
 }
 
-/** Requests under way are answered, then with 503, then cut off. */
-async function stop({ app, orders, catalogs, leases, links, copies }: Parts): Promise<void> {
+/** Clients, load balancers, replicas and catalogs are told to count on others; all are served on. */
+function leave({ gate, orders, catalogs }: Parts): void {
+  if (gate.isStopping) return;
+  gate.stop();
+  orders.leaving();
+  catalogs.leaving();
+}
+
+/** The port closes; requests under way are answered, then with 503, then cut off. */
+async function stop(parts: Parts): Promise<void> {
+  const { app, orders, catalogs, leases, links, copies } = parts;
+  leave(parts);
+  // Right behind the poll phase: a connection that waits to be accepted is reset with the port.
+  await nextTurn();
   const closed = app.close();
-  // A connection whose last request was under way stays open for another one.
-  const sweep = setInterval(() => app.server.closeIdleConnections(), CLOSE_SWEEP_MS);
   await within(closed, CLOSE_GRACE_MS);
   orders.close();
-  await within(closed, CLOSE_SWEEP_MS * 4);
-  clearInterval(sweep);
+  await within(closed, CLOSE_FLUSH_MS);
   app.server.closeAllConnections();
   leases.close();
   catalogs.close();

@@ -129,6 +129,11 @@ export class ReplicaLink implements Route, Candidate {
     await this.#call((calls) => calls.notifyLeader({ leader }));
   }
 
+  /** Tells it that this front end stops; nothing where there is no connection. */
+  leaving(): void {
+    this.#peer?.calls({ leaving: orderContract.leaving }).leaving({});
+  }
+
   flush(): void {
     this.#peer?.flush();
   }

@@ -109,6 +109,11 @@ export class OrderService implements Orders {
     this.#onLeader.push(callback);
   }
 
+  /** Tells every replica that this front end stops. */
+  leaving(): void {
+    for (const link of this.#links) link.leaving();
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

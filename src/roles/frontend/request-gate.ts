@@ -66,6 +66,10 @@ export class RequestGate {
     return this.#ending.has(socket);
   }
 
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
   /** Answers say from now on that their connection closes. Q3 */
   stop(): void {
     this.#isStopping = true;

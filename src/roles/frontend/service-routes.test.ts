@@ -2,9 +2,9 @@ import Fastify from "fastify";
 import { expect, test } from "vitest";
 import { serviceRoutes } from "./service-routes.ts";
 
-function serving(leader: number | null, ready: boolean) {
+function serving(leader: number | null, ready: boolean, isStopping = false) {
   const app = Fastify();
-  serviceRoutes(app, { leader: () => leader, health: () => ({ leader, ready }) });
+  serviceRoutes(app, { leader: () => leader, health: () => ({ leader, ready }) }, { isStopping });
   return app;
 }
 
@@ -26,4 +26,12 @@ test("a leader that is known but silent doesn't make the front end ready", async
   expect((await app.inject("/readyz")).statusCode).toBe(503);
   expect((await app.inject("/healthz")).statusCode).toBe(200);
   expect((await serving(9094, true).inject("/readyz")).statusCode).toBe(200);
+});
+
+test("a front end that stops is up, but no longer ready", async () => {
+  const app = serving(9094, true, true);
+  const response = await app.inject("/readyz");
+  expect(response.statusCode).toBe(503);
+  expect(response.json().error.message).toBe("This front end is stopping. Ask another");
+  expect((await app.inject("/healthz")).statusCode).toBe(200);
 });

@@ -50,6 +50,7 @@ async function served() {
     appliedPosition: () => 9,
     expectTraces: (requests) => reached.push(requests),
     audit: (position, stocksAt) => Promise.reject(new Error(`audit ${position} ${stocksAt}`)),
+    leaves: (peer) => reached.push({ leaves: peer.identity.name }),
     log,
   });
   const identity: Identity = { role: "order", name: "order-9094", cluster: TEST_CLUSTER };

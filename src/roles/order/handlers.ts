@@ -3,7 +3,7 @@
 import type { Logger } from "pino";
 import { replicationContract } from "../../io/log/envelope-schema.ts";
 import type { QuorumLog } from "../../io/log/quorum-log.ts";
-import type { Handlers } from "../../io/rpc/types.ts";
+import type { Handlers, Peer } from "../../io/rpc/types.ts";
 import { type OrderAudit, orderContract, type RoleStatus } from "../contract.ts";
 import type { RequestTrace } from "../trace.ts";
 import type { ReplicaService } from "./replica-service.ts";
@@ -21,6 +21,8 @@ export interface OrderHandlersOptions {
   /** The traces of requests whose entries come next; null where the log has no line of them. */
   readonly expectTraces: ((requests: readonly RequestTrace[]) => void) | null;
   readonly audit: (position: number, stocksAt: readonly number[]) => Promise<OrderAudit>;
+  /** A front end stops. */
+  readonly leaves: (peer: Peer) => void;
   readonly log: Logger;
 }
 
@@ -46,6 +48,7 @@ export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof se
     },
     follow: (question, peer) => service.follow(peer, question),
     held: (answer, peer) => service.held(peer, answer),
+    leaving: (_, peer) => options.leaves(peer),
     traced: ({ requests }) => options.expectTraces?.(requests),
     status: () => statusOf(options),
     audit: ({ position, stocksAt }) => options.audit(position, stocksAt),

@@ -20,6 +20,7 @@ import { listen } from "../../io/rpc/listen.ts";
 import type { Identity } from "../../io/rpc/types.ts";
 import { membersOf } from "../config.ts";
 import { LeaderWait } from "../leader-wait.ts";
+import { FRONTEND_CLOSE_MAX_MS, Leavers } from "../leavers.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { Audits } from "./audit.ts";
 import { Beats } from "./beats.ts";
@@ -138,6 +139,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     nowMs: () => performance.now(),
   });
 
+  const leavers = new Leavers();
   const listener = await listen({
     host: place.host,
     port: place.port,
@@ -152,6 +154,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
       appliedPosition: () => ledger.appliedPosition,
       expectTraces: lines && ((requests) => lines.expect(requests)),
       audit: (position, stocksAt) => audits.at(position, stocksAt),
+      leaves: (peer) => leavers.leaves(peer),
       log,
     }),
     log,
@@ -197,7 +200,11 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   startup.searched(await searchLeader({ others, identity, secret, log }));
   rehearse().catch((error: unknown) => log.warn({ err: error }, "The rehearsal failed"));
   const running = parts.move();
-  return { failed: failed.promise, close: () => running.disposeAsync() };
+  return {
+    failed: failed.promise,
+    drain: () => leavers.gone(listener.peers, config.drainMs + FRONTEND_CLOSE_MAX_MS),
+    close: () => running.disposeAsync(),
+  };
 }
 
 /** Number of the newest order in the journal, of which the tables may not hold the last few; 0 before the first. */

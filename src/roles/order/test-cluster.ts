@@ -47,6 +47,7 @@ export class TestCluster {
       cache: { kind: "none" },
       corsOrigins: [],
       allowedHosts: [],
+      drainMs: 0,
       logLevel: "silent",
     });
     for (const { id, name } of cluster.config.replicas) {

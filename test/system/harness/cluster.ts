@@ -87,6 +87,7 @@ export class Cluster {
       `--catalogs=${catalogs}`,
       `--replicas=${this.replicas.join(",")}`,
       `--log-level=${options.logLevel ?? "debug"}`,
+      "--drain-ms=0",
       ...(options.stocks ? [`--stocks=${this.#writeStocks(options.stocks)}`] : []),
       ...(options.options ?? []),
     ];
