@@ -40,8 +40,8 @@ export const LEADER_WAIT_MS = 2_000;
 /** What the client is told to wait before it asks again after a 503, seconds. */
 export const RETRY_AFTER_S = 1;
 /**
- * How long connections stay open at least once a front end is told to stop: so that the next request on
- * one that is in use has its answer, with word that it is the last.
+ * How long connections stay open once the port is closed, though they wait for a request: so that the
+ * next one, or the first, has its answer, with word that it is the last.
  */
 export const CLOSE_NOTICE_MS = 300;
 /** How long a front end that is told to stop lets requests under way come to their answers. */

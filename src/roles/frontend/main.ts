@@ -5,6 +5,7 @@
 // most; from then on trades get 503 while there is none.
 
 import type { RequestListener, Server } from "node:http";
+import { Server as PortServer } from "node:net";
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
@@ -173,8 +174,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     failed: failed.promise,
     drain: async (haste) => {
       leave(parts);
-      const drained = pause(config.drainMs, undefined, { signal: haste });
-      await Promise.all([pause(CLOSE_NOTICE_MS), drained.catch(() => {})]); // there is haste
+      await pause(config.drainMs, undefined, { signal: haste }).catch(() => {}); // there is haste
     },
     close: () => stop(parts),
   };
@@ -220,6 +220,16 @@ function holdRequests(server: Server, until: Promise<void>): void {
   void until.then(() => {
     server.off("request", hold);
     for (const listener of listeners) server.on("request", listener);
+  });
+}
+
+/**
+ * Closes the port alone, which is not what the HTTP server's own close does: it ends connections, too,
+ * whose first request is on its way. Settles once all connections have ended.
+ */
+function portClosed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    PortServer.prototype.close.call(server, () => resolve());
   });
 }
 
@@ -280,7 +290,9 @@ async function stop(parts: Parts): Promise<void> {
   leave(parts);
   // Right behind the poll phase: a connection that waits to be accepted is reset with the port.
   await nextTurn();
-  const closed = app.close();
+  const left = portClosed(app.server);
+  await within(left, CLOSE_NOTICE_MS);
+  const closed = Promise.all([left, app.close()]);
   await within(closed, CLOSE_GRACE_MS);
   orders.close();
   await within(closed, CLOSE_FLUSH_MS);
