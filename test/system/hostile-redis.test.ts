@@ -27,7 +27,7 @@ beforeAll(async () => {
   cluster = await clusters.up({
     stocks: [
       ["Alpha", 5, 1_000],
-      ["Beta", 5, 1_000],
+      ["Beta", 5, 2_000],
     ],
     logLevel: "info",
     options: [`--cache=${server.url}`],
@@ -77,7 +77,7 @@ describe("lookups go on, and their front end, when Redis answers with", () => {
     server.be(hostility);
     let left = await quantityOf(client, "Alpha");
     for (let round = 0; round < 8; round++) {
-      expect(await quantityOf(client, "Beta")).toBe(1_000);
+      expect(await quantityOf(client, "Beta")).toBe(2_000);
       await tradeInTurn(client, [{ name: "Alpha", type: "buy", quantity: 1 }]);
       left--;
       expect(await quantityOf(client, "Alpha")).toBe(left);
