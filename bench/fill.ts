@@ -45,7 +45,7 @@ export function fill({ path, replica, leader, orders, firstMs }: Filling): void 
       position: journal.lastPosition + 1,
       epoch: EPOCH,
       at: firstMs,
-      body: { kind: "reign", leader },
+      body: { kind: "reign", leader, state: "" },
     };
     const hardState = { promise: { epoch: EPOCH, nominee: leader }, voter: true };
     journal.write({ hardState, entries: [reign] });

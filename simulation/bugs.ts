@@ -113,8 +113,8 @@ export const BUGS: readonly Bug[] = [
     [77, 8],
     [
       `${REPLICATION}/context.ts`,
-      "if (firstNew === -1) return reached;",
-      "if (firstNew === -1) {\n      if (entries.length > 0 && reached < this.log.last.position && reached >= this.commit) {\n        this.log.truncateFrom(reached + 1);\n        for (const write of this.#pendingWrites) write.position = Math.min(write.position, reached);\n        this.#persist({ truncateFrom: reached + 1 });\n      }\n      return reached;\n    }",
+      "if (firstNew === -1) return null;",
+      "if (firstNew === -1) {\n      const reached = prevPosition + entries.length;\n      if (entries.length > 0 && reached < this.log.last.position && reached >= this.commit) {\n        this.log.truncateFrom(reached + 1);\n        for (const write of this.#pendingWrites) write.position = Math.min(write.position, reached);\n        this.#persist({ truncateFrom: reached + 1 });\n      }\n      return null;\n    }",
     ],
   ),
   bug(
@@ -831,6 +831,53 @@ export const BUGS: readonly Bug[] = [
     ["C1"],
     [11, 4],
     ["simulation/copies.ts", "this.#sessions += 1;", "this.#sessions = 1;"],
+  ),
+  bug(
+    "entries-acknowledged-unjudged",
+    ["M3"],
+    [28, 4],
+    [
+      `${REPLICATION}/context.ts`,
+      "const misfit = this.#judgeFresh(from, fresh);",
+      "const misfit = fresh.length < 0 ? this.#judgeFresh(from, fresh) : null;",
+    ],
+  ),
+  bug(
+    "reign-begun-on-a-state-that-nobody-compares",
+    ["C1"],
+    [292, 4],
+    ["src/core/market/judge.ts", "return own === state ? null :", "return own !== null ? null :"],
+  ),
+  bug("used-request-id-acknowledged", ["M3"], null, [
+    "src/core/market/judge.ts",
+    "if (this.#market.request(requestId) !== undefined) {",
+    "if (this.#market.request(requestId)?.outcome === null) {",
+  ]),
+  bug(
+    "refused-leader-goes-on",
+    ["R5"],
+    [292, 4],
+    [
+      `${REPLICATION}/replica.ts`,
+      "if (!phase.refused(from, message)) this.#follow(null);",
+      "phase.refused(from, message);",
+    ],
+  ),
+  bug(
+    "refused-leader-leads-again-unchecked",
+    ["R5"],
+    [292, 4],
+    [`${REPLICATION}/replica.ts`, "this.#isDoubted = true;", ""],
+  ),
+  bug(
+    "one-refusal-ends-a-reign",
+    ["L1"],
+    [109, 4],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "return this.#followers.size + 1 - this.#doubters >= this.#context.quorum; // L4",
+      "return this.#refusals.size === 0;",
+    ],
   ),
 ];
 

@@ -1,12 +1,10 @@
 // What a replica decides and answers during one reign: the real turns and
-// waiting answers, over the market as its journal says it.
+// waiting answers, over the market at its journal's end.
 
-import { MarketState } from "../src/core/market/state.ts";
-import type { Entry } from "../src/core/replication/types.ts";
+import type { MarketState } from "../src/core/market/state.ts";
 import { decideTurn } from "../src/core/service/turn.ts";
 import type { AskResult, Question } from "../src/core/service/types.ts";
 import { WaitingAnswers } from "../src/core/service/waiting-answers.ts";
-import { commandsOf } from "./commands.ts";
 import type { PositionedAnswer } from "./messages.ts";
 import type { Tables } from "./tables.ts";
 
@@ -31,17 +29,11 @@ export class Desk {
   #statePosition: number;
   #exposed = 0;
 
-  /** `committed` is what follows the tables. */
-  constructor(log: DeskLog, tables: Tables, committed: readonly Entry[]) {
+  constructor(log: DeskLog, tables: Tables, market: MarketState) {
     this.#log = log;
     this.#tables = tables;
-    this.#market = new MarketState({
-      stocks: tables.stocks(),
-      lastNumber: tables.lastNumber,
-      older: tables,
-    });
-    for (const entry of committed) this.#market.apply(entry.position, commandsOf(entry));
-    this.#statePosition = committed.at(-1)?.position ?? tables.applied;
+    this.#market = market;
+    this.#statePosition = log.lastPosition();
   }
 
   exposed(position: number): void {
@@ -56,7 +48,7 @@ export class Desk {
 
   /** One turn: everything asked is decided in order, and shares one entry and one round. */
   turn(asked: readonly DeskAsk[]): void {
-    this.#market.releaseThrough(this.#tables.applied);
+    this.#market.releaseThrough(this.#tables.appliedPosition);
     const nextPosition = this.#log.lastPosition() + 1;
     const { asks, entries } = decideTurn({
       market: this.#market,

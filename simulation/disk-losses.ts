@@ -1,11 +1,13 @@
-// Disks that are lost, and what their replacements meet.
+// Disks that are lost or lie, and what their replacements meet.
 
 import { SimulatedDisk } from "./disk.ts";
+import type { Lie } from "./lies.ts";
 import type { Links } from "./links.ts";
 import type { ReplicaNode } from "./replica-node.ts";
 import type { World } from "./world.ts";
 
 const LOOK_MS = 10;
+const REPLACE_AGAIN_MS = 50;
 const LOOKS_MAX = 150;
 
 export class DiskLosses {
@@ -24,10 +26,13 @@ export class DiskLosses {
     this.#resting = true;
   }
 
-  /** One disk at a time, and only while all others are admitted: more than that no majority survives. */
+  /** One disk at a time, and only while all others are admitted and right: more than that no majority survives. */
   lose(replica: ReplicaNode): boolean {
     const { replicas, counters, scheduler, random } = this.#world;
-    if (!replicas.every((each) => each.disk.hardState.voter)) return false;
+    const areWell = replicas.every(
+      (each) => each.disk.hardState.voter && (each === replica || !each.disk.tables.isLying),
+    );
+    if (!areWell) return false;
     counters.add("disks lost");
     this.#world.log(`${replica.name} loses its disk`);
     replica.crash();
@@ -44,6 +49,27 @@ export class DiskLosses {
     );
     scheduler.after(random.between(1, 500), () => replica.start());
     return true;
+  }
+
+  /** A replica's tables lose something while it is down. One disk at a time. */
+  lie(replica: ReplicaNode, lie: Lie): void {
+    const { allVote, counters, random, scheduler } = this.#world;
+    if (!allVote) return;
+    counters.add(`disks that lie: ${lie}`);
+    this.#world.log(`${replica.name} crashes, and its tables lie: ${lie}`);
+    replica.crash();
+    replica.disk.tables.lie(lie, random);
+    scheduler.after(random.between(1, 200), () => replica.start());
+  }
+
+  /** The operator replaces a disk that was found to lie, as soon as that can be done. */
+  replace(replica: ReplicaNode): void {
+    replica.crash();
+    const { tables } = replica.disk;
+    if (!tables.isLying || this.lose(replica)) return;
+    this.#world.scheduler.after(REPLACE_AGAIN_MS, () => {
+      if (replica.disk.tables === tables) this.replace(replica);
+    });
   }
 
   /** A leader sleeps until another leads; then a third loses its disk and meets only the sleeper. */

@@ -66,6 +66,11 @@ export class SimulatedDisk implements StoredEntries {
     );
   }
 
+  /** Whether the tables are what the journal says, as a check of the whole file shows. */
+  get isRight(): boolean {
+    return this.tables.isRight(this.#entries.slice(0, this.tables.appliedPosition));
+  }
+
   get underWay(): number {
     return this.#pending.length;
   }

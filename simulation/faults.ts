@@ -54,8 +54,13 @@ interface Astrays {
   readonly astrayPerSecond: number;
 }
 
+/** A replica's tables lose something, in few runs: see lies.ts. */
+interface Lies {
+  readonly liePerSecond: number;
+}
+
 /** What is drawn from streams of its own. */
-export type Extras = Resets & Mutes & Astrays;
+export type Extras = Resets & Mutes & Astrays & Lies;
 
 /** Per message, per second and per write: see the names. Zero means off. */
 export interface FaultMix extends Extras {
@@ -252,6 +257,7 @@ export function withoutFaults(mix: FaultMix): FaultMix {
     rivalsPerSecond: 0,
     stragglerPerSecond: 0,
     astrayPerSecond: 0,
+    liePerSecond: 0,
     slowWrite: 0,
     storeOutagePerSecond: 0,
   };

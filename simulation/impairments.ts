@@ -2,6 +2,7 @@
 // replicas, or a view, that is dead, deaf, frozen or cut off from one other. It
 // must keep nobody else waiting. Drawn from a stream of its own.
 
+import { LIES, type Lie } from "./lies.ts";
 import type { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import type { ReplicaNode } from "./replica-node.ts";
@@ -17,15 +18,24 @@ export type Impairment =
    * host that hangs.
    */
   | { readonly kind: "dead" | "deaf" | "frozen"; readonly process: Process }
+  /** Its tables have lost something, and it is never done with comparing them with its journal. */
+  | { readonly kind: "lying"; readonly process: ReplicaNode; readonly lie: Lie }
   /** These two don't hear each other, though all others hear both. */
   | { readonly kind: "estranged"; readonly pair: readonly [ReplicaNode, ReplicaNode] };
 
 /** Null: all are well. */
 export function drawImpairment(world: World): Impairment | null {
   const random = new Random(world.seed + IMPAIRMENTS_STREAM);
-  if (random.chance(0.4)) return null;
+  if (random.chance(0.4) && !world.lies.toTheEnd) return null;
   const { replicas, catalogs, frontends, allVote } = world;
   const leader = replicas.find((replica) => replica.leads && !replica.isPaused);
+  // Tables that hold nothing have nothing to lie about.
+  const liars = replicas.filter(({ disk }) => disk.tables.lastNumber > 0);
+  if (allVote && world.lies.toTheEnd && liars.length > 0) {
+    // A leader without some request ids may go on for long before it is noticed.
+    const lie = random.pick(LIES.filter((each) => each !== "requests"));
+    return { kind: "lying", process: random.pick(liars), lie };
+  }
   if (allVote && leader && random.chance(0.2)) {
     const other = random.pick(replicas.filter((replica) => replica !== leader));
     return { kind: "estranged", pair: [leader, other] };
@@ -52,6 +62,16 @@ export function impair(world: World, impairment: Impairment | null): void {
     world.log(`cut for good: ${one.name} | ${other.name}`);
     network.cut(one.name, other.name);
     network.cut(other.name, one.name);
+    return;
+  }
+  if (impairment.kind === "lying") {
+    const { process, lie } = impairment;
+    world.impaired = process;
+    counters.add(`lying to the end: ${lie}`);
+    world.log(`${process.name} crashes, and its tables lie for good: ${lie}`);
+    process.crash();
+    process.disk.tables.lie(lie, world.random);
+    process.start();
     return;
   }
   const { process } = impairment;

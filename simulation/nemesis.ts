@@ -1,9 +1,11 @@
-// Does to a world what its fault mix says.
+// Does to a world what its fault mix says. Longer than 400 lines because each fault is
+// here once.
 
 import { drawAstray } from "./astray.ts";
 import { DiskLosses } from "./disk-losses.ts";
 import { type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
 import type { FrontendNode } from "./frontend-node.ts";
+import { LIES } from "./lies.ts";
 import { Links } from "./links.ts";
 import type { Process } from "./process.ts";
 import type { ReplicaNode } from "./replica-node.ts";
@@ -33,6 +35,7 @@ export class Nemesis {
     this.#world = world;
     this.#links = new Links(world);
     this.#losses = new DiskLosses(world, this.#links);
+    world.onDamaged = (replica) => this.#losses.replace(replica);
     world.onDeed = (replica, deed, to) => this.#deed(replica, deed, to);
     if (world.twin) this.#visit(world.twin);
     this.#next();
@@ -51,6 +54,9 @@ export class Nemesis {
     world.log("faults end");
     for (const process of world.processes) {
       if (!process.isUp) process.start();
+    }
+    for (const replica of world.replicas) {
+      if (replica.disk.tables.isLying) this.#losses.replace(replica);
     }
   }
 
@@ -79,6 +85,8 @@ export class Nemesis {
     if (faults.resetPerSecond > 0 && due(faults.resetPerSecond)) this.#reset();
     if (faults.mutePerSecond > 0 && due(faults.mutePerSecond)) this.#mute();
     if (due(faults.wipePerSecond)) this.#losses.lose(this.#someReplica());
+    if (faults.liePerSecond > 0 && due(faults.liePerSecond))
+      this.#losses.lie(this.#someReplica(), random.pick(LIES));
     if (due(faults.staleAdmissionPerSecond)) this.#losses.meetStaleLeader(this.#leader());
     if (due(faults.rivalsPerSecond)) this.#nominateRivals();
     if (due(faults.strayNominationPerSecond)) this.#strayNomination();

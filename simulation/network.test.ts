@@ -18,6 +18,7 @@ function faultless() {
       resetPerSecond: 0,
       mutePerSecond: 0,
       astrayPerSecond: 0,
+      liePerSecond: 0,
     }),
     keepsThroughCuts: false,
   };

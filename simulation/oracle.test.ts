@@ -47,7 +47,7 @@ function commit(oracle: Oracle, replica: number, ...entries: Entry[]): void {
 function informed(): Oracle {
   const oracle = new Oracle();
   commit(oracle, 9094, entry(1, 0, list("FishCo", 20)));
-  commit(oracle, 9094, entry(2, 1, { kind: "reign", leader: 9094 }));
+  commit(oracle, 9094, entry(2, 1, { kind: "reign", leader: 9094, state: "" }));
   return oracle;
 }
 
@@ -83,9 +83,9 @@ describe("R3 is broken unseen by", () => {
 
   test("two leaders of one epoch, by their reigns", () => {
     const oracle = new Oracle();
-    oracle.appended(entry(2, 4, { kind: "reign", leader: 9094 }), 0);
+    oracle.appended(entry(2, 4, { kind: "reign", leader: 9094, state: "" }), 0);
     expectViolation(
-      () => oracle.appended(entry(3, 4, { kind: "reign", leader: 9092 }), 0),
+      () => oracle.appended(entry(3, 4, { kind: "reign", leader: 9092, state: "" }), 0),
       "R3: epoch 4 has two leaders, 9094 and 9092",
     );
   });
@@ -119,7 +119,7 @@ describe("R4 is broken unseen by", () => {
 
   test("nobody: a leader that slept through a later reign", () => {
     const oracle = informed();
-    commit(oracle, 9092, entry(3, 5, { kind: "reign", leader: 9092 }));
+    commit(oracle, 9092, entry(3, 5, { kind: "reign", leader: 9092, state: "" }));
     oracle.leads(9090, 4, epochAt, 2);
   });
 
@@ -129,10 +129,10 @@ describe("R4 is broken unseen by", () => {
       "R4: 9092 commits another entry at 1 than was committed",
     );
     expectViolation(
-      () => commit(informed(), 9092, entry(2, 2, { kind: "reign", leader: 9094 })),
+      () => commit(informed(), 9092, entry(2, 2, { kind: "reign", leader: 9094, state: "" })),
       "R4: 9092 commits another entry at 2 than was committed",
     );
-    commit(informed(), 9092, entry(2, 1, { kind: "reign", leader: 9094 }));
+    commit(informed(), 9092, entry(2, 1, { kind: "reign", leader: 9094, state: "" }));
   });
 
   test("a replica that leaves one out", () => {
@@ -145,8 +145,8 @@ describe("R4 is broken unseen by", () => {
 
 describe("R4 is broken unseen until an election shows it by", () => {
   const first = entry(1, 0, list("FishCo", 20));
-  const old = entry(2, 1, { kind: "reign", leader: 9094 });
-  const later = entry(2, 2, { kind: "reign", leader: 9090 });
+  const old = entry(2, 1, { kind: "reign", leader: 9094, state: "" });
+  const later = entry(2, 2, { kind: "reign", leader: 9090, state: "" });
   const commits = (...disks: SimulatedDisk[]) => {
     const oracle = new Oracle();
     commit(oracle, 9094, first);
@@ -167,8 +167,8 @@ describe("R4 is broken unseen until an election shows it by", () => {
 
 describe("R2 is broken unseen by", () => {
   const first = entry(1, 0, list("FishCo", 20));
-  const reign = entry(2, 1, { kind: "reign", leader: 9094 });
-  const other = entry(2, 2, { kind: "reign", leader: 9090 });
+  const reign = entry(2, 1, { kind: "reign", leader: 9094, state: "" });
+  const other = entry(2, 2, { kind: "reign", leader: 9090, state: "" });
 
   test("an entry that is committed on fewer disks than a quorum", () => {
     const held = [diskOf(first, reign), diskOf(first, reign), diskOf(first)];
@@ -196,7 +196,7 @@ describe("R2 is broken unseen by", () => {
 
 describe("a replacement that isn't admitted", () => {
   const first = entry(1, 0, list("FishCo", 20));
-  const reign = entry(2, 1, { kind: "reign", leader: 9094 });
+  const reign = entry(2, 1, { kind: "reign", leader: 9094, state: "" });
   const next = entry(3, 1, { kind: "admit", replica: 9090, incarnation: 2 });
   const last = entry(4, 1, order(1, 5));
   const replacing = (lost: SimulatedDisk, ...entries: Entry[]) =>
@@ -240,7 +240,7 @@ describe("a replacement that isn't admitted", () => {
   });
 
   test("is taken for one of a quorum that could lose an entry (R4)", () => {
-    const better = diskOf(first, entry(2, 2, { kind: "reign", leader: 9090 }));
+    const better = diskOf(first, entry(2, 2, { kind: "reign", leader: 9090, state: "" }));
     const three = [diskOf(first, reign), diskOf(first, reign), better];
     expectViolation(() => knowing(first).commits(9094, [reign], three), "R4");
     const lost = diskOf(first, reign);

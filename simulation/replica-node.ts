@@ -1,6 +1,9 @@
 // One order replica as a process: the real replication core and market over a
-// simulated disk and network. It can crash, pause, and lose its disk.
+// simulated disk and network. It can crash, pause, and lose its disk, which may lie.
+//
+// Longer than 400 lines because it is all that a role is to its core.
 
+import { MarketJudge } from "../src/core/market/judge.ts";
 import type { LeadResult, ReplicaEffect, ReplicaEvent } from "../src/core/replication/events.ts";
 import { Replica } from "../src/core/replication/replica.ts";
 import type { Entry, Envelope } from "../src/core/replication/types.ts";
@@ -20,6 +23,11 @@ const TICK_MS = 25;
 const BEAT_MS = 50;
 const LONGEST_TURN_MS = 0.3;
 const SLOW_WRITE_MS = 600;
+/** How long it takes at most to compare a file with its journal. */
+const LONGEST_CHECK_MS = 10_000;
+
+/** What a replica finds of its own that can't be: it stops. */
+class FileDamaged extends Error {}
 
 interface Relayed {
   readonly from: string;
@@ -33,6 +41,12 @@ export class ReplicaNode extends Process implements Endpoint {
   readonly id: number;
   disk: SimulatedDisk;
   #replica: Replica | null = null;
+  #judge: MarketJudge | null = null;
+  #isChecking = false;
+  /** Who won't have what it leads with, and from which position on. */
+  #refusals = new Map<number, number>();
+  /** Its reign ended with refusals of what wasn't committed, and it hasn't checked its file since. */
+  #mustCheck = false;
   #desk: Desk | null = null;
   /** While it leads. */
   #leading: LeaderHost | null = null;
@@ -63,16 +77,30 @@ export class ReplicaNode extends Process implements Endpoint {
 
   protected override started(): void {
     const { disk } = this;
-    this.#delivered = disk.tables.applied;
-    this.#replica = new Replica({
-      id: this.id,
-      incarnation: this.disk.incarnation,
-      replicas: this.world.replicaIds,
-      hardState: disk.hardState,
-      stored: disk,
-      applied: disk.tables.applied,
-      messageBytesMax: this.world.messageBytesMax,
-    });
+    this.#delivered = disk.tables.appliedPosition;
+    this.#isChecking = false;
+    this.#mustCheck = false;
+    this.#refusals = new Map();
+    this.#judge = new MarketJudge(
+      disk.tables,
+      ({ position, reason }) => new FileDamaged(`${position}: ${reason}`),
+    );
+    try {
+      this.#replica = new Replica({
+        id: this.id,
+        incarnation: this.disk.incarnation,
+        replicas: this.world.replicaIds,
+        hardState: disk.hardState,
+        stored: disk,
+        judge: this.#judge,
+        applied: disk.tables.appliedPosition,
+        messageBytesMax: this.world.messageBytesMax,
+      });
+    } catch (error) {
+      if (!(error instanceof FileDamaged)) throw error;
+      this.after(0, () => this.#stopAsDamaged(error.message));
+      return;
+    }
     this.#leading = null;
     this.#turn = [];
     this.#nominations = [];
@@ -89,7 +117,59 @@ export class ReplicaNode extends Process implements Endpoint {
     this.every(200, () => this.#flushTables());
   }
 
-  #newDesk(): Desk {
+  /** For the operator to replace it. */
+  #stopAsDamaged(reason: string): void {
+    this.world.counters.add("replicas stopped as damaged");
+    this.world.log(`${this.name} stops, its file is damaged: ${reason}`);
+    this.crash();
+    this.world.onDamaged(this);
+  }
+
+  /** Compares all of its file with the journal in it, which takes its time. */
+  #check(): void {
+    if (this.#isChecking || this === this.world.impaired) return;
+    this.#isChecking = true;
+    const { random } = this.world;
+    this.after(random.between(1, random.pick([100, LONGEST_CHECK_MS])), () => {
+      this.#isChecking = false;
+      if (!this.disk.isRight) {
+        this.#stopAsDamaged("its tables aren't what its journal says");
+        return;
+      }
+      this.#mustCheck = false;
+      this.step({ kind: "verified" });
+    });
+  }
+
+  /** Somebody won't have what this one leads with. */
+  #hearRefusal({ from, message }: Envelope): void {
+    if ((message.kind !== "misfit" && message.kind !== "ack") || !this.#replica) return;
+    const { phase, epoch } = this.#replica.status();
+    if (phase !== "leading" || message.epoch !== epoch) return;
+    if (message.kind === "ack") this.#refusals.delete(from);
+    else this.#refusals.set(from, message.position);
+  }
+
+  /**
+   * R5, seen from outside: who has no quorum left for what it leads with leads no
+   * more, and who ended with refusals of what wasn't committed not again, unchecked.
+   */
+  #checkReign(): void {
+    if (!this.#replica) return;
+    const { phase, commitPosition } = this.#replica.status();
+    const isLeading = phase === "leading";
+    const refusing = [...this.#refusals.values()].filter((position) => position > commitPosition);
+    const { length } = this.world.replicaIds;
+    const isOver = 2 * (length - refusing.length) <= length;
+    if (isLeading && (isOver || this.#mustCheck))
+      throw new Violation(`R5: ${this.name} leads, though others refuse what it leads with`);
+    if (!isLeading && this.#refusals.size > 0) {
+      if (refusing.length > 0) this.#mustCheck = true;
+      this.#refusals.clear();
+    }
+  }
+
+  #newDesk(judge: MarketJudge): Desk {
     return new Desk(
       {
         lastPosition: () => this.#live.status().lastPosition,
@@ -104,7 +184,7 @@ export class ReplicaNode extends Process implements Endpoint {
         },
       },
       this.disk.tables,
-      this.#journal(this.disk.tables.applied, this.#delivered),
+      judge.market,
     );
   }
 
@@ -131,14 +211,17 @@ export class ReplicaNode extends Process implements Endpoint {
 
   protected override stopped(): void {
     this.#replica = null;
+    this.#judge = null;
     this.#desk = null;
     this.disk.crash((pending) => this.world.random.below(pending + 1));
   }
 
   #flushTables(): void {
     const { tables, lastPosition } = this.disk;
-    if (this.#delivered < tables.applied) throw new Violation(`R1: ${this.name} applied goes back`);
-    tables.apply(this.#journal(tables.applied, Math.min(this.#delivered, lastPosition)));
+    const { appliedPosition } = tables;
+    if (this.#delivered < appliedPosition)
+      throw new Violation(`R1: ${this.name} applied goes back`);
+    tables.apply(this.#journal(appliedPosition, Math.min(this.#delivered, lastPosition)));
   }
 
   #beat(): void {
@@ -154,6 +237,7 @@ export class ReplicaNode extends Process implements Endpoint {
   protected override received(from: string, message: SimulatedMessage): void {
     switch (message.kind) {
       case "replication":
+        this.#hearRefusal(message.envelope);
         this.step({ kind: "receive", envelope: message.envelope });
         break;
       case "health":
@@ -245,7 +329,7 @@ export class ReplicaNode extends Process implements Endpoint {
     const replica = this.#replica;
     const { strike, stragglerPerSecond } = this.world.faults;
     const isWatched = strike !== null || stragglerPerSecond > 0;
-    for (const effect of replica.step({ now: this.clock(), wallMs: 0 }, event)) {
+    for (const effect of this.#effectsOf(replica, event)) {
       const deed = isWatched ? this.#deed(effect) : null;
       const to = effect.kind === "send" ? effect.to : null;
       // A fetch may be struck on its way.
@@ -254,6 +338,17 @@ export class ReplicaNode extends Process implements Endpoint {
       this.#carryOut(effect);
       if (deed !== null && deed !== "fetch") this.world.onDeed(this, deed, to);
       if (this.#replica !== replica) return; // struck down: the rest was never done
+    }
+    if (this.#refusals.size > 0 || this.#mustCheck) this.#checkReign();
+  }
+
+  #effectsOf(replica: Replica, event: ReplicaEvent): readonly ReplicaEffect[] {
+    try {
+      return replica.step({ now: this.clock(), wallMs: 0 }, event);
+    } catch (error) {
+      if (!(error instanceof FileDamaged)) throw error;
+      this.#stopAsDamaged(error.message);
+      return [];
     }
   }
 
@@ -314,7 +409,7 @@ export class ReplicaNode extends Process implements Endpoint {
           (position) => this.disk.epochAt(position),
           this.disk.lastPosition,
         );
-        this.#desk = this.#newDesk();
+        this.#desk = this.#judge && this.#newDesk(this.#judge);
         this.#leading = new LeaderHost({
           replica: this.#live,
           epoch: effect.epoch,
@@ -343,6 +438,15 @@ export class ReplicaNode extends Process implements Endpoint {
       case "confirmed":
         this.#confirmations.get(effect.token)?.(effect.leads);
         this.#confirmations.delete(effect.token);
+        break;
+      case "verify":
+        this.#check();
+        break;
+      case "refuses":
+        counters.add("entries refused");
+        this.world.log(
+          `${this.name} refuses ${effect.misfit.position} of ${effect.from}: ${effect.misfit.reason}`,
+        );
         break;
       case "truncated":
         counters.add("entries truncated", effect.through - effect.from + 1);

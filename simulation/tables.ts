@@ -3,19 +3,25 @@
 // of its journal, and keeps in memory what they don't hold yet.
 
 import { recordedRequest } from "../src/core/market/content.ts";
-import type { OlderRequests } from "../src/core/market/state.ts";
+import type { JudgeTables } from "../src/core/market/judge.ts";
 import { StockBook } from "../src/core/market/stock-book.ts";
 import type { Order, RecordedRequest, Stock } from "../src/core/market/types.ts";
 import type { Entry } from "../src/core/replication/types.ts";
 import type { OrderTables } from "../src/core/service/turn.ts";
 import { commandsOf } from "./commands.ts";
+import type { Lie } from "./lies.ts";
+import type { Random } from "./random.ts";
 
-export class Tables implements OrderTables, OlderRequests {
+const ORDERS_LOST_MAX = 5;
+
+export class Tables implements OrderTables, JudgeTables {
   /** Through where the entries are applied. */
-  applied = 0;
+  appliedPosition = 0;
+  /** Something was lost, and nothing tells. */
+  isLying = false;
   readonly #orders: Order[] = [];
   readonly #requests = new Map<string, RecordedRequest>();
-  readonly #stocks = new StockBook([]);
+  #stocks = new StockBook([]);
 
   /** The entries that follow `applied`. */
   apply(entries: readonly Entry[]): void {
@@ -25,8 +31,36 @@ export class Tables implements OrderTables, OlderRequests {
         this.#requests.set(command.requestId, recordedRequest(command));
         if (command.kind === "order") this.#orders.push(command);
       }
-      this.applied = entry.position;
+      this.appliedPosition = entry.position;
     }
+  }
+
+  /** Loses this, if there is any of it. */
+  lie(lie: Lie, random: Random): void {
+    const stocks = this.#stocks.sorted();
+    if (stocks.length === 0) return;
+    this.isLying = true;
+    if (lie === "orders") this.#orders.splice(-1 - random.below(ORDERS_LOST_MAX));
+    else if (lie === "requests") {
+      for (const requestId of this.#requests.keys())
+        if (random.chance(0.5)) this.#requests.delete(requestId);
+    } else {
+      const lost = random.pick(stocks);
+      const rest = stocks.filter((stock) => stock !== lost);
+      const quantity = lost.quantity + 1 + random.below(9);
+      this.#stocks = new StockBook(lie === "stock" ? rest : [...rest, { ...lost, quantity }]);
+    }
+  }
+
+  /** Whether these are what the entries from the first to the applied one amount to. */
+  isRight(entries: readonly Entry[]): boolean {
+    const right = new Tables();
+    right.apply(entries);
+    return this.#canonical() === right.#canonical();
+  }
+
+  #canonical(): string {
+    return JSON.stringify([this.#orders, this.stocks(), [...this.#requests.keys()].sort()]);
   }
 
   get lastNumber(): number {

@@ -9,6 +9,7 @@ import { Counters } from "./counters.ts";
 import { SimulatedDisk } from "./disk.ts";
 import { drawFaults, drawMutes, drawResets, type FaultMix, type StrikeOn } from "./faults.ts";
 import { FrontendNode } from "./frontend-node.ts";
+import { drawLieRun, type LieRun } from "./lies.ts";
 import { Network } from "./network.ts";
 import { Oracle } from "./oracle.ts";
 import type { Process } from "./process.ts";
@@ -52,9 +53,12 @@ export class World {
   readonly store: CopyStore | null;
   /** From the end of the faults on: who is dead, deaf or frozen for good; null if nobody is. */
   impaired: Process | null = null;
+  /** Told of a replica that stopped because of what it found in its file. */
+  onDamaged: (replica: ReplicaNode) => void = () => {};
   /** Told what a replica has just done; the nemesis may strike then. */
   onDeed: (replica: ReplicaNode, deed: StrikeOn, to: number | null) => void = () => {};
   readonly timeline: string[] = [];
+  readonly lies: LieRun;
   #faults: FaultMix;
 
   /** `setting` is drawn, unless a test gives one. */
@@ -62,6 +66,7 @@ export class World {
     this.seed = seed;
     this.random = new Random(seed);
     const astray = drawAstrayRun(seed);
+    this.lies = drawLieRun(seed);
     this.setting = setting ?? { ...drawSetting(this.random), ...astray.setting };
     this.stockNames = STOCKS.slice(0, this.setting.stocks);
     this.#faults = {
@@ -69,6 +74,7 @@ export class World {
       ...drawResets(new Random(seed + RESETS_STREAM)),
       ...drawMutes(new Random(seed + MUTES_STREAM)),
       ...astray.faults,
+      ...this.lies.faults,
     };
     this.hasMutes = this.#faults.mutePerSecond > 0;
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
@@ -146,9 +152,9 @@ export class World {
     this.network.faults = faults;
   }
 
-  /** Whether no replacement waits for its admission. */
+  /** Whether no replacement waits for its admission, and no disk lies. */
   get allVote(): boolean {
-    return this.replicas.every((replica) => replica.disk.hardState.voter);
+    return this.replicas.every(({ disk }) => disk.hardState.voter && !disk.tables.isLying);
   }
 
   /** One line of the timeline. */

@@ -32,7 +32,7 @@ describe("MarketState", () => {
     const market = fishMarket();
     expect(market.stocks().map(({ name }) => name)).toEqual(["BoarCo", "FishCo"]);
     market.apply(1, [
-      { kind: "list", requestId: "l", name: "Coal", price: 1, quantity: 5 },
+      { kind: "list", requestId: "l", name: "Coal", price: 17.99, quantity: 5 },
       order(1, "sell", 1, "Coal"),
     ]);
     expect(market.stocks().map(({ name, quantity }) => [name, quantity])).toEqual([

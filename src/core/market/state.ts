@@ -1,13 +1,13 @@
-// The market at one replica's newest state: what the leader decides on.
+// The market at the end of one replica's journal: what a leader decides on, and
+// what a follower judges a leader's entries by (judge.ts).
 //
 //   M2. Stock = listed − bought + sold + adjusted, never negative.
 //   M3. Numbers have no gaps; a request id has one outcome.
 //
 // Stocks are all in memory. Orders and request ids grow forever, so only those
 // that the durable tables don't hold yet are kept here; older request ids are
-// looked up in the tables, which the constructor is given. A leader that was
-// deposed throws its state away and makes a new one from the tables: there is
-// no undo.
+// looked up in the tables, which the constructor is given. When the journal is
+// cut short, the state is made anew from the tables: there is no undo.
 
 import { invariant } from "../invariant.ts";
 import { recordedRequest } from "./content.ts";
@@ -77,6 +77,12 @@ export class MarketState implements MarketReader {
     return this.#tail.order(number);
   }
 
+  /** All that tells this market from another, in a line; long-ago requests are not looked at. */
+  summary(): string {
+    const digest = this.#stocks.digest().toString(16).padStart(8, "0");
+    return `${this.#lastNumber} orders, ${this.#stocks.size} stocks (${digest})`;
+  }
+
   /** Orders of the tail with a number above `after`, ascending, at most `limit`. */
   orders(after: number, limit: number): Order[] {
     return this.#tail.orders(after, limit);
@@ -103,6 +109,13 @@ export class MarketState implements MarketReader {
           "a trade moves a positive quantity",
           { position, number, quantity: command.quantity },
         );
+        const price = this.#stocks.get(command.name)?.price ?? command.price;
+        invariant(command.price === price, "a trade is at its stock's price", {
+          position,
+          number,
+          price: command.price,
+          stock: price,
+        });
         this.#lastNumber = number;
       }
       this.#stocks.apply(command); // M2

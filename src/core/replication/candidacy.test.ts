@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Candidacy } from "./candidacy.ts";
 import { ReplicaContext } from "./context.ts";
 import { CANVASS_MS, PREPARE_MS, PROMISE_REST_MS } from "./limits.ts";
-import { command, TestDisk } from "./test-disk.ts";
+import { command, LENIENT, TestDisk } from "./test-disk.ts";
 import { append, prepared } from "./test-messages.ts";
 import { Cluster } from "./test-support.ts";
 import type { ReplicaId } from "./types.ts";
@@ -295,6 +295,7 @@ test("a candidacy without peers waits for promises", () => {
     replicas: [9094],
     hardState,
     stored: disk,
+    judge: LENIENT,
     applied: 0,
   });
   expect(new Candidacy(context, 1).begin()).toEqual({ kind: "won", epoch: 1 });

@@ -11,6 +11,8 @@
 //       quorum holds.
 //   C5. Promises are counted by the incarnations that its journal admits *after*
 //       the fetch: the fetch may bring an admission.
+//   C6. A peer whose entries can't follow here is not counted: who wins without
+//       it has what is committed, since a quorum promised (R5).
 
 import type { ReplicaContext } from "./context.ts";
 import { atLeastAsGood, type LogPoint } from "./entry-log.ts";
@@ -58,6 +60,8 @@ export class Candidacy {
   /** Set once prepared. */
   #epoch = 0;
   #promises = new Map<ReplicaId, ReceivedPromise>();
+  /** Whose journals can't be followed (C6). */
+  readonly #unfit = new Set<ReplicaId>();
   /** When the present stage began, or last got on. */
   #progressAt: number;
 
@@ -140,6 +144,7 @@ export class Candidacy {
 
   promised(envelope: Envelope, promise: Extract<Message, { kind: "promise" }>): CandidacyStep {
     if (this.#stage.kind === "canvassing" || promise.epoch !== this.#epoch) return WAIT;
+    if (this.#unfit.has(envelope.from)) return WAIT; // C6
     this.#promises.set(envelope.from, {
       incarnation: envelope.incarnation,
       last: { position: promise.lastPosition, epoch: promise.lastEpoch },
@@ -218,8 +223,16 @@ export class Candidacy {
       return WAIT;
     if (answer.entries.length === 0)
       return { kind: "lost", reason: `${from} has nothing after ${answer.prevPosition}` };
-    context.store(answer.prevPosition, answer.entries); // C4
+    const misfit = context.store(answer.prevPosition, answer.entries); // C4
     this.#progressAt = context.now;
+    if (misfit !== null) {
+      context.emit({ kind: "refuses", from, misfit });
+      context.emit({ kind: "verify" });
+      this.#unfit.add(from);
+      this.#promises.delete(from); // C6
+      this.#stage = { kind: "preparing" };
+      return this.#winIfPromised();
+    }
     if (!atLeastAsGood(log.last, stage.until)) {
       this.#fetchAfter(answer.prevPosition + answer.entries.length);
       return WAIT;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ReplicaContext } from "./context.ts";
 import type { ReplicaEffect } from "./events.ts";
-import { admission, command, journal, TestDisk, textOf } from "./test-disk.ts";
+import { admission, command, journal, LENIENT, TestDisk, textOf } from "./test-disk.ts";
 import type { Message } from "./types.ts";
 
 const ALL = Number.MAX_SAFE_INTEGER;
@@ -25,6 +25,7 @@ function contextOf(
     replicas,
     hardState,
     stored: disk,
+    judge: LENIENT,
     applied,
   });
 }
@@ -108,15 +109,15 @@ describe("a promise", () => {
 describe("storing entries", () => {
   test("that are late and few cuts off the tail that they don't reach", () => {
     const context = contextOf(new TestDisk(journal(1, 1, 2, 2)));
-    expect(context.store(1, [command(2, 1)])).toBe(2);
-    expect(context.store(1, [])).toBe(1);
+    expect(context.store(1, [command(2, 1)])).toBe(null);
+    expect(context.store(1, [])).toBe(null);
     expect(texts(context)).toEqual(["1@1", "2@1", "3@2", "4@2"]);
     expect(of(context, "persist")).toEqual([]);
   });
 
   test("drops those before the first that differs, or keeps one after it (Raft §5.3)", () => {
     const context = contextOf(new TestDisk(journal(1, 1, 1, 1)));
-    expect(context.store(1, [command(2, 1), command(3, 2)])).toBe(3);
+    expect(context.store(1, [command(2, 1), command(3, 2)])).toBe(null);
     expect(texts(context)).toEqual(["1@1", "2@1", "3@2"]);
     const effects = context.takeEffects();
     expect(effects).toContainEqual({ kind: "truncated", from: 3, through: 4 });

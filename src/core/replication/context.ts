@@ -5,12 +5,15 @@
 //       before it is durable: no promise and no ack tells of what a crash
 //       could still erase (R2).
 //   X2. The promise never goes back (R1).
+//   X3. The judge's state is that at the journal's end, and what it won't have
+//       is neither stored nor acknowledged (R5).
 
 import { invariant } from "../invariant.ts";
 import type { Admission } from "./admissions.ts";
 import { Admissions } from "./admissions.ts";
 import { EntryLog, type StoredEntries } from "./entry-log.ts";
 import type { ReplicaEffect, Write } from "./events.ts";
+import type { Judge, Misfit } from "./judge.ts";
 import { MESSAGE_BYTES_MAX } from "./limits.ts";
 import type { Entry, HardState, Incarnation, Message, ReplicaId } from "./types.ts";
 
@@ -22,6 +25,7 @@ export interface ReplicaOptions {
   /** As found on disk. */
   readonly hardState: HardState;
   readonly stored: StoredEntries & { admissions(): readonly Admission[] };
+  readonly judge: Judge;
   /** Through where the tables on disk are applied; committed for sure. */
   readonly applied: number;
   /** Entries in one append or fetch, about; default MESSAGE_BYTES_MAX. */
@@ -65,6 +69,7 @@ export class ReplicaContext {
   /** When the last promise to another nominee was made. */
   promisedAt = Number.NEGATIVE_INFINITY;
 
+  readonly #judge: Judge;
   #effects: ReplicaEffect[] = [];
   #nextWriteId = 1;
   #pendingWrites: PendingWrite[] = [];
@@ -92,6 +97,8 @@ export class ReplicaContext {
     });
     this.commit = options.applied;
     this.#commitKnown = options.applied;
+    this.#judge = options.judge;
+    this.judgeAnew(this.log.last.position);
     this.#voteIfAdmitted();
   }
 
@@ -140,12 +147,38 @@ export class ReplicaContext {
     this.#append(entries, {});
   }
 
+  /** What this journal amounts to. */
+  summary(): string {
+    return this.#judge.summary();
+  }
+
+  /** The judge's state is that after the entry at `through` again, from what is on disk (X3). */
+  judgeAnew(through: number): void {
+    let position = this.#judge.rewind();
+    while (position < through) {
+      const entries = this.log
+        .entriesAfter(position, MESSAGE_BYTES_MAX)
+        .filter((entry) => entry.position <= through);
+      const misfit = this.#judge.take(entries);
+      if (misfit !== null) throw this.#judge.damage(misfit);
+      position += entries.length;
+    }
+  }
+
+  /** Why these can't be in this journal from `from` on; null when they can. */
+  #judgeFresh(from: number, fresh: readonly Entry[]): Misfit | null {
+    const last = this.log.last.position;
+    if (from <= last) this.judgeAnew(from - 1);
+    const misfit = this.#judge.take(fresh);
+    if (misfit !== null) this.judgeAnew(last);
+    return misfit;
+  }
+
   /**
-   * Stores entries that follow `prevPosition`, dropping what differs, and
-   * returns the position they reach. `prevPosition` must match already.
+   * Stores entries that follow `prevPosition`, dropping what differs; none of
+   * them if one can't follow, which is returned. `prevPosition` must match already.
    */
-  store(prevPosition: number, entries: readonly Entry[]): number {
-    const reached = prevPosition + entries.length;
+  store(prevPosition: number, entries: readonly Entry[]): Misfit | null {
     // Only the first entry whose epoch differs ends what we have: a late, short
     // message must not cut off a tail that it simply doesn't reach.
     const firstNew = entries.findIndex(
@@ -154,15 +187,17 @@ export class ReplicaContext {
     );
     const held = firstNew === -1 ? entries : entries.slice(0, firstNew);
     if (held.length > 0) this.emit({ kind: "already-held", entries: held });
-    if (firstNew === -1) return reached;
+    if (firstNew === -1) return null;
     const fresh = entries.slice(firstNew);
     const from = prevPosition + firstNew + 1;
     const last = this.log.last.position;
+    invariant(from > last || from > this.commit, "a committed entry is never dropped", {
+      from,
+      commit: this.commit,
+    });
+    const misfit = this.#judgeFresh(from, fresh);
+    if (misfit !== null) return misfit; // X3
     if (from <= last) {
-      invariant(from > this.commit, "a committed entry is never dropped", {
-        from,
-        commit: this.commit,
-      });
       this.log.truncateFrom(from);
       this.admissions.truncateFrom(from);
       for (const write of this.#pendingWrites) write.position = Math.min(write.position, from - 1);
@@ -172,7 +207,7 @@ export class ReplicaContext {
       this.#append(fresh, {});
     }
     this.emit({ kind: "stored", entries: fresh });
-    return reached;
+    return null;
   }
 
   #append(entries: readonly Entry[], write: Write): void {

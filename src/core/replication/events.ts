@@ -1,5 +1,6 @@
 // What goes into a replica's step function, and what comes out.
 
+import type { Misfit } from "./judge.ts";
 import type { Entry, Envelope, HardState, Message, ReplicaId } from "./types.ts";
 
 /** When a step happens; read after its event was, so that a message is never judged by an older time. */
@@ -28,7 +29,9 @@ export type ReplicaEvent =
    * Begin a round: every follower gets what it lacks. With `confirm`, a
    * `confirmed` effect of that token tells whether a quorum acknowledged it.
    */
-  | { readonly kind: "round"; readonly confirm: number | null };
+  | { readonly kind: "round"; readonly confirm: number | null }
+  /** What a `verify` effect asked for is done: this replica's files are what they should be. */
+  | { readonly kind: "verified" };
 
 /** How an attempt to lead ended. */
 export type LeadResult =
@@ -57,6 +60,11 @@ export type ReplicaEffect =
   | { readonly kind: "deposed" }
   | { readonly kind: "lead-outcome"; readonly outcome: LeadResult }
   | { readonly kind: "confirmed"; readonly token: number; readonly leads: boolean }
+  /**
+   * Either this replica's state is wrong or another's. Compare what is on its
+   * disk with its journal: stop if that is damaged, else report `verified`.
+   */
+  | { readonly kind: "verify" }
   /** For logs and metrics; nothing depends on them. */
   | {
       readonly kind: "following";
@@ -67,5 +75,9 @@ export type ReplicaEffect =
   | { readonly kind: "stored"; readonly entries: readonly Entry[] }
   | { readonly kind: "already-held"; readonly entries: readonly Entry[] }
   | { readonly kind: "replicated"; readonly peer: ReplicaId; readonly position: number }
+  /** What `from` sent can't follow here, and isn't taken. */
+  | { readonly kind: "refuses"; readonly from: ReplicaId; readonly misfit: Misfit }
+  /** While leading: `by` says so of what was sent to it. */
+  | { readonly kind: "refused"; readonly by: ReplicaId; readonly misfit: Misfit }
   | { readonly kind: "truncated"; readonly from: number; readonly through: number }
   | { readonly kind: "admitted"; readonly replica: ReplicaId; readonly incarnation: number };

@@ -3,7 +3,7 @@ import { ReplicaContext } from "./context.ts";
 import { entryBytes } from "./entry-log.ts";
 import { FollowerProgress } from "./follower-progress.ts";
 import { IN_FLIGHT_BYTES_MAX, MESSAGE_BYTES_MAX, PROBE_AGAIN_MS } from "./limits.ts";
-import { bulky, journal, TestDisk } from "./test-disk.ts";
+import { bulky, journal, LENIENT, TestDisk } from "./test-disk.ts";
 import { Cluster } from "./test-support.ts";
 import type { Entry, Message } from "./types.ts";
 
@@ -33,6 +33,7 @@ class Driver {
       replicas: [9092, 9094],
       hardState,
       stored: disk,
+      judge: LENIENT,
       applied: 0,
     });
     this.context.connected.add(9092);

@@ -7,7 +7,7 @@ import {
   UNCOMMITTED_ENTRIES_MAX,
   UNCONFIRMED_HEARTBEATS_MAX,
 } from "./limits.ts";
-import { command, journal, TestDisk } from "./test-disk.ts";
+import { command, journal, LENIENT, TestDisk } from "./test-disk.ts";
 import { prepared } from "./test-messages.ts";
 import { Cluster } from "./test-support.ts";
 import type { Message } from "./types.ts";
@@ -346,6 +346,7 @@ describe("a leader", () => {
       replicas: [9090, 9092, 9094],
       hardState,
       stored: disk,
+      judge: LENIENT,
       applied: 0,
     });
     expect(() => new Leadership(context, 3)).toThrow("a leader has promised itself its epoch");

@@ -8,10 +8,13 @@
 //   L3. A round is confirmed when a quorum acknowledged that round or a later
 //       one; so whoever asked before it began knows that nobody else led then
 //       (Raft §6.4, read index).
+//   L4. A follower that refuses what is appended isn't waited for; when no
+//       quorum is left without those that do, the reign is over (R5).
 
 import { invariant } from "../invariant.ts";
 import type { ReplicaContext } from "./context.ts";
 import { FollowerProgress } from "./follower-progress.ts";
+import type { Misfit } from "./judge.ts";
 import {
   HEARTBEAT_MS,
   REIGN_MS,
@@ -45,6 +48,8 @@ export class Leadership {
   #waiting: WaitingConfirmation[] = [];
   /** When the newest confirmed round began; -Infinity before the first. */
   confirmedAt = Number.NEGATIVE_INFINITY;
+  /** Who refuses what was appended, and from which position on. */
+  readonly #refusals = new Map<ReplicaId, number>();
   /** Rounds begun and not confirmed yet, ascending, with when they began. */
   #begun: { readonly round: number; readonly at: number }[] = [];
 
@@ -61,7 +66,7 @@ export class Leadership {
     for (const peer of context.peers) {
       this.#followers.set(peer, new FollowerProgress(context, peer, last.position));
     }
-    this.#append([{ kind: "reign", leader: context.id }]);
+    this.#append([{ kind: "reign", leader: context.id, state: context.summary() }]);
     this.#reignPosition = context.log.last.position;
     this.#beginRound();
   }
@@ -134,11 +139,31 @@ export class Leadership {
     if (ack.round > this.#round || Math.max(ack.position, ack.goBackTo ?? 0) > last) return;
     if (!follower.hear(envelope.incarnation)) return;
     this.#admit(envelope);
+    this.#refusals.delete(envelope.from); // it follows again
     const advanced = follower.acknowledge(ack);
     if (advanced)
       this.#context.emit({ kind: "replicated", peer: envelope.from, position: follower.match });
     this.#count();
     follower.sendMore(this.epoch, this.#round);
+  }
+
+  /** A follower won't have an entry. Returns false when the reign must end. */
+  refused(from: ReplicaId, { position, reason }: Misfit): boolean {
+    if (!this.#refusals.has(from)) {
+      this.#context.emit({ kind: "refused", by: from, misfit: { position, reason } });
+    }
+    this.#refusals.set(from, position);
+    return this.#followers.size + 1 - this.#doubters >= this.#context.quorum; // L4
+  }
+
+  /** Those who refuse what no quorum has taken yet: it may be this leader whose state is wrong. */
+  get #doubters(): number {
+    const { commit } = this.#context;
+    return [...this.#refusals.values()].filter((position) => position > commit).length;
+  }
+
+  get isDoubted(): boolean {
+    return this.#doubters > 0;
   }
 
   /** A replacement is admitted once: the entry itself says so from then on. */

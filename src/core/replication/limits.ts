@@ -50,5 +50,8 @@ export const MESSAGE_ENTRIES_MAX = Math.ceil(MESSAGE_BYTES_MAX / ENTRY_BYTES_MIN
  */
 export const UNCOMMITTED_ENTRIES_MAX = 20_000;
 
+/** Letters of a line that the layer above says of its state; reasons name a stock and a request id at most. */
+export const WORDS_MAX = 1_024;
+
 /** How far one answer sends a leader or nominee back at most; tails that differ are seldom longer, and it takes another answer then. */
 export const GO_BACK_ENTRIES_MAX = 8_192;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { LEADER_SILENCE_MS, PROMISE_REST_MS } from "./limits.ts";
 import { Replica } from "./replica.ts";
-import { command, journal, TestDisk } from "./test-disk.ts";
+import { command, journal, LENIENT, TestDisk } from "./test-disk.ts";
 import { ack, answers, append } from "./test-messages.ts";
 import { Cluster } from "./test-support.ts";
 
@@ -241,6 +241,7 @@ describe("a replica", () => {
       replicas: [9090, 9092, 9094],
       hardState: disk.hardState,
       stored: disk,
+      judge: LENIENT,
       applied: 1,
     });
     expect(replica.status()).toEqual({

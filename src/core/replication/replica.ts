@@ -10,16 +10,23 @@
 //   R3. One leader an epoch; two journals with the same (position, epoch) are
 //       the same up to there.
 //   R4. A committed entry is in every later leader's journal.
+//   R5. An entry that can't follow what is before it, by the judge, is never
+//       acknowledged. Who refuses one follows its leader no more in that epoch,
+//       and the leader goes on if it has a quorum without it. Both then compare
+//       their files with their journals; a leader that had no quorum left
+//       doesn't stand before that.
 //
 // A phase owns what only it needs: following, standing (candidacy.ts), leading
-// (leadership.ts). What all share is in context.ts.
+// (leadership.ts). What all share is in context.ts. Longer than 400 lines because
+// it is what a replica does in every phase, each message once.
 
 import { invariant } from "../invariant.ts";
 import { Candidacy, type CandidacyStep } from "./candidacy.ts";
 import { ReplicaContext, type ReplicaOptions } from "./context.ts";
 import type { LeadResult, ReplicaEffect, ReplicaEvent, StepTime } from "./events.ts";
+import type { Misfit } from "./judge.ts";
 import { Leadership } from "./leadership.ts";
-import { GO_BACK_ENTRIES_MAX, LEADER_SILENCE_MS, PROMISE_REST_MS } from "./limits.ts";
+import { GO_BACK_ENTRIES_MAX, LEADER_SILENCE_MS, PROMISE_REST_MS, WORDS_MAX } from "./limits.ts";
 import type { Entry, Envelope, Message, ReplicaId } from "./types.ts";
 
 interface Following {
@@ -57,6 +64,10 @@ export class Replica {
   readonly #context: ReplicaContext;
   #phase: Phase = { kind: "following", leader: null, heardAt: Number.NEGATIVE_INFINITY };
   #tokens = 0;
+  /** The epoch whose leader this replica won't follow, and why. */
+  #refusing: { readonly epoch: number; readonly misfit: Misfit } | null = null;
+  /** Others refused what this replica led with, and its files haven't been verified since. */
+  #isDoubted = false;
   /** Someone waits for a lead-outcome. */
   #leadAsked = false;
 
@@ -145,6 +156,12 @@ export class Replica {
         invariant(phase.kind === "leading", "only a leader appends", { phase: phase.kind });
         phase.append(event.commands);
         break;
+      case "verified":
+        this.#isDoubted = false;
+        this.#refusing = null;
+        // A reign decides on the state there is.
+        if (phase.kind !== "leading") context.judgeAnew(context.log.last.position);
+        break;
       case "round":
         if (phase.kind === "leading") phase.round(event.confirm);
         else if (event.confirm !== null) {
@@ -162,6 +179,13 @@ export class Replica {
     if (phase.kind !== "following") return; // joins the candidacy, or is answered at once when it leads
     if (!context.hardState.voter) {
       this.#settleLead({ kind: "lost", reason: "not admitted yet" });
+      return;
+    }
+    if (this.#isDoubted) {
+      this.#settleLead({
+        kind: "lost",
+        reason: "its entries were refused, and it checks its file",
+      });
       return;
     }
     if (this.#hearsLeader()) {
@@ -209,7 +233,13 @@ export class Replica {
   #follow(leader: ReplicaId | null): void {
     const context = this.#context;
     const phase = this.#phase;
-    if (phase.kind === "leading") phase.end();
+    if (phase.kind === "leading") {
+      phase.end();
+      if (phase.isDoubted) {
+        this.#isDoubted = true;
+        context.emit({ kind: "verify" });
+      }
+    }
     this.#phase = { kind: "following", leader, heardAt: context.now };
     if (leader !== null) {
       this.#settleLead({ kind: "follows", leader, epoch: context.hardState.promise.epoch });
@@ -258,6 +288,11 @@ export class Replica {
         break;
       case "ack":
         if (phase.kind === "leading") phase.acknowledged(envelope, message);
+        break;
+      case "misfit":
+        if (phase.kind === "leading" && phase.epoch === message.epoch) {
+          if (!phase.refused(from, message)) this.#follow(null);
+        }
         break;
       case "refuse":
         context.epochSeen = Math.max(context.epochSeen, message.epoch);
@@ -361,6 +396,10 @@ export class Replica {
       context.send(from, { kind: "refuse", epoch: promise.epoch });
       return;
     }
+    if (this.#refusing?.epoch === epoch) {
+      context.send(from, { kind: "misfit", epoch, ...this.#refusing.misfit });
+      return;
+    }
     const phase = this.#phase;
     invariant(phase.kind !== "leading" || epoch > phase.epoch, "one leader an epoch", {
       epoch,
@@ -386,9 +425,25 @@ export class Replica {
       context.sendDurably(from, { kind: "ack", epoch, round, position: 0, goBackTo });
       return;
     }
-    const position = context.store(prevPosition, entries);
+    const misfit = context.store(prevPosition, entries);
+    if (misfit !== null) {
+      this.#refuse(from, epoch, misfit);
+      return;
+    }
+    const position = prevPosition + entries.length;
     context.learnCommit(Math.min(append.commit, position));
     // The position of this message, not our own last: what follows it here may differ there.
     context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null }); // R2
+  }
+  /** R5: whoever is wrong, it can't be followed; it hears so until its epoch is over. */
+  #refuse(from: ReplicaId, epoch: number, { position, reason }: Misfit): void {
+    const context = this.#context;
+    const misfit = { position, reason: reason.slice(0, WORDS_MAX) };
+    this.#refusing = { epoch, misfit };
+    this.#follow(null);
+    context.promisedAt = Number.NEGATIVE_INFINITY; // the next nominee isn't kept waiting
+    context.emit({ kind: "refuses", from, misfit });
+    context.emit({ kind: "verify" });
+    context.send(from, { kind: "misfit", epoch, ...misfit });
   }
 }

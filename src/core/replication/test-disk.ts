@@ -4,6 +4,7 @@
 import type { Admission } from "./admissions.ts";
 import { entryBytes, type StoredEntries } from "./entry-log.ts";
 import type { Write } from "./events.ts";
+import type { Judge } from "./judge.ts";
 import type { Entry, HardState, Incarnation, ReplicaId } from "./types.ts";
 
 export function bytesOf(text: string): Uint8Array {
@@ -44,6 +45,14 @@ export function admission(
 export function journal(...epochs: number[]): Entry[] {
   return epochs.map((epoch, index) => command(index + 1, epoch));
 }
+
+/** Has nothing against any entry. */
+export const LENIENT: Judge = {
+  rewind: () => Number.POSITIVE_INFINITY,
+  take: () => null,
+  summary: () => "",
+  damage: ({ position, reason }) => new Error(`${position}: ${reason}`),
+};
 
 export class TestDisk implements StoredEntries {
   hardState: HardState;

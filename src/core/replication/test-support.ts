@@ -5,9 +5,10 @@
 
 import { FIRST_INCARNATION } from "./admissions.ts";
 import type { ReplicaEffect, ReplicaEvent } from "./events.ts";
+import type { Judge } from "./judge.ts";
 import { MESSAGE_BYTES_MAX } from "./limits.ts";
 import { Replica, type ReplicaStatus } from "./replica.ts";
-import { bytesOf, TestDisk, textOf } from "./test-disk.ts";
+import { bytesOf, LENIENT, TestDisk, textOf } from "./test-disk.ts";
 import type { Entry, EpochPromise, Incarnation, Message, ReplicaId } from "./types.ts";
 
 const TICK_MS = 25;
@@ -58,6 +59,8 @@ export interface ClusterOptions {
   readonly promises?: Readonly<Record<ReplicaId, EpochPromise>>;
   /** Default: the core's own. */
   readonly messageBytesMax?: number;
+  /** What judges a replica's entries, made at each of its starts; has nothing against any if not given. */
+  readonly judgeOf?: (id: ReplicaId) => Judge;
 }
 
 export class Cluster {
@@ -67,11 +70,13 @@ export class Cluster {
   wire: OnWire[] = [];
   readonly #members: ReadonlyMap<ReplicaId, Member>;
   readonly #messageBytesMax: number;
+  readonly #judgeOf: (id: ReplicaId) => Judge;
 
   /** All start at once, connected. */
   constructor(options: ClusterOptions = {}) {
     const { replicas = [9090, 9092, 9094], journals = {}, promises = {} } = options;
     this.ids = replicas;
+    this.#judgeOf = options.judgeOf ?? (() => LENIENT);
     this.#messageBytesMax = options.messageBytesMax ?? MESSAGE_BYTES_MAX;
     const newest = Math.max(0, ...Object.values(journals).map((held) => held.at(-1)?.epoch ?? 0));
     this.#members = new Map(
@@ -287,6 +292,7 @@ export class Cluster {
       replicas: this.ids,
       hardState: disk.hardState,
       stored: disk,
+      judge: this.#judgeOf(id),
       applied: disk.applied,
       messageBytesMax: this.#messageBytesMax,
     });

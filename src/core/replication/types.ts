@@ -12,9 +12,14 @@ export type ReplicaId = number;
  */
 export type Incarnation = number;
 
-/** What an entry records. `market` bytes are the order role's; the others are replication's own. */
+/** What an entry records. `command` bytes are the layer's above; the others are replication's own. */
 export type EntryBody =
-  | { readonly kind: "reign"; readonly leader: ReplicaId }
+  | {
+      readonly kind: "reign";
+      readonly leader: ReplicaId;
+      /** What the entries before it amount to at the leader, by its judge; empty where that isn't told. */
+      readonly state: string;
+    }
   | { readonly kind: "admit"; readonly replica: ReplicaId; readonly incarnation: Incarnation }
   | { readonly kind: "command"; readonly bytes: Uint8Array };
 
@@ -64,6 +69,13 @@ export type Message =
     }
   /** Refused: the sender has promised `epoch`, which is higher, or equal for another nominee. */
   | { readonly kind: "refuse"; readonly epoch: number }
+  /** An append of this epoch isn't acknowledged, nor will any more be: by the sender's state that entry can't be. */
+  | {
+      readonly kind: "misfit";
+      readonly epoch: number;
+      readonly position: number;
+      readonly reason: string;
+    }
   /** A nominee asks for entries after (prevPosition, prevEpoch). */
   | {
       readonly kind: "fetch";

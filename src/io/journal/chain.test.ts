@@ -5,7 +5,7 @@ import { JournalCorrupt } from "./errors.ts";
 import { thrown } from "./test-files.ts";
 
 const BODIES: readonly EntryBody[] = [
-  { kind: "reign", leader: 9094 },
+  { kind: "reign", leader: 9094, state: "" },
   { kind: "admit", replica: 9090, incarnation: Number.MAX_SAFE_INTEGER },
   { kind: "command", bytes: new Uint8Array([1, 2, 3]) },
   { kind: "command", bytes: new Uint8Array() },

@@ -86,8 +86,9 @@ function digestOf(previous: Uint8Array, row: Omit<EntryRow, "digest">): Buffer {
 function encodeBody(body: EntryBody): { readonly kind: number; readonly bytes: Uint8Array } {
   switch (body.kind) {
     case "reign": {
-      const bytes = Buffer.alloc(8);
+      const bytes = Buffer.alloc(8 + Buffer.byteLength(body.state));
       bytes.writeDoubleBE(body.leader, 0);
+      bytes.write(body.state, 8);
       return { kind: REIGN, bytes };
     }
     case "admit": {
@@ -105,7 +106,7 @@ function decodeBody(path: string, { kind, body, position }: EntryRow): EntryBody
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   switch (kind) {
     case REIGN:
-      return { kind: "reign", leader: bytes.readDoubleBE(0) };
+      return { kind: "reign", leader: bytes.readDoubleBE(0), state: bytes.toString("utf8", 8) };
     case ADMIT:
       return { kind: "admit", replica: bytes.readDoubleBE(0), incarnation: bytes.readDoubleBE(8) };
     case COMMAND:

@@ -31,7 +31,7 @@ describe("what is written", () => {
     const path = journalFile();
     const entries: Entry[] = [
       { position: 1, epoch: 0, at: 0, body: { kind: "command", bytes: Buffer.from([]) } },
-      { position: 2, epoch: 3, at: 1.5, body: { kind: "reign", leader: 9094 } },
+      { position: 2, epoch: 3, at: 1.5, body: { kind: "reign", leader: 9094, state: "" } },
       {
         position: 3,
         epoch: 3,
@@ -163,8 +163,8 @@ describe("digests", () => {
       one,
       changed({ epoch: 2 }),
       changed({ at: 1 }),
-      changed({ body: { kind: "reign", leader: 9094 } }),
-      changed({ body: { kind: "reign", leader: 9092 } }),
+      changed({ body: { kind: "reign", leader: 9094, state: "" } }),
+      changed({ body: { kind: "reign", leader: 9092, state: "" } }),
       changed({ body: { kind: "command", bytes: Buffer.from("x") } }),
       written(entriesThrough(9), "another"),
     ].map((journal) => journal.digestAt(9));

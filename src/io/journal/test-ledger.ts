@@ -12,7 +12,7 @@ export function uuid(number: number): string {
 
 export function order(number: number, name: string, by: number): Command {
   const [type, quantity] = by < 0 ? (["buy", -by] as const) : (["sell", by] as const);
-  const price = name === "FishCo" ? 17.99 : 28;
+  const price = name === "FishCo" ? 17.99 : name === "MenhirCo" ? 1.5 : 28;
   return { kind: "order", number, requestId: uuid(number), name, type, quantity, price };
 }
 
@@ -43,7 +43,12 @@ export function start(): { journal: SqliteJournal; ledger: Ledger; path: string 
     HISTORY.map((commands, index) =>
       commands.length > 0
         ? marketEntry(index + 1, commands)
-        : { position: index + 1, epoch: 1, at: 0, body: { kind: "reign", leader: 9094 } },
+        : {
+            position: index + 1,
+            epoch: 1,
+            at: 0,
+            body: { kind: "reign", leader: 9094, state: "" },
+          },
     ),
   );
   const journal = opened(path);

@@ -3,7 +3,7 @@
 // the process.
 
 import { z } from "zod";
-import { MESSAGE_ENTRIES_MAX } from "../../core/replication/limits.ts";
+import { MESSAGE_ENTRIES_MAX, WORDS_MAX } from "../../core/replication/limits.ts";
 import type { Envelope } from "../../core/replication/types.ts";
 import type { Contract } from "../rpc/types.ts";
 
@@ -13,8 +13,11 @@ const position = z.int().min(0);
 const epoch = z.int().min(0);
 const counter = z.int().min(0);
 
+/** A line for people, or to be compared. */
+const words = z.string().max(WORDS_MAX);
+
 const body = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("reign"), leader: replica }),
+  z.object({ kind: z.literal("reign"), leader: replica, state: words }),
   z.object({ kind: z.literal("admit"), replica, incarnation }),
   z.object({ kind: z.literal("command"), bytes: z.instanceof(Uint8Array) }),
 ]);
@@ -45,6 +48,7 @@ const message = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("prepare"), epoch }),
   z.object({ kind: z.literal("promise"), epoch, lastEpoch: epoch, lastPosition: position }),
   z.object({ kind: z.literal("refuse"), epoch }),
+  z.object({ kind: z.literal("misfit"), epoch, position, reason: words }),
   z.object({ kind: z.literal("fetch"), epoch, prevPosition: position, prevEpoch: epoch }),
   z
     .object({

@@ -3,7 +3,7 @@ import type { Entry } from "../../core/replication/types.ts";
 import { mergeWrites } from "./merge-writes.ts";
 
 function entry(position: number, epoch: number): Entry {
-  return { position, epoch, at: 0, body: { kind: "reign", leader: 1 } };
+  return { position, epoch, at: 0, body: { kind: "reign", leader: 1, state: "" } };
 }
 
 /** What the disk holds after a write, the plain way. */

@@ -31,6 +31,9 @@ class Member {
   committedBefore = 0;
   readonly pieces: { readonly entries: number; readonly turn: number }[] = [];
   flushes = 0;
+  /** Has something against commands with this text. */
+  against: string | null = null;
+  verify = () => Promise.resolve();
   readonly journal;
   readonly quorumLog: QuorumLog;
 
@@ -53,6 +56,13 @@ class Member {
       journal: this.journal,
       applied: 0,
       tables: { pendingCommands: 0, flush: () => this.flushes++ },
+      judge: {
+        rewind: () => 0,
+        take: (entries) => this.#judge(entries),
+        summary: () => "",
+        damage: ({ reason }) => new Error(reason),
+      },
+      verify: () => this.verify(),
       listener: {
         committed: (entries) => {
           this.committed.push(...entries);
@@ -70,6 +80,14 @@ class Member {
       log,
       failed: (reason) => this.failures.push(reason),
     });
+  }
+
+  #judge(entries: readonly Entry[]) {
+    const wrong = entries.find(
+      ({ body }) =>
+        body.kind === "command" && new TextDecoder().decode(body.bytes) === this.against,
+    );
+    return wrong ? { position: wrong.position, reason: "it can't be" } : null;
   }
 
   get commands(): string[] {
@@ -244,6 +262,39 @@ test("a follower whose write fails acknowledges nothing: what it was sent is nev
   expect(await confirmed).toBe(false); // nobody acknowledged this round, until it stepped down
   expect(third.deposed).toBe(1);
   expect(third.commands).toEqual(["a"]);
+});
+
+test("an entry that followers refuse is on no other disk, and its leader checks its file before it leads again", async () => {
+  const [first, second, third] = await three();
+  await lead(third);
+  for (const follower of [first, second]) follower.against = "bad";
+  const checked = Promise.withResolvers<void>();
+  third.verify = () => checked.promise;
+  third.quorumLog.append([bytes("bad")]);
+  await expect.poll(() => third.deposed, WAIT).toBe(1);
+  const lost = { kind: "lost", reason: "its entries were refused, and it checks its file" };
+  expect(await third.quorumLog.lead()).toEqual(lost);
+  await lead(second);
+  second.quorumLog.append([bytes("good")]);
+  await expect.poll(() => third.commands, WAIT).toEqual(["good"]);
+  for (const member of [first, second, third]) expect(member.commands).not.toContain("bad");
+  expect(await third.quorumLog.lead()).toEqual(lost);
+  checked.resolve();
+  await expect.poll(async () => (await third.quorumLog.lead()).kind, WAIT).toBe("follows"); // it may stand again, but there is a leader
+});
+
+test("a follower that refuses what a quorum takes stops alone, if its file turns out to be damaged", async () => {
+  const [first, second, third] = await three();
+  await lead(third);
+  first.against = "good";
+  first.verify = () => Promise.reject(new Error("the file is damaged"));
+  third.quorumLog.append([bytes("good")]);
+  await expect
+    .poll(() => first.failures.map(({ message }) => message), WAIT)
+    .toEqual(["the file is damaged"]);
+  await expect.poll(() => second.commands, WAIT).toEqual(["good"]);
+  expect(third.deposed).toBe(0);
+  expect(first.commands).toEqual([]);
 });
 
 test("a leader that finds damage where a catalog reads goes on, and gives the catalog nothing", async () => {

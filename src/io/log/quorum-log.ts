@@ -20,6 +20,7 @@
 import type { Logger } from "pino";
 import { invariant } from "../../core/invariant.ts";
 import type { ReplicaEffect, ReplicaEvent, Write } from "../../core/replication/events.ts";
+import type { Judge } from "../../core/replication/judge.ts";
 import { HEARTBEAT_MS } from "../../core/replication/limits.ts";
 import { Replica } from "../../core/replication/replica.ts";
 import type { Entry, Envelope, ReplicaId } from "../../core/replication/types.ts";
@@ -36,6 +37,8 @@ const TABLES_FLUSH_COMMANDS_MIN = 256;
 const DELIVERY_BYTES_MAX = 32 * 1024;
 /** How often the core looks at the clock. */
 const TICK_MS = HEARTBEAT_MS / 2;
+/** Between the beginnings of two checks of this replica's file: each reads all of it, and one that found nothing finds nothing soon after. */
+const VERIFY_EVERY_MS = 60_000;
 
 /** Facts for logs and metrics. Nothing depends on them. */
 export interface LogObserver {
@@ -59,6 +62,10 @@ export interface QuorumLogOptions {
   readonly applied: number;
   /** The tables that live in the journal's file; flushed within its transactions. */
   readonly tables: { readonly pendingCommands: number; flush(): void };
+  /** Says what may follow in the journal: see core/replication/judge.ts. */
+  readonly judge: Judge;
+  /** Compares this replica's file with its own journal; rejects with what is wrong. */
+  readonly verify: () => Promise<void>;
   readonly listener: LogListener;
   readonly observer?: LogObserver;
   /** All replicas, this one included, and where they listen. */
@@ -99,6 +106,10 @@ export class QuorumLog implements ReplicatedLog {
   /** To be told once all that was committed before has been delivered. Q5 */
   #afterDelivery: Extract<ReplicaEffect, { kind: "leading" | "lead-outcome" }>[] = [];
   #stopped = false;
+  /** The next check of the file waits or is under way. */
+  #verifying = false;
+  #verifyTimer: NodeJS.Timeout | undefined;
+  #verifiedAtMs = Number.NEGATIVE_INFINITY;
 
   /** Does nothing before start(). */
   constructor(options: QuorumLogOptions) {
@@ -113,6 +124,7 @@ export class QuorumLog implements ReplicatedLog {
       replicas: replicas.map((replica) => replica.id),
       hardState: journal.hardState,
       stored: journal,
+      judge: options.judge,
       applied: options.applied,
     });
   }
@@ -221,6 +233,7 @@ export class QuorumLog implements ReplicatedLog {
     if (this.#stopped) return;
     this.#stopped = true;
     if (this.#timer) clearInterval(this.#timer);
+    clearTimeout(this.#verifyTimer);
     for (const link of this.#links) link.close();
     for (const resolve of [...this.#confirmations.values(), ...this.#roundConfirmations])
       resolve(false);
@@ -312,6 +325,21 @@ export class QuorumLog implements ReplicatedLog {
         resolve?.(effect.leads);
         break;
       }
+      case "verify":
+        this.#verify();
+        break;
+      case "refuses":
+        this.#options.log.error(
+          { position: effect.misfit.position },
+          `Refusing what ${effect.from} sends, its state or this one is wrong: ${effect.misfit.reason}`,
+        );
+        break;
+      case "refused":
+        this.#options.log.error(
+          { position: effect.misfit.position },
+          `${effect.by} refuses what is led with here, its state or this one is wrong: ${effect.misfit.reason}`,
+        );
+        break;
       case "following":
         observer?.following?.(effect.leader, effect.epoch, effect.behind);
         break;
@@ -337,6 +365,25 @@ export class QuorumLog implements ReplicatedLog {
         );
         break;
     }
+  }
+
+  /** One check at a time, and the next one not at once. */
+  #verify(): void {
+    if (this.#verifying) return;
+    this.#verifying = true;
+    const waitMs = Math.max(0, this.#verifiedAtMs + VERIFY_EVERY_MS - performance.now());
+    this.#verifyTimer = setTimeout(() => {
+      this.#verifiedAtMs = performance.now();
+      this.#options.log.info("Comparing the file with its journal");
+      this.#options.verify().then(
+        () => {
+          this.#verifying = false;
+          this.#options.log.info("The file is what its journal says");
+          this.#step({ kind: "verified" });
+        },
+        (error: unknown) => this.#fail(error),
+      );
+    }, waitMs);
   }
 
   /** Delivers a piece, and the rest in later turns. Q5 */

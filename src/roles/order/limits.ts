@@ -32,6 +32,3 @@ export const SCRUB_BYTES = 16 * 1024;
 
 /** Pause between two slices while there is other work; else there is one each beat. */
 export const SCRUB_EVERY_MS = 1_000;
-
-/** Entries read at once when a starting replica counts its orders. */
-export const COUNT_BYTES = 1024 * 1024;

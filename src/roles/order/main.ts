@@ -10,9 +10,10 @@
 
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { decodeCommands } from "../../core/market/codec.ts";
+import { MarketJudge } from "../../core/market/judge.ts";
 import { auditInWorker } from "../../io/journal/audit-worker.ts";
-import { openJournal, type SqliteJournal } from "../../io/journal/journal.ts";
+import { JournalCorrupt } from "../../io/journal/errors.ts";
+import { openJournal } from "../../io/journal/journal.ts";
 import { Ledger } from "../../io/journal/ledger.ts";
 import { lockRole } from "../../io/journal/lock.ts";
 import { QuorumLog } from "../../io/log/quorum-log.ts";
@@ -27,7 +28,7 @@ import { Beats } from "./beats.ts";
 import { orderHandlers, servedContract } from "./handlers.ts";
 import { IdleWork } from "./idle-work.ts";
 import { searchLeader } from "./leader-search.ts";
-import { BEAT_MS, COUNT_BYTES } from "./limits.ts";
+import { BEAT_MS } from "./limits.ts";
 import { OrderMetrics } from "./metrics.ts";
 import { rehearse } from "./rehearsal.ts";
 import { ReplicaService } from "./replica-service.ts";
@@ -50,6 +51,10 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   const cluster = { name: journal.identity.cluster, members: membersOf(config) };
   const identity: Identity = { role: "order", name, cluster };
   const ledger = new Ledger(journal);
+  const judge = new MarketJudge(
+    ledger,
+    ({ position, reason }) => new JournalCorrupt(journal.path, position, reason),
+  );
   const lines = log.isLevelEnabled("debug") ? new TradeLines(log) : null;
 
   let isBroken = false;
@@ -70,6 +75,12 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     journal,
     applied: ledger.appliedPosition,
     tables: ledger,
+    judge,
+    verify: async () => {
+      const position = ledger.appliedPosition;
+      const { problems } = await auditInWorker({ path: journal.path, position, stocksAt: [] });
+      if (problems[0] !== undefined) throw new JournalCorrupt(journal.path, null, problems[0]);
+    },
     listener: {
       committed: (entries) => service.committed(entries),
       leading: (epoch) => {
@@ -105,6 +116,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     catalogs: config.catalogs.map((catalog) => catalog.name),
     source,
     tables: ledger,
+    market: () => judge.market,
     peerOf: (replica) => source.peer(replica),
     log,
     nowMs: () => performance.now(),
@@ -121,7 +133,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
 
   const startup = new StartupSync({
     log,
-    newestNumber: () => Math.max(service.lastNumber, newestNumberIn(journal, ledger)),
+    newestNumber: () => judge.market.lastNumber,
     deliveredPosition: () => service.deliveredPosition,
     onReady: () => lines?.synced(),
   });
@@ -205,20 +217,4 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     drain: () => leavers.gone(listener.peers, config.drainMs + FRONTEND_CLOSE_MAX_MS),
     close: () => running.disposeAsync(),
   };
-}
-
-/** Number of the newest order in the journal, of which the tables may not hold the last few; 0 before the first. */
-function newestNumberIn(journal: SqliteJournal, ledger: Ledger): number {
-  let newest = ledger.lastNumber;
-  let position = ledger.appliedPosition;
-  while (position < journal.lastPosition) {
-    for (const { position: read, body } of journal.entries(position, COUNT_BYTES)) {
-      position = read;
-      if (body.kind !== "command") continue;
-      for (const command of decodeCommands(body.bytes)) {
-        if (command.kind === "order") newest = command.number;
-      }
-    }
-  }
-  return newest;
 }

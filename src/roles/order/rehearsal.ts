@@ -9,8 +9,10 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import pino from "pino";
-import { MarketState } from "../../core/market/state.ts";
+import { type JudgeTables, MarketJudge } from "../../core/market/judge.ts";
+import type { MarketState } from "../../core/market/state.ts";
 import type { ReplicaEffect, ReplicaEvent } from "../../core/replication/events.ts";
+import type { Judge } from "../../core/replication/judge.ts";
 import { Replica } from "../../core/replication/replica.ts";
 import type { Entry, HardState, Message } from "../../core/replication/types.ts";
 import { replicationContract } from "../../io/log/envelope-schema.ts";
@@ -27,26 +29,28 @@ const STOCK = { name: "Rehearsed", price: 1, quantity: 1_000_000 };
 /** Enough for the first tier of compilation; the next one comes with real work. */
 const TURNS = 30;
 const COMMANDS_BYTES_MAX = 1 << 20;
+const TABLES: ReignTables & JudgeTables = {
+  appliedPosition: 0,
+  lastNumber: 0,
+  stocks: () => [STOCK],
+  request: () => undefined,
+  order: () => undefined,
+  orders: () => [],
+  readTogether: (read) => read(),
+};
 
 /** Settles with the number of trades that were made. */
 export async function rehearse(): Promise<number> {
   const cluster = new RehearsedCluster();
   cluster.step(1, { kind: "lead" });
   const { epoch } = cluster.leader.status();
-  const tables: ReignTables = {
-    appliedPosition: 0,
-    order: () => undefined,
-    orders: () => [],
-    readTogether: (read) => read(),
-  };
-  const older = { request: () => undefined };
   const reign: Reign = new Reign({
     replica: 1,
     epoch,
     source: cluster,
-    market: new MarketState({ stocks: [STOCK], lastNumber: 0, older }),
+    market: cluster.market,
     position: cluster.status().commitPosition,
-    tables,
+    tables: TABLES,
     catalogs: [CATALOG],
     followers: [],
     log: pino({ level: "silent" }),
@@ -108,13 +112,19 @@ function overTheWire(message: unknown): unknown {
 class RehearsedCluster {
   onCommitted: (entries: readonly CommittedEntry[]) => void = () => {};
   readonly leader: Replica;
+  /** That of the leader. */
+  readonly market: MarketState;
   readonly #replicas = new Map<number, Replica>();
   readonly #events: { readonly to: number; readonly event: ReplicaEvent }[] = [];
   #delivered = 0;
   #isRunning = false;
 
   constructor() {
-    for (const id of REPLICAS) this.#replicas.set(id, rehearsedReplica(id));
+    const judge = (): MarketJudge => new MarketJudge(TABLES, ({ reason }) => new Error(reason));
+    const judgeOfLeader = judge();
+    for (const id of REPLICAS)
+      this.#replicas.set(id, rehearsedReplica(id, id === 1 ? judgeOfLeader : judge()));
+    this.market = judgeOfLeader.market;
     this.leader = this.#replica(1);
     for (const id of REPLICAS) {
       for (const peer of REPLICAS) if (peer !== id) this.step(id, { kind: "connected", peer });
@@ -183,11 +193,12 @@ class RehearsedCluster {
   }
 }
 
-function rehearsedReplica(id: number): Replica {
+function rehearsedReplica(id: number, judge: Judge): Replica {
   const hardState: HardState = { promise: { epoch: 0, nominee: 1 }, voter: true };
   const entries = (): readonly Entry[] => [];
   const stored = { lastPosition: 0, epochAt: () => 0, entries, admissions: () => [] };
-  return new Replica({ id, incarnation: 1, replicas: REPLICAS, hardState, stored, applied: 0 });
+  const replicas = REPLICAS;
+  return new Replica({ id, incarnation: 1, replicas, hardState, stored, judge, applied: 0 });
 }
 
 /** A catalog that says nothing by itself. */

@@ -4,7 +4,7 @@
 // (core/service/turn.ts), their commands appended as one entry, their answers kept until
 // they may be told (core/service/waiting-answers.ts), while what is committed goes out to
 // the catalogs (catalog-feeds.ts). A reign owns all of that; when it ends
-// nothing of it is left: the next one starts from the tables.
+// nothing of it is left: the next one starts from what the journal then says.
 //
 //   R1. exposed <= commit.
 //   R2. No answer leaves before what it rests on is durable and exposed.

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
+import { MarketJudge } from "../../core/market/judge.ts";
 import type { Command, Stock } from "../../core/market/types.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import type { AskResult } from "../contract.ts";
@@ -66,6 +67,7 @@ class FakeTables implements ServiceTables {
 function replica(id = 9092, catalogs: readonly string[] = []) {
   const log = new FakeLog(id);
   const tables = new FakeTables();
+  const judge = new MarketJudge(tables, ({ reason }) => new Error(reason));
   const peers = new Map<number, FakePeer>();
   const broken: unknown[] = [];
   const clock = { nowMs: 0 };
@@ -76,6 +78,7 @@ function replica(id = 9092, catalogs: readonly string[] = []) {
     catalogs,
     source: log,
     tables,
+    market: () => judge.market,
     peerOf: (other) => peers.get(other) ?? null,
     log: silent,
     nowMs: () => clock.nowMs,
@@ -87,7 +90,18 @@ function replica(id = 9092, catalogs: readonly string[] = []) {
   const ask = (...questions: Parameters<typeof service.ask>[1][number][]): void => {
     service.ask(false, questions).then((result) => results.push(result));
   };
-  return { log, tables, peers, service, broken, clock, ask, results, changes: () => changes };
+  /** The journal ends after `position` now, since the next leader has no more of it. */
+  const cut = (position: number): void => {
+    log.entries.length = position;
+    judge.rewind();
+    judge.take(
+      log.entries.slice(tables.appliedPosition).map(({ position, command }) => ({
+        position,
+        body: command ? { kind: "command", bytes: command } : { kind: "admit" },
+      })),
+    );
+  };
+  return { log, cut, tables, peers, service, broken, clock, ask, results, changes: () => changes };
 }
 
 const accepted = (number: number): AskResult => ({
@@ -106,7 +120,7 @@ test("nothing is decided before the reign has begun", async () => {
 });
 
 test("a deposed leader's undecided tail is not sold: its next reign begins from what was committed", async () => {
-  const { log, ask, results, tables } = replica();
+  const { log, cut, ask, results, tables } = replica();
   log.beginReign();
   ask(trade("a", "FishCo", "buy", 500));
   await turns();
@@ -116,12 +130,12 @@ test("a deposed leader's undecided tail is not sold: its next reign begins from 
   await turns();
   expect(log.entries).toHaveLength(3);
   log.depose(9094);
-  log.entries.length = 2; // the next leader doesn't have it
+  cut(2);
   await turns();
   expect(results).toEqual([accepted(1), { kind: "unknown" }]);
 
   log.beginReign();
-  expect(tables.appliedPosition).toBe(3);
+  tables.flush();
   ask(trade("b", "FishCo", "buy", 100));
   ask(trade("a", "FishCo", "buy", 500)); // asked again: found in the tables
   await turns();

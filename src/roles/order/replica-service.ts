@@ -11,8 +11,8 @@ import type { Logger } from "pino";
 import { Speakers } from "../../core/connection/names.ts";
 import { invariant } from "../../core/invariant.ts";
 import { decodeCommands } from "../../core/market/codec.ts";
-import { MarketState, type OlderRequests } from "../../core/market/state.ts";
-import type { Command, Stock } from "../../core/market/types.ts";
+import type { MarketState } from "../../core/market/state.ts";
+import type { Command } from "../../core/market/types.ts";
 import { relayOf } from "../../core/service/relaying.ts";
 import type { CommittedEntry, LogListener, ReplicatedLog } from "../../io/log/log.ts";
 import type { Peer } from "../../io/rpc/types.ts";
@@ -25,14 +25,11 @@ import { tellTraces, withSpans } from "./traces.ts";
 import { TradeTrace } from "./trade-trace.ts";
 
 /** The durable tables: io/journal's ledger. */
-export interface ServiceTables extends ReignTables, OlderRequests {
+export interface ServiceTables extends ReignTables {
   /** Number of the newest order in the tables; 0 before the first. */
   readonly lastNumber: number;
-  stocks(): readonly Stock[];
   /** Remembers the commands of the next committed entry, to be written by flush(). */
   queue(position: number, commands: readonly Command[]): void;
-  /** Writes all that is queued, durably. */
-  flush(): void;
 }
 
 /** Told how much is done together. */
@@ -51,6 +48,8 @@ export interface ReplicaServiceOptions {
   readonly catalogs: readonly string[];
   readonly source: ReplicatedLog;
   readonly tables: ServiceTables;
+  /** The market at the journal's end, as long as that isn't cut short. */
+  readonly market: () => MarketState;
   readonly peerOf: PeerOf;
   readonly log: Logger;
   /** Milliseconds of a clock that never goes back. */
@@ -117,19 +116,14 @@ export class ReplicaService implements LogListener {
   }
 
   leading(epoch: number): void {
-    const { replica, others, catalogs, source, tables, log, nowMs, onBroken } = this.#options;
+    const { replica, others, catalogs, source, tables, market, log, nowMs, onBroken } =
+      this.#options;
     invariant(this.#reign === null, "one reign at a time", { epoch });
-    tables.flush();
-    const market = new MarketState({
-      stocks: tables.stocks(),
-      lastNumber: tables.lastNumber,
-      older: tables,
-    });
     this.#reign = new Reign({
       replica,
       epoch,
       source,
-      market,
+      market: market(),
       position: this.#deliveredPosition,
       tables,
       catalogs,

@@ -51,7 +51,7 @@ export class TestCluster {
       logLevel: "silent",
     });
     for (const { id, name } of cluster.config.replicas) {
-      mkdirSync(join(data, name));
+      mkdirSync(join(data, name), { mode: 0o700 });
       createJournalFile(
         join(data, name, "order.db"),
         { cluster: CLUSTER, replica: id, incarnation: 1 },
@@ -59,7 +59,7 @@ export class TestCluster {
         firstEntries(),
       );
     }
-    mkdirSync(join(data, "catalog"));
+    mkdirSync(join(data, "catalog"), { mode: 0o700 });
     createCatalogFile(join(data, "catalog", "catalog.db"), CLUSTER);
     onTestFinished(async () => {
       await cluster.stop();
