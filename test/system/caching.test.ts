@@ -152,7 +152,9 @@ test("the password of Redis is in no process's arguments, in no log and in no an
   const client = cluster.client();
   await leased(cluster, client);
   const roles = ["frontend", "catalog", ...cluster.replicas.map((id) => `order-${id}`)];
-  for (const pid of [up.child.pid, ...roles.map((role) => cluster.pid(role))]) {
+  // A role's pid file is written a moment after its port is open.
+  const pids = roles.map((role) => until(`the pid of ${role}`, () => cluster.pid(role)));
+  for (const pid of [up.child.pid, ...(await Promise.all(pids))]) {
     const args = readFileSync(`/proc/${pid}/cmdline`, "utf8");
     expect(args).toContain(file);
     expect(args).not.toContain(password);

@@ -20,7 +20,7 @@ const clusters = useClusters("file");
 let server: HostileRedis;
 let cluster: Cluster;
 let client: HttpClient;
-let pid: number | null;
+let pid: number;
 
 beforeAll(async () => {
   server = await hostileRedis();
@@ -33,7 +33,8 @@ beforeAll(async () => {
     options: [`--cache=${server.url}`],
   });
   client = cluster.client();
-  pid = cluster.pid("frontend");
+  // Its file is written a moment after its port is open.
+  pid = await until("the front end's pid", () => cluster.pid("frontend"));
 });
 afterAll(() => server.close());
 
