@@ -856,7 +856,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "refused-leader-goes-on",
     ["R5"],
-    [292, 4],
+    [534, 4],
     [
       `${REPLICATION}/replica.ts`,
       "if (!phase.refused(from, message)) this.#follow(null);",
@@ -866,13 +866,13 @@ export const BUGS: readonly Bug[] = [
   bug(
     "refused-leader-leads-again-unchecked",
     ["R5"],
-    [292, 4],
+    [664, 4],
     [`${REPLICATION}/replica.ts`, "this.#isDoubted = true;", ""],
   ),
   bug(
     "one-refusal-ends-a-reign",
     ["L1"],
-    [109, 4],
+    [136, 4],
     [
       `${REPLICATION}/leadership.ts`,
       "return this.#followers.size + 1 - this.#doubters >= this.#context.quorum; // L4",
