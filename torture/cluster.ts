@@ -32,6 +32,8 @@ const CATALOGS = 2;
 const REPLICAS = 3;
 /** Between two looks at what is waited for, milliseconds. */
 const READY_POLL_MS = 50;
+/** For a process that must not run to say so and end, on a busy machine, milliseconds. */
+const REFUSAL_LIMIT_MS = 30_000;
 
 export interface Role extends SupervisedRole {
   readonly port: number;
@@ -83,6 +85,8 @@ export class Cluster {
   readonly #serving = new Set<string>();
   /** Has no disk at present: its starts may fail. */
   #diskless: string | null = null;
+  /** Was ended to be started with another configuration. */
+  #misconfigured: string | null = null;
 
   private constructor(
     options: ClusterOptions,
@@ -209,6 +213,37 @@ export class Cluster {
     this.#diskless = null;
   }
 
+  /**
+   * Starts another process of a role that serves, as a neighbour on the host may: it has to end by
+   * itself, and to change nothing. Settles with what is wrong, null if nothing is.
+   */
+  async startTwice(role: Role): Promise<string | null> {
+    const { status, stderr } = await runBazaar(
+      argsOf(role, configPath(this.#options.folder, role)),
+      REFUSAL_LIMIT_MS,
+    );
+    return status === 1 ? null : `a second ${role.name} ended with ${status}: ${stderr}`;
+  }
+
+  /**
+   * Ends a replica and starts it as an operator might who has lost one of the others: configured
+   * without it. That has to be refused. Then it is started as it should be.
+   */
+  async startWithOtherMembers(role: Role, limitMs: number): Promise<string | null> {
+    const end = performance.now() + limitMs;
+    this.#misconfigured = role.name;
+    this.#supervisor.play("kill", role.name);
+    await this.#when(`the end of ${role.name}`, () => this.pid(role.name) === null, end);
+    const others = this.roles.filter(({ kind, name }) => kind === "order" && name !== role.name);
+    const members = this.roles.filter((each) => each !== others[0]);
+    const config = writeConfig(this.#options.folder, members, role, "memory", "fewer-replicas");
+    const { status, stderr } = await runBazaar(argsOf(role, config), REFUSAL_LIMIT_MS);
+    this.#supervisor.play("start", role.name);
+    this.#misconfigured = null;
+    const isRefused = status === 1 && /replicas/.test(stderr);
+    return isRefused ? null : `${role.name} with two replicas ended with ${status}: ${stderr}`;
+  }
+
   /** Settles once every role runs and every front end could answer a trade. */
   async ready(limitMs: number): Promise<void> {
     const end = performance.now() + limitMs;
@@ -246,7 +281,7 @@ export class Cluster {
     const child = spawnChild({
       execPath: process.execPath,
       script: join(ROOT, "bin/bazaar.js"),
-      args: [role.kind, String(role.port), "--config", configPath(this.#options.folder, role)],
+      args: argsOf(role, configPath(this.#options.folder, role)),
     });
     const { pid } = child;
     if (pid !== undefined) void child.exited.then(() => removePidFile(this.data, role.name, pid));
@@ -267,8 +302,8 @@ export class Cluster {
     const how = `${name} ended by ${signal ?? code}${lastWords === "" ? "" : `: ${lastWords}`}`;
     const next = event.next.kind;
     this.#options.tell(`${how}; ${next}`);
-    const isReplaced = this.#diskless === name;
-    const isExpected = (this.#struck.delete(name) && next === "restart") || isReplaced;
+    const isTaken = this.#diskless === name || this.#misconfigured === name;
+    const isExpected = (this.#struck.delete(name) && next === "restart") || isTaken;
     if (!isExpected) this.surprises.push(`${how}; ${next}`);
   }
 }
@@ -294,16 +329,21 @@ function hostSeenBy(role: Role, roles: readonly Role[]): string {
   return `127.99.${roles.indexOf(role) + 1}.1`;
 }
 
+function argsOf(role: Role, config: string): readonly string[] {
+  return [role.kind, String(role.port), "--config", config];
+}
+
 function configPath(folder: string, role: Role | null): string {
   return join(folder, role === null ? "bazaar.json" : `${role.name}.json`);
 }
 
-/** Everything as `seenBy` reaches it; null: at its own address. Returns the file's path. */
+/** Everything as `seenBy` reaches it; null: at its own address. Returns the file's path, ending in `name`. */
 function writeConfig(
   folder: string,
   roles: readonly Role[],
   seenBy: Role | null,
   cache: string,
+  name?: string,
 ): string {
   const addresses = (kind: Role["kind"]) =>
     roles
@@ -312,7 +352,7 @@ function writeConfig(
         host: seenBy === null || seenBy === role ? HOST : hostSeenBy(seenBy, roles),
         port: role.port,
       }));
-  const path = configPath(folder, seenBy);
+  const path = name === undefined ? configPath(folder, seenBy) : join(folder, `${name}.json`);
   const config = {
     data: "data",
     stocks: "stocks.csv",

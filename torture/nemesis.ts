@@ -1,7 +1,8 @@
 // What goes wrong, drawn from a seed: processes killed, stopped and restarted,
-// links cut and healed, the copy store gone or silent, and once a disk lost and
-// replaced; lists of 10,000 stocks asked for by the dozen. A run that was quiet so
-// far is made longer.
+// links cut and healed, the copy store gone or silent; lists of 10,000 stocks asked
+// for by the dozen; a second process of a role; a replica that is configured with
+// other replicas; and once a disk lost and replaced. A run that was quiet so far is
+// made longer.
 //
 // Never more than the bazaar promises to survive: one disk is lost in a run,
 // while all else works. Everything else is without limit, all replicas at once
@@ -42,6 +43,8 @@ export const ENOUGH: Readonly<Record<string, number>> = {
   "copy store paused": 1,
   "disk lost and replaced": 1,
   "lists by the dozen": 1,
+  "started twice": 1,
+  "started with other replicas": 1,
 };
 /** But not longer than so many times what was asked for. */
 const LONGER_MAX = 5;
@@ -66,6 +69,10 @@ export class Nemesis {
   #doomed: string | null;
   /** What is stopped at present. */
   readonly #paused = new Set<string>();
+  /** What must not be struck at present, since somebody else starts it. */
+  readonly #spared = new Set<string>();
+  /** What was started, and should have been refused. */
+  readonly wronglyStarted: string[] = [];
 
   constructor(options: NemesisOptions) {
     this.#options = options;
@@ -131,7 +138,8 @@ export class Nemesis {
     const whom = leader === null ? "" : "leader ";
     if (kind < 0.2) return () => this.#end([struck], "SIGKILL", `${whom}killed`);
     if (kind < 0.25) return () => this.#end(some, "SIGKILL", "killed together");
-    if (kind < 0.31) return () => this.#end([role], "SIGTERM", "restarted");
+    if (kind < 0.29) return () => this.#end([role], "SIGTERM", "restarted");
+    if (kind < 0.31) return () => this.#startWrongly(role, isReset);
     if (kind < 0.39) return () => this.#breakCopyStore(lastsMs);
     if (kind < 0.55) return () => this.#pause([struck], lastsMs, `${whom}paused`);
     if (kind < 0.6) return () => this.#pause(some, lastsMs, "paused together");
@@ -162,6 +170,7 @@ export class Nemesis {
       // A stopped process takes no other signal, and the pause ends by itself.
       if (!cluster.mayEnd(role, ENDS_LEFT) || (signal === "SIGTERM" && this.#paused.has(role)))
         continue;
+      if (this.#spared.has(role)) continue;
       const pid = cluster.signal(role, signal);
       if (pid === null) continue;
       this.#count(what);
@@ -173,7 +182,7 @@ export class Nemesis {
     const { cluster, tell } = this.#options;
     const pids = new Map<string, number>();
     for (const role of roles) {
-      if (this.#paused.has(role)) continue;
+      if (this.#paused.has(role) || this.#spared.has(role)) continue;
       const pid = cluster.signal(role, "SIGSTOP");
       if (pid === null) continue;
       this.#paused.add(role);
@@ -219,6 +228,24 @@ export class Nemesis {
     const told = `${names} ${directions.join(" and ")}`;
     const cuts = links.map((link) => ({ link, directions }));
     return this.#cutAll(cuts, lastsMs, isReset, what, told);
+  }
+
+  /** By somebody who doesn't know that it runs, or which replicas there are. */
+  async #startWrongly(name: string, isTwice: boolean): Promise<void> {
+    const { cluster, tell } = this.#options;
+    const role = cluster.roles.find((each) => each.name === name);
+    const isFree = !this.#paused.has(name) && !this.#spared.has(name);
+    if (!role || !isFree || !cluster.mayEnd(name, ENDS_LEFT)) return;
+    const isSecond = isTwice || role.kind !== "order";
+    const what = isSecond ? "started twice" : "started with other replicas";
+    this.#spared.add(name);
+    tell(`${name} is ${what}`);
+    const wrong = isSecond
+      ? await cluster.startTwice(role)
+      : await cluster.startWithOtherMembers(role, DISK_LIMIT_MS);
+    this.#spared.delete(name);
+    if (wrong !== null) this.wronglyStarted.push(wrong);
+    this.#count(what);
   }
 
   /** Everybody wants all stocks at once. */

@@ -88,6 +88,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     if (unsettled > 0) problems.push(`${unsettled} calls have no answer though all is healed`);
     problems.push(...(await verified(cluster, orders.length)));
     problems.push(...cluster.surprises.map((line) => `nobody struck it: ${line}`));
+    problems.push(...nemesis.wronglyStarted);
     const verdict = check({ stocks: STOCKS, history, orders });
     problems.push(...verdict.problems);
     let spoilt = 0;
