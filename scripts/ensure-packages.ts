@@ -1,6 +1,8 @@
 // Makes sure that the programs are there which the tests run beside the bazaar:
 //
-//   node scripts/ensure-packages.ts redis-server haproxy nginx
+//   node scripts/ensure-packages.ts redis-server haproxy nginx iproute2=ip
+//
+// A package whose program has another name is given as PACKAGE=PROGRAM.
 //
 // Found: says nothing. Missing: on Debian as root their packages are installed
 // from the distribution; anywhere else one line says what to install, exit
@@ -54,9 +56,11 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Each package is named for its program. Returns the exit status. */
-function ensure(packages: readonly string[]): number {
-  const missing = () => packages.filter((name) => programPath(name) === null);
+/** Takes PACKAGE or PACKAGE=PROGRAM; returns the exit status. */
+function ensure(specs: readonly string[]): number {
+  const pairs = specs.map((spec) => spec.split("="));
+  const missing = () =>
+    pairs.flatMap(([name = "", program = name]) => (programPath(program) === null ? [name] : []));
   const wanted = missing();
   if (wanted.length === 0) return 0;
   const names = wanted.join(" ");
