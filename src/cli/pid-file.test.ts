@@ -1,6 +1,15 @@
 // Pid files in a real folder.
 
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -45,9 +54,18 @@ test.each(["", "x", "-5", "0", "1", "12 13", "99999999999999999999"])(
   },
 );
 
-test("a file left by a crash is not taken for a running process", () => {
-  writePidFile(data, "catalog", process.pid);
-  expect(runningPid(data, "catalog")).toBe(process.pid);
+test("a file left by a crash is not taken for a running process, nor somebody else's number for the role's", () => {
+  const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "catalog", "9097"]);
+  try {
+    writePidFile(data, "catalog-9097", child.pid ?? 0);
+    expect(runningPid(data, "catalog-9097")).toBe(child.pid);
+    if (existsSync("/proc/self/cmdline")) {
+      writePidFile(data, "order-9097", child.pid ?? 0);
+      expect(runningPid(data, "order-9097")).toBeNull();
+    }
+  } finally {
+    child.kill("SIGKILL");
+  }
   // Above the highest pid that Linux gives.
   writePidFile(data, "catalog", 4_194_305);
   expect(runningPid(data, "catalog")).toBeNull();

@@ -44,6 +44,7 @@ test("what is down is shown, not left out", () => {
       },
       { role: "order-9094", pid: null, up: false },
     ],
+    notConfigured: [],
   });
 });
 

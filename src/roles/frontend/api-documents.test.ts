@@ -46,7 +46,13 @@ beforeEach(() => {
   const copies = memoryCopies({ entriesMax: 100 });
   const nowMs = () => 0;
   const stocks = new StockCache({ copies, catalogs: market, orders: market, log, nowMs });
-  app = build({ orders: market, stocks, log, version: "1.2.3" });
+  const verification = {
+    verify: async () => ({ ok: true, position: 1, orders: 0, differences: [] }),
+    told: () => ({ lastOrder: 0, failed: 0 }),
+    nowMs,
+    wallMs: nowMs,
+  };
+  app = build({ orders: market, stocks, log, version: "1.2.3", verification });
 });
 afterEach(() => app.close());
 
@@ -161,6 +167,8 @@ const EXAMPLES: readonly (readonly [path: string, status: number, asked: TestReq
   ["/orders/{number}", 400, { url: "/orders/99" }],
   ["/orders/{number}", 404, { url: "/orders/0" }],
   ["/get_order_leader", 200, { url: "/get_order_leader" }],
+  ["/verify", 200, { method: "POST", url: "/verify" }],
+  ["/verify", 403, { method: "POST", url: "/verify", headers: { origin: "https://evil.example" } }],
   ["/cache_invalid/{name}", 200, { url: "/cache_invalid/FishCo" }],
   ["/cache_invalid/{name}", 400, { url: `/cache_invalid/${"A".repeat(65)}` }],
   ["/cache_invalid/{name}", 404, { url: "/cache_invalid/Fish1" }],
