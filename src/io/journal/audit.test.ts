@@ -103,6 +103,22 @@ describe("planted damage is found:", () => {
     );
   });
 
+  test.each([
+    ["an order that the journal lacks", "INSERT INTO orders VALUES (5, 1, 0, 1, 2, 5, 0)", /5/],
+    ["a stock that the journal lacks", "INSERT INTO stocks VALUES (3, 'Xco', 1, 1, 1)", /Xco/],
+    [
+      "a request id that the journal lacks",
+      "INSERT INTO requests VALUES ('x', NULL, 1, NULL, NULL, 0)",
+      /request ids/,
+    ],
+  ])("%s", (_what, sql, problem) => {
+    const path = fileOf();
+    const database = new DatabaseSync(path);
+    database.exec(sql);
+    database.close();
+    expect(audit(path).problems.join("\n")).toMatch(problem);
+  });
+
   test("so much of it that the answer would burst", () => {
     const many = [HISTORY[0] ?? [], Array.from({ length: 90 }, (_, index) => order(index + 1, 1))];
     const path = fileOf(many, 2);

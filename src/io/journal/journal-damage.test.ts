@@ -20,6 +20,17 @@ import {
 /** Enough that no read stops early because of it. */
 const ALL_BYTES = 1 << 30;
 
+/** Makes a table or index of a single page show one row less. */
+function hideRow(path: string, name: string): void {
+  const database = new DatabaseSync(path);
+  const root = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").get(name);
+  database.close();
+  const bytes = readFileSync(path);
+  const cells = (Number(root?.rootpage) - 1) * 4_096 + 3;
+  bytes.writeUInt16BE(bytes.readUInt16BE(cells) - 1, cells);
+  writeFileSync(path, bytes);
+}
+
 describe("a damaged file", () => {
   const EPOCH = 1_234_567_890_123;
 
@@ -85,6 +96,45 @@ describe("a damaged file", () => {
     other.exec("DELETE FROM entries WHERE position > 2");
     other.close();
     expect(thrown(() => opened(path))).toMatchObject({ name: "JournalCorrupt", position: 5 });
+  });
+
+  test("must not start with an admission that its index hides", () => {
+    const path = journalFile(entriesThrough(2));
+    const journal = opened(path);
+    const body = { kind: "admit", replica: 9090, incarnation: 5 } as const;
+    journal.write({ entries: [{ position: 3, epoch: 1, at: 0, body }] });
+    journal.close();
+    opened(path).close();
+    hideRow(path, "entries_admit");
+    expect(thrown(() => opened(path))).toBeInstanceOf(JournalCorrupt);
+  });
+
+  test("must not start without its newest entries, which no table holds yet", () => {
+    const path = journalFile(entriesThrough(5));
+    for (const hidden of [1, 2, 5]) {
+      const copy = join(temporaryFolder(), "order.db");
+      copyFileSync(path, copy);
+      const other = new DatabaseSync(copy);
+      other.exec(`DELETE FROM entries WHERE position > ${5 - hidden}`);
+      other.close();
+      expect(
+        thrown(() => opened(copy)),
+        `${hidden} hidden`,
+      ).toBeInstanceOf(JournalCorrupt);
+    }
+  });
+
+  test("must not start with an older newest entry, dropped long ago, in the place of the last", () => {
+    const path = journalFile([...entriesThrough(4), entry(5, "dropped")]);
+    const journal = opened(path);
+    const stale = journal.database.prepare("SELECT * FROM entries WHERE position = 5").get();
+    journal.write({ truncateFrom: 5, entries: [entry(5, "acknowledged", 2)] });
+    const { epoch, at, body, digest } = stale as Record<string, number | Uint8Array>;
+    journal.database
+      .prepare("UPDATE entries SET epoch = ?, at = ?, body = ?, digest = ? WHERE position = 5")
+      .run(epoch ?? 0, at ?? 0, body ?? 0, digest ?? 0);
+    journal.close();
+    expect(thrown(() => opened(path))).toBeInstanceOf(JournalCorrupt);
   });
 
   test("in its write-ahead log must not start without what SQLite would drop", () => {

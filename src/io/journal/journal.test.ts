@@ -93,6 +93,41 @@ describe("what is written", () => {
     check(opened(path));
   });
 
+  test("epochs that were dropped whole are forgotten, and others may begin where they did", () => {
+    const path = journalFile(entriesThrough(3));
+    const journal = opened(path);
+    journal.write({ entries: [entry(4, "x", 2), entry(5, "x", 2), entry(6, "x", 3)] });
+    journal.write({ truncateFrom: 4 });
+    expect(journal.lastPosition).toBe(3);
+    journal.write({ entries: [entry(4, "y", 7), entry(5, "y", 7)] });
+    journal.write({ truncateFrom: 4, entries: [entry(4, "z", 9)] });
+    journal.write({ entries: [entry(5, "z", 9)] });
+    const epochs = (held: typeof journal) => [3, 4, 5].map((position) => held.epochAt(position));
+    expect(epochs(journal)).toEqual([1, 9, 9]);
+    journal.close();
+    expect(epochs(opened(path))).toEqual([1, 9, 9]);
+  });
+
+  test("admissions are those of the entries that are there, after a start as before it", () => {
+    const admit = (position: number, incarnation: number): Entry => ({
+      position,
+      epoch: 1,
+      at: 0,
+      body: { kind: "admit", replica: 9090, incarnation },
+    });
+    const path = journalFile(entriesThrough(2));
+    const journal = opened(path);
+    journal.write({ entries: [admit(3, 5), entry(4), admit(5, 6)] });
+    journal.write({ truncateFrom: 5, entries: [admit(5, 7)] });
+    const expected = [
+      { position: 3, replica: 9090, incarnation: 5 },
+      { position: 5, replica: 9090, incarnation: 7 },
+    ];
+    expect(journal.admissions()).toEqual(expected);
+    journal.close();
+    expect(opened(path).admissions()).toEqual(expected);
+  });
+
   test("an entry out of line leaves a gap that nobody notices", () => {
     const journal = opened(journalFile(entriesThrough(2)));
     expect(() => journal.write({ entries: [entry(4)] })).toThrow(InvariantViolation);

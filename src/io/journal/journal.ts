@@ -277,13 +277,14 @@ export class SqliteJournal implements Journal {
 
   /** Runs `read` in one read transaction. It must not write; inside a write there is nothing to begin. */
   readTogether<T>(read: () => T): T {
-    const { beginReading, commit } = this.#statements;
+    const { beginReading, rollback } = this.#statements;
     if (this.database.isTransaction) return read();
     beginReading.run();
     try {
       return read();
     } finally {
-      commit.run();
+      // Not a commit, which damage that was read lets fail with an error of its own.
+      if (this.database.isTransaction) rollback.run();
     }
   }
 
@@ -376,6 +377,7 @@ interface Statements {
   readonly begin: StatementSync;
   readonly beginReading: StatementSync;
   readonly commit: StatementSync;
+  readonly rollback: StatementSync;
   readonly truncate: StatementSync;
   readonly insert: ReturnType<typeof prepareInsert>;
   readonly updateMeta: ReturnType<typeof prepareMetaUpdate>;
@@ -386,6 +388,7 @@ function prepareStatements(database: DatabaseSync, identity: JournalIdentity): S
     begin: database.prepare("BEGIN IMMEDIATE"),
     beginReading: database.prepare("BEGIN DEFERRED"),
     commit: database.prepare("COMMIT"),
+    rollback: database.prepare("ROLLBACK"),
     truncate: database.prepare("DELETE FROM entries WHERE position >= ?"),
     insert: prepareInsert(database),
     updateMeta: prepareMetaUpdate(database, identity),

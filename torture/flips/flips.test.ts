@@ -1,0 +1,108 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterAll, describe, expect, test } from "vitest";
+import { JournalCorrupt } from "../../src/io/journal/errors.ts";
+import { openJournal } from "../../src/io/journal/journal.ts";
+import { Ledger } from "../../src/io/journal/ledger.ts";
+import { examine, WrongAnswer } from "./examine.ts";
+import { Flips } from "./flips.ts";
+import { cellCountOffset } from "./places.ts";
+import { IDENTITY, type Specimen } from "./specimens.ts";
+
+const FLIPS = 300;
+
+const folder = mkdtempSync(join(tmpdir(), "bazaar-flips-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const flips = new Flips(folder);
+
+function specimen(name: string): Specimen {
+  const found = flips.specimens.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`there is no specimen ${name}`);
+  return found;
+}
+
+/** Takes `by` from the number of cells on the last leaf page of a table. */
+function hideRows(path: string, table: string, by = 1): void {
+  const offset = cellCountOffset(path, table);
+  const bytes = readFileSync(path);
+  bytes.writeUInt16BE(bytes.readUInt16BE(offset) - by, offset);
+  writeFileSync(path, bytes);
+}
+
+test("no flip of a bit, before a start or while a role runs, makes a wrong answer", () => {
+  const problems: string[] = [];
+  for (let number = 1; number <= FLIPS; number++) {
+    const problem = flips.flip(number);
+    if (problem !== null) problems.push(problem);
+  }
+  expect(problems).toEqual([]);
+  // All of it was tried: flips that do nothing, and some that don't, in files of each kind.
+  const outcomes = [...flips.counts.keys()];
+  for (const name of ["a stopped replica", "a crashed replica"]) {
+    expect(outcomes).toEqual(expect.arrayContaining([`refused: ${name}`, `harmless: ${name}`]));
+  }
+  expect(outcomes).toEqual(
+    expect.arrayContaining(["healed: a stopped catalog", "refused: the secret"]),
+  );
+}, 300_000);
+
+describe("rows hidden by the number of cells on a page:", () => {
+  const replica = specimen("a stopped replica");
+
+  test.each(["orders", "stocks", "requests", "entries", "applied", "meta", "entries_admit"])(
+    "the last of %s, noticed before this replica votes or leads or by whoever asks",
+    (table) => {
+      const path = join(flips.copyOf(replica), "order.db");
+      hideRows(path, table);
+      expect(examine(replica, join(path, ".."), flips.truth)).toBe("refused");
+    },
+  );
+
+  test.each(["orders", "stocks", "entries", "applied", "meta", "entries_admit"])(
+    "the last of %s, noticed when the file is opened",
+    (table) => {
+      const path = join(flips.copyOf(replica), "order.db");
+      hideRows(path, table);
+      const open = () => {
+        const journal = openJournal(path, { replica: IDENTITY.replica });
+        try {
+          return new Ledger(journal);
+        } finally {
+          journal.close();
+        }
+      };
+      expect(open).toThrow(JournalCorrupt);
+    },
+  );
+
+  test("entries that no table holds yet, in the file of a replica that crashed", () => {
+    const crashed = specimen("a crashed replica");
+    const path = join(flips.copyOf(crashed), "order.db");
+    new DatabaseSync(path).close(); // all of the log is in the file then
+    hideRows(path, "entries");
+    expect(examine(crashed, join(path, ".."), flips.truth)).toBe("refused");
+  });
+
+  test("a catalog's last stock: it reads everything anew", () => {
+    const catalog = specimen("a stopped catalog");
+    const path = join(flips.copyOf(catalog), "catalog.db");
+    hideRows(path, "stocks");
+    expect(examine(catalog, join(path, ".."), flips.truth)).toBe("healed");
+  });
+});
+
+test("a wrong answer is found: files that say something else, with all checksums right", () => {
+  const catalog = specimen("a stopped catalog");
+  const replica = specimen("a stopped replica");
+  const [turn, ...turns] = flips.truth.turns;
+  if (turn === undefined) throw new Error("nothing is asked");
+  const other = {
+    ...flips.truth,
+    turns: [{ ...turn, answers: turn.answers.replace("buy", "sell") }, ...turns],
+    stocksAt: new Map([...flips.truth.stocksAt].map(([at, text]) => [at, text.replace("1", "2")])),
+  };
+  expect(() => examine(replica, flips.copyOf(replica), other)).toThrow(WrongAnswer);
+  expect(() => examine(catalog, flips.copyOf(catalog), other)).toThrow(WrongAnswer);
+});
