@@ -71,7 +71,7 @@ export class Flips {
   /** A folder with copies of a specimen's files, in place of the last one. */
   copyOf(specimen: Specimen): string {
     rmSync(this.#folder, { recursive: true, force: true });
-    mkdirSync(this.#folder, { recursive: true });
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     for (const file of specimen.files) {
       copyFileSync(join(specimen.folder, file), join(this.#folder, file));
     }

@@ -383,7 +383,7 @@ class Maker {
   /** A folder of this name, made. */
   #folderOf(name: string): string {
     const folder = join(this.#folder, name);
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     return folder;
   }
 }

@@ -65,9 +65,13 @@ export class EntryTable {
   /** Every `admit` entry that an index of their own shows, ascending, verified; `meta` says how many there are. */
   admissions(): readonly Admission[] {
     const rows = reading(this.#path, null, () => this.#admissions.all());
+    let before = 0;
     return rows.map(({ position: at }) => {
+      // With a flipped pointer it shows one of them twice, in place of another.
+      const isNext = numberOf(at) > before;
+      before = numberOf(at);
       const admission = admissionIn(this.read(numberOf(at)).entry);
-      if (admission !== null) return admission;
+      if (isNext && admission !== null) return admission;
       throw new JournalCorrupt(this.#path, numberOf(at), "the index of admissions is wrong");
     });
   }

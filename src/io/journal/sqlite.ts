@@ -107,7 +107,7 @@ export function openReadOnly(path: string, kind: FileKind): DatabaseSync {
 export function explain(path: string, error: unknown): unknown {
   const code = sqliteCode(error);
   if (code === null) return error;
-  const said = (error as Error).message;
+  const said = (error as Error).message.replaceAll(/\s+/g, " "); // one line, also where it cites our SQL
   switch (code & EXTENDED_CODE_BITS) {
     case SQLITE_ERROR: // Our statements are right, so the tables aren't those that they were written for.
     case SQLITE_CORRUPT:
