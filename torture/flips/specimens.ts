@@ -250,7 +250,10 @@ class Maker {
     turns.push(
       this.#orderNumbers().map((number) => ({ kind: "order", number })),
       market.stocks().map(({ name }) => ({ kind: "lookup", name })),
-      [{ kind: "stocks" }, { kind: "lookup", name: "Nowhere" }],
+      [
+        { kind: "stocks", after: "", limit: 2 * STOCKS },
+        { kind: "lookup", name: "Nowhere" },
+      ],
       [...this.#recorded],
       this.#recorded.filter((_, index) => index % 16 === 0).map(otherwise),
     );
