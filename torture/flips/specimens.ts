@@ -10,12 +10,10 @@ import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Random } from "../../simulation/random.ts";
 import { decodeCommands } from "../../src/core/market/codec.ts";
-import { MarketState } from "../../src/core/market/state.ts";
 import type { Stock } from "../../src/core/market/types.ts";
 import type { Admission } from "../../src/core/replication/admissions.ts";
-import type { Entry, EntryBody, HardState } from "../../src/core/replication/types.ts";
-import { decideTurn, type OrderTables } from "../../src/core/service/turn.ts";
-import type { Answer, Question } from "../../src/core/service/types.ts";
+import type { Entry, HardState } from "../../src/core/replication/types.ts";
+import type { Question } from "../../src/core/service/types.ts";
 import {
   type CatalogStore,
   createCatalogFile,
@@ -30,6 +28,7 @@ import { Ledger } from "../../src/io/journal/ledger.ts";
 import type { JournalIdentity } from "../../src/io/journal/types.ts";
 import { makeSecret } from "../../src/io/rpc/secret.ts";
 import { StockView } from "../../src/roles/catalog/stock-view.ts";
+import { Memory } from "./memory.ts";
 
 export const IDENTITY: JournalIdentity = {
   cluster: "a cluster for flips",
@@ -109,48 +108,6 @@ export function stocksText(stocks: readonly Stock[]): string {
       .map(({ name, price, quantity }) => [name, price, quantity] as const)
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
-}
-
-/** A market in memory, which no flipped bit reaches. */
-class Memory {
-  readonly market = new MarketState({
-    stocks: [],
-    lastNumber: 0,
-    older: { request: () => undefined },
-  });
-  readonly #tables: OrderTables = {
-    order: () => undefined,
-    orders: () => [],
-    readTogether: (read) => read(),
-  };
-  readonly entries: Entry[] = [];
-  epoch = 0;
-
-  get position(): number {
-    return this.entries.length;
-  }
-
-  /** Decides questions; what they changed is in `entries` then. */
-  ask(questions: readonly Question[]): { answers: readonly Answer[]; entries: readonly Entry[] } {
-    const { asks, entries } = decideTurn({
-      market: this.market,
-      tables: this.#tables,
-      statePosition: this.position,
-      nextPosition: this.position + 1,
-      asks: [questions],
-      trace: null,
-    });
-    const added = entries.map((bytes) => this.add({ kind: "command", bytes }));
-    return { answers: asks[0]?.answers ?? [], entries: added };
-  }
-
-  /** Adds an entry; the commands in it have been applied. */
-  add(body: EntryBody): Entry {
-    const position = this.position + 1;
-    const entry = { position, epoch: this.epoch, at: 1_800_000_000_000 + position, body };
-    this.entries.push(entry);
-    return entry;
-  }
 }
 
 class Maker {
