@@ -243,7 +243,7 @@ class Maker {
     this.#memory.epoch = epoch + 1 + this.#random.below(100);
     const promise = { epoch: this.#memory.epoch, nominee: this.#random.pick([9090, 9092, 9094]) };
     this.#journal.write({ hardState: { promise, voter: true } });
-    this.#append([this.#memory.add({ kind: "reign", leader: promise.nominee })]);
+    this.#append([this.#memory.add({ kind: "reign", leader: promise.nominee, state: "" })]);
   }
 
   #admit(turn: number): void {
