@@ -879,6 +879,26 @@ export const BUGS: readonly Bug[] = [
       "return this.#refusals.size === 0;",
     ],
   ),
+  bug(
+    "started-with-other-members",
+    ["R2"],
+    [86, 4],
+    [
+      `${REPLICATION}/context.ts`,
+      "if (refusal !== null) throw new OtherCluster(refusal); // X4",
+      "",
+    ],
+  ),
+  bug(
+    "members-of-a-peer-not-compared",
+    ["S1"],
+    [135, 4],
+    [
+      `${REPLICATION}/members.ts`,
+      "const other = otherMembers(what, theirs.members, ours.members);",
+      "const other = null;",
+    ],
+  ),
 ];
 
 /** The bug of this name; throws with all names if there is none. */

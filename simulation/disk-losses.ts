@@ -43,6 +43,7 @@ export class DiskLosses {
       [],
       {
         incarnation: this.#incarnations,
+        members: this.#world.replicaIds,
         replaces: replica.disk,
         committedIn: (entry) => oracle.committedIn(entry),
       },

@@ -6,11 +6,19 @@ import { type Admission, FIRST_INCARNATION } from "../src/core/replication/admis
 import type { StoredEntries } from "../src/core/replication/entry-log.ts";
 import { entryBytes } from "../src/core/replication/entry-log.ts";
 import type { Write } from "../src/core/replication/events.ts";
-import type { Entry, HardState, Incarnation, Message } from "../src/core/replication/types.ts";
+import type {
+  Entry,
+  HardState,
+  Incarnation,
+  Message,
+  ReplicaId,
+} from "../src/core/replication/types.ts";
 import { Tables } from "./tables.ts";
 import { Violation } from "./violation.ts";
 
 export interface DiskOptions {
+  /** As the file says; default: none. */
+  readonly members?: readonly ReplicaId[];
   readonly incarnation?: Incarnation;
   readonly replaces?: SimulatedDisk;
   /** In which epoch this very entry was committed; null if it wasn't. */
@@ -21,6 +29,7 @@ export class SimulatedDisk implements StoredEntries {
   hardState: HardState;
   readonly tables = new Tables();
   readonly incarnation: Incarnation;
+  readonly members: readonly ReplicaId[];
   /** The lost one; what it vouched for counts until this one is admitted. */
   readonly replaces: SimulatedDisk | null;
   readonly #committedIn: (entry: Entry) => number | null;
@@ -31,6 +40,7 @@ export class SimulatedDisk implements StoredEntries {
     this.hardState = hardState;
     this.#entries = [...entries];
     this.incarnation = options.incarnation ?? FIRST_INCARNATION;
+    this.members = options.members ?? [];
     this.replaces = options.replaces ?? null;
     this.#committedIn = options.committedIn ?? (() => null);
   }

@@ -3,6 +3,7 @@
 // bugs that need a quiet stretch.
 
 import { CONVERSATIONS, type MessageKind } from "./messages.ts";
+import type { Misconfigurations } from "./misconfigured.ts";
 import type { Random } from "./random.ts";
 
 /** What befalls messages of one kind: shares of them, and up to how many milliseconds. */
@@ -60,7 +61,7 @@ interface Lies {
 }
 
 /** What is drawn from streams of its own. */
-export type Extras = Resets & Mutes & Astrays & Lies;
+export type Extras = Resets & Mutes & Astrays & Lies & Misconfigurations;
 
 /** Per message, per second and per write: see the names. Zero means off. */
 export interface FaultMix extends Extras {
@@ -244,6 +245,7 @@ export const WITHOUT_BLOWS: Partial<FaultMix> = {
   switchGrantorPerSecond: 0,
   resetPerSecond: 0,
   mutePerSecond: 0,
+  misconfiguredPerSecond: 0,
 };
 
 /** No faults at all: how a run ends, so that everything must settle. */

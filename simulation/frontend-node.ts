@@ -24,6 +24,7 @@ import {
 } from "./messages.ts";
 import { ASKS_PER_LIFE_MAX, Process } from "./process.ts";
 import { StockViews } from "./stock-views.ts";
+import { Violation } from "./violation.ts";
 
 const HEALTH_MS = 600;
 const NOMINATE_MS = 6_000;
@@ -99,11 +100,11 @@ export class FrontendNode extends Process {
     const { world } = this;
     this.#lives += 1;
     this.#selection = new Selection({
-      replicas: world.replicaIds,
+      replicas: this.configured,
       random: () => world.random.next(),
       startWaitMs: 200,
     });
-    this.#links = world.replicaIds.map((id) => new Link(id, () => this.clock()));
+    this.#links = this.configured.map((id) => new Link(id, () => this.clock()));
     this.#questions = new Questions<Link, null>({
       route: () => this.#route(),
       call: (link, questions, settled) => this.#call(link, questions, settled),
@@ -170,7 +171,13 @@ export class FrontendNode extends Process {
   /** Asks for a client; null when it isn't answered by its deadline, or this process dies. */
   ask(question: Question, done: Done): void {
     const waiting: Done = (answer) => {
-      if (this.#waiting.delete(waiting)) done(answer);
+      if (!this.#waiting.delete(waiting)) return;
+      // Nonsense is refused without asking anybody.
+      const isOwn = answer === null || (answer.kind === "outcome" && answer.position === null);
+      if (!isOwn && this.configured !== this.world.replicaIds) {
+        throw new Violation(`S1: ${this.name}, configured with ${this.configured}, was answered`);
+      }
+      done(answer);
     };
     this.#waiting.add(waiting);
     if (isAboutStocks(question)) {

@@ -9,6 +9,8 @@ import { Scheduler } from "./scheduler.ts";
 const hold: SimulatedMessage = { kind: "hold", after: 0, through: 1, names: [] };
 const looked: SimulatedMessage = { kind: "looked", call: 1, answer: null };
 
+const MEMBERS = [9090, 9092, 9094];
+
 function faultless() {
   const random = new Random(1);
   const scheduler = new Scheduler();
@@ -19,6 +21,7 @@ function faultless() {
       mutePerSecond: 0,
       astrayPerSecond: 0,
       liePerSecond: 0,
+      misconfiguredPerSecond: 0,
     }),
     keepsThroughCuts: false,
   };
@@ -29,6 +32,7 @@ function faultless() {
       name,
       isUp: true,
       isAwake: true,
+      configured: MEMBERS,
       deliver: (from, { kind }) => arrived.push(`${kind} from ${from}`),
       connection: (peer, isOpen) => arrived.push(`${peer} ${isOpen ? "opened" : "closed"}`),
     });

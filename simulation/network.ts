@@ -11,6 +11,7 @@
 // connection takes its place. What idle ends say to each other now and then isn't
 // sent here; whether it would come through is what heard() tells.
 
+import { otherCluster } from "../src/core/replication/members.ts";
 import type { Counters } from "./counters.ts";
 import type { FaultMix, Target } from "./faults.ts";
 import { kindOf, type MessageKind, type SimulatedMessage } from "./messages.ts";
@@ -23,6 +24,8 @@ export interface Endpoint {
   readonly isUp: boolean;
   /** It runs, and says something now and then. */
   readonly isAwake: boolean;
+  /** The replicas that it is configured with. */
+  readonly configured: readonly number[];
   /** A message came in. */
   deliver(from: string, message: SimulatedMessage): void;
   /** A connection for sending to `peer` is open, or was closed. */
@@ -168,7 +171,7 @@ export class Network {
   send(from: string, to: string, message: SimulatedMessage): void {
     this.#messages += 1;
     const line = this.#line(from, to);
-    if (line.isBroken) {
+    if (line.isBroken || this.#refuse(from, to)) {
       this.#counters.add("sent without a connection");
       return;
     }
@@ -300,8 +303,18 @@ export class Network {
       this.#line(from, to).isBroken = false;
       const sender = this.#endpoints.get(from);
       const receiver = this.#endpoints.get(to);
-      if (sender?.isUp && receiver?.isUp) sender.connection(to, true);
+      if (!sender?.isUp || !receiver?.isUp) return;
+      if (this.#refuse(from, to)) this.#counters.add("connections refused");
+      else sender.connection(to, true);
     });
+  }
+
+  /** Whether the handshake between these two fails: they are configured with different replicas. */
+  #refuse(from: string, to: string): boolean {
+    const [ours, theirs] = [from, to].map((name) => this.#endpoints.get(name)?.configured);
+    if (ours === theirs || !ours || !theirs) return false;
+    const cluster = (members: readonly number[]) => ({ name: null, members });
+    return otherCluster(to, cluster(theirs), cluster(ours)) !== null;
   }
 
   /** `name` went down: who was connected learns it, unless it is cut off. */

@@ -184,6 +184,7 @@ function isSame(a: Entry, b: Entry): boolean {
 
 function fingerprintOf({ body }: Entry): string {
   if (body.kind === "reign") return `reign ${body.leader}`;
+  if (body.kind === "members") return `members ${body.members}`;
   if (body.kind === "admit") return `admit ${body.replica} ${body.incarnation}`;
   return String.fromCharCode(...body.bytes);
 }

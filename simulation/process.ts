@@ -14,6 +14,8 @@ export const ASKS_PER_LIFE_MAX = 1_000_000;
 export abstract class Process implements Endpoint {
   readonly world: World;
   readonly name: string;
+  /** The replicas that it is configured with, from its next start on. */
+  configured: readonly number[];
   isUp = false;
   isPaused = false;
   #isFrozen = false;
@@ -30,6 +32,7 @@ export abstract class Process implements Endpoint {
   constructor(world: World, name: string) {
     this.world = world;
     this.name = name;
+    this.configured = world.replicaIds;
   }
 
   protected abstract started(): void;

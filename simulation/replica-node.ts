@@ -5,6 +5,7 @@
 
 import { MarketJudge } from "../src/core/market/judge.ts";
 import type { LeadResult, ReplicaEffect, ReplicaEvent } from "../src/core/replication/events.ts";
+import { OtherCluster } from "../src/core/replication/members.ts";
 import { Replica } from "../src/core/replication/replica.ts";
 import type { Entry, Envelope } from "../src/core/replication/types.ts";
 import { relayFailed, relayOf } from "../src/core/service/relaying.ts";
@@ -89,7 +90,8 @@ export class ReplicaNode extends Process implements Endpoint {
       this.#replica = new Replica({
         id: this.id,
         incarnation: this.disk.incarnation,
-        replicas: this.world.replicaIds,
+        members: disk.members,
+        replicas: this.configured,
         hardState: disk.hardState,
         stored: disk,
         judge: this.#judge,
@@ -97,6 +99,11 @@ export class ReplicaNode extends Process implements Endpoint {
         messageBytesMax: this.world.messageBytesMax,
       });
     } catch (error) {
+      if (error instanceof OtherCluster) {
+        this.world.counters.add("replicas refused to start with other replicas");
+        this.crash();
+        return;
+      }
       if (!(error instanceof FileDamaged)) throw error;
       this.after(0, () => this.#stopAsDamaged(error.message));
       return;
@@ -269,7 +276,7 @@ export class ReplicaNode extends Process implements Endpoint {
   }
 
   protected override connectionChanged(peer: string, isOpen: boolean): void {
-    const id = this.world.replicaIds.find((replica) => peer === `order-${replica}`);
+    const id = this.configured.find((replica) => peer === `order-${replica}`);
     if (!isOpen && peer.startsWith("catalog")) this.#leading?.left(peer);
     if (id !== undefined && !isOpen) {
       for (const [call, { leader, questions }] of this.#relayed)

@@ -4,6 +4,7 @@ import { LEASE_MARGIN_MS, LEASE_MS } from "../src/core/coherence/limits.ts";
 import { Clients } from "./clients.ts";
 import type { Counters } from "./counters.ts";
 import { drawImpairment, impair } from "./impairments.ts";
+import { Misconfigured } from "./misconfigured.ts";
 import { Nemesis } from "./nemesis.ts";
 import type { ReplicaNode } from "./replica-node.ts";
 import { Violation } from "./violation.ts";
@@ -39,8 +40,10 @@ export function run(seed: number, ticks: number): RunResult {
     const fewest = world.setting.isNarrow ? 2 : 1;
     const clients = new Clients(world, fewest + world.random.below(8));
     const nemesis = new Nemesis(world);
+    const misconfigured = new Misconfigured(world);
     world.scheduler.runUntil(ticks);
     nemesis.rest();
+    misconfigured.rest();
     impair(world, drawImpairment(world));
     world.scheduler.runUntil(world.scheduler.now + CALM_MS);
     const deadline = world.scheduler.now + SETTLE_MS;

@@ -1,7 +1,7 @@
 // Everything that one run consists of.
 
 import { encodeCommands } from "../src/core/market/codec.ts";
-import type { Entry } from "../src/core/replication/types.ts";
+import type { Entry, EntryBody } from "../src/core/replication/types.ts";
 import { drawAstrayRun } from "./astray.ts";
 import { CatalogNode } from "./catalog-node.ts";
 import { CopyStore } from "./copies.ts";
@@ -10,6 +10,7 @@ import { SimulatedDisk } from "./disk.ts";
 import { drawFaults, drawMutes, drawResets, type FaultMix, type StrikeOn } from "./faults.ts";
 import { FrontendNode } from "./frontend-node.ts";
 import { drawLieRun, type LieRun } from "./lies.ts";
+import { drawMisconfigurations } from "./misconfigured.ts";
 import { Network } from "./network.ts";
 import { Oracle } from "./oracle.ts";
 import type { Process } from "./process.ts";
@@ -73,6 +74,7 @@ export class World {
       ...drawFaults(this.random, this.setting.isNarrow),
       ...drawResets(new Random(seed + RESETS_STREAM)),
       ...drawMutes(new Random(seed + MUTES_STREAM)),
+      ...drawMisconfigurations(seed),
       ...astray.faults,
       ...this.lies.faults,
     };
@@ -86,7 +88,7 @@ export class World {
     const committedIn = (entry: Entry) => this.oracle.committedIn(entry);
     this.replicas = this.replicaIds.map((id) => {
       const hardState = { promise: { epoch: 0, nominee: id }, voter: true };
-      const disk = new SimulatedDisk(hardState, first, { committedIn });
+      const disk = new SimulatedDisk(hardState, first, { members: this.replicaIds, committedIn });
       disk.tables.apply(first);
       return new ReplicaNode(this, id, disk);
     });
@@ -111,11 +113,8 @@ export class World {
   }
 
   #firstEntries(): readonly Entry[] {
-    return this.stockNames.map((name, index) => ({
-      position: index + 1,
-      epoch: 0,
-      at: 0,
-      body: {
+    const listed = this.stockNames.map(
+      (name, index): EntryBody => ({
         kind: "command",
         bytes: encodeCommands([
           {
@@ -126,8 +125,13 @@ export class World {
             quantity: this.setting.firstQuantity + 10 * index,
           },
         ]),
-      },
-    }));
+      }),
+    );
+    // Where nobody is misconfigured, it would do nothing but move the others on by one.
+    const isNamed = this.#faults.misconfiguredPerSecond > 0;
+    const members: EntryBody = { kind: "members", members: this.replicaIds };
+    const bodies = isNamed ? [members, ...listed] : listed;
+    return bodies.map((body, index) => ({ position: index + 1, epoch: 0, at: 0, body }));
   }
 
   get processes(): readonly Process[] {

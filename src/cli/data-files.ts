@@ -4,6 +4,7 @@
 import { formatCluster, inspectData } from "../io/journal/format.ts";
 import { replaceCatalog, replaceReplica } from "../io/journal/replace.ts";
 import { readStocksCsv } from "../io/journal/stocks-csv.ts";
+import { upgradeCluster } from "../io/journal/upgrade.ts";
 import type { ClusterConfig } from "../roles/config.ts";
 import type { ConfiguredProcess } from "./processes.ts";
 import { UserError } from "./user-error.ts";
@@ -29,6 +30,13 @@ export function formatIfNew(config: ClusterConfig): string | null {
   throw new UserError(
     `${state.missing.join(", ")}: ${files} missing in ${config.data}; if a disk was lost, make a replacement with "npx bazaar format --replace ${first}"`,
   );
+}
+
+/** Converts files of an older format; says so in one line. Throws while a role runs, and for damage. */
+export function upgradeFiles(config: ClusterConfig): string {
+  const upgraded = upgradeCluster(config);
+  if (upgraded.length === 0) return `all files in ${config.data} have today's format already`;
+  return `converted ${upgraded.join(", ")}: do the same on every host, then start all of them`;
 }
 
 /** Makes the file of one role that lost it; says so in one line. Throws when it has one, or keeps none. */

@@ -41,11 +41,28 @@ const address = z.union([
 ]);
 export type GivenAddress = z.infer<typeof address>;
 
-const addresses = z.array(address).min(1);
+/** A replica as a user writes it: an address, whose port is the id then, or an id with one: "9092=10.0.0.1:9192". */
+const replica = z.union([
+  z
+    .strictObject({ id: port, host: text.optional(), port })
+    .transform((value) => ({ id: value.id, host: value.host ?? null, port: value.port })),
+  z.string().transform((value, context) => {
+    const [, id, at] = /^(\d{1,5})=(.+)$/.exec(value) ?? [];
+    const parsed = z.object({ id: port, at: address }).safeParse({ id, at });
+    if (parsed.success) return { id: parsed.data.id, ...parsed.data.at };
+    context.addIssue({ code: "custom", message: "no replica" });
+    return z.NEVER;
+  }),
+  address.transform((at) => ({ id: at.port, ...at })),
+]);
+
+const replicas = z.array(replica).min(1);
 const commaSeparated = z
   .string()
-  .transform((value): z.input<typeof addresses> => value.split(",").map((part) => part.trim()))
-  .pipe(addresses);
+  .transform((value): z.input<typeof replicas> => value.split(",").map((part) => part.trim()))
+  .pipe(replicas);
+
+const addresses = z.array(address).min(1);
 
 /** How many, counting up from the first port; or each one's address. */
 const countOrAddresses = z.union([wholeNumber(1, 16), addresses.max(16)]);
@@ -144,10 +161,10 @@ export const optionSpecs = {
     wants: 'a whole number from 1 to 16, or in a file a list of {"host", "port"}',
   },
   replicas: {
-    value: "PORTS",
-    help: "ports of the order replicas, which are their ids (default: 9090,9092,9094)",
-    schema: z.union([commaSeparated, addresses]),
-    wants: "ports with commas between, like 9090,9092,9094",
+    value: "IDS",
+    help: "ids of the order replicas, with addresses where the port isn't the id: 9090,9092=HOST:PORT,9094 (default: 9090,9092,9094)",
+    schema: z.union([commaSeparated, replicas]),
+    wants: "ids with commas between, like 9090,9092=127.0.0.1:9192,9094",
   },
   stocks: {
     value: "FILE",

@@ -5,6 +5,8 @@ import { shown, UserError } from "./user-error.ts";
 
 /** One process of the bazaar. */
 export interface ConfiguredProcess extends Address {
+  /** What `bazaar KIND` is given to mean it: a replica's id, the port of the others. */
+  readonly argument: number;
   readonly kind: "order" | "catalog" | "frontend";
   /** ROLE: `frontend`, `catalog-9097`, `order-9094` … */
   readonly name: string;
@@ -12,8 +14,10 @@ export interface ConfiguredProcess extends Address {
 
 /** All processes: front ends, catalogs, replicas, each kind in the order of the configuration. */
 export function processesOf(config: ClusterConfig): readonly ConfiguredProcess[] {
-  const all = (kind: ConfiguredProcess["kind"], some: readonly (Address & { name: string })[]) =>
-    some.map(({ name, host, port }) => ({ kind, name, host, port }));
+  const all = (
+    kind: ConfiguredProcess["kind"],
+    some: readonly (Address & { readonly name: string; readonly id?: number })[],
+  ) => some.map(({ name, host, port, id }) => ({ kind, name, host, port, argument: id ?? port }));
   return [
     ...all("frontend", config.frontends),
     ...all("catalog", config.catalogs),
@@ -23,7 +27,7 @@ export function processesOf(config: ClusterConfig): readonly ConfiguredProcess[]
 
 /** The command that starts it alone: `order 9094`. */
 export function commandOf(process: ConfiguredProcess): readonly [string, string] {
-  return [process.kind, String(process.port)];
+  return [process.kind, String(process.argument)];
 }
 
 /**
@@ -36,11 +40,11 @@ export function processAt(
   port: string | undefined,
 ): ConfiguredProcess {
   const ofKind = processesOf(config).filter((process) => process.kind === kind);
-  const number = port === undefined ? ofKind[0]?.port : portNumber(port);
-  const found = ofKind.find((process) => process.port === number);
+  const number = port === undefined ? ofKind[0]?.argument : portNumber(port);
+  const found = ofKind.find((process) => process.argument === number);
   if (found) return found;
   const option = { order: "--replicas", catalog: "--catalogs", frontend: "--frontends" }[kind];
-  const known = ofKind.map((process) => process.port).join(", ");
+  const known = ofKind.map((process) => process.argument).join(", ");
   throw new UserError(`no ${nounOf(kind)} ${number} is configured, only ${known}: see ${option}`);
 }
 

@@ -274,13 +274,13 @@ test.each<[string, Partial<Sources>, string]>([
   [
     "replicas that are no ports",
     { flags: { replicas: "9090;9092" } },
-    '--replicas must be ports with commas between, like 9090,9092,9094, not "9090;9092"',
+    '--replicas must be ids with commas between, like 9090,9092=127.0.0.1:9192,9094, not "9090;9092"',
   ],
-  ["no replicas", { flags: { replicas: "" } }, "--replicas must be ports"],
+  ["no replicas", { flags: { replicas: "" } }, "--replicas must be ids"],
   [
     "a replica twice",
     { flags: { replicas: "9090,9090" } },
-    "port 9090 is given twice, to order-9090: give each its own",
+    "replica 9090 is given twice: give each its own id",
   ],
   [
     "more replicas than the protocol was made for",
@@ -312,4 +312,27 @@ test.each<[string, Partial<Sources>, string]>([
 ])("%s is one line that says what to do", (_, sources, expected) => {
   expect(line(sources)).toContain(expected);
   expect(line(sources)).not.toContain("\n");
+});
+
+test("a replica keeps its id wherever it listens, however that is written", () => {
+  const replicas = [9090, { id: 9092, port: 9192 }, { id: 9094, host: "10.0.0.3", port: 9094 }];
+  const places = (given: Parameters<typeof resolved>[0]) =>
+    resolved(given).replicas.map(({ id, name, host, port }) => [id, name, host, port]);
+  const expected = [
+    [9090, "order-9090", "127.0.0.1", 9090],
+    [9092, "order-9092", "127.0.0.1", 9192],
+    [9094, "order-9094", "10.0.0.3", 9094],
+  ];
+  const text = "9090,9092=127.0.0.1:9192,9094=10.0.0.3:9094";
+  expect(places({ flags: { replicas: text } })).toEqual(expected);
+  expect(places({ flags: { replicas: text.replace("127.0.0.1:", "") } })).toEqual(expected);
+  expect(places({ environment: { BAZAAR_REPLICAS: text } })).toEqual(expected);
+  expect(places({ file: inFile({ replicas }) })).toEqual(expected);
+  for (const wrong of ["9090=", "=9090", "9090=9091=9092", "0=9090", "70000=9090", "9090=host"]) {
+    expect(() => resolved({ flags: { replicas: wrong } })).toThrow("--replicas must be ids");
+  }
+  expect(() => resolved({ flags: { replicas: "9092,9092=9192" } })).toThrow(
+    "replica 9092 is given twice",
+  );
+  expect(() => resolved({ flags: { replicas: "9090,9092=9090" } })).toThrow("its own");
 });

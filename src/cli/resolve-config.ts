@@ -6,6 +6,7 @@
 // rather than quietly ignored, unless a stronger source overruled it.
 
 import { dirname, resolve } from "node:path";
+import { MEMBERS_MAX } from "../core/replication/limits.ts";
 import { type ClusterConfig, clusterConfigSchema } from "../roles/config.ts";
 import {
   environmentName,
@@ -67,12 +68,12 @@ export function resolveConfig(sources: Sources): ClusterConfig {
     data: pathOf(settings.data, sources, resolve(sources.cwd, "data")),
     frontends: placed("frontend", settings.frontends, host, settings.port),
     catalogs: placed("catalog", settings.catalogs, internalHost, settings["catalog-port"]),
-    replicas: (replicas?.value ?? REPLICAS_DEFAULT.map((port) => ({ host: null, port }))).map(
+    replicas: (replicas?.value ?? REPLICAS_DEFAULT.map((id) => ({ id, host: null, port: id }))).map(
       (given) => ({
         host: given.host ?? internalHost?.value ?? HOST_DEFAULT,
         port: given.port,
-        id: given.port,
-        name: `order-${given.port}`,
+        id: given.id,
+        name: `order-${given.id}`,
       }),
     ),
     stocks: pathOf(settings.stocks, sources, sources.stocksShipped),
@@ -200,10 +201,15 @@ function passwordOf(
 
 /** Ports name roles (`catalog-9097`), so they differ within a kind; and no two roles can listen on one address. */
 function refuseClashes(config: ClusterConfig): void {
-  if (config.replicas.length > 9) {
+  if (config.replicas.length > MEMBERS_MAX) {
     throw new UserError(
-      `at most 9 replicas, not ${config.replicas.length}: --replicas 9090,9092,9094`,
+      `at most ${MEMBERS_MAX} replicas, not ${config.replicas.length}: --replicas 9090,9092,9094`,
     );
+  }
+  const ids = new Set<number>();
+  for (const { id } of config.replicas) {
+    if (ids.has(id)) throw new UserError(`replica ${id} is given twice: give each its own id`);
+    ids.add(id);
   }
   const byAddress = new Map<string, string>();
   for (const roles of [config.frontends, config.catalogs, config.replicas]) {

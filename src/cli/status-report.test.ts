@@ -5,10 +5,10 @@ import type { ConfiguredProcess } from "./processes.ts";
 import { statusReport, statusText, type Told } from "./status-report.ts";
 
 const processes: readonly ConfiguredProcess[] = [
-  { kind: "frontend", name: "frontend", host: "127.0.0.1", port: 8000 },
-  { kind: "catalog", name: "catalog", host: "127.0.0.1", port: 9096 },
-  { kind: "order", name: "order-9092", host: "127.0.0.1", port: 9092 },
-  { kind: "order", name: "order-9094", host: "127.0.0.1", port: 9094 },
+  { kind: "frontend", name: "frontend", host: "127.0.0.1", port: 8000, argument: 8000 },
+  { kind: "catalog", name: "catalog", host: "127.0.0.1", port: 9096, argument: 9096 },
+  { kind: "order", name: "order-9092", host: "127.0.0.1", port: 9092, argument: 9092 },
+  { kind: "order", name: "order-9094", host: "127.0.0.1", port: 9094, argument: 9094 },
 ];
 
 const replica = (pid: number, leads: boolean, epoch: number): Told => ({

@@ -3,6 +3,7 @@
 // gets the whole of it.
 
 import { z } from "zod";
+import { MEMBERS_MAX } from "../core/replication/limits.ts";
 
 const port = z.int().min(0).max(65_535);
 const host = z.string().min(1).max(255);
@@ -22,11 +23,11 @@ export const clusterConfigSchema = z.object({
     .array(addressSchema.extend({ name: z.string() }))
     .min(1)
     .max(16),
-  /** A replica's id is its port. An odd number is best: a quorum is a majority. */
+  /** A replica's id is its port, unless told otherwise. An odd number is best: a quorum is a majority. */
   replicas: z
     .array(addressSchema.extend({ id: port, name: z.string() }))
     .min(1)
-    .max(9),
+    .max(MEMBERS_MAX),
   /** CSV of the first stocks: name,price,quantity. */
   stocks: z.string(),
   cache: z.discriminatedUnion("kind", [

@@ -194,7 +194,7 @@ function examineCatalog(path: string, truth: Truth, whileOpen: () => void): Outc
       renewed: () => {
         healed = true;
       },
-      clusterElsewhere: () => IDENTITY.cluster,
+      clusterElsewhere: () => ({ name: IDENTITY.cluster, members: IDENTITY.members }),
     });
   const last = truth.lastPosition;
   const store = open();

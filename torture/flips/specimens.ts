@@ -32,6 +32,7 @@ import { Memory } from "./memory.ts";
 
 export const IDENTITY: JournalIdentity = {
   cluster: "a cluster for flips",
+  members: [9090, 9092, 9094],
   replica: 9094,
   incarnation: 1,
 };
@@ -137,7 +138,7 @@ class Maker {
     createJournalFile(orderFile, IDENTITY, hardState, first);
     this.#journal = openJournal(orderFile, { replica: IDENTITY.replica });
     this.#ledger = new Ledger(this.#journal);
-    createCatalogFile(catalogFile, IDENTITY.cluster);
+    createCatalogFile(catalogFile, { name: IDENTITY.cluster, members: IDENTITY.members });
     this.#store = openCatalogStore({ path: catalogFile, role: CATALOG });
     this.#stocksAt.set(0, stocksText([]));
     this.#commit(first);

@@ -13,6 +13,7 @@ import {
 import { clusterCommand, configOf } from "../command.ts";
 import { Peers } from "../peers.ts";
 import { type ConfiguredProcess, processesOf } from "../processes.ts";
+import { UserError } from "../user-error.ts";
 
 const REACH_LIMIT_MS = 1_500;
 
@@ -23,15 +24,20 @@ export function verifyCommand(): Command {
       const config = configOf(command);
       const processes = processesOf(config);
       const peers = new Peers(readSecret(config.data), membersOf(config));
+      /** Something there isn't ours: there is nothing to compare, and no use in waiting. */
+      const refused = Promise.withResolvers<never>();
+      const reach = (process: ConfiguredProcess) =>
+        reachOrTell(peers, process, (why) => refused.reject(new UserError(why)));
       try {
-        const verdict = await verifyCluster({
+        const comparison = verifyCluster({
           replicas: processes
             .filter(({ kind }) => kind === "order")
-            .map((replica) => replicaOver(replica.name, () => reach(peers, replica))),
+            .map((replica) => replicaOver(replica.name, () => reach(replica))),
           catalogs: processes
             .filter(({ kind }) => kind === "catalog")
-            .map((catalog) => catalogOver(catalog.name, () => reach(peers, catalog))),
+            .map((catalog) => catalogOver(catalog.name, () => reach(catalog))),
         });
+        const verdict = await Promise.race([comparison, refused.promise]);
         process.stdout.write(options.json ? `${JSON.stringify(verdict)}\n` : textOf(verdict));
         process.exitCode = verdict.ok ? 0 : 1;
       } finally {
@@ -40,10 +46,14 @@ export function verifyCommand(): Command {
     });
 }
 
-async function reach(peers: Peers, process: ConfiguredProcess) {
+async function reachOrTell(
+  peers: Peers,
+  process: ConfiguredProcess,
+  refused: (why: string) => void,
+) {
   const reached = await peers.reach(process, REACH_LIMIT_MS);
   if (reached.kind === "reached") return reached.peer;
-  if (reached.isFinal) throw new Error(reached.why);
+  if (reached.isFinal) refused(reached.why);
   throw new NotReachable(reached.why);
 }
 

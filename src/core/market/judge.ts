@@ -32,7 +32,7 @@ interface JudgedEntry {
   readonly body:
     | { readonly kind: "command"; readonly bytes: Uint8Array }
     | { readonly kind: "reign"; readonly state: string }
-    | { readonly kind: "admit" };
+    | { readonly kind: "admit" | "members" };
 }
 
 /** An entry that can't follow, and why. */

@@ -292,6 +292,7 @@ test("a candidacy without peers waits for promises", () => {
   const context = new ReplicaContext({
     id: 9094,
     incarnation: 1,
+    members: [9094],
     replicas: [9094],
     hardState,
     stored: disk,

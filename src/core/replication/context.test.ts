@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { ReplicaContext } from "./context.ts";
 import type { ReplicaEffect } from "./events.ts";
 import { admission, command, journal, LENIENT, TestDisk, textOf } from "./test-disk.ts";
-import type { Message } from "./types.ts";
+import type { Entry, Message } from "./types.ts";
 
 const ALL = Number.MAX_SAFE_INTEGER;
 const ack = (epoch: number): Message => ({
@@ -15,13 +15,20 @@ const ack = (epoch: number): Message => ({
 
 function contextOf(
   disk: TestDisk,
-  options: { incarnation?: number; replicas?: readonly number[]; applied?: number } = {},
+  options: {
+    incarnation?: number;
+    members?: readonly number[];
+    replicas?: readonly number[];
+    applied?: number;
+  } = {},
 ): ReplicaContext {
-  const { incarnation = 1, replicas = [9090, 9092, 9094], applied = 0 } = options;
+  const { incarnation = 1, members = [9090, 9092, 9094], applied = 0 } = options;
+  const { replicas = members } = options;
   const { hardState } = disk;
   return new ReplicaContext({
     id: 9092,
     incarnation,
+    members,
     replicas,
     hardState,
     stored: disk,
@@ -204,8 +211,28 @@ describe("a replacement", () => {
 
 describe("a replica", () => {
   test("that is none of the cluster starts", () => {
-    expect(() => contextOf(new TestDisk(), { replicas: [9090, 9094] })).toThrow(
+    expect(() => contextOf(new TestDisk(), { members: [9090, 9094] })).toThrow(
       "a replica is one of the configured ones",
+    );
+  });
+
+  test("that is configured with another set than its cluster's starts (X4)", () => {
+    for (const replicas of [[9092], [9090, 9092], [9090, 9092, 9098], [9090, 9092, 9094, 9096]]) {
+      expect(() => contextOf(new TestDisk(), { replicas })).toThrow(
+        `order-9092 belongs to a cluster of the replicas 9090,9092,9094, and this process is configured with ${replicas}: give it --replicas 9090,9092,9094`,
+      );
+    }
+    expect(contextOf(new TestDisk(), { replicas: [9094, 9092, 9090] }).quorum).toBe(2);
+  });
+
+  test("of a journal that begins with other members takes it over (X4)", () => {
+    const first = (members: number[]): Entry => ({
+      ...{ position: 1, epoch: 0, at: 0 },
+      body: { kind: "members", members },
+    });
+    contextOf(new TestDisk()).store(0, [first([9090, 9092, 9094])]);
+    expect(() => contextOf(new TestDisk()).store(0, [first([9092])])).toThrow(
+      "the journal is of our members",
     );
   });
 
@@ -220,7 +247,7 @@ describe("a replica", () => {
     [4, 3],
     [5, 3],
   ])("of %i takes another number than %i for a quorum", (count, quorum) => {
-    const replicas = [9092, 1, 2, 3, 4].slice(0, count);
-    expect(contextOf(new TestDisk(), { replicas }).quorum).toBe(quorum);
+    const members = [9092, 1, 2, 3, 4].slice(0, count);
+    expect(contextOf(new TestDisk(), { members }).quorum).toBe(quorum);
   });
 });

@@ -7,6 +7,8 @@
 //   X2. The promise never goes back (R1).
 //   X3. The judge's state is that at the journal's end, and what it won't have
 //       is neither stored nor acknowledged (R5).
+//   X4. What is a quorum follows from the members that the file and the journal
+//       name: a replica that is configured with others isn't started.
 
 import { invariant } from "../invariant.ts";
 import type { Admission } from "./admissions.ts";
@@ -15,12 +17,15 @@ import { EntryLog, type StoredEntries } from "./entry-log.ts";
 import type { ReplicaEffect, Write } from "./events.ts";
 import type { Judge, Misfit } from "./judge.ts";
 import { MESSAGE_BYTES_MAX } from "./limits.ts";
+import { areSameMembers, OtherCluster, otherMembers } from "./members.ts";
 import type { Entry, HardState, Incarnation, Message, ReplicaId } from "./types.ts";
 
 export interface ReplicaOptions {
   readonly id: ReplicaId;
   readonly incarnation: Incarnation;
-  /** All configured replicas, this one included. */
+  /** All replicas of the cluster, as this one's file says. */
+  readonly members: readonly ReplicaId[];
+  /** All configured replicas, this one included: must be the members. */
   readonly replicas: readonly ReplicaId[];
   /** As found on disk. */
   readonly hardState: HardState;
@@ -50,7 +55,7 @@ export class ReplicaContext {
   readonly incarnation: Incarnation;
   /** The other replicas. */
   readonly peers: readonly ReplicaId[];
-  /** How many replicas, this one included, are a quorum: a majority of the configured ones. */
+  /** How many replicas, this one included, are a quorum: a majority of the members. */
   readonly quorum: number;
   readonly log: EntryLog;
   readonly admissions: Admissions;
@@ -70,6 +75,7 @@ export class ReplicaContext {
   promisedAt = Number.NEGATIVE_INFINITY;
 
   readonly #judge: Judge;
+  readonly #members: readonly ReplicaId[];
   #effects: ReplicaEffect[] = [];
   #nextWriteId = 1;
   #pendingWrites: PendingWrite[] = [];
@@ -77,15 +83,20 @@ export class ReplicaContext {
   /** Highest position known committed in this journal; may be ahead of what is durable here. */
   #commitKnown: number;
 
+  /** Throws OtherCluster when the configured replicas aren't the members. */
   constructor(options: ReplicaOptions) {
-    invariant(options.replicas.includes(options.id), "a replica is one of the configured ones", {
+    const { members, replicas } = options;
+    const refusal = otherMembers(`the journal of order-${options.id}`, members, replicas);
+    if (refusal !== null) throw new OtherCluster(refusal); // X4
+    invariant(replicas.includes(options.id), "a replica is one of the configured ones", {
       id: options.id,
-      replicas: options.replicas,
+      replicas,
     });
     this.id = options.id;
     this.incarnation = options.incarnation;
-    this.peers = options.replicas.filter((replica) => replica !== options.id);
-    this.quorum = Math.floor(options.replicas.length / 2) + 1;
+    this.#members = members;
+    this.peers = replicas.filter((replica) => replica !== options.id);
+    this.quorum = Math.floor(replicas.length / 2) + 1;
     this.messageBytesMax = options.messageBytesMax ?? MESSAGE_BYTES_MAX;
     this.log = new EntryLog(options.stored);
     this.admissions = new Admissions(options.stored.admissions());
@@ -215,6 +226,12 @@ export class ReplicaContext {
     for (const { position, body } of entries) {
       if (body.kind === "admit") {
         this.admissions.add({ position, replica: body.replica, incarnation: body.incarnation });
+      }
+      if (body.kind === "members") {
+        invariant(areSameMembers(body.members, this.#members), "the journal is of our members", {
+          journal: body.members,
+          members: this.#members,
+        }); // X4
       }
     }
     this.#persist({ ...write, entries });

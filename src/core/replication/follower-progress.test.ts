@@ -30,6 +30,7 @@ class Driver {
     this.context = new ReplicaContext({
       id: 9094,
       incarnation: 1,
+      members: [9092, 9094],
       replicas: [9092, 9094],
       hardState,
       stored: disk,

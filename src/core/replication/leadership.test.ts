@@ -343,6 +343,7 @@ describe("a leader", () => {
     const context = new ReplicaContext({
       id: 9094,
       incarnation: 1,
+      members: [9090, 9092, 9094],
       replicas: [9090, 9092, 9094],
       hardState,
       stored: disk,

@@ -1,6 +1,9 @@
 // Every limit and time-out of the replication protocol, with its reason.
 // Times are milliseconds of the monotonic clock that step() is given.
 
+/** Replicas of a cluster: further ones would only make every trade wait for more disks. */
+export const MEMBERS_MAX = 9;
+
 /** A leader begins a round at least this often. Short enough that three of them are no pause a client notices. */
 export const HEARTBEAT_MS = 50;
 

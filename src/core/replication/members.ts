@@ -17,6 +17,9 @@ export interface Cluster {
   readonly members: readonly ReplicaId[];
 }
 
+/** The cluster of a file, which always knows the name. */
+export type FileCluster = Cluster & { readonly name: string };
+
 /** A process that everybody refuses, since it is configured with other replicas, or is of another cluster. */
 export class OtherCluster extends Error {
   override readonly name = "OtherCluster";
@@ -33,15 +36,24 @@ export function membersText(members: readonly ReplicaId[]): string {
 }
 
 /**
- * Why `what`, which belongs to the cluster `theirs`, and a process of `ours` have
- * nothing to do with each other, in one line for its operator; null if they are
- * of the same cluster, as far as both know its name.
+ * Why a process that is configured with the replicas `ours` may have nothing to do
+ * with `what`, which has the members `theirs`, in one line for its operator; null
+ * if they are the same.
  */
+export function otherMembers(
+  what: string,
+  theirs: readonly ReplicaId[],
+  ours: readonly ReplicaId[],
+): string | null {
+  if (areSameMembers(theirs, ours)) return null;
+  const [has, given] = [membersText(theirs), membersText(ours)];
+  return `${what} belongs to a cluster of the replicas ${has}, and this process is configured with ${given}: give it --replicas ${has}`;
+}
+
+/** The same of two clusters, of which one or the other may not know its name. */
 export function otherCluster(what: string, theirs: Cluster, ours: Cluster): string | null {
-  if (!areSameMembers(theirs.members, ours.members)) {
-    const [has, given] = [membersText(theirs.members), membersText(ours.members)];
-    return `${what} belongs to a cluster of the replicas ${has}, and this process is configured with ${given}: give it --replicas ${has}`;
-  }
-  if (theirs.name === null || ours.name === null || theirs.name === ours.name) return null;
+  const other = otherMembers(what, theirs.members, ours.members);
+  if (other !== null || theirs.name === null || ours.name === null) return other;
+  if (theirs.name === ours.name) return null;
   return `${what} belongs to cluster ${theirs.name}, not to ${ours.name}: give the right --data directory`;
 }

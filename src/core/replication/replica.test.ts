@@ -238,6 +238,7 @@ describe("a replica", () => {
     const replica = new Replica({
       id: 9092,
       incarnation: 1,
+      members: [9090, 9092, 9094],
       replicas: [9090, 9092, 9094],
       hardState: disk.hardState,
       stored: disk,

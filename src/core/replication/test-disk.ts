@@ -15,6 +15,7 @@ export function bytesOf(text: string): Uint8Array {
 export function textOf({ body }: Entry): string {
   if (body.kind === "reign") return `reign of ${body.leader}`;
   if (body.kind === "admit") return `admit ${body.replica}/${body.incarnation}`;
+  if (body.kind === "members") return `members ${body.members}`;
   return String.fromCharCode(...body.bytes);
 }
 

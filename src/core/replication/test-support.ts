@@ -289,6 +289,7 @@ export class Cluster {
     member.core = new Replica({
       id,
       incarnation,
+      members: this.ids,
       replicas: this.ids,
       hardState: disk.hardState,
       stored: disk,

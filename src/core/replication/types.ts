@@ -2,7 +2,7 @@
 //
 // Commands are opaque bytes here: replication knows nothing of stocks.
 
-/** A replica's identity: its port number, unique in the cluster; higher ids are preferred as leader. */
+/** A replica's identity, unique in the cluster; its port, unless told otherwise. Higher ids are preferred as leader. */
 export type ReplicaId = number;
 
 /**
@@ -14,6 +14,8 @@ export type Incarnation = number;
 
 /** What an entry records. `command` bytes are the layer's above; the others are replication's own. */
 export type EntryBody =
+  /** The first entry of every journal, made by the format step: all replicas of the cluster, ascending. */
+  | { readonly kind: "members"; readonly members: readonly ReplicaId[] }
   | {
       readonly kind: "reign";
       readonly leader: ReplicaId;

@@ -16,9 +16,11 @@ function byName(stocks: readonly Stock[]): Stock[] {
   return stocks.toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+const CLUSTER = { name: "cluster", members: [9090, 9092, 9094] };
+
 function created(): string {
   const path = join(temporaryFolder(), "catalog.db");
-  createCatalogFile(path, "cluster");
+  createCatalogFile(path, CLUSTER);
   return path;
 }
 
@@ -109,10 +111,10 @@ test.each([...DAMAGE, ...DAMAGED_CLUSTER])(
         path,
         role: "catalog",
         renewed: (why) => renewed.push(why),
-        clusterElsewhere: () => "cluster",
+        clusterElsewhere: () => CLUSTER,
       });
     const store = open();
-    expect([store.cluster, store.position, store.stocks()]).toEqual(["cluster", 0, []]);
+    expect([store.cluster, store.position, store.stocks()]).toEqual([CLUSTER, 0, []]);
     store.save(1, [FISH]);
     store.close();
     const again = open();

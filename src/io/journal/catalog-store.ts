@@ -15,6 +15,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { invariant } from "../../core/invariant.ts";
 import type { Stock } from "../../core/market/types.ts";
+import { type FileCluster, membersText } from "../../core/replication/members.ts";
 import { placeDatabase, removeDatabase } from "./durable-names.ts";
 import { DataFileError, DataFileForeign, DataFileMissing, JournalCorrupt } from "./errors.ts";
 import {
@@ -33,6 +34,7 @@ const SCHEMA = `
   CREATE TABLE view (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     cluster TEXT NOT NULL,
+    members TEXT NOT NULL,
     position INTEGER NOT NULL,
     stocks INTEGER NOT NULL,
     stocks_sum INTEGER NOT NULL,
@@ -54,11 +56,11 @@ const CATALOG_FILE: FileKind = { applicationId: 0x62617a63, schemaVersion: 2, sc
 const DAMAGED = ".damaged";
 
 /** Makes the file of a catalog that has read nothing yet, and closes it. There must be none at `path`. */
-export function createCatalogFile(path: string, cluster: string): void {
+export function createCatalogFile(path: string, cluster: FileCluster): void {
   const database = createDatabase(path, CATALOG_FILE, "consistent");
   try {
     database
-      .prepare("INSERT INTO view VALUES (1, ?, ?, ?, ?, ?)")
+      .prepare("INSERT INTO view VALUES (1, ?, ?, ?, ?, ?, ?)")
       .run(...viewValues(emptyView(cluster)));
   } catch (error) {
     throw explain(path, error);
@@ -76,7 +78,7 @@ export interface CatalogStoreOptions {
   /** Told why a damaged file was put aside, after which the catalog reads everything anew. Left out, damage is thrown. */
   readonly renewed?: (why: JournalCorrupt) => void;
   /** The cluster, where a damaged file can't tell it any more; null if nothing can. */
-  readonly clusterElsewhere?: () => string | null;
+  readonly clusterElsewhere?: () => FileCluster | null;
 }
 
 /**
@@ -98,17 +100,17 @@ export function openCatalogStore(options: CatalogStoreOptions): CatalogStore {
     renewed(error);
     store = new CatalogStore(options);
   }
-  if (cluster !== undefined && store.cluster !== cluster) {
+  if (cluster !== undefined && store.cluster.name !== cluster) {
     store.close();
     throw new DataFileForeign(
-      `${path} belongs to cluster ${store.cluster}, not to ${cluster}: give the right --data directory`,
+      `${path} belongs to cluster ${store.cluster.name}, not to ${cluster}: give the right --data directory`,
     );
   }
   return store;
 }
 
 /** The cluster that a catalog's file belongs to. Throws a DataFileError for one that can't be read. */
-export function clusterOfCatalogFile(path: string): string {
+export function clusterOfCatalogFile(path: string): FileCluster {
   const database = openReadOnly(path, CATALOG_FILE);
   try {
     return readView(path, database).cluster;
@@ -117,7 +119,7 @@ export function clusterOfCatalogFile(path: string): string {
   }
 }
 
-function clusterIfReadable(path: string): string | null {
+function clusterIfReadable(path: string): FileCluster | null {
   try {
     return clusterOfCatalogFile(path);
   } catch (error) {
@@ -127,7 +129,7 @@ function clusterIfReadable(path: string): string | null {
 }
 
 /** Puts a damaged file, which nobody has open, aside; an empty one of this cluster takes its place. */
-function renewFile(path: string, cluster: string): void {
+function renewFile(path: string, cluster: FileCluster): void {
   const made = `${path}.new`;
   removeDatabase(made);
   createCatalogFile(made, cluster);
@@ -138,8 +140,7 @@ function renewFile(path: string, cluster: string): void {
 
 export class CatalogStore {
   readonly path: string;
-  /** Random name of the cluster, the same in all its files. */
-  readonly cluster: string;
+  readonly cluster: FileCluster;
   readonly #renewed: CatalogStoreOptions["renewed"];
   #file: OpenFile;
   #view: View;
@@ -245,14 +246,14 @@ function openFile(path: string): OpenFile {
         "ON CONFLICT DO UPDATE SET price = excluded.price, quantity = excluded.quantity, checksum = excluded.checksum",
     ),
     move: database.prepare(
-      "UPDATE view SET cluster = ?, position = ?, stocks = ?, stocks_sum = ?, checksum = ?",
+      "UPDATE view SET cluster = ?, members = ?, position = ?, stocks = ?, stocks_sum = ?, checksum = ?",
     ),
   };
 }
 
 /** The row of `view`. */
 interface View {
-  readonly cluster: string;
+  readonly cluster: FileCluster;
   readonly position: number;
   /** How many there are. */
   readonly stocks: number;
@@ -260,7 +261,7 @@ interface View {
   readonly stocksSum: number;
 }
 
-function emptyView(cluster: string): View {
+function emptyView(cluster: FileCluster): View {
   return { cluster, position: 0, stocks: 0, stocksSum: 0 };
 }
 
@@ -269,7 +270,10 @@ function readView(path: string, database: DatabaseSync): View {
     const row = database.prepare("SELECT * FROM view").get();
     if (row === undefined) throw new JournalCorrupt(path, null, "the row of the view is gone");
     const view: View = {
-      cluster: textOf(row.cluster),
+      cluster: {
+        name: textOf(row.cluster),
+        members: textOf(row.members).split(",").map(Number),
+      },
       position: numberOf(row.position),
       stocks: numberOf(row.stocks),
       stocksSum: numberOf(row.stocks_sum),
@@ -300,9 +304,11 @@ function readStocks(path: string, database: DatabaseSync, view: View): Map<strin
 
 function viewValues(view: View) {
   const { cluster, position, stocks, stocksSum } = view;
-  return [cluster, position, stocks, stocksSum, viewChecksum(view)] as const;
+  const members = membersText(cluster.members);
+  return [cluster.name, members, position, stocks, stocksSum, viewChecksum(view)] as const;
 }
 
 function viewChecksum({ cluster, position, stocks, stocksSum }: View): number {
-  return crc32([cluster, position, stocks, stocksSum].join(" "));
+  const { name, members } = cluster;
+  return crc32([name, membersText(members), position, stocks, stocksSum].join(" "));
 }

@@ -14,6 +14,7 @@ import { bytesOf, numberOf } from "./sqlite.ts";
 const REIGN = 0;
 export const ADMIT = 1;
 const COMMAND = 2;
+const MEMBERS = 3;
 
 /** Bytes of the digested fields: previous digest, position, epoch, at, kind. */
 const DIGEST_BYTES = 32;
@@ -97,6 +98,13 @@ function encodeBody(body: EntryBody): { readonly kind: number; readonly bytes: U
       bytes.writeDoubleBE(body.incarnation, 8);
       return { kind: ADMIT, bytes };
     }
+    case "members": {
+      const bytes = Buffer.alloc(8 * body.members.length);
+      body.members.forEach((id, index) => {
+        bytes.writeDoubleBE(id, 8 * index);
+      });
+      return { kind: MEMBERS, bytes };
+    }
     case "command":
       return { kind: COMMAND, bytes: body.bytes };
   }
@@ -109,6 +117,12 @@ function decodeBody(path: string, { kind, body, position }: EntryRow): EntryBody
       return { kind: "reign", leader: bytes.readDoubleBE(0), state: bytes.toString("utf8", 8) };
     case ADMIT:
       return { kind: "admit", replica: bytes.readDoubleBE(0), incarnation: bytes.readDoubleBE(8) };
+    case MEMBERS: {
+      const ids = Array.from({ length: bytes.length / 8 }, (_, index) =>
+        bytes.readDoubleBE(8 * index),
+      );
+      return { kind: "members", members: ids };
+    }
     case COMMAND:
       return { kind: "command", bytes: body };
     default:

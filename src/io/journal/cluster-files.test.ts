@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect, test } from "vitest";
 import { createCatalogFile } from "./catalog-store.ts";
-import { clusterInFiles, roleFiles } from "./cluster-files.ts";
+import { catalogFile, clusterInFiles, roleFiles } from "./cluster-files.ts";
 import { createJournalFile } from "./journal.ts";
 import { HARD_STATE, IDENTITY, temporaryFolder } from "./test-files.ts";
 
@@ -33,15 +33,33 @@ test("a replacement of another cluster would never be admitted", () => {
     return path;
   });
   expect(clusterInFiles(config)).toBeNull();
-  createCatalogFile(String(catalog), "one");
-  expect(clusterInFiles(config)).toBe("one");
+  const members = [9090, 9094];
+  const one = { name: "one", members };
+  createCatalogFile(String(catalog), one);
+  expect(clusterInFiles(config)).toEqual(one);
   writeFileSync(String(order), "damaged");
-  expect(clusterInFiles(config)).toBe("one");
+  expect(clusterInFiles(config)).toEqual(one);
   createJournalFile(
     roleFiles(config)[1]?.path ?? "",
-    { ...IDENTITY, cluster: "two" },
+    { ...IDENTITY, cluster: "two", members },
     HARD_STATE,
     [],
   );
-  expect(clusterInFiles(config)).toBe("two");
+  expect(clusterInFiles(config)).toEqual({ name: "two", members });
+});
+
+test("files of a cluster of other replicas are told, also where no configured role has one", () => {
+  const config = roles();
+  const path = catalogFile(config.data, "catalog-1");
+  mkdirSync(dirname(path));
+  createCatalogFile(path, { name: "one", members: [9090, 9092, 9094] });
+  const others = [[9090], [9094, 9092], [9090, 9092, 9094, 9096], [9090, 9092, 9098]];
+  for (const ids of others) {
+    const replicas = ids.map((id) => ({ id, name: `order-${id}` }));
+    expect(() => clusterInFiles({ ...config, replicas })).toThrow(
+      "give it --replicas 9090,9092,9094",
+    );
+  }
+  const replicas = [9094, 9090, 9092].map((id) => ({ id, name: `order-${id}` }));
+  expect(clusterInFiles({ ...config, replicas })?.name).toBe("one");
 });

@@ -1,7 +1,8 @@
 // Where each role keeps its file in the data directory.
 
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { type FileCluster, OtherCluster, otherCluster } from "../../core/replication/members.ts";
 import type { ReplicaId } from "../../core/replication/types.ts";
 import { clusterOfCatalogFile } from "./catalog-store.ts";
 import { clusterOfOrderFile } from "./meta.ts";
@@ -19,8 +20,6 @@ export interface RoleFile {
   /** ROLE, which is also the name of its folder. */
   readonly role: string;
   readonly path: string;
-  /** The cluster that the file says it belongs to. Throws for a file that can't be read. */
-  readonly cluster: () => string;
 }
 
 /** The file of a replica: `DIR/order-9094/order.db`. */
@@ -35,26 +34,44 @@ export function catalogFile(dataDir: string, role: string): string {
 
 /** The files that a complete data directory has. */
 export function roleFiles({ data, replicas, catalogs }: ClusterRoles): RoleFile[] {
-  const orders = replicas.map(({ name }) => {
-    const path = orderFile(data, name);
-    return { role: name, path, cluster: () => clusterOfOrderFile(path) };
-  });
-  const views = catalogs.map(({ name }) => {
-    const path = catalogFile(data, name);
-    return { role: name, path, cluster: () => clusterOfCatalogFile(path) };
-  });
-  return [...orders, ...views];
+  return [
+    ...replicas.map(({ name }) => ({ role: name, path: orderFile(data, name) })),
+    ...catalogs.map(({ name }) => ({ role: name, path: catalogFile(data, name) })),
+  ];
 }
 
-/** The cluster that the files in the data directory belong to, from the first that tells; null when none does. */
-export function clusterInFiles(roles: ClusterRoles): string | null {
-  for (const { path, cluster } of roleFiles(roles)) {
-    if (!existsSync(path)) continue;
+/**
+ * The cluster that the files in a data directory belong to, whatever roles are
+ * configured, from the first that tells; null when none does. Throws OtherCluster
+ * when it has other replicas than the configured ones.
+ */
+export function clusterInFiles({ data, replicas }: ClusterRoles): FileCluster | null {
+  const ours = { name: null, members: replicas.map(({ id }) => id) };
+  for (const [path, clusterOf] of filesIn(data)) {
+    let cluster: FileCluster;
     try {
-      return cluster();
+      cluster = clusterOf(path);
     } catch {
-      // Another file may still tell; its own role will complain about this one.
+      continue; // Another file may still tell; its own role will complain about this one.
     }
+    const refusal = otherCluster(path, cluster, ours);
+    if (refusal !== null) throw new OtherCluster(refusal);
+    return cluster;
   }
   return null;
+}
+
+/** The files of all roles that have a folder, and what tells their cluster. */
+function filesIn(data: string): [path: string, clusterOf: (path: string) => FileCluster][] {
+  if (!existsSync(data)) return [];
+  const folders = readdirSync(data).toSorted();
+  const files = (prefix: string, fileOf: typeof orderFile) =>
+    folders
+      .filter((folder) => folder.startsWith(prefix))
+      .map((folder) => fileOf(data, folder))
+      .filter((path) => existsSync(path));
+  return [
+    ...files("order-", orderFile).map((path) => [path, clusterOfOrderFile] as const),
+    ...files("catalog", catalogFile).map((path) => [path, clusterOfCatalogFile] as const),
+  ].map(([path, clusterOf]) => [path, clusterOf]);
 }

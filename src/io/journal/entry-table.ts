@@ -5,7 +5,8 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Admission } from "../../core/replication/admissions.ts";
-import type { Entry } from "../../core/replication/types.ts";
+import { areSameMembers } from "../../core/replication/members.ts";
+import type { Entry, ReplicaId } from "../../core/replication/types.ts";
 import { ADMIT, type ChainedEntry, firstDigest, rowOf, verifiedEntry } from "./chain.ts";
 import { JournalCorrupt } from "./errors.ts";
 import { bytesOf, numberOf, reading } from "./sqlite.ts";
@@ -60,6 +61,13 @@ export class EntryTable {
   read(position: number): ChainedEntry {
     for (const chained of this.after(position - 1)) return chained;
     throw new JournalCorrupt(this.#path, position, "the entry is gone");
+  }
+
+  /** Throws JournalCorrupt if the first entry, which the chain proves, names others than `members`. */
+  expectMembers(members: readonly ReplicaId[]): void {
+    const { body } = this.read(1).entry;
+    if (body.kind !== "members" || areSameMembers(body.members, members)) return;
+    throw new JournalCorrupt(this.#path, 1, "it names other members than the file");
   }
 
   /** Every `admit` entry that an index of their own shows, ascending, verified; `meta` says how many there are. */

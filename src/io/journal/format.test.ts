@@ -68,14 +68,21 @@ test("replicas that begin with different journals never agree", () => {
   const config = newRoles();
   const cluster = format(config);
   const { replicas, catalogs } = contentOf(config);
+  const members = config.replicas.map(({ id }) => id);
   expect(replicas.map(({ identity }) => identity)).toEqual(
-    config.replicas.map(({ id }) => ({ cluster, replica: id, incarnation: 1 })),
+    config.replicas.map(({ id }) => ({ cluster, members, replica: id, incarnation: 1 })),
   );
   expect(new Set(replicas.map(({ digest }) => digest)).size).toBe(1);
   for (const { hardState, entries, lastPosition, appliedPosition } of replicas) {
     expect(hardState).toMatchObject({ promise: { epoch: 0 }, voter: true });
-    expect([lastPosition, appliedPosition]).toEqual([2, 0]);
-    const commands = entries.map(({ position, epoch, at, body }) => {
+    expect([lastPosition, appliedPosition]).toEqual([3, 0]);
+    expect(entries[0]).toEqual({
+      position: 1,
+      epoch: 0,
+      at: NOW_MS,
+      body: { kind: "members", members },
+    });
+    const commands = entries.slice(1).map(({ position, epoch, at, body }) => {
       expect([epoch, at]).toEqual([0, NOW_MS]);
       const [command, ...rest] = body.kind === "command" ? decodeCommands(body.bytes) : [];
       expect(rest).toEqual([]);
@@ -85,14 +92,14 @@ test("replicas that begin with different journals never agree", () => {
       STOCKS.map((stock, index) => ({
         ...stock,
         kind: "list",
-        position: index + 1,
+        position: index + 2,
         requestId: undefined,
       })),
     );
   }
   expect(catalogs).toEqual([
-    { cluster, position: 0, stocks: [] },
-    { cluster, position: 0, stocks: [] },
+    { cluster: { name: cluster, members }, position: 0, stocks: [] },
+    { cluster: { name: cluster, members }, position: 0, stocks: [] },
   ]);
   expect(statSync(join(config.data, "secret")).mode & 0o777).toBe(0o600);
   expect(readdirSync(config.data).sort()).toEqual([

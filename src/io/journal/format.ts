@@ -25,11 +25,17 @@ import { dirname, join, relative, resolve } from "node:path";
 import { encodeCommands } from "../../core/market/codec.ts";
 import type { Stock } from "../../core/market/types.ts";
 import { FIRST_INCARNATION } from "../../core/replication/admissions.ts";
-import type { Entry } from "../../core/replication/types.ts";
+import type { Entry, EntryBody, ReplicaId } from "../../core/replication/types.ts";
 import { expectOwner, FOLDER_MODE, privateFolder } from "../private-files.ts";
 import { makeSecret, secretPath } from "../rpc/secret.ts";
 import { createCatalogFile } from "./catalog-store.ts";
-import { type ClusterRoles, catalogFile, orderFile, roleFiles } from "./cluster-files.ts";
+import {
+  type ClusterRoles,
+  catalogFile,
+  clusterInFiles,
+  orderFile,
+  roleFiles,
+} from "./cluster-files.ts";
 import { syncPath } from "./durable-names.ts";
 import { DataFileExists, DataFileForeign } from "./errors.ts";
 import { createJournalFile } from "./journal.ts";
@@ -77,7 +83,7 @@ export function formatCluster({ config, stocks, nowMs }: FormatOptions): string 
     const building = join(data, BUILDING);
     rmSync(building, { recursive: true, force: true });
     const cluster = randomUUID();
-    build({ ...config, data: building }, cluster, firstEntries(stocks, nowMs));
+    build({ ...config, data: building }, cluster, firstEntries(membersOf(config), stocks, nowMs));
     syncPath(dirname(resolve(data)));
     renameSync(building, join(data, BUILT));
     syncPath(data);
@@ -91,7 +97,8 @@ export function formatCluster({ config, stocks, nowMs }: FormatOptions): string 
 /**
  * Tells what is in the data directory, after finishing a format that was cut
  * short once its cluster existed. Throws DataFileForeign for a directory of
- * something else.
+ * something else, and OtherCluster where files are missing because those that are
+ * there belong to a cluster of other replicas.
  */
 export function inspectData(config: ClusterRoles): DataState {
   const { data } = config;
@@ -106,7 +113,9 @@ export function inspectData(config: ClusterRoles): DataState {
   privateFolder(data);
   finishFormat(data);
   const missing = files.filter(({ path }) => !existsSync(path)).map(({ role }) => role);
-  return missing.length === 0 ? { kind: "complete" } : { kind: "partial", missing };
+  if (missing.length === 0) return { kind: "complete" };
+  clusterInFiles(config);
+  return { kind: "partial", missing };
 }
 
 /** Makes the data directory. An empty one that its owner made for it is closed to others, as initdb of PostgreSQL does. */
@@ -120,16 +129,17 @@ function takeFolder(data: string): void {
 
 function build(config: ClusterRoles, cluster: string, entries: readonly Entry[]): void {
   const { data, replicas, catalogs } = config;
+  const members = membersOf(config);
   privateFolder(data);
   for (const { id, name } of replicas) {
     privateFolder(join(data, name));
-    const identity = { cluster, replica: id, incarnation: FIRST_INCARNATION };
+    const identity = { cluster, members, replica: id, incarnation: FIRST_INCARNATION };
     const hardState = { promise: { epoch: 0, nominee: id }, voter: true };
     createJournalFile(orderFile(data, name), identity, hardState, entries);
   }
   for (const { name } of catalogs) {
     privateFolder(join(data, name));
-    createCatalogFile(catalogFile(data, name), cluster);
+    createCatalogFile(catalogFile(data, name), { name: cluster, members });
   }
   for (const { path } of roleFiles(config)) {
     syncPath(path);
@@ -140,12 +150,21 @@ function build(config: ClusterRoles, cluster: string, entries: readonly Entry[])
 }
 
 /** The same bytes for every replica. The request ids are random, so that no client's key can be one of them. */
-function firstEntries(stocks: readonly Stock[], at: number): Entry[] {
-  return stocks.map(({ name, price, quantity }, index) => {
+function firstEntries(
+  members: readonly ReplicaId[],
+  stocks: readonly Stock[],
+  at: number,
+): Entry[] {
+  const listed = stocks.map(({ name, price, quantity }): EntryBody => {
     const command = { kind: "list", requestId: randomUUID(), name, price, quantity } as const;
-    const body = { kind: "command", bytes: encodeCommands([command]) } as const;
-    return { position: index + 1, epoch: 0, at, body };
+    return { kind: "command", bytes: encodeCommands([command]) };
   });
+  const bodies: EntryBody[] = [{ kind: "members", members }, ...listed];
+  return bodies.map((body, index) => ({ position: index + 1, epoch: 0, at, body }));
+}
+
+function membersOf({ replicas }: ClusterRoles): ReplicaId[] {
+  return replicas.map(({ id }) => id).sort((a, b) => a - b);
 }
 
 /** Step 3. Several processes may do it at once: each file is moved by one of them. */

@@ -35,7 +35,6 @@ import type {
   JournalWrite,
   ScrubProgress,
 } from "./types.ts";
-
 import { checkWriteAheadLog } from "./wal.ts";
 
 /** Newest entries that opening verifies, though the tables hold them: what a damaged disk hits first. */
@@ -144,6 +143,7 @@ export class SqliteJournal implements Journal {
     if (this.appliedPosition > this.lastPosition) {
       throw new JournalCorrupt(path, this.appliedPosition, "applied entries are gone"); // R1
     }
+    if (this.lastPosition > 0) this.#table.expectMembers(meta.identity.members);
     this.entriesVerified = this.#verifyNewest(entriesVerifiedMin);
     this.#admissions = this.#table.admissions();
     if (this.#admissions.length !== this.#end.admissions) {

@@ -8,6 +8,7 @@
 
 import { hash } from "node:crypto";
 import type { DatabaseSync } from "node:sqlite";
+import { type FileCluster, membersText } from "../../core/replication/members.ts";
 import type { HardState } from "../../core/replication/types.ts";
 import { JournalCorrupt } from "./errors.ts";
 import { ORDER_FILE } from "./order-file.ts";
@@ -33,10 +34,10 @@ export interface Meta {
 
 /** Writes the first row. */
 export function insertMeta(database: DatabaseSync, meta: Meta): void {
-  const { cluster, replica, incarnation } = meta.identity;
+  const { cluster, members, replica, incarnation } = meta.identity;
   database
-    .prepare("INSERT INTO meta VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-    .run(cluster, replica, incarnation, ...changingValues(meta));
+    .prepare("INSERT INTO meta VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    .run(cluster, membersText(members), replica, incarnation, ...changingValues(meta));
 }
 
 /** Prepares the change of all but the identity, which never changes. */
@@ -75,6 +76,7 @@ export function readMeta(database: DatabaseSync, path: string): Meta {
     const meta: Meta = {
       identity: {
         cluster: textOf(row.cluster),
+        members: textOf(row.members).split(",").map(Number),
         replica: numberOf(row.replica),
         incarnation: numberOf(row.incarnation),
       },
@@ -96,10 +98,11 @@ export function readMeta(database: DatabaseSync, path: string): Meta {
 }
 
 /** The cluster that a replica's file belongs to. Throws a DataFileError for one that can't be read. */
-export function clusterOfOrderFile(path: string): string {
+export function clusterOfOrderFile(path: string): FileCluster {
   const database = openReadOnly(path, ORDER_FILE);
   try {
-    return readMeta(database, path).identity.cluster;
+    const { cluster, members } = readMeta(database, path).identity;
+    return { name: cluster, members };
   } finally {
     database.close();
   }
@@ -109,6 +112,7 @@ function checksumOf({ identity, hardState, end }: Meta): Buffer {
   const fields = [
     ORDER_FILE.schemaVersion,
     identity.cluster,
+    identity.members,
     identity.replica,
     identity.incarnation,
     hardState.promise.epoch,

@@ -28,6 +28,7 @@ const SCHEMA = `
   CREATE TABLE meta (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     cluster TEXT NOT NULL,
+    members TEXT NOT NULL,
     replica INTEGER NOT NULL,
     incarnation INTEGER NOT NULL,
     promise_epoch INTEGER NOT NULL,

@@ -2,6 +2,7 @@ import { existsSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { InvariantViolation } from "../../core/invariant.ts";
+import { OtherCluster } from "../../core/replication/members.ts";
 import { openCatalogStore } from "./catalog-store.ts";
 import { catalogFile, orderFile } from "./cluster-files.ts";
 import { ClusterUnknown, DataFileExists, DirectoryLocked } from "./errors.ts";
@@ -31,7 +32,12 @@ test("a replacement that could vote, or held entries, would lead with what it fo
   replaceReplica({ config, role: "order-9092", incarnation: INCARNATION });
   const journal = openJournal(path, { replica: 9092, cluster });
   onTestFinished(() => journal.close());
-  expect(journal.identity).toEqual({ cluster, replica: 9092, incarnation: INCARNATION });
+  expect(journal.identity).toEqual({
+    cluster,
+    members: [9090, 9092, 9094],
+    replica: 9092,
+    incarnation: INCARNATION,
+  });
   expect(journal.hardState).toEqual({ promise: { epoch: 0, nominee: 9092 }, voter: false });
   expect([journal.lastPosition, journal.appliedPosition]).toEqual([0, 0]);
   expect(existsSync(`${path}.new`)).toBe(false);
@@ -74,8 +80,19 @@ test("without any file left nothing tells which cluster it is for", () => {
   expect(thrown(() => replaceReplica(options))).toBeInstanceOf(ClusterUnknown);
   writeFileSync(join(config.data, "secret"), "copied from another host\n");
   expect(thrown(() => replaceReplica(options))).toBeInstanceOf(ClusterUnknown);
-  replaceReplica({ ...options, cluster: "given" });
-  const journal = openJournal(orderFile(config.data, role), { replica: 9092 });
-  onTestFinished(() => journal.close());
-  expect(journal.identity.cluster).toBe("given");
+});
+
+test("a role that is no member gets no file, in no folder of another cluster", () => {
+  const { config } = formatted();
+  for (const ids of [[9098], [9090, 9092, 9098], [9090, 9092, 9094, 9098]]) {
+    const replicas = ids.map((id) => ({ id, name: `order-${id}` }));
+    const replace = () =>
+      replaceReplica({
+        config: { ...config, replicas },
+        role: "order-9098",
+        incarnation: INCARNATION,
+      });
+    expect(thrown(replace)).toBeInstanceOf(OtherCluster);
+    expect(existsSync(join(config.data, "order-9098"))).toBe(false);
+  }
 });

@@ -8,6 +8,7 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { invariant } from "../../core/invariant.ts";
 import { FIRST_INCARNATION } from "../../core/replication/admissions.ts";
+import type { FileCluster } from "../../core/replication/members.ts";
 import type { Incarnation } from "../../core/replication/types.ts";
 import { createCatalogFile } from "./catalog-store.ts";
 import { type ClusterRoles, catalogFile, clusterInFiles, orderFile } from "./cluster-files.ts";
@@ -22,8 +23,6 @@ export interface ReplaceOptions {
   readonly config: ClusterRoles;
   /** ROLE: `order-9094`, `catalog` … */
   readonly role: string;
-  /** The cluster's random name; left out, it is read from another file in the data directory. */
-  readonly cluster?: string;
 }
 
 /** Which replica, and as which incarnation. */
@@ -34,7 +33,8 @@ export interface ReplaceReplicaOptions extends ReplaceOptions {
 
 /**
  * Makes the file of a replica that lost it. Throws DataFileExists if it has one,
- * DirectoryLocked if it runs, ClusterUnknown if nothing tells its cluster.
+ * DirectoryLocked if it runs, ClusterUnknown if nothing tells its cluster, and
+ * OtherCluster if that has other replicas than the configured ones.
  */
 export function replaceReplica({ incarnation, ...options }: ReplaceReplicaOptions): void {
   const { config, role } = options;
@@ -43,9 +43,9 @@ export function replaceReplica({ incarnation, ...options }: ReplaceReplicaOption
   });
   const replica = config.replicas.find(({ name }) => name === role)?.id;
   invariant(replica !== undefined, "the replica is configured", { role });
-  replace(options, orderFile(config.data, role), (path, cluster) => {
+  replace(options, orderFile(config.data, role), (path, { name, members }) => {
     const hardState = { promise: { epoch: 0, nominee: replica }, voter: false };
-    createJournalFile(path, { cluster, replica, incarnation }, hardState, []);
+    createJournalFile(path, { cluster: name, members, replica, incarnation }, hardState, []);
   });
 }
 
@@ -62,13 +62,19 @@ export function replaceCatalog(options: ReplaceOptions): void {
 
 /** Made under another name first, so that a crash leaves no half of a file. */
 function replace(
-  { config, role, cluster: given }: ReplaceOptions,
+  { config, role }: ReplaceOptions,
   path: string,
-  create: (path: string, cluster: string) => void,
+  create: (path: string, cluster: FileCluster) => void,
 ): void {
-  if (inspectData(config).kind === "absent" && given === undefined) {
+  if (inspectData(config).kind === "absent") {
     throw new ClusterUnknown(
       `${config.data} holds no cluster of which to replace a part: run "bazaar format" for a new one`,
+    );
+  }
+  const cluster = clusterInFiles(config);
+  if (cluster === null) {
+    throw new ClusterUnknown(
+      `no file in ${config.data} tells which cluster this is: copy the folder of a catalog from another host first`,
     );
   }
   const lock = lockRole(config.data, role);
@@ -76,12 +82,6 @@ function replace(
     if (existsSync(path)) {
       throw new DataFileExists(
         `${path} is there: a replacement is only for a lost disk; to replace a damaged file, move it away first`,
-      );
-    }
-    const cluster = given ?? clusterInFiles(config);
-    if (cluster === null) {
-      throw new ClusterUnknown(
-        `no file in ${config.data} tells which cluster this is: copy the folder of a catalog from another host first`,
       );
     }
     const made = `${path}.new`;

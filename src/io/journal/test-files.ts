@@ -14,6 +14,7 @@ import type { JournalIdentity, JournalOptions } from "./types.ts";
 
 export const IDENTITY: JournalIdentity = {
   cluster: "cluster of the tests",
+  members: [9090, 9092, 9094],
   replica: 9094,
   incarnation: 1,
 };

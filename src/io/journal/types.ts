@@ -15,6 +15,8 @@ export type { Entry, EntryBody };
 export interface JournalIdentity {
   /** Random name of the cluster, the same in all its files. */
   readonly cluster: string;
+  /** All its replicas, ascending; the journal's first entry names them, too. */
+  readonly members: readonly ReplicaId[];
   readonly replica: ReplicaId;
   readonly incarnation: Incarnation;
 }

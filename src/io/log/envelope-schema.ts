@@ -3,7 +3,7 @@
 // the process.
 
 import { z } from "zod";
-import { MESSAGE_ENTRIES_MAX, WORDS_MAX } from "../../core/replication/limits.ts";
+import { MEMBERS_MAX, MESSAGE_ENTRIES_MAX, WORDS_MAX } from "../../core/replication/limits.ts";
 import type { Envelope } from "../../core/replication/types.ts";
 import type { Contract } from "../rpc/types.ts";
 
@@ -17,6 +17,7 @@ const counter = z.int().min(0);
 const words = z.string().max(WORDS_MAX);
 
 const body = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("members"), members: z.array(replica).min(1).max(MEMBERS_MAX) }),
   z.object({ kind: z.literal("reign"), leader: replica, state: words }),
   z.object({ kind: z.literal("admit"), replica, incarnation }),
   z.object({ kind: z.literal("command"), bytes: z.instanceof(Uint8Array) }),

@@ -47,7 +47,7 @@ class Member {
     const path = join(directory, `${id}.db`);
     createJournalFile(
       path,
-      { cluster: "test", replica: id, incarnation: 1 },
+      { cluster: "test", members: ids, replica: id, incarnation: 1 },
       { promise: { epoch: 0, nominee: id }, voter: true },
       entries,
     );

@@ -121,6 +121,7 @@ export class QuorumLog implements ReplicatedLog {
     this.#replica = new Replica({
       id,
       incarnation: journal.identity.incarnation,
+      members: journal.identity.members,
       replicas: replicas.map((replica) => replica.id),
       hardState: journal.hardState,
       stored: journal,

@@ -6,6 +6,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { z } from "zod";
+import { MEMBERS_MAX } from "../../core/replication/limits.ts";
 import { membersText } from "../../core/replication/members.ts";
 import type { Identity } from "./types.ts";
 
@@ -26,8 +27,9 @@ const identitySchema = z.object({
       .nullable(),
     members: z
       .string()
-      .regex(/^\d{1,5}(,\d{1,5}){0,8}$/)
-      .transform((text) => text.split(",").map(Number)),
+      .regex(/^\d{1,5}(,\d{1,5})*$/)
+      .transform((text) => text.split(",").map(Number))
+      .pipe(z.array(z.int()).max(MEMBERS_MAX)),
   }),
 });
 

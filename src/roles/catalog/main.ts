@@ -7,6 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { CatalogView } from "../../core/coherence/catalog-view.ts";
 import { Demand } from "../../core/coherence/demand.ts";
 import { LEASE_ASK_MS } from "../../core/coherence/limits.ts";
+import { OtherCluster, otherMembers } from "../../core/replication/members.ts";
 import { openCatalogStore } from "../../io/journal/catalog-store.ts";
 import { catalogFile, clusterInFiles } from "../../io/journal/cluster-files.ts";
 import { stocksDigest } from "../../io/journal/digests.ts";
@@ -54,8 +55,9 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     clusterElsewhere: () => clusterInFiles(config),
   });
   parts.defer(() => file.close());
-  const cluster = { name: file.cluster, members: membersOf(config) };
-  const identity: Identity = { role: "catalog", name, cluster };
+  const refusal = otherMembers(file.path, file.cluster.members, membersOf(config));
+  if (refusal !== null) throw new OtherCluster(refusal);
+  const identity: Identity = { role: "catalog", name, cluster: file.cluster };
 
   const stocks = new StockView({ position: file.position, stocks: file.stocks() });
   const store = new StoreWriter(file, file.position);

@@ -19,7 +19,7 @@ import { lockRole } from "../../io/journal/lock.ts";
 import { QuorumLog } from "../../io/log/quorum-log.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import type { Identity } from "../../io/rpc/types.ts";
-import { membersOf } from "../config.ts";
+import type { ClusterConfig } from "../config.ts";
 import { LeaderWait } from "../leader-wait.ts";
 import { FRONTEND_CLOSE_MAX_MS, Leavers } from "../leavers.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
@@ -48,8 +48,8 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   parts.defer(() => lock.release());
   const journal = openJournal(join(config.data, name, "order.db"), { replica: place.id });
   parts.defer(() => journal.close());
-  const cluster = { name: journal.identity.cluster, members: membersOf(config) };
-  const identity: Identity = { role: "order", name, cluster };
+  const { cluster, members } = journal.identity;
+  const identity: Identity = { role: "order", name, cluster: { name: cluster, members } };
   const ledger = new Ledger(journal);
   const judge = new MarketJudge(
     ledger,
@@ -178,6 +178,8 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     onInvariantViolation: broken,
     metrics: () => metrics.scrape(),
     allowedHosts: config.allowedHosts,
+  }).catch((error: NodeJS.ErrnoException) => {
+    throw error.code === "EADDRINUSE" ? portTaken(error, place, config.replicas) : error;
   });
   parts.defer(() => listener.close());
   source.start();
@@ -217,4 +219,15 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     drain: () => leavers.gone(listener.peers, config.drainMs + FRONTEND_CLOSE_MAX_MS),
     close: () => running.disposeAsync(),
   };
+}
+
+/** The id stays when the port has to move: another id would be another replica. */
+function portTaken(
+  error: NodeJS.ErrnoException,
+  { id, host, port }: ClusterConfig["replicas"][number],
+  replicas: ClusterConfig["replicas"],
+): Error {
+  const moved = replicas.map((replica) => (replica.id === id ? `${id}=${host}:PORT` : replica.id));
+  const message = `port ${port} is in use: stop what listens there, or move this replica to another PORT under its id, --replicas ${moved}`;
+  return Object.assign(new Error(message, { cause: error }), { code: error.code });
 }

@@ -198,7 +198,16 @@ function rehearsedReplica(id: number, judge: Judge): Replica {
   const entries = (): readonly Entry[] => [];
   const stored = { lastPosition: 0, epochAt: () => 0, entries, admissions: () => [] };
   const replicas = REPLICAS;
-  return new Replica({ id, incarnation: 1, replicas, hardState, stored, judge, applied: 0 });
+  return new Replica({
+    id,
+    incarnation: 1,
+    members: replicas,
+    replicas,
+    hardState,
+    stored,
+    judge,
+    applied: 0,
+  });
 }
 
 /** A catalog that says nothing by itself. */

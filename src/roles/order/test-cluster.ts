@@ -54,13 +54,13 @@ export class TestCluster {
       mkdirSync(join(data, name), { mode: 0o700 });
       createJournalFile(
         join(data, name, "order.db"),
-        { cluster: CLUSTER, replica: id, incarnation: 1 },
+        { cluster: CLUSTER, members: ids, replica: id, incarnation: 1 },
         { promise: { epoch: 0, nominee: 0 }, voter: true },
         firstEntries(),
       );
     }
     mkdirSync(join(data, "catalog"), { mode: 0o700 });
-    createCatalogFile(join(data, "catalog", "catalog.db"), CLUSTER);
+    createCatalogFile(join(data, "catalog", "catalog.db"), { name: CLUSTER, members: ids });
     onTestFinished(async () => {
       await cluster.stop();
       rmSync(data, { recursive: true, force: true });
