@@ -51,16 +51,11 @@ export const BUGS: readonly Bug[] = [
     [1, 4],
     [`${REPLICATION}/context.ts`, "if (newest)", "if (newest && message.kind !== 'ack')"],
   ),
-  bug(
-    "old-epoch-committed-by-counting",
-    ["R4"],
-    [591, 8],
-    [
-      `${REPLICATION}/leadership.ts`,
-      "if (position < this.#reignPosition || position <= context.commit) return; // L2",
-      "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
-    ],
-  ),
+  bug("old-epoch-committed-by-counting", ["R4"], null, [
+    `${REPLICATION}/leadership.ts`,
+    "if (position < this.#reignPosition || position <= context.commit) return; // L2",
+    "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
+  ]),
   bug(
     "two-promises-in-one-epoch",
     ["R3"],
@@ -74,7 +69,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "promise-lost-on-restart",
     ["R1"],
-    [5, 4],
+    [37, 4],
     [
       `${REPLICATION}/context.ts`,
       "this.hardState = options.hardState;",
@@ -90,7 +85,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "ack-of-own-last-position",
     ["L1"],
-    [405, 4],
+    [113, 4],
     [
       `${REPLICATION}/replica.ts`,
       'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
@@ -152,7 +147,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "replacement-counts-before-its-admission-is-committed",
     ["R2"],
-    [157, 4],
+    [125, 4],
     [
       `${REPLICATION}/admissions.ts`,
       "return admission.incarnation === incarnation && admission.position <= commit;",
@@ -187,8 +182,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "deciding-before-the-reign-is-committed",
-    ["M3"],
-    [1, 4],
+    ["M3", "R4"],
+    [5, 4],
     [
       `${REPLICATION}/leadership.ts`,
       "this.#reignPosition = context.log.last.position;",
@@ -228,7 +223,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "fill-from-an-earlier-session",
     ["C1"],
-    [799, 4],
+    [446, 4],
     [
       `${COHERENCE}/copies.ts`,
       "newSession(): void {\n    this.#fetches.clear();",
@@ -305,7 +300,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "catalog-grants-beyond-its-own-lease",
     ["C1"],
-    [32, 4],
+    [67, 4],
     [
       `${COHERENCE}/catalog-view.ts`,
       "const atMostMs = this.#lease.remainingMs(nowMs);",
@@ -403,7 +398,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "refusal-of-a-retried-call-neither-recorded-nor-told",
     ["L1"],
-    [5, 4],
+    [2, 4],
     [
       `${SERVICE}/pending-question.ts`,
       "? { ...question, recordRefusal: true } // P2",
@@ -573,7 +568,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "nominee-leads-without-fetching",
     ["R1"],
-    [5, 4],
+    [40, 4],
     [
       `${REPLICATION}/candidacy.ts`,
       "if (holder !== null) {",
@@ -620,7 +615,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "replacement-credited-with-the-lost-disk",
     ["L1"],
-    [13, 4],
+    [46, 4],
     [`${REPLICATION}/follower-progress.ts`, "this.match = 0;", ""],
   ),
   bug(
@@ -647,7 +642,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "no-margin-for-clocks",
     ["C1"],
-    [1828, 4],
+    [450, 4],
     [`${COHERENCE}/lease-grantor.ts`, "nowMs + ms + LEASE_MARGIN_MS", "nowMs + ms"],
   ),
   bug(
@@ -664,7 +659,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "lease-renewed-though-what-waits-was-not-sent",
     ["L1"],
-    [2535, 4],
+    null,
     [
       `${COHERENCE}/leader-views.ts`,
       "for (const catalog of this.#grantor.leased(nowMs)) this.#grantor.owes(catalog, position, nowMs);",
@@ -700,7 +695,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "lease-before-the-reign-is-exposed",
     ["C1"],
-    [1175, 4],
+    [18, 4],
     [
       `${COHERENCE}/leader-views.ts`,
       "if (!following || this.#exposed < this.#reignPosition) return null; // W2",
@@ -710,7 +705,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "lease-for-less-than-is-counted-as-held",
     ["C1"],
-    [1146, 4],
+    [225, 4],
     [
       `${COHERENCE}/leader-views.ts`,
       "if (sent < Math.max(this.#exposed, this.#grantor.heldBy(catalog))) return null; // W4",
@@ -720,7 +715,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "fetch-shared-without-a-lease",
     ["C1"],
-    [97, 4],
+    [47, 4],
     [
       `${COHERENCE}/frontend-view.ts`,
       "return this.#lease.isValid(nowMs) ? this.#rules.joinable(name) : undefined; // U2",
@@ -792,8 +787,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "request-id-not-looked-up",
-    ["M3"],
-    [1, 4],
+    ["M3", "L1"],
+    [151, 4],
     [
       "src/core/market/decide.ts",
       "const recorded = market.request(request.requestId);",

@@ -1,7 +1,20 @@
 import { describe, test } from "vitest";
-import type { Answer } from "./messages.ts";
+import type { Answer, Question } from "./messages.ts";
 import { SIMPLE } from "./setting.ts";
 import { ALL, expectViolation, Lying, stocks } from "./test-client.ts";
+
+/** What is true of a market in which nothing was traded. */
+function trueAnswer(question: Question): Answer {
+  if (question.kind === "list") return stocks(...ALL);
+  if (question.kind !== "page") return { kind: "orders", orders: [], next: null, position: 3 };
+  const { after, limit } = question;
+  const following = ALL.filter(({ name }) => name > after).sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  );
+  const rows = following.slice(0, limit);
+  const next = following.length > limit ? (rows.at(-1)?.name ?? null) : null;
+  return { kind: "page", stocks: rows, next, total: ALL.length, position: 3 };
+}
 
 describe("in calm, a client", () => {
   test("gets no answer, and is silent about it (L1)", () => {
@@ -19,8 +32,7 @@ describe("in calm, a client", () => {
   const lateBy = (lying: Lying, ms: number) => {
     let asked = lying.next();
     for (; asked.question.kind !== "order"; asked = lying.next()) {
-      const none: Answer = { kind: "orders", orders: [], next: null, position: 3 };
-      asked.answer(asked.question.kind === "list" ? stocks(...ALL) : none);
+      asked.answer(trueAnswer(asked.question));
     }
     const { answer } = asked;
     const { scheduler } = lying.world;

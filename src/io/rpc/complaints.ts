@@ -46,8 +46,9 @@ export class Complaints {
 
   /** Forgets the oldest kind if its interval is over and its place is needed. */
   #hasRoom(nowMs: number): boolean {
-    if (this.#said.size < KINDS_MAX) return true;
+    if (this.#said.size <= KINDS_MAX) return true;
     for (const [oldest, { atMs }] of this.#said) {
+      if (oldest === FURTHER) continue; // it counts what had no place
       if (nowMs - atMs < this.#intervalMs) return false;
       this.#said.delete(oldest);
       return true;
