@@ -210,7 +210,9 @@ test.each([
   ["a name that nobody knows", "no-such-host.invalid", "with --host"],
 ])("--host is %s: one line, no second try", async (_, host, says) => {
   for (const args of [["up"], ...ALL.map(commandOf)]) {
-    const { status, stderr } = await bazaar([], [...args, `--host=${host}`]);
+    const isOpen = args[0] === "up" || args[0] === "frontend";
+    const option = isOpen ? "--host" : "--internal-host";
+    const { status, stderr } = await bazaar([], [...args, `${option}=${host}`]);
     expect(stderr, args[0]).toMatch(/^bazaar: [^\n]+\n$/);
     expect(stderr, args[0]).toContain(host);
     expect(stderr, args[0]).toContain(says);

@@ -117,13 +117,11 @@ export class SharedLists<P, L, T> {
       list: position,
       ...(known !== undefined && { known }),
     };
-    if (!reading.fromLeader) {
-      askCatalog(question, tag, (answer) => this.#answered(reading, answer));
-      return;
-    }
     const leftMs = deadlineMs - nowMs();
+    const answered = (answer: StocksAnswer | NoList | null) => this.#answered(reading, answer);
     if (leftMs <= 0) this.#end(reading, { kind: "unavailable" });
-    else askLeader(question, leftMs, tag, (answer) => this.#answered(reading, answer));
+    else if (reading.fromLeader) askLeader(question, leftMs, tag, answered);
+    else askCatalog(question, tag, answered);
   }
 
   #answered(reading: Reading<P, L, T>, answer: StocksAnswer | NoList | null): void {

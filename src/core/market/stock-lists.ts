@@ -64,7 +64,9 @@ export class StockLists {
     const { list, known } = question;
     if (typeof list === "number") {
       const kept = this.#kept.get(list); // S1
-      return kept === undefined ? { kind: "gone" } : piece(kept, question, list); // S2
+      if (kept === undefined) return { kind: "gone" }; // S2
+      this.#keep(list, kept); // the list that goes first is one that nobody reads
+      return piece(kept, question, list);
     }
     const stocks = this.#book.sorted();
     if (list === null) {

@@ -8,6 +8,7 @@ import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { RECENT_ENTRIES_MAX } from "../../core/replication/limits.ts";
 import type { Entry } from "../../core/replication/types.ts";
+import { JournalCorrupt } from "../journal/errors.ts";
 import { createJournalFile, openJournal } from "../journal/journal.ts";
 import { listen } from "../rpc/listen.ts";
 import { SECRET, TEST_CLUSTER } from "../rpc/testing.ts";
@@ -287,14 +288,33 @@ test("a follower that refuses what a quorum takes stops alone, if its file turns
   const [first, second, third] = await three();
   await lead(third);
   first.against = "good";
-  first.verify = () => Promise.reject(new Error("the file is damaged"));
+  const damage = new JournalCorrupt("order.db", null, "a stock is wrong");
+  first.verify = () => Promise.reject(damage);
   third.quorumLog.append([bytes("good")]);
   await expect
     .poll(() => first.failures.map(({ message }) => message), WAIT)
-    .toEqual(["the file is damaged"]);
+    .toEqual([damage.message]);
   await expect.poll(() => second.commands, WAIT).toEqual(["good"]);
   expect(third.deposed).toBe(0);
   expect(first.commands).toEqual([]);
+});
+
+test("a follower that refuses and can't compare its file, for want of memory say, stops for no such reason", async () => {
+  const [first, second, third] = await three();
+  await lead(third);
+  first.against = "good";
+  let compared = 0;
+  first.verify = () => {
+    compared += 1;
+    return Promise.reject(new Error("no memory"));
+  };
+  third.quorumLog.append([bytes("good")]);
+  await expect.poll(() => second.commands, WAIT).toEqual(["good"]);
+  await expect.poll(() => compared, WAIT).toBe(1);
+  third.quorumLog.append([bytes("more")]);
+  await expect.poll(() => second.commands, WAIT).toEqual(["good", "more"]);
+  expect(first.failures).toEqual([]);
+  expect(third.deposed).toBe(0);
 });
 
 test("a leader that finds damage where a catalog reads goes on, and gives the catalog nothing", async () => {

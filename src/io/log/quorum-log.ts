@@ -24,6 +24,7 @@ import type { Judge } from "../../core/replication/judge.ts";
 import { HEARTBEAT_MS } from "../../core/replication/limits.ts";
 import { Replica } from "../../core/replication/replica.ts";
 import type { Entry, Envelope, ReplicaId } from "../../core/replication/types.ts";
+import { JournalCorrupt } from "../journal/errors.ts";
 import type { Journal } from "../journal/types.ts";
 import { connect } from "../rpc/connect.ts";
 import type { Calls, Identity, Link, Peer } from "../rpc/types.ts";
@@ -35,6 +36,11 @@ import { mergeWrites } from "./merge-writes.ts";
 const TABLES_FLUSH_COMMANDS_MIN = 256;
 /** Entries delivered to the listener in one piece: some 10 ms of work with what the tables make of them, so that a machine that is busy besides still beats in time. */
 const DELIVERY_BYTES_MAX = 32 * 1024;
+/**
+ * Committed entries that are stored and not delivered yet, beyond which nothing more is written, and
+ * so acknowledged: whoever catches up keeps what it has stored in memory until the tables hold it.
+ */
+const UNDELIVERED_MAX = 4_096;
 /** How often the core looks at the clock. */
 const TICK_MS = HEARTBEAT_MS / 2;
 /** Between the beginnings of two checks of this replica's file: each reads all of it, and one that found nothing finds nothing soon after. */
@@ -382,7 +388,13 @@ export class QuorumLog implements ReplicatedLog {
           this.#options.log.info("The file is what its journal says");
           this.#step({ kind: "verified" });
         },
-        (error: unknown) => this.#fail(error),
+        (error: unknown) => {
+          if (error instanceof JournalCorrupt) return this.#fail(error);
+          // No word on the file: too little memory, too little time. The doubt stays, and so do the others.
+          this.#options.log.error({ err: error }, "The file could not be compared; trying again");
+          this.#verifying = false;
+          this.#verify();
+        },
       );
     }, waitMs);
   }
@@ -415,6 +427,7 @@ export class QuorumLog implements ReplicatedLog {
       if (this.#stopped) return;
       try {
         this.#deliver();
+        this.#write();
       } catch (error) {
         this.#fail(error);
       }
@@ -448,6 +461,7 @@ export class QuorumLog implements ReplicatedLog {
 
   #write(): void {
     while (this.#writes.length > 0 && !this.#stopped) {
+      if (this.#committed - this.#delivered > UNDELIVERED_MAX) break; // after the next piece
       const writes = this.#writes;
       this.#writes = [];
       this.#flushPeers(); // Q1

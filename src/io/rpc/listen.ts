@@ -78,6 +78,7 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
   const hosts = new HostNames(options.host, options.allowedHosts ?? []);
   let closing: Promise<void> | null = null;
 
+  const answered = new WeakSet<Duplex>();
   const http = createServer(
     {
       maxHeaderSize: HANDSHAKE_BYTES_MAX,
@@ -85,6 +86,9 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     },
     (request, response) => {
       const close = { connection: "close" };
+      // What else came with a request is still handed over, though its connection ends with the answer.
+      if (answered.has(request.socket)) return;
+      answered.add(request.socket);
       if (!options.metrics || request.method !== "GET" || request.url !== METRICS_URL) {
         response.writeHead(426, close).end();
       } else if (!mayLook(request, hosts, options.secret)) {

@@ -48,5 +48,7 @@ export const CLOSE_NOTICE_MS = 300;
 export const CLOSE_GRACE_MS = 2_000;
 /** How long the 503s that then end the rest may take to leave. */
 export const CLOSE_FLUSH_MS = 100;
-/** Verifying reads whole journals: what was found is told for this long, milliseconds. */
+/** Verifying reads whole journals: what was found is told for this long, milliseconds … */
 export const VERDICT_KEPT_MS = 30_000;
+/** … or for so many times as long as it took, if that is longer. */
+export const VERDICT_KEPT_TIMES = 4;

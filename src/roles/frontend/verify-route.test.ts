@@ -27,7 +27,9 @@ function served(lastOrder = 7) {
   );
   const post = (headers: Record<string, string> = {}) =>
     app.inject({ method: "POST", url: "/verify", headers });
-  return { asked, clock, post };
+  const from = (remoteAddress: string) =>
+    app.inject({ method: "POST", url: "/verify", remoteAddress });
+  return { asked, clock, post, from };
 }
 
 async function asks(asked: readonly unknown[], count: number): Promise<void> {
@@ -38,7 +40,6 @@ test("all who ask meanwhile share one verification, and later ones are told what
   const { asked, clock, post } = served();
   const both = [post(), post()];
   await asks(asked, 1);
-  clock.nowMs = 10 * VERDICT_KEPT_MS;
   both.push(post());
   asked[0]?.resolve(AGREE);
   const data = { ...AGREE, at: 1_000, lost: 0, failed: 2 };
@@ -49,6 +50,22 @@ test("all who ask meanwhile share one verification, and later ones are told what
   clock.nowMs += 1;
   void post();
   await asks(asked, 2);
+});
+
+test("what took long is told for longer, and only this machine may ask for it", async () => {
+  const { asked, clock, post, from } = served();
+  const first = post();
+  await asks(asked, 1);
+  clock.nowMs = VERDICT_KEPT_MS;
+  asked[0]?.resolve(AGREE);
+  await first;
+  clock.nowMs += 4 * VERDICT_KEPT_MS - 1;
+  await post();
+  expect(asked).toHaveLength(1);
+  expect((await from("10.0.0.7")).statusCode).toBe(403);
+  clock.nowMs += 1;
+  expect((await from("10.0.0.7")).statusCode).toBe(403);
+  expect(asked).toHaveLength(1);
 });
 
 test("an order that was answered and isn't there is counted as lost", async () => {

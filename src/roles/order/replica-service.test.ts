@@ -243,7 +243,7 @@ test("a catalog that the configuration doesn't know gets no lease: a next leader
 });
 
 test("a second process of a catalog's name is fed nothing and counts for nothing while the first lives", async () => {
-  const { log, service, ask, results } = replica(9092, ["catalog"]);
+  const { log, service, ask, results, clock } = replica(9092, ["catalog"]);
   const [first, second] = [new FakePeer("catalog", "catalog"), new FakePeer("catalog", "catalog")];
   const question = { received: 0, epoch: 0, ask: 1 };
   service.follow(first, question);
@@ -262,7 +262,11 @@ test("a second process of a catalog's name is fed nothing and counts for nothing
   await turns();
   expect(results).toEqual([accepted(1)]);
 
+  // A lost connection doesn't end the first one's lease.
   service.unfollow(first);
+  clock.nowMs += LEASE_MS + LEASE_MARGIN_MS - 1;
+  expect(service.follow(second, { ...question, epoch: 1 })).toMatchObject({ leads: false });
+  clock.nowMs += 1;
   expect(service.follow(second, { ...question, epoch: 1 })).toMatchObject({ leads: true });
 });
 

@@ -8,6 +8,7 @@
 //   R1. applied <= commit, and entries reach the tables in order, once each.
 
 import type { Logger } from "pino";
+import { LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
 import { Speakers } from "../../core/connection/names.ts";
 import { invariant } from "../../core/invariant.ts";
 import { decodeCommands } from "../../core/market/codec.ts";
@@ -70,7 +71,7 @@ export class ReplicaService implements LogListener {
   /** Catalogs, and what each had received when it said so last. */
   readonly #followers = new Map<Peer, number>();
   /** One process a configured catalog. */
-  readonly #speakers = new Speakers<Peer>();
+  readonly #speakers = new Speakers<Peer>(LEASE_MS + LEASE_MARGIN_MS);
   /** Others of the same names, of which the log has told. */
   readonly #unheard = new WeakSet<Peer>();
   /** The reign of this replica; null while it doesn't lead. */
@@ -171,7 +172,7 @@ export class ReplicaService implements LogListener {
     const { role, name } = peer.identity;
     // A next leader presumes leases of the configured catalogs only: nobody else may have one.
     if (role !== "catalog" || !catalogs.includes(name)) return { leads: false, epoch, grant: null };
-    if (!this.#speakers.speaks(name, peer)) {
+    if (!this.#speakers.speaks(name, peer, this.#options.nowMs())) {
       this.#refuse(peer);
       return { leads: false, epoch, grant: null };
     }
@@ -200,7 +201,7 @@ export class ReplicaService implements LogListener {
 
   /** A connection closed, a catalog's or another. */
   unfollow(peer: Peer): void {
-    this.#speakers.left(peer.identity.name, peer);
+    this.#speakers.left(peer.identity.name, peer, this.#options.nowMs());
     if (this.#followers.delete(peer)) this.#reign?.unfollow(peer);
   }
 
