@@ -63,10 +63,14 @@ test("an update that would leave less than nothing is refused", async () => {
   expect(await lookup("FishCo")).toBe(before);
 });
 
-test("a name of any length that a lookup takes is unknown to an update", async () => {
+test("a name longer than any stock's is unknown to lookups and updates, and not repeated", async () => {
+  const longest = "Meh".repeat(21);
+  expect(await lookup(longest)).toBe(
+    `Lookup - ${longest} - 400 - Bad request. ${longest} stock not found in db`,
+  );
   const name = "Meh".repeat(20_000);
   expect(await lookup(name)).toBe(
-    `Lookup - ${name} - 400 - Bad request. ${name} stock not found in db`,
+    `Lookup - ${name} - 400 - Bad request. The name of a stock has at most 64 letters`,
   );
   expect(await update(name, 10)).toBe(`Update - ${name}, 10 - 400 - Stock name not found`);
   expect(await update(name, "LOL")).toBe(`Update - ${name}, LOL - 400 - Stock name not found`);
