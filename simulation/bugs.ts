@@ -51,7 +51,7 @@ export const BUGS: readonly Bug[] = [
     [1, 4],
     [`${REPLICATION}/context.ts`, "if (newest)", "if (newest && message.kind !== 'ack')"],
   ),
-  bug("old-epoch-committed-by-counting", ["R4"], null, [
+  bug("old-epoch-committed-by-counting", ["R4"], [534, 4], [
     `${REPLICATION}/leadership.ts`,
     "if (position < this.#reignPosition || position <= context.commit) return; // L2",
     "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
@@ -529,8 +529,8 @@ export const BUGS: readonly Bug[] = [
     [229, 4],
     [
       `${MARKET}/stock-lists.ts`,
-      'return kept === undefined ? { kind: "gone" } : piece(kept, question, list); // S2',
-      "return piece(kept ?? this.#book.sorted(), question, list);",
+      'if (kept === undefined) return { kind: "gone" }; // S2',
+      "if (kept === undefined) return piece(this.#book.sorted(), question, list);",
     ],
   ),
   bug(
