@@ -22,8 +22,10 @@ const BETWEEN_MAX_MS = 1_600;
 /** A fault ends after this, milliseconds: mostly soon, now and then beyond every time-out of the bazaar. */
 const LASTS_TYPICAL_MS = 600;
 const LASTS_MAX_MS = 4_000;
-/** Of the run, before the disk is lost. */
+/** Of the run, before a role is started twice, a disk is lost, and a replica is started with others. */
+const TWICE_AT = 0.2;
 const DISK_AT = 0.4;
+const OTHERS_AT = 0.6;
 /** Ends of a role that `up` must still mend: one beyond, since it may end by itself. */
 const ENDS_LEFT = 1;
 /** Everything must work before a disk may be lost, and be replaced soon after, milliseconds. */
@@ -59,30 +61,41 @@ export interface NemesisOptions {
 
 type Fault = () => Promise<void>;
 
+/** What happens once in a run, while all else works. */
+interface Due {
+  readonly at: number;
+  readonly strike: Fault;
+}
+
 export class Nemesis {
   /** Faults so far, by kind. */
   readonly counts = new Map<string, number>();
   readonly #options: NemesisOptions;
   readonly #random: Random;
   readonly #active = new Set<Promise<void>>();
-  /** The replica that will lose its disk; null once that has happened. */
-  #doomed: string | null;
+  /** In order. */
+  readonly #due: Due[];
   /** What is stopped at present. */
   readonly #paused = new Set<string>();
-  /** What must not be struck at present, since somebody else starts it. */
-  readonly #spared = new Set<string>();
   /** What was started, and should have been refused. */
   readonly wronglyStarted: string[] = [];
 
   constructor(options: NemesisOptions) {
     this.#options = options;
     this.#random = new Random(options.seed);
-    this.#doomed = this.#random.pick(this.#replicas).name;
+    const doomed = this.#random.pick(this.#replicas).name;
+    const twice = this.#random.pick(options.cluster.roles);
+    const other = this.#random.pick(this.#replicas);
+    this.#due = [
+      { at: TWICE_AT, strike: () => this.#startWrongly(twice, "started twice") },
+      { at: DISK_AT, strike: () => this.#loseDisk(doomed) },
+      { at: OTHERS_AT, strike: () => this.#startWrongly(other, "started with other replicas") },
+    ];
   }
 
   /** Strikes for as long as was asked; settles once everything is healed. */
   async run(): Promise<void> {
-    const { cluster, durationMs, tell } = this.#options;
+    const { cluster, durationMs } = this.#options;
     const random = this.#random;
     const start = performance.now();
     const goesOn = () => {
@@ -91,15 +104,12 @@ export class Nemesis {
     };
     while (goesOn()) {
       await delay(random.between(BETWEEN_MIN_MS, BETWEEN_MAX_MS));
-      const doomed = this.#doomed;
-      if (doomed !== null && performance.now() - start > DISK_AT * durationMs) {
+      const [due] = this.#due;
+      if (due && performance.now() - start > due.at * durationMs) {
+        this.#due.shift();
         await this.#allHealed();
         await cluster.ready(DISK_LIMIT_MS);
-        this.#doomed = null;
-        this.#count("disk lost and replaced");
-        tell(`the disk of ${doomed} is lost`);
-        await cluster.replaceDisk(doomed, DISK_LIMIT_MS);
-        tell(`${doomed} is replaced`);
+        await due.strike();
       } else if (this.#active.size < ACTIVE_MAX) {
         const fault = await this.#draw();
         const lasting = fault().finally(() => this.#active.delete(lasting));
@@ -138,8 +148,7 @@ export class Nemesis {
     const whom = leader === null ? "" : "leader ";
     if (kind < 0.2) return () => this.#end([struck], "SIGKILL", `${whom}killed`);
     if (kind < 0.25) return () => this.#end(some, "SIGKILL", "killed together");
-    if (kind < 0.29) return () => this.#end([role], "SIGTERM", "restarted");
-    if (kind < 0.31) return () => this.#startWrongly(role, isReset);
+    if (kind < 0.31) return () => this.#end([role], "SIGTERM", "restarted");
     if (kind < 0.39) return () => this.#breakCopyStore(lastsMs);
     if (kind < 0.55) return () => this.#pause([struck], lastsMs, `${whom}paused`);
     if (kind < 0.6) return () => this.#pause(some, lastsMs, "paused together");
@@ -170,7 +179,6 @@ export class Nemesis {
       // A stopped process takes no other signal, and the pause ends by itself.
       if (!cluster.mayEnd(role, ENDS_LEFT) || (signal === "SIGTERM" && this.#paused.has(role)))
         continue;
-      if (this.#spared.has(role)) continue;
       const pid = cluster.signal(role, signal);
       if (pid === null) continue;
       this.#count(what);
@@ -182,7 +190,7 @@ export class Nemesis {
     const { cluster, tell } = this.#options;
     const pids = new Map<string, number>();
     for (const role of roles) {
-      if (this.#paused.has(role) || this.#spared.has(role)) continue;
+      if (this.#paused.has(role)) continue;
       const pid = cluster.signal(role, "SIGSTOP");
       if (pid === null) continue;
       this.#paused.add(role);
@@ -230,22 +238,27 @@ export class Nemesis {
     return this.#cutAll(cuts, lastsMs, isReset, what, told);
   }
 
-  /** By somebody who doesn't know that it runs, or which replicas there are. */
-  async #startWrongly(name: string, isTwice: boolean): Promise<void> {
+  async #loseDisk(doomed: string): Promise<void> {
     const { cluster, tell } = this.#options;
-    const role = cluster.roles.find((each) => each.name === name);
-    const isFree = !this.#paused.has(name) && !this.#spared.has(name);
-    if (!role || !isFree || !cluster.mayEnd(name, ENDS_LEFT)) return;
-    const isSecond = isTwice || role.kind !== "order";
-    const what = isSecond ? "started twice" : "started with other replicas";
-    this.#spared.add(name);
-    tell(`${name} is ${what}`);
-    const wrong = isSecond
-      ? await cluster.startTwice(role)
-      : await cluster.startWithOtherMembers(role, DISK_LIMIT_MS);
-    this.#spared.delete(name);
-    if (wrong !== null) this.wronglyStarted.push(wrong);
+    this.#count("disk lost and replaced");
+    tell(`the disk of ${doomed} is lost`);
+    await cluster.replaceDisk(doomed, DISK_LIMIT_MS);
+    tell(`${doomed} is replaced`);
+  }
+
+  /** By somebody who doesn't know that it runs, or which replicas there are. */
+  async #startWrongly(
+    role: Role,
+    what: "started twice" | "started with other replicas",
+  ): Promise<void> {
+    const { cluster, tell } = this.#options;
     this.#count(what);
+    tell(`${role.name} is ${what}`);
+    const wrong =
+      what === "started twice"
+        ? await cluster.startTwice(role)
+        : await cluster.startWithOtherMembers(role, DISK_LIMIT_MS);
+    if (wrong !== null) this.wronglyStarted.push(wrong);
   }
 
   /** Everybody wants all stocks at once. */
