@@ -51,11 +51,16 @@ export const BUGS: readonly Bug[] = [
     [1, 4],
     [`${REPLICATION}/context.ts`, "if (newest)", "if (newest && message.kind !== 'ack')"],
   ),
-  bug("old-epoch-committed-by-counting", ["R4"], [534, 4], [
-    `${REPLICATION}/leadership.ts`,
-    "if (position < this.#reignPosition || position <= context.commit) return; // L2",
-    "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
-  ]),
+  bug(
+    "old-epoch-committed-by-counting",
+    ["R4"],
+    [534, 4],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "if (position < this.#reignPosition || position <= context.commit) return; // L2",
+      "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
+    ],
+  ),
   bug(
     "two-promises-in-one-epoch",
     ["R3"],
