@@ -500,7 +500,7 @@ export const BUGS: readonly Bug[] = [
     [
       "simulation/stock-views.ts",
       "const floor = this.#view.floors.newestFloor;",
-      "const floor = 0;\n    const own = new Map<string, Stock>();\n    for (const name of this.#options.world.stockNames)\n      this.#options.copies.get(name, (copy) => {\n        if (copy && this.holdsLease) own.set(name, copy.stock);\n      });",
+      'const floor = 0;\n    const own = new Map<string, Stock>();\n    for (const name of ["FishCo", "BoarCo", "MenhirCo", "ElmCo", "OakCo", "AshCo"])\n      this.#options.copies.get(name, (copy) => {\n        if (copy && this.holdsLease) own.set(name, copy.stock);\n      });',
     ],
     [
       "simulation/stock-views.ts",

@@ -84,7 +84,7 @@ export class CatalogNode extends Process {
     const view = this.#live;
     if (!view.mayFollow(this.clock())) return;
     const ask = view.askLease(this.clock());
-    for (const id of this.world.replicaIds) {
+    for (const id of this.host.replicaIds) {
       this.send(`order-${id}`, { kind: "follow", epoch: view.epoch, received: view.received, ask });
     }
   }
@@ -96,7 +96,7 @@ export class CatalogNode extends Process {
   }
 
   #holder(frontend: string): string {
-    return holderOf(this.world.calledOf(frontend), frontend);
+    return holderOf(this.host.calledOf(frontend), frontend);
   }
 
   #joined(frontend: string): void {
@@ -179,7 +179,7 @@ export class CatalogNode extends Process {
     } else if (leased && question.kind === "lookup") {
       answer = { kind: "stock", stock: this.#stocks.get(question.name) ?? null, position };
     }
-    this.world.counters.add(leased ? "looked up in a catalog" : "catalog without a lease");
+    this.host.counters.add(leased ? "looked up in a catalog" : "catalog without a lease");
     this.send(from, { kind: "looked", call, answer });
   }
 

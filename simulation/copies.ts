@@ -4,7 +4,7 @@
 // dropped or cleared doesn't come back.
 
 import type { Stock } from "../src/core/market/types.ts";
-import type { World } from "./world.ts";
+import type { Host } from "./host.ts";
 
 const ANSWER_LIMIT_MS = 200;
 const CONNECT_AGAIN_MS = 100;
@@ -52,7 +52,7 @@ export class CopyStore {
 
 /** A front end's connection to the store: commands in order, each after a while; copies by session. */
 export class StoredCopies implements Copies {
-  readonly #world: World;
+  readonly #host: Host;
   readonly #store: CopyStore;
   readonly #after: (ms: number, run: () => void) => void;
   readonly #owner: string;
@@ -63,12 +63,12 @@ export class StoredCopies implements Copies {
 
   /** `owner` names this life of the front end; `after` is a timer of it. */
   constructor(options: {
-    readonly world: World;
+    readonly host: Host;
     readonly store: CopyStore;
     readonly owner: string;
     readonly after: (ms: number, run: () => void) => void;
   }) {
-    this.#world = options.world;
+    this.#host = options.host;
     this.#store = options.store;
     this.#after = options.after;
     this.#owner = options.owner;
@@ -109,7 +109,7 @@ export class StoredCopies implements Copies {
       then(undefined);
       return;
     }
-    const { random, scheduler, faults } = this.#world;
+    const { random, scheduler, faults } = this.#host;
     const delayMs = random.heavy(faults.storeMs);
     const arrivalMs = Math.max(this.#lastArrivalMs, scheduler.now + delayMs);
     this.#lastArrivalMs = arrivalMs;
@@ -131,7 +131,7 @@ export class StoredCopies implements Copies {
   }
 
   #lost(): void {
-    this.#world.counters.add("copy stores lost");
+    this.#host.counters.add("copy stores lost");
     this.clear();
     this.#isOpen = false;
     this.#after(CONNECT_AGAIN_MS, () => {

@@ -3,7 +3,6 @@
 // bugs that need a quiet stretch.
 
 import { CONVERSATIONS, type MessageKind } from "./messages.ts";
-import type { Misconfigurations } from "./misconfigured.ts";
 import type { Random } from "./random.ts";
 
 /** What befalls messages of one kind: shares of them, and up to how many milliseconds. */
@@ -58,6 +57,11 @@ interface Astrays {
 /** A replica's tables lose something, in few runs: see lies.ts. */
 interface Lies {
   readonly liePerSecond: number;
+}
+
+/** Processes are started with other replicas, in few runs: see misconfigured.ts. */
+interface Misconfigurations {
+  readonly misconfiguredPerSecond: number;
 }
 
 /** What is drawn from streams of its own. */
@@ -147,6 +151,10 @@ export function drawResets(random: Random): Resets {
 
 export function drawMutes(random: Random): Mutes {
   return { mutePerSecond: random.chance(0.03) ? random.between(0.2, 2) : 0 };
+}
+
+export function drawMisconfigurations(random: Random): Misconfigurations {
+  return { misconfiguredPerSecond: random.chance(0.04) ? random.between(0.3, 2) : 0 };
 }
 
 function drawMix(random: Random): Omit<FaultMix, keyof Extras> {

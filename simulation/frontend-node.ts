@@ -12,7 +12,8 @@ import { QUESTION_DEADLINE_MS } from "../src/core/service/limits.ts";
 import { type CallResult, Questions, type Route } from "../src/core/service/questions.ts";
 import { type Candidate, RouteRecord, routeTo } from "../src/core/service/routes.ts";
 import type * as Service from "../src/core/service/types.ts";
-import { MemoryCopies, StoredCopies } from "./copies.ts";
+import { type CopyStore, MemoryCopies, StoredCopies } from "./copies.ts";
+import type { Host } from "./host.ts";
 import {
   type Answer,
   type CatalogAnswer,
@@ -85,6 +86,7 @@ interface Call {
 }
 
 export class FrontendNode extends Process {
+  readonly #store: CopyStore | null;
   #selection: Selection | null = null;
   #questions: Questions<Link, null> | null = null;
   #stocks: StockViews | null = null;
@@ -96,12 +98,18 @@ export class FrontendNode extends Process {
   #waiting = new Set<Done>();
   #expected = new Map<number, (message: SimulatedMessage) => void>();
 
+  /** Its copies are in `store`, if there is one, else in its memory. */
+  constructor(host: Host, name: string, store: CopyStore | null) {
+    super(host, name);
+    this.#store = store;
+  }
+
   protected override started(): void {
-    const { world } = this;
+    const { host } = this;
     this.#lives += 1;
     this.#selection = new Selection({
       replicas: this.configured,
-      random: () => world.random.next(),
+      random: () => host.random.next(),
       startWaitMs: 200,
     });
     this.#links = this.configured.map((id) => new Link(id, () => this.clock()));
@@ -121,9 +129,9 @@ export class FrontendNode extends Process {
     const after = (ms: number, run: () => void): void => this.after(ms, run);
     const owner = `${this.name}/${this.#lives}`;
     this.#stocks = new StockViews({
-      world,
-      copies: world.store
-        ? new StoredCopies({ world, store: world.store, owner, after })
+      host,
+      copies: this.#store
+        ? new StoredCopies({ host, store: this.#store, owner, after })
         : new MemoryCopies(),
       clock: () => this.clock(),
       after,
@@ -174,7 +182,7 @@ export class FrontendNode extends Process {
       if (!this.#waiting.delete(waiting)) return;
       // Nonsense is refused without asking anybody.
       const isOwn = answer === null || (answer.kind === "outcome" && answer.position === null);
-      if (!isOwn && this.configured !== this.world.replicaIds) {
+      if (!isOwn && this.configured !== this.host.replicaIds) {
         throw new Violation(`S1: ${this.name}, configured with ${this.configured}, was answered`);
       }
       done(answer);
@@ -286,7 +294,7 @@ export class FrontendNode extends Process {
         );
         break;
       case "nominate":
-        this.world.counters.add("nominations");
+        this.host.counters.add("nominations");
         this.#expect(effect.replica, "nominate", NOMINATE_MS, (message) =>
           this.#step({
             kind: "nominate-answer",

@@ -4,25 +4,13 @@
 
 import type { FrontendNode } from "./frontend-node.ts";
 import type { Process } from "./process.ts";
-import { Random } from "./random.ts";
+import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
 
-/** Above all seeds, and such that the runs which find the other deliberate bugs stay as they were. */
-const STREAM = 2 ** 43 + 1_718 * 2 ** 21;
 const STEP_MS = 10;
 const LONGEST_MS = 1_500;
 /** No replica of any run. */
 const STRANGERS = [9190, 9192, 9194, 9196];
-
-/** Processes are started with other replicas, in few runs. */
-export interface Misconfigurations {
-  readonly misconfiguredPerSecond: number;
-}
-
-export function drawMisconfigurations(seed: number): Misconfigurations {
-  const random = new Random(seed + STREAM);
-  return { misconfiguredPerSecond: random.chance(0.04) ? random.between(0.3, 2) : 0 };
-}
 
 /** Another set than `members`, with one of them at least: fewer, more, or others. */
 function drawOthers(members: readonly number[], random: Random): readonly number[] {

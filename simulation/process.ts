@@ -4,15 +4,15 @@
 import { LEASE_MS } from "../src/core/coherence/limits.ts";
 import { LINK_TICK_MS } from "../src/core/connection/limits.ts";
 import { Silence } from "../src/core/connection/silence.ts";
+import type { Host } from "./host.ts";
 import type { SimulatedMessage } from "./messages.ts";
 import type { Endpoint } from "./network.ts";
-import type { World } from "./world.ts";
 
 /** More questions for a lease than one life of a process can ask. */
 export const ASKS_PER_LIFE_MAX = 1_000_000;
 
 export abstract class Process implements Endpoint {
-  readonly world: World;
+  readonly host: Host;
   readonly name: string;
   /** The replicas that it is configured with, from its next start on. */
   configured: readonly number[];
@@ -29,10 +29,10 @@ export abstract class Process implements Endpoint {
   #clockRate = 1;
   #clockOffset = 0;
 
-  constructor(world: World, name: string) {
-    this.world = world;
+  constructor(host: Host, name: string) {
+    this.host = host;
     this.name = name;
-    this.configured = world.replicaIds;
+    this.configured = host.replicaIds;
   }
 
   protected abstract started(): void;
@@ -52,7 +52,7 @@ export abstract class Process implements Endpoint {
 
   start(): void {
     if (this.isUp || this.#isDead) return;
-    const { random, faults, counters, scheduler } = this.world;
+    const { random, faults, counters, scheduler } = this.host;
     if (scheduler.now - this.#downSinceMs < LEASE_MS) counters.add("restarts within a lease");
     this.isUp = true;
     this.#life += 1;
@@ -60,23 +60,23 @@ export abstract class Process implements Endpoint {
     const drift = random.pick([-clockDrift, clockDrift, random.between(-clockDrift, clockDrift)]);
     this.#clockRate = 1 + drift;
     if (drift !== 0) counters.add("clocks that drift");
-    this.#clockOffset = random.between(0, 1_000) - this.#clockRate * this.world.scheduler.now;
+    this.#clockOffset = random.between(0, 1_000) - this.#clockRate * this.host.scheduler.now;
     this.started();
     this.#silences = new Map();
-    if (this.world.hasMutes) this.every(LINK_TICK_MS, () => this.#listen());
-    this.world.network.opened(this.name);
+    if (this.host.hasMutes) this.every(LINK_TICK_MS, () => this.#listen());
+    this.host.network.opened(this.name);
   }
 
   /** Killed: nothing of this life runs any more. */
   crash(): void {
     if (!this.isUp) return;
     this.isUp = false;
-    this.#downSinceMs = this.world.scheduler.now;
+    this.#downSinceMs = this.host.scheduler.now;
     this.isPaused = false;
     this.#life += 1;
     this.#backlog = [];
     this.stopped();
-    this.world.network.closed(this.name);
+    this.host.network.closed(this.name);
   }
 
   /** Killed for good. */
@@ -90,7 +90,7 @@ export abstract class Process implements Endpoint {
     if (!this.isUp || this.isPaused) return;
     this.isPaused = true;
     const life = this.#life;
-    this.world.scheduler.after(ms, () => {
+    this.host.scheduler.after(ms, () => {
       if (life !== this.#life || this.#isFrozen) return;
       this.isPaused = false;
       const backlog = this.#backlog;
@@ -107,12 +107,12 @@ export abstract class Process implements Endpoint {
 
   /** Monotonic milliseconds of this process. */
   clock(): number {
-    return this.#clockOffset + this.#clockRate * this.world.scheduler.now;
+    return this.#clockOffset + this.#clockRate * this.host.scheduler.now;
   }
 
   after(ms: number, run: () => void): void {
     const life = this.#life;
-    this.world.scheduler.after(ms / this.#clockRate, () => this.#run(life, run));
+    this.host.scheduler.after(ms / this.#clockRate, () => this.#run(life, run));
   }
 
   every(ms: number, run: () => void): void {
@@ -138,7 +138,7 @@ export abstract class Process implements Endpoint {
 
   /** Gives up the connections on which nothing came for long. */
   #listen(): void {
-    const { network } = this.world;
+    const { network } = this.host;
     for (const [peer, silence] of this.#silences) {
       if (!silence.tick(this.clock(), network.heard(peer, this.name))) continue;
       this.#silences.delete(peer);
@@ -147,7 +147,7 @@ export abstract class Process implements Endpoint {
   }
 
   protected send(to: string, message: SimulatedMessage): void {
-    this.world.network.send(this.name, to, message);
+    this.host.network.send(this.name, to, message);
   }
 
   #run(life: number, run: () => void): void {

@@ -13,12 +13,13 @@ import type { AskResult } from "../src/core/service/types.ts";
 import { Desk, type DeskAsk } from "./desk.ts";
 import { checkDurable, type SimulatedDisk } from "./disk.ts";
 import type { StrikeOn } from "./faults.ts";
+import type { Host } from "./host.ts";
 import { LeaderHost } from "./leader-host.ts";
 import type { SimulatedMessage } from "./messages.ts";
 import type { Endpoint } from "./network.ts";
+import type { Oracle } from "./oracle.ts";
 import { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
-import type { World } from "./world.ts";
 
 const TICK_MS = 25;
 const BEAT_MS = 50;
@@ -38,7 +39,24 @@ interface Relayed {
   readonly questions: number;
 }
 
+/** What a replica has besides: limits that are drawn, and who watches what it does. */
+export interface ReplicaHost extends Host {
+  readonly oracle: Oracle;
+  /** Small in most runs, so that journals travel in many pieces. */
+  readonly messageBytesMax: number;
+  /** Of entries that go to a catalog in one message. */
+  readonly pieceBytesMax: number;
+  readonly replicas: readonly { readonly disk: SimulatedDisk }[];
+  /** From the end of the faults on: who is dead, deaf or frozen for good; null if nobody is. */
+  readonly impaired: Process | null;
+  /** Told of a replica that stopped because of what it found in its file. */
+  readonly onDamaged: (replica: ReplicaNode) => void;
+  /** Told what a replica has just done; the nemesis may strike then. */
+  readonly onDeed: (replica: ReplicaNode, deed: StrikeOn, to: number | null) => void;
+}
+
 export class ReplicaNode extends Process implements Endpoint {
+  declare readonly host: ReplicaHost;
   readonly id: number;
   disk: SimulatedDisk;
   #replica: Replica | null = null;
@@ -61,8 +79,8 @@ export class ReplicaNode extends Process implements Endpoint {
   #newestWrite = 0;
   #writing = false;
 
-  constructor(world: World, id: number, disk: SimulatedDisk) {
-    super(world, `order-${id}`);
+  constructor(host: ReplicaHost, id: number, disk: SimulatedDisk) {
+    super(host, `order-${id}`);
     this.id = id;
     this.disk = disk;
   }
@@ -96,11 +114,11 @@ export class ReplicaNode extends Process implements Endpoint {
         stored: disk,
         judge: this.#judge,
         applied: disk.tables.appliedPosition,
-        messageBytesMax: this.world.messageBytesMax,
+        messageBytesMax: this.host.messageBytesMax,
       });
     } catch (error) {
       if (error instanceof OtherCluster) {
-        this.world.counters.add("replicas refused to start with other replicas");
+        this.host.counters.add("replicas refused to start with other replicas");
         this.crash();
         return;
       }
@@ -126,17 +144,17 @@ export class ReplicaNode extends Process implements Endpoint {
 
   /** For the operator to replace it. */
   #stopAsDamaged(reason: string): void {
-    this.world.counters.add("replicas stopped as damaged");
-    this.world.log(`${this.name} stops, its file is damaged: ${reason}`);
+    this.host.counters.add("replicas stopped as damaged");
+    this.host.log(`${this.name} stops, its file is damaged: ${reason}`);
     this.crash();
-    this.world.onDamaged(this);
+    this.host.onDamaged(this);
   }
 
   /** Compares all of its file with the journal in it, which takes its time. */
   #check(): void {
-    if (this.#isChecking || this === this.world.impaired) return;
+    if (this.#isChecking || this === this.host.impaired) return;
     this.#isChecking = true;
-    const { random } = this.world;
+    const { random } = this.host;
     this.after(random.between(1, random.pick([100, LONGEST_CHECK_MS])), () => {
       this.#isChecking = false;
       if (!this.disk.isRight) {
@@ -166,7 +184,7 @@ export class ReplicaNode extends Process implements Endpoint {
     const { phase, commitPosition } = this.#replica.status();
     const isLeading = phase === "leading";
     const refusing = [...this.#refusals.values()].filter((position) => position > commitPosition);
-    const { length } = this.world.replicaIds;
+    const { length } = this.host.replicaIds;
     const isOver = 2 * (length - refusing.length) <= length;
     if (isLeading && (isOver || this.#mustCheck))
       throw new Violation(`R5: ${this.name} leads, though others refuse what it leads with`);
@@ -220,7 +238,7 @@ export class ReplicaNode extends Process implements Endpoint {
     this.#replica = null;
     this.#judge = null;
     this.#desk = null;
-    this.disk.crash((pending) => this.world.random.below(pending + 1));
+    this.disk.crash((pending) => this.host.random.below(pending + 1));
   }
 
   #flushTables(): void {
@@ -232,7 +250,7 @@ export class ReplicaNode extends Process implements Endpoint {
   }
 
   #beat(): void {
-    for (const name of this.world.frontendNames)
+    for (const name of this.host.frontendNames)
       this.send(name, { kind: "beat", health: this.#health() });
   }
 
@@ -291,13 +309,13 @@ export class ReplicaNode extends Process implements Endpoint {
       this.#relay(from, message);
       return;
     }
-    if (relayed) this.world.counters.add("calls relayed");
+    if (relayed) this.host.counters.add("calls relayed");
     this.#turn.push({
       questions,
       reply: (result) => this.send(from, { kind: "asked", call, result }),
     });
     if (this.#turn.length === 1)
-      this.after(this.world.random.between(0, LONGEST_TURN_MS), () => this.#decide());
+      this.after(this.host.random.between(0, LONGEST_TURN_MS), () => this.#decide());
   }
 
   #relay(
@@ -327,23 +345,23 @@ export class ReplicaNode extends Process implements Endpoint {
     this.#turn = [];
     if (this.#leading) {
       this.#desk?.turn(asked);
-      this.world.counters.add("turns");
+      this.host.counters.add("turns");
     } else for (const { reply } of asked) reply({ kind: "not-leader", leader: null });
   }
 
   step(event: ReplicaEvent): void {
     if (!this.#replica) return;
     const replica = this.#replica;
-    const { strike, stragglerPerSecond } = this.world.faults;
+    const { strike, stragglerPerSecond } = this.host.faults;
     const isWatched = strike !== null || stragglerPerSecond > 0;
     for (const effect of this.#effectsOf(replica, event)) {
       const deed = isWatched ? this.#deed(effect) : null;
       const to = effect.kind === "send" ? effect.to : null;
       // A fetch may be struck on its way.
-      if (deed === "fetch") this.world.onDeed(this, deed, to);
+      if (deed === "fetch") this.host.onDeed(this, deed, to);
       if (this.#replica !== replica) return;
       this.#carryOut(effect);
-      if (deed !== null && deed !== "fetch") this.world.onDeed(this, deed, to);
+      if (deed !== null && deed !== "fetch") this.host.onDeed(this, deed, to);
       if (this.#replica !== replica) return; // struck down: the rest was never done
     }
     if (this.#refusals.size > 0 || this.#mustCheck) this.#checkReign();
@@ -380,7 +398,7 @@ export class ReplicaNode extends Process implements Endpoint {
   }
 
   #carryOut(effect: ReplicaEffect): void {
-    const { oracle, counters } = this.world;
+    const { oracle, counters } = this.host;
     switch (effect.kind) {
       case "send":
         checkDurable(this.name, this.disk, effect.message);
@@ -402,14 +420,14 @@ export class ReplicaNode extends Process implements Endpoint {
         oracle.commits(
           this.id,
           entries,
-          this.world.replicas.map((replica) => replica.disk),
+          this.host.replicas.map((replica) => replica.disk),
         );
         this.#leading?.committed(effect.position);
         break;
       }
       case "leading":
         counters.add("leader changes");
-        this.world.log(`${this.name} leads epoch ${effect.epoch}`);
+        this.host.log(`${this.name} leads epoch ${effect.epoch}`);
         oracle.leads(
           this.id,
           effect.epoch,
@@ -420,8 +438,8 @@ export class ReplicaNode extends Process implements Endpoint {
         this.#leading = new LeaderHost({
           replica: this.#live,
           epoch: effect.epoch,
-          catalogs: this.world.catalogs.map(({ name }) => name),
-          pieceBytesMax: this.world.pieceBytesMax,
+          catalogs: this.host.catalogNames,
+          pieceBytesMax: this.host.pieceBytesMax,
           clock: () => this.clock(),
           send: (to, message) => this.send(to, message),
           exposed: (position) => this.#desk?.exposed(position),
@@ -430,7 +448,7 @@ export class ReplicaNode extends Process implements Endpoint {
         break;
       case "deposed":
         counters.add("leaders deposed");
-        this.world.log(`${this.name} is deposed`);
+        this.host.log(`${this.name} is deposed`);
         this.#leading = null;
         this.#desk?.close();
         this.#desk = null;
@@ -451,13 +469,13 @@ export class ReplicaNode extends Process implements Endpoint {
         break;
       case "refuses":
         counters.add("entries refused");
-        this.world.log(
+        this.host.log(
           `${this.name} refuses ${effect.misfit.position} of ${effect.from}: ${effect.misfit.reason}`,
         );
         break;
       case "truncated":
         counters.add("entries truncated", effect.through - effect.from + 1);
-        this.world.log(`${this.name} drops ${effect.from} to ${effect.through}`);
+        this.host.log(`${this.name} drops ${effect.from} to ${effect.through}`);
         break;
       case "admitted":
         counters.add("replacements admitted");
@@ -473,7 +491,7 @@ export class ReplicaNode extends Process implements Endpoint {
   #write({ id, write }: Extract<ReplicaEffect, { kind: "persist" }>): void {
     for (const entry of write.entries ?? []) {
       const before = entry.position === 1 ? 0 : (this.#journalEpoch(entry.position - 1) ?? -1);
-      this.world.oracle.appended(entry, before);
+      this.host.oracle.appended(entry, before);
     }
     this.disk.begin(write);
     this.#newestWrite = id;
@@ -483,7 +501,7 @@ export class ReplicaNode extends Process implements Endpoint {
   /** All that is under way lands together, after one write's time; what begins meanwhile, after the next. */
   #land(): void {
     this.#writing = true;
-    const { faults, random, counters } = this.world;
+    const { faults, random, counters } = this.host;
     const id = this.#newestWrite;
     const count = this.disk.underWay;
     const slowMs = random.chance(faults.slowWrite) ? random.between(0, SLOW_WRITE_MS) : 0;

@@ -7,6 +7,7 @@ import type { StocksAnswer } from "../src/core/market/stock-lists.ts";
 import type { Stock } from "../src/core/market/types.ts";
 import { QUESTION_DEADLINE_MS } from "../src/core/service/limits.ts";
 import type { Copies } from "./copies.ts";
+import type { Host } from "./host.ts";
 import type {
   Answer,
   CatalogAnswer,
@@ -14,7 +15,6 @@ import type {
   SimulatedMessage,
   StockQuestion,
 } from "./messages.ts";
-import type { World } from "./world.ts";
 
 /** A catalog that hasn't answered by then is left aside for a while; as long as a real front end waits. */
 export const LOOK_MS = 700;
@@ -35,7 +35,7 @@ interface Fetch {
 }
 
 export interface StockViewsOptions {
-  readonly world: World;
+  readonly host: Host;
   readonly copies: Copies;
   readonly clock: () => number;
   readonly after: (ms: number, run: () => void) => void;
@@ -90,7 +90,7 @@ export class StockViews {
   #lost(catalog: string): void {
     if (!this.#view.lost(catalog)) return;
     this.#options.copies.clear();
-    this.#options.world.counters.add("caches dropped");
+    this.#options.host.counters.add("caches dropped");
   }
 
   get catalog(): string | null {
@@ -126,18 +126,18 @@ export class StockViews {
     }
     // As with real front ends: who isn't asked any more is no grantor either.
     if (before !== undefined && before !== this.#connected[0]) this.#lost(before);
-    this.#options.world.counters.add("grantors switched");
+    this.#options.host.counters.add("grantors switched");
   }
 
   received(
     from: string,
     message: Extract<SimulatedMessage, { kind: "leased" | "hold" | "looked" }>,
   ): void {
-    const { clock, send, world, copies } = this.#options;
+    const { clock, send, host, copies } = this.#options;
     if (message.kind === "leased") {
       if (!this.#view.granted(from, message.grant, clock())) return;
       copies.clear();
-      world.counters.add("sessions");
+      host.counters.add("sessions");
     } else if (message.kind === "hold") {
       const held = this.#view.hold(from, message.after, message.through, message.names, clock());
       copies.drop(message.names);
@@ -173,7 +173,7 @@ export class StockViews {
     copy: { readonly stock: Stock; readonly position: number } | undefined,
     done: Done,
   ): void {
-    const { world, clock } = this.#options;
+    const { host, clock } = this.#options;
     const serves =
       copy !== undefined &&
       this.#view.floors.serves(question.name, copy.position) &&
@@ -182,16 +182,16 @@ export class StockViews {
       this.#fetch(question, done);
       return;
     }
-    world.counters.add("looked up in a cache");
+    host.counters.add("looked up in a cache");
     done({ kind: "stock", stock: copy.stock, position: null });
   }
 
   #fetch(question: Lookup, done: Done): void {
     const { name } = question;
-    const { clock, world } = this.#options;
+    const { clock, host } = this.#options;
     const shared = this.#view.joinable(name, clock());
     if (shared) {
-      world.counters.add("fetches joined");
+      host.counters.add("fetches joined");
       shared.waiting.push(done);
       return;
     }
@@ -244,7 +244,7 @@ export class StockViews {
 
   #leaveAside(catalog: string): void {
     if (!this.#connected.includes(catalog)) return;
-    this.#options.world.counters.add("catalogs left aside");
+    this.#options.host.counters.add("catalogs left aside");
     this.#without(catalog);
     this.#lost(catalog);
     this.#aside.add(catalog);

@@ -7,15 +7,21 @@ import { CatalogNode } from "./catalog-node.ts";
 import { CopyStore } from "./copies.ts";
 import { Counters } from "./counters.ts";
 import { SimulatedDisk } from "./disk.ts";
-import { drawFaults, drawMutes, drawResets, type FaultMix, type StrikeOn } from "./faults.ts";
+import {
+  drawFaults,
+  drawMisconfigurations,
+  drawMutes,
+  drawResets,
+  type FaultMix,
+  type StrikeOn,
+} from "./faults.ts";
 import { FrontendNode } from "./frontend-node.ts";
 import { drawLieRun, type LieRun } from "./lies.ts";
-import { drawMisconfigurations } from "./misconfigured.ts";
 import { Network } from "./network.ts";
 import { Oracle } from "./oracle.ts";
 import type { Process } from "./process.ts";
 import { Random } from "./random.ts";
-import { ReplicaNode } from "./replica-node.ts";
+import { type ReplicaHost, ReplicaNode } from "./replica-node.ts";
 import { Scheduler } from "./scheduler.ts";
 import { drawSetting, type Setting } from "./setting.ts";
 
@@ -23,22 +29,22 @@ import { drawSetting, type Setting } from "./setting.ts";
 const RESETS_STREAM = 2 ** 42;
 // Chosen so that no seed of a deliberate bug is such a run: these few need not be looked for anew.
 const MUTES_STREAM = 2 ** 45 + 37 * 2 ** 20;
+/** Such that the runs which find the other deliberate bugs stay as they were. */
+const MISCONFIGURED_STREAM = 2 ** 43 + 1_718 * 2 ** 21;
 const TWINS_STREAM = 2 ** 46 + 22 * 2 ** 20;
 /** How many runs have a second front end of one name, which comes and goes. */
 const TWINS = 0.03;
 const TIMELINE_LINES_MAX = 4_000;
 const STOCKS = ["FishCo", "BoarCo", "MenhirCo", "ElmCo", "OakCo", "AshCo", "YewCo", "FirCo"];
 
-export class World {
+export class World implements ReplicaHost {
   readonly seed: number;
   readonly random: Random;
   readonly scheduler = new Scheduler();
   readonly counters = new Counters();
   readonly oracle = new Oracle();
   readonly network: Network;
-  /** Small in most runs, so that journals travel in many pieces. */
   readonly messageBytesMax: number;
-  /** Of entries that go to a catalog in one message. */
   readonly pieceBytesMax: number;
   readonly replicaIds: readonly number[];
   readonly replicas: readonly ReplicaNode[];
@@ -46,17 +52,13 @@ export class World {
   readonly frontends: readonly FrontendNode[];
   /** A second process named as the first front end, in few runs; null in the others. */
   readonly twin: FrontendNode | null;
-  /** Whether connections fall silent, and processes watch for it. */
   readonly hasMutes: boolean;
   readonly setting: Setting;
   readonly stockNames: readonly string[];
   /** Where front ends keep their copies, if not in memory. */
   readonly store: CopyStore | null;
-  /** From the end of the faults on: who is dead, deaf or frozen for good; null if nobody is. */
   impaired: Process | null = null;
-  /** Told of a replica that stopped because of what it found in its file. */
   onDamaged: (replica: ReplicaNode) => void = () => {};
-  /** Told what a replica has just done; the nemesis may strike then. */
   onDeed: (replica: ReplicaNode, deed: StrikeOn, to: number | null) => void = () => {};
   readonly timeline: string[] = [];
   readonly lies: LieRun;
@@ -74,7 +76,7 @@ export class World {
       ...drawFaults(this.random, this.setting.isNarrow),
       ...drawResets(new Random(seed + RESETS_STREAM)),
       ...drawMutes(new Random(seed + MUTES_STREAM)),
-      ...drawMisconfigurations(seed),
+      ...drawMisconfigurations(new Random(seed + MISCONFIGURED_STREAM)),
       ...astray.faults,
       ...this.lies.faults,
     };
@@ -103,10 +105,10 @@ export class World {
     );
     this.frontends = Array.from(
       { length: this.setting.frontends },
-      (_, n) => new FrontendNode(this, `frontend-${n}`),
+      (_, n) => new FrontendNode(this, `frontend-${n}`, this.store),
     );
     this.twin = new Random(seed + TWINS_STREAM).chance(TWINS)
-      ? new FrontendNode(this, `frontend-${this.setting.frontends}`)
+      ? new FrontendNode(this, `frontend-${this.setting.frontends}`, this.store)
       : null;
     for (const process of this.processes) this.network.add(process);
     if (this.twin) this.network.add(this.twin);
@@ -138,11 +140,14 @@ export class World {
     return [...this.replicas, ...this.catalogs, ...this.frontends];
   }
 
+  get catalogNames(): readonly string[] {
+    return this.catalogs.map(({ name }) => name);
+  }
+
   get frontendNames(): readonly string[] {
     return [...this.frontends, ...(this.twin ? [this.twin] : [])].map(({ name }) => name);
   }
 
-  /** What a process is called, which two may be. */
   calledOf(name: string): string {
     return name === this.twin?.name ? (this.frontends[0]?.name ?? name) : name;
   }

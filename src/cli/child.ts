@@ -17,7 +17,7 @@ import {
   type PlaygroundResult,
   playgroundCommandSchema,
 } from "../roles/frontend/playground-commands.ts";
-import type { Child, ChildExit } from "./supervisor.ts";
+import { type Child, type ChildExit, HOPELESS } from "./supervisor.ts";
 
 /** What a role tells the `up` that started it. */
 export const childMessageSchema = z.discriminatedUnion("kind", [
@@ -25,18 +25,13 @@ export const childMessageSchema = z.discriminatedUnion("kind", [
   /** It ends now, and would end again. */
   z.object({
     kind: z.literal("cannot-start"),
-    hopeless: z.enum(["misconfigured", "damaged"]),
+    hopeless: z.enum(HOPELESS),
     reason: z.string(),
   }),
   /** A front end's page asks for something; the answer carries the same `id`. */
   z.object({ kind: z.literal("playground"), id: z.int(), command: playgroundCommandSchema }),
 ]);
 export type ChildMessage = z.infer<typeof childMessageSchema>;
-/**
- * Why starting it again wouldn't help: the configuration or the machine has to
- * change, or its file is damaged.
- */
-export type Hopeless = Extract<ChildMessage, { kind: "cannot-start" }>["hopeless"];
 
 /** What `up --playground` tells a front end. */
 export type ParentMessage =

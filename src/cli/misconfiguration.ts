@@ -17,7 +17,8 @@ import {
 } from "../io/journal/errors.ts";
 import { UnusablePath } from "../io/private-files.ts";
 import { SecretError } from "../io/rpc/secret.ts";
-import type { ChildMessage, Hopeless } from "./child.ts";
+import type { ChildMessage } from "./child.ts";
+import type { Hopeless } from "./supervisor.ts";
 import { errorLine, isOperatorsCode, UserError } from "./user-error.ts";
 
 const KINDS = [

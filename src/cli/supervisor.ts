@@ -10,7 +10,6 @@
 //
 // Processes and time come in as parameters, so that this is tested without them.
 
-import type { Hopeless } from "./child.ts";
 import { ELECTION_MS, RestartPolicy } from "./restart-policy.ts";
 
 /** Replicas that don't answer are waited for this long before front ends start, milliseconds. */
@@ -19,6 +18,13 @@ export const FRONTENDS_WAIT_MS = 2_000;
 export const FRONTENDS_STOP_MS = 1_500;
 /** A child that hasn't stopped by then is killed, milliseconds after stop(). */
 export const STOP_LIMIT_MS = 5_000;
+
+/**
+ * Why starting a role again wouldn't help: the configuration or the machine has to
+ * change, or its file is damaged.
+ */
+export const HOPELESS = ["misconfigured", "damaged"] as const;
+export type Hopeless = (typeof HOPELESS)[number];
 
 export interface SupervisedRole {
   /** ROLE, `order-9094` say. */

@@ -70,16 +70,6 @@ describe("layers", () => {
     });
     expect(wrong).toEqual([]);
   });
-
-  test("files that import each other in a circle can't be read one at a time", () => {
-    const edges = new Map(
-      under("src").map((file) => [
-        file.path,
-        importsOf(file).flatMap(({ target, typeOnly }) => (target && !typeOnly ? [target] : [])),
-      ]),
-    );
-    expect(circles(edges)).toEqual([]);
-  });
 });
 
 describe("the core", () => {
@@ -147,21 +137,3 @@ test("the program doesn't depend on its tests", () => {
   );
   expect(wrong).toEqual([]);
 });
-
-/** Each circle once, as `a → b → a`. */
-function circles(edges: ReadonlyMap<string, readonly string[]>): string[] {
-  const found: string[] = [];
-  const done = new Set<string>();
-  const visit = (path: string, trail: readonly string[]): void => {
-    const start = trail.indexOf(path);
-    if (start >= 0) {
-      found.push([...trail.slice(start), path].join(" → "));
-      return;
-    }
-    if (done.has(path)) return;
-    for (const next of edges.get(path) ?? []) visit(next, [...trail, path]);
-    done.add(path);
-  };
-  for (const path of edges.keys()) visit(path, []);
-  return found;
-}

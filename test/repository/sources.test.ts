@@ -32,11 +32,11 @@ test("every form of import is seen, and none in a comment", () => {
     '// import "ws";',
   ].join("\n");
   expect(importsOf({ path: "src/io/x.ts", text })).toEqual([
-    { specifier: "./b.ts", target: "src/io/b.ts", typeOnly: false },
-    { specifier: "../c.ts", target: "src/c.ts", typeOnly: true },
-    { specifier: "node:fs", target: null, typeOnly: false },
-    { specifier: "zod", target: null, typeOnly: false },
-    { specifier: "./d.ts", target: "src/io/d.ts", typeOnly: true },
-    { specifier: "./e.ts", target: "src/io/e.ts", typeOnly: false },
+    { specifier: "./b.ts", target: "src/io/b.ts" },
+    { specifier: "../c.ts", target: "src/c.ts" },
+    { specifier: "node:fs", target: null },
+    { specifier: "zod", target: null },
+    { specifier: "./d.ts", target: "src/io/d.ts" },
+    { specifier: "./e.ts", target: "src/io/e.ts" },
   ]);
 });

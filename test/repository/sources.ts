@@ -30,12 +30,11 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** One import or re-export: what it names, where, and whether the running code needs it. */
+/** One import or re-export: what it names, and where. */
 export interface Import {
   readonly specifier: string;
   /** The file a relative specifier means, relative to the root; null for a package or a built-in. */
   readonly target: string | null;
-  readonly typeOnly: boolean;
 }
 
 /** All text files of the checkout, sorted by path. */
@@ -61,19 +60,19 @@ export function importsOf(file: SourceFile): readonly Import[] {
   const code = blankComments(file.text);
   const found: Import[] = [];
   const statement =
-    /\b(?:import|export)\s+(type\s+)?(?:[\w*${}\s,]+?\s+from\s*)?(["'])([^"'\n]+)\2/g;
+    /\b(?:import|export)\s+(?:type\s+)?(?:[\w*${}\s,]+?\s+from\s*)?(["'])([^"'\n]+)\1/g;
   for (const match of code.matchAll(statement)) {
-    found.push(importOf(file.path, match[3] ?? "", match[1] !== undefined));
+    found.push(importOf(file.path, match[2] ?? ""));
   }
   for (const match of code.matchAll(/\bimport\s*\(\s*(["'])([^"'\n]+)\1/g)) {
-    found.push(importOf(file.path, match[2] ?? "", false));
+    found.push(importOf(file.path, match[2] ?? ""));
   }
   return found;
 }
 
-function importOf(from: string, specifier: string, typeOnly: boolean): Import {
+function importOf(from: string, specifier: string): Import {
   const target = specifier.startsWith(".") ? posix.join(posix.dirname(from), specifier) : null;
-  return { specifier, target, typeOnly };
+  return { specifier, target };
 }
 
 /** The text with comments blanked out. */
