@@ -1,26 +1,36 @@
 // npm run simulate -- --seeds N [--seed FIRST|random] [--ticks T] [--jobs J] [--bug NAME] [--timeline]
+// npm run simulate -- --bugs [--bug NAME] [--ticks T] [--jobs J] [--reseed [--seeds N] [--seed FIRST]]
 //
 // Exit status 1 at the first violation, with the seed, what happened before it,
-// and the command that replays it.
+// and the command that replays it. With --bugs, looks for each deliberate bug at
+// its seed and prints the table; exit status 1 if one isn't found.
 
 import { fork } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import type { FirstViolation } from "./bug-search.ts";
 import { bugNamed, plant } from "./bugs.ts";
 import { Counters } from "./counters.ts";
 
+const BUGS_FILE = fileURLToPath(new URL("./bugs.ts", import.meta.url));
+const SEEDS = 100;
+/** With --reseed, for each bug: three minutes on one processor. */
+const RESEED_SEEDS = 500;
 const TIMELINE_TAIL = 60;
 const JOBS_MAX = 64;
 
 const { values } = parseArgs({
   options: {
-    seeds: { type: "string", default: "100" },
+    seeds: { type: "string" },
     seed: { type: "string", default: "1" },
     ticks: { type: "string", default: "4000" },
     jobs: { type: "string", default: "1" },
     bug: { type: "string" },
+    bugs: { type: "boolean", default: false },
+    reseed: { type: "boolean", default: false },
     timeline: { type: "boolean", default: false },
   },
 });
@@ -37,30 +47,52 @@ function fail(message: string): never {
 }
 
 const first = values.seed === "random" ? randomInt(2 ** 40) : Number(values.seed);
-const seeds = Number(values.seeds);
+const seeds = Number(values.seeds ?? (values.reseed ? RESEED_SEEDS : SEEDS));
 const ticks = Number(values.ticks);
 const jobs = Number(values.jobs);
 if (![first, seeds, ticks, jobs].every((value) => Number.isSafeInteger(value) && value > 0)) {
   fail("--seeds, --seed, --ticks and --jobs take whole numbers above 0");
 }
 if (jobs > JOBS_MAX) fail(`at most ${JOBS_MAX} jobs`);
+if (values.reseed && !values.bugs) fail("--reseed goes with --bugs");
 
 const startedAt = performance.now();
 const isJob = process.send !== undefined;
-const totals = jobs === 1 ? await runHere() : await runInJobs();
-if (totals === null) process.exitCode = 1;
-else if (isJob) process.send?.(totals);
-else report(totals);
+if (values.bugs) await findBugs();
+else await runSeeds();
+
+async function runSeeds(): Promise<void> {
+  const totals = jobs === 1 ? await runHere() : await runInJobs();
+  if (totals === null) process.exitCode = 1;
+  else if (isJob) process.send?.(totals);
+  else report(totals);
+}
+
+async function findBugs(): Promise<void> {
+  const { bugTable, reseeded } = await import("./bug-search.ts");
+  const missing = await bugTable({
+    bug: values.bug === undefined ? null : orFail(bugNamed, values.bug),
+    ticks,
+    jobs,
+    searched: values.reseed ? { first, seeds } : null,
+    print: (line) => console.log(line),
+    reseed: (name, seed) =>
+      writeFileSync(BUGS_FILE, reseeded(readFileSync(BUGS_FILE, "utf8"), name, seed)),
+  });
+  if (missing > 0) process.exitCode = 1;
+}
+
+function orFail<T, R>(action: (argument: T) => R, argument: T): R {
+  try {
+    return action(argument);
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+}
 
 /** Null at the first violation, which is printed. */
 async function runHere(): Promise<Totals | null> {
-  if (values.bug !== undefined) {
-    try {
-      plant(bugNamed(values.bug));
-    } catch (error) {
-      fail(error instanceof Error ? error.message : String(error));
-    }
-  }
+  if (values.bug !== undefined) orFail(plant, orFail(bugNamed, values.bug));
   // Only now: a planted bug changes what is imported.
   const { run } = await import("./run.ts");
   const counters = new Counters();
@@ -73,6 +105,7 @@ async function runHere(): Promise<Totals | null> {
       if (values.timeline) console.log(result.timeline.join("\n"));
       continue;
     }
+    process.send?.({ seed, violation: result.violation });
     const shown = values.timeline ? result.timeline : result.timeline.slice(-TIMELINE_TAIL);
     const bug = values.bug === undefined ? "" : ` --bug ${values.bug}`;
     console.log(
@@ -99,7 +132,8 @@ async function runInJobs(): Promise<Totals | null> {
     return fork(fileURLToPath(import.meta.url), args);
   });
   const over = children.map(async (child) => {
-    child.on("message", (message: Totals) => {
+    child.on("message", (message: Totals | FirstViolation) => {
+      if ("violation" in message) return;
       for (const [name, count] of message.counts) counters.add(name, count);
       simulatedMs += message.simulatedMs;
     });
