@@ -7,7 +7,7 @@ import { holderOf } from "../src/core/connection/names.ts";
 import { StockBook } from "../src/core/market/stock-book.ts";
 import { StockLists } from "../src/core/market/stock-lists.ts";
 import type { Stock } from "../src/core/market/types.ts";
-import type { Entry } from "../src/core/replication/types.ts";
+import type { CommittedEntry } from "../src/core/replication/types.ts";
 import { commandsOf } from "./commands.ts";
 import type { CatalogAnswer, CatalogQuestion, SimulatedMessage } from "./messages.ts";
 import { ASKS_PER_LIFE_MAX, Process } from "./process.ts";
@@ -35,7 +35,7 @@ export class CatalogNode extends Process {
   #stocks = new StockBook([]);
   #lists = new StockLists(this.#stocks);
   /** Received and not applied. */
-  #entries: Entry[] = [];
+  #entries: CommittedEntry[] = [];
   #waiting = new Map<number, Look>();
   /** By holder: who is told. */
   #frontends = new Map<string, string>();
@@ -220,6 +220,6 @@ export class CatalogNode extends Process {
 }
 
 /** The stocks that an entry changes. */
-function namesIn(entry: Entry): readonly string[] {
+function namesIn(entry: CommittedEntry): readonly string[] {
   return commandsOf(entry).flatMap((command) => (command.kind === "refuse" ? [] : command.name));
 }

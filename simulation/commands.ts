@@ -3,17 +3,18 @@
 
 import { decodeCommands } from "../src/core/market/codec.ts";
 import type { Command } from "../src/core/market/types.ts";
-import type { Entry } from "../src/core/replication/types.ts";
+import { type CommittedEntry, type Entry, toCommitted } from "../src/core/replication/types.ts";
 
 const decoded = new WeakMap<Uint8Array, readonly Command[]>();
 const NONE: readonly Command[] = [];
 
 /** None for an entry of the log's own. */
-export function commandsOf({ body }: Entry): readonly Command[] {
-  if (body.kind !== "command") return NONE;
-  const known = decoded.get(body.bytes);
+export function commandsOf(entry: Entry | CommittedEntry): readonly Command[] {
+  const { command } = "body" in entry ? toCommitted(entry) : entry;
+  if (command === null) return NONE;
+  const known = decoded.get(command);
   if (known) return known;
-  const commands = decodeCommands(body.bytes);
-  decoded.set(body.bytes, commands);
+  const commands = decodeCommands(command);
+  decoded.set(command, commands);
   return commands;
 }

@@ -3,9 +3,11 @@
 
 import { type LeaderEffect, LeaderViews } from "../src/core/coherence/leader-views.ts";
 import type { Replica } from "../src/core/replication/replica.ts";
+import { toCommitted } from "../src/core/replication/types.ts";
 import type { SimulatedMessage } from "./messages.ts";
 
 export interface LeaderHostOptions {
+  readonly id: number;
   readonly replica: Replica;
   readonly epoch: number;
   readonly catalogs: readonly string[];
@@ -54,7 +56,9 @@ export class LeaderHost {
     if (message.epoch === epoch) this.#carryOut(this.#views.wants(from));
     const confirmedMs = replica.status().reign?.confirmedAt ?? Number.NEGATIVE_INFINITY;
     const grant =
-      message.epoch === epoch ? this.#views.grant(from, message.ask, confirmedMs, clock()) : null;
+      message.epoch === epoch && message.ask !== null
+        ? this.#views.grant(from, message.ask, confirmedMs, clock())
+        : null;
     send(from, { kind: "leads", epoch, grant });
   }
 
@@ -63,13 +67,20 @@ export class LeaderHost {
   }
 
   #carryOut(effects: readonly LeaderEffect[]): void {
-    const { replica, epoch, clock, send, exposed, pieceBytesMax } = this.#options;
+    const { id: leader, replica, epoch, clock, send, exposed, pieceBytesMax } = this.#options;
     for (const effect of effects) {
       if (effect.kind === "exposed") {
         exposed(effect.position);
       } else if (effect.kind === "expose") {
         const { exposed: position } = this.#views;
-        send(effect.catalog, { kind: "entries", epoch, exposed: position, after: 0, entries: [] });
+        send(effect.catalog, {
+          kind: "entries",
+          leader,
+          epoch,
+          exposed: position,
+          after: 0,
+          entries: [],
+        });
       } else {
         const { commit } = this.#views;
         const entries = replica
@@ -78,10 +89,11 @@ export class LeaderHost {
         const through = entries.at(-1)?.position ?? effect.after;
         send(effect.catalog, {
           kind: "entries",
+          leader,
           epoch,
           exposed: this.#views.exposed,
           after: effect.after,
-          entries,
+          entries: entries.map(toCommitted),
         });
         this.#carryOut(this.#views.sent(effect.catalog, through, clock()));
       }

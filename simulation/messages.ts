@@ -1,9 +1,10 @@
 // What processes of the simulation send each other: the same words as over RPC.
 
+import type { Feed, Follow, Held } from "../src/core/coherence/leader-views.ts";
 import type { Grant } from "../src/core/coherence/lease-holder.ts";
 import type { StocksAnswer, StocksQuestion } from "../src/core/market/stock-lists.ts";
 import type { Outcome, Request, Stock } from "../src/core/market/types.ts";
-import type { Entry, Envelope, Message } from "../src/core/replication/types.ts";
+import type { Envelope, Message } from "../src/core/replication/types.ts";
 import type { Nomination, ReplicaHealth } from "../src/core/selection/types.ts";
 import type * as Service from "../src/core/service/types.ts";
 
@@ -73,27 +74,10 @@ export type SimulatedMessage =
   | { readonly kind: "nominated"; readonly call: number; readonly result: Nomination }
   | { readonly kind: "beat"; readonly health: ReplicaHealth }
   // catalog and leader
-  | {
-      readonly kind: "follow";
-      readonly epoch: number;
-      readonly received: number;
-      /** A lease is asked for, if the epoch is the leader's. */
-      readonly ask: number;
-    }
+  | ({ readonly kind: "follow" } & Follow)
   | { readonly kind: "leads"; readonly epoch: number; readonly grant: Grant | null }
-  | {
-      readonly kind: "entries";
-      readonly epoch: number;
-      readonly exposed: number;
-      readonly after: number;
-      readonly entries: readonly Entry[];
-    }
-  | {
-      readonly kind: "held";
-      readonly epoch: number;
-      readonly received: number;
-      readonly held: number;
-    }
+  | ({ readonly kind: "entries" } & Feed)
+  | ({ readonly kind: "held" } & Held)
   // front end and catalog
   | { readonly kind: "lease"; readonly ask: number; readonly held: number | null }
   | { readonly kind: "leased"; readonly grant: Grant }

@@ -436,6 +436,7 @@ export class ReplicaNode extends Process implements Endpoint {
         );
         this.#desk = this.#judge && this.#newDesk(this.#judge);
         this.#leading = new LeaderHost({
+          id: this.id,
           replica: this.#live,
           epoch: effect.epoch,
           catalogs: this.host.catalogNames,

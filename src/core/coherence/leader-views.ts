@@ -18,6 +18,7 @@
 // until it answers, and what isn't answered is sent again from where it stands.
 
 import { invariant } from "../invariant.ts";
+import type { CommittedEntry } from "../replication/types.ts";
 import { LeaseGrantor } from "./lease-grantor.ts";
 import type { Grant } from "./lease-holder.ts";
 import {
@@ -28,6 +29,40 @@ import {
   LEASE_MS,
 } from "./limits.ts";
 
+/** What a catalog says to every replica when it follows, every LEASE_ASK_MS. */
+export interface Follow {
+  /** Everything up to here has arrived. */
+  readonly received: number;
+  /** The newest epoch that it knows; the question counts only for that one's leader. */
+  readonly epoch: number;
+  /** The number of its question for a lease; null: it wants none. */
+  readonly ask: number | null;
+}
+
+/** What a replica answers. */
+export interface Following {
+  readonly leads: boolean;
+  readonly epoch: number;
+  /** Null: not now, or it doesn't lead. */
+  readonly grant: Grant | null;
+}
+
+/** From the leader: the entries that follow `after`, to be held, and up to where all are exposed. */
+export interface Feed {
+  readonly leader: number;
+  readonly epoch: number;
+  readonly exposed: number;
+  readonly after: number;
+  readonly entries: readonly CommittedEntry[];
+}
+
+/** What a catalog answers: what has arrived, and what it and its front ends hold. */
+export interface Held {
+  readonly epoch: number;
+  readonly received: number;
+  readonly held: number;
+}
+
 export type LeaderEffect =
   /** Send this catalog some entries after `after`, with the exposed position; then report `sent`. */
   | { readonly kind: "send"; readonly catalog: string; readonly after: number }
@@ -36,7 +71,7 @@ export type LeaderEffect =
   /** Clients may see everything up to here. */
   | { readonly kind: "exposed"; readonly position: number };
 
-interface Following {
+interface Progress {
   /** Everything up to here was sent. */
   sent: number;
   /** Everything up to here has arrived. */
@@ -54,7 +89,7 @@ export class LeaderViews {
   readonly #epoch: number;
   readonly #reignPosition: number;
   readonly #grantor = new LeaseGrantor();
-  readonly #following = new Map<string, Following>();
+  readonly #following = new Map<string, Progress>();
   #commit = 0;
   #exposed = 0;
 
@@ -205,7 +240,7 @@ export class LeaderViews {
     return this.#grantor.isLeased(catalog, nowMs);
   }
 
-  #pump(catalog: string, following: Following, effects: LeaderEffect[]): void {
+  #pump(catalog: string, following: Progress, effects: LeaderEffect[]): void {
     if (following.sent >= this.#commit) return;
     const { isCatchingUp, unanswered } = following;
     const window = isCatchingUp ? CATCH_UP_WINDOW_MESSAGES_MAX : HOLD_WINDOW_MESSAGES_MAX;

@@ -36,6 +36,19 @@ export interface Entry {
   readonly body: EntryBody;
 }
 
+/** A committed entry as it is shown to whoever isn't replication. */
+export interface CommittedEntry {
+  readonly position: number;
+  readonly epoch: number;
+  readonly at: number;
+  /** Null for replication's own entries. */
+  readonly command: Uint8Array | null;
+}
+
+export function toCommitted({ position, epoch, at, body }: Entry): CommittedEntry {
+  return { position, epoch, at, command: body.kind === "command" ? body.bytes : null };
+}
+
 /** The promise not to follow lower epochs, nor another nominee in this one. */
 export interface EpochPromise {
   readonly epoch: number;

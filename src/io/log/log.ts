@@ -7,14 +7,7 @@
 // All callbacks run on the event loop's turn in which the log learned of the
 // fact, in journal order, never inside a call of the role into the log.
 
-/** A committed command, as every replica sees it. `command` is null for the log's own entries. */
-export interface CommittedEntry {
-  readonly position: number;
-  readonly epoch: number;
-  /** Milliseconds since 1970 by the leader's clock when it was appended. */
-  readonly at: number;
-  readonly command: Uint8Array | null;
-}
+import type { CommittedEntry } from "../../core/replication/types.ts";
 
 /** What the log tells the role. */
 export interface LogListener {

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
 import { RECENT_ENTRIES_MAX } from "../../core/replication/limits.ts";
-import type { Entry } from "../../core/replication/types.ts";
+import type { CommittedEntry, Entry } from "../../core/replication/types.ts";
 import { JournalCorrupt } from "../journal/errors.ts";
 import { createJournalFile, openJournal } from "../journal/journal.ts";
 import { listen } from "../rpc/listen.ts";
 import { SECRET, TEST_CLUSTER } from "../rpc/testing.ts";
 import { replicationContract } from "./envelope-schema.ts";
-import type { CommittedEntry, LeadOutcome } from "./log.ts";
+import type { LeadOutcome } from "./log.ts";
 import { QuorumLog } from "./quorum-log.ts";
 
 const WAIT = { timeout: 10_000, interval: 5 };

@@ -23,13 +23,18 @@ import type { ReplicaEffect, ReplicaEvent, Write } from "../../core/replication/
 import type { Judge } from "../../core/replication/judge.ts";
 import { HEARTBEAT_MS } from "../../core/replication/limits.ts";
 import { Replica } from "../../core/replication/replica.ts";
-import type { Entry, Envelope, ReplicaId } from "../../core/replication/types.ts";
+import {
+  type CommittedEntry,
+  type Envelope,
+  type ReplicaId,
+  toCommitted,
+} from "../../core/replication/types.ts";
 import { JournalCorrupt } from "../journal/errors.ts";
 import type { Journal } from "../journal/types.ts";
 import { connect } from "../rpc/connect.ts";
 import type { Calls, Identity, Link, Peer } from "../rpc/types.ts";
 import { replicationContract } from "./envelope-schema.ts";
-import type { CommittedEntry, LeadOutcome, LogListener, LogStatus, ReplicatedLog } from "./log.ts";
+import type { LeadOutcome, LogListener, LogStatus, ReplicatedLog } from "./log.ts";
 import { mergeWrites } from "./merge-writes.ts";
 
 /** Commands waiting for the tables before a journal write takes them along: fewer cost a transaction more than they bring. */
@@ -485,9 +490,4 @@ export class QuorumLog implements ReplicatedLog {
   #flushPeers(): void {
     for (const { peer } of this.#peers.values()) peer.flush();
   }
-}
-
-/** An entry as the role sees it: what replication wrote for itself carries no command. */
-export function toCommitted({ position, epoch, at, body }: Entry): CommittedEntry {
-  return { position, epoch, at, command: body.kind === "command" ? body.bytes : null };
 }

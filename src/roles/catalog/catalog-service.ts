@@ -13,7 +13,7 @@ import { holderOf, nameOf } from "../../core/connection/names.ts";
 import { decodeCommands } from "../../core/market/codec.ts";
 import type { StocksAnswer, StocksQuestion } from "../../core/market/stock-lists.ts";
 import type { Stock } from "../../core/market/types.ts";
-import type { CommittedEntry } from "../../io/log/log.ts";
+import type { CommittedEntry } from "../../core/replication/types.ts";
 import type { Calls, Peer } from "../../io/rpc/types.ts";
 import { frontendContract } from "../contract.ts";
 import { QUESTIONS_WAITING_MAX } from "./limits.ts";

@@ -2,7 +2,7 @@
 
 import { encodeCommands } from "../../core/market/codec.ts";
 import type { Command, Stock } from "../../core/market/types.ts";
-import type { CommittedEntry } from "../../io/log/log.ts";
+import type { CommittedEntry } from "../../core/replication/types.ts";
 import type { DecodedEntry } from "./stock-view.ts";
 
 export const FISH: Stock = { name: "FishCo", price: 17.99, quantity: 600 };

@@ -14,10 +14,15 @@ import type { MarketState } from "../../core/market/state.ts";
 import type { ReplicaEffect, ReplicaEvent } from "../../core/replication/events.ts";
 import type { Judge } from "../../core/replication/judge.ts";
 import { Replica } from "../../core/replication/replica.ts";
-import type { Entry, HardState, Message } from "../../core/replication/types.ts";
+import {
+  type CommittedEntry,
+  type Entry,
+  type HardState,
+  type Message,
+  toCommitted,
+} from "../../core/replication/types.ts";
 import { replicationContract } from "../../io/log/envelope-schema.ts";
-import type { CommittedEntry, LogStatus } from "../../io/log/log.ts";
-import { toCommitted } from "../../io/log/quorum-log.ts";
+import type { LogStatus } from "../../io/log/log.ts";
 import { FrameDecoder, joinFrame, MessageEncoder } from "../../io/rpc/codec.ts";
 import type { Peer } from "../../io/rpc/types.ts";
 import { orderContract } from "../contract.ts";

@@ -6,13 +6,8 @@ import { randomUUID } from "node:crypto";
 import pino from "pino";
 import { MarketState } from "../../core/market/state.ts";
 import type { Stock } from "../../core/market/types.ts";
-import type {
-  CommittedEntry,
-  LeadOutcome,
-  LogListener,
-  LogStatus,
-  ReplicatedLog,
-} from "../../io/log/log.ts";
+import type { CommittedEntry } from "../../core/replication/types.ts";
+import type { LeadOutcome, LogListener, LogStatus, ReplicatedLog } from "../../io/log/log.ts";
 import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import type { Peer, RoleKind } from "../../io/rpc/types.ts";
 import type { Question } from "../contract.ts";

@@ -8,7 +8,7 @@
 
 import type { Logger } from "pino";
 import { decodeCommands } from "../../core/market/codec.ts";
-import type { CommittedEntry } from "../../io/log/log.ts";
+import type { CommittedEntry } from "../../core/replication/types.ts";
 import type { OrderView } from "../contract.ts";
 import { ExpectedTraces, type RequestTrace } from "../trace.ts";
 
