@@ -88,7 +88,7 @@ interface Call {
 export class FrontendNode extends Process {
   readonly #store: CopyStore | null;
   #selection: Selection | null = null;
-  #questions: Questions<Link, null> | null = null;
+  #questions: Questions<Link> | null = null;
   #stocks: StockViews | null = null;
   #links: readonly Link[] = [];
   #nextCall = 0;
@@ -113,12 +113,12 @@ export class FrontendNode extends Process {
       startWaitMs: 200,
     });
     this.#links = this.configured.map((id) => new Link(id, () => this.clock()));
-    this.#questions = new Questions<Link, null>({
+    this.#questions = new Questions<Link>({
       route: () => this.#route(),
       call: (link, questions, settled) => this.#call(link, questions, settled),
       atTurnsEnd: (run) => this.after(0, run),
       nowMs: () => this.clock(),
-      trace: null,
+      observer: null,
       onMismatch: () => {
         throw new Error("a replica answered with another number of answers");
       },
@@ -204,7 +204,7 @@ export class FrontendNode extends Process {
     deadlineMs: number,
     done: (answer: PositionedAnswer | null) => void,
   ): void {
-    this.#questions?.ask(question, deadlineMs, null, (asked) => {
+    this.#questions?.ask(question, deadlineMs, (asked) => {
       done(asked.kind === "answer" ? (asked.answer as PositionedAnswer) : null);
     });
   }

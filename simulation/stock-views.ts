@@ -54,15 +54,15 @@ export class StockViews {
   /** Connected, but they don't answer. */
   readonly #aside = new Set<string>();
   readonly #calls = new Map<number, Looked>();
-  readonly #lists: SharedLists<readonly Stock[], Listed, null>;
+  readonly #lists: SharedLists<readonly Stock[], Listed>;
 
   constructor(options: StockViewsOptions) {
     this.#options = options;
     this.#view = new FrontendView<Fetch>(FLOORS_MAX, options.firstAsk);
-    this.#lists = new SharedLists<readonly Stock[], Listed, null>({
-      askCatalog: (question, _tag, done) =>
+    this.#lists = new SharedLists<readonly Stock[], Listed>({
+      askCatalog: (question, done) =>
         this.#look({ kind: "stocks", ...question }, (answer) => done(asStocks(answer))),
-      askLeader: (question, deadlineMs, _tag, done) =>
+      askLeader: (question, deadlineMs, done) =>
         options.askLeader({ kind: "stocks", ...question }, deadlineMs, (answer) =>
           done(asStocks(answer) ?? { kind: "unavailable" }),
         ),
@@ -151,7 +151,7 @@ export class StockViews {
 
   ask(question: StockQuestion, done: Done): void {
     if (question.kind === "list") {
-      this.#lists.list(null, (list) => done(list.kind === "stocks" ? list : null));
+      this.#lists.list((list) => done(list.kind === "stocks" ? list : null));
     } else if (question.kind === "page") this.#page(question, done);
     else this.#options.copies.get(question.name, (copy) => this.#copied(question, copy, done));
   }

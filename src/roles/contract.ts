@@ -11,8 +11,7 @@
 //   catalog   → front end       hold
 //   order replica ↔ replica     message
 //   catalog   → order replica   follow, held, ask (for find and update)
-//   order leader → catalog      entries, traced
-//   order leader → replica      traced
+//   order leader → catalog      entries
 //   command line → both         status, audit
 
 import { z } from "zod";
@@ -20,14 +19,12 @@ import { NAME_LETTERS_MAX } from "../core/market/limits.ts";
 import { QUESTIONS_PER_CALL_MAX, STOCKS_PER_PIECE_MAX } from "../core/service/limits.ts";
 import { replicationContract } from "../io/log/envelope-schema.ts";
 import type { Contract } from "../io/rpc/types.ts";
-import { TRACE } from "./trace.ts";
+import { tracesSchema } from "./trace.ts";
 
 /** Limits on what one call may carry; a bigger call is split by the sender, refused by the receiver. */
 export const NAMES_PER_CALL_MAX = 4_096;
 /** Stocks that one piece of the journal can change: each takes some bytes of it, and a frame has 16 MiB. */
 export const NAMES_PER_HOLD_MAX = 1 << 20;
-/** Of one turn of the leader; the requests beyond it have no trace where their entries arrive. */
-export const TRACES_PER_CALL_MAX = 4_096;
 export const ROWS_PER_PAGE_MAX = 1_000;
 export const REQUEST_ID_LENGTH_MAX = 128;
 /** Characters of a name that is answered: stocks listed before names had a limit keep theirs. */
@@ -42,8 +39,6 @@ const name = z.string().max(NAME_LETTERS_MAX);
 /** A name as the journal has it; or as somebody asks for it who is told what is wrong with it. */
 const writtenName = z.string().max(WRITTEN_NAME_LENGTH_MAX);
 const requestId = z.string().min(1).max(REQUEST_ID_LENGTH_MAX);
-/** The client's trace, where it sent one; see trace.ts. */
-const trace = z.string().regex(TRACE).optional();
 
 /** A stock as an answer carries it. */
 export const stockSchema = z.object({
@@ -78,7 +73,6 @@ const stocksQuestion = {
   limit: z.int().min(1).max(STOCKS_PER_PIECE_MAX),
   list: position.nullable().optional(),
   known: position.optional(),
-  trace,
 };
 
 /** One thing a client wants of the leader. Safe to ask again: changes carry a request id. */
@@ -88,16 +82,14 @@ export const questionSchema = z.discriminatedUnion("kind", [
     requestId,
     content: contentSchema,
     recordRefusal: z.boolean(),
-    trace,
   }),
-  z.object({ kind: z.literal("order"), number: z.int().min(1), trace }),
+  z.object({ kind: z.literal("order"), number: z.int().min(1) }),
   z.object({
     kind: z.literal("orders"),
     after: z.int().min(0),
     limit: z.int().min(1).max(ROWS_PER_PAGE_MAX),
-    trace,
   }),
-  z.object({ kind: z.literal("lookup"), name, trace }),
+  z.object({ kind: z.literal("lookup"), name }),
   z.object({ kind: z.literal("stocks"), ...stocksQuestion }),
 ]);
 export type Question = z.infer<typeof questionSchema>;
@@ -248,15 +240,6 @@ export type Following = z.infer<typeof followingSchema>;
 /** A catalog without a lease can't answer: ask the leader. */
 const unleased = z.object({ kind: z.literal("unleased") });
 
-/** From the leader, before it sends the entries of these requests: the traces they are part of. For the log only. */
-const traced = {
-  argument: z.object({
-    requests: z
-      .array(z.object({ requestId, trace: z.string().regex(TRACE) }))
-      .max(TRACES_PER_CALL_MAX),
-  }),
-} as const;
-
 /** From a front end: it stops, once it has answered what it holds. */
 const leaving = { argument: z.object({}) } as const;
 
@@ -268,6 +251,7 @@ export const orderContract = {
     argument: z.object({
       relayed: z.boolean(),
       questions: z.array(questionSchema).min(1).max(QUESTIONS_PER_CALL_MAX),
+      traces: tracesSchema,
     }),
     result: askResultSchema,
   },
@@ -285,7 +269,6 @@ export const orderContract = {
   /** A catalog has received everything up to `received`, and its front ends hold up to `held`. */
   held: { argument: z.object({ epoch, received: position, held: position }) },
   leaving,
-  traced,
   status: { argument: z.object({}), result: statusSchema },
   audit: {
     argument: z.object({ position, stocksAt: z.array(position).max(16) }),
@@ -295,14 +278,11 @@ export const orderContract = {
 
 /** Served by every catalog. */
 export const catalogContract = {
-  /**
-   * Names and stocks pair up; null for an unknown one. `position`: what all of them are true at.
-   * `traces`, if there are any, pair up with the names, too.
-   */
+  /** Names and stocks pair up; null for an unknown one. `position`: what all of them are true at. */
   lookup: {
     argument: z.object({
       names: z.array(name).min(1).max(NAMES_PER_CALL_MAX),
-      traces: z.array(trace.nullable()).max(NAMES_PER_CALL_MAX).optional(),
+      traces: tracesSchema,
     }),
     result: z.discriminatedUnion("kind", [
       z.object({ kind: z.literal("stocks"), stocks: z.array(stockSchema.nullable()), position }),
@@ -311,7 +291,7 @@ export const catalogContract = {
   },
   /** Further pieces of a list need no lease. */
   stocks: {
-    argument: z.object(stocksQuestion),
+    argument: z.object({ ...stocksQuestion, traces: tracesSchema }),
     result: z.discriminatedUnion("kind", [...stocksAnswers, unleased]),
   },
   /** A front end asks for a lease, saying what it holds of this catalog; null: nothing known. */
@@ -323,14 +303,13 @@ export const catalogContract = {
   holding: { argument: z.object({ through: position }) },
   leaving,
   /** One stock, from the leader where the catalog can't say itself. */
-  find: { argument: z.object({ name: writtenName, trace }), result: findResultSchema },
+  find: { argument: z.object({ name: writtenName }), result: findResultSchema },
   /** `by` is anything, as in the seed; `requestId` makes a retry count once. */
   update: {
     argument: z.object({
       name: writtenName,
       by: z.unknown(),
       requestId: requestId.optional(),
-      trace,
     }),
     result: catalogResultSchema,
   },
@@ -344,7 +323,6 @@ export const catalogContract = {
       entries: z.array(committedEntrySchema),
     }),
   },
-  traced,
   status: { argument: z.object({}), result: statusSchema },
   audit: { argument: z.object({ position }), result: catalogAuditSchema },
 } as const satisfies Contract;

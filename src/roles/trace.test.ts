@@ -1,11 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { ExpectedTraces, readTrace, spanIn, spanOf, TRACE } from "./trace.ts";
+import { rememberingLog } from "../io/rpc/testing.ts";
+import { logTraces, readTraceparent, TRACES_PER_CALL_MAX, tracesSchema } from "./trace.ts";
 
 const ID = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT = "00f067aa0ba902b7";
 const SENT = `00-${ID}-${PARENT}-01`;
 
-describe("readTrace", () => {
+describe("a traceparent", () => {
   const read: readonly (readonly [what: string, header: string, trace: string])[] = [
     ["as it stands", SENT, SENT],
     ["not sampled", `00-${ID}-${PARENT}-00`, `00-${ID}-${PARENT}-00`],
@@ -13,9 +14,9 @@ describe("readTrace", () => {
     ["of a later version", `cc-${ID}-${PARENT}-01`, SENT],
     ["of a later version, with more", `01-${ID}-${PARENT}-01-what the future holds`, SENT],
   ];
-  test.each(read)("a trace is lost: %s", (_what, header, trace) => {
-    expect(readTrace(header)).toBe(trace);
-    expect(trace).toMatch(TRACE);
+  test.each(read)("is read: %s", (_what, header, trace) => {
+    expect(readTraceparent(header)).toBe(trace);
+    expect(tracesSchema.safeParse([{ traceparent: trace, request: "a" }]).success).toBe(true);
   });
 
   const none: readonly (readonly [what: string, header: string | string[] | undefined])[] = [
@@ -33,32 +34,31 @@ describe("readTrace", () => {
     ["a later version with more, without a dash", `01-${ID}-${PARENT}-01x`],
     ["a line break", `${SENT}\n`],
   ];
-  test.each(none)("what is no trace passes for one: %s", (_what, header) => {
-    expect(readTrace(header)).toBeUndefined();
+  test.each(none)("is none: %s", (_what, header) => {
+    expect(readTraceparent(header)).toBeUndefined();
   });
 });
 
-test("a span is outside its trace, or another's parent", () => {
-  const first = spanIn(SENT);
-  const second = spanIn(first.trace);
-  expect(first.fields).toEqual({ traceId: ID, spanId: expect.any(String), parentId: PARENT });
-  expect(second.fields).toMatchObject({ traceId: ID, parentId: first.fields.spanId });
-  expect(second.fields.spanId).not.toBe(first.fields.spanId);
-  expect(first.trace).toBe(`00-${ID}-${first.fields.spanId}-01`);
-  expect(spanIn(`00-${ID}-${PARENT}-00`).trace).toMatch(/-00$/);
-  expect(first.trace).toMatch(TRACE);
-  expect(spanOf(first.trace)).toEqual({ traceId: ID, spanId: first.fields.spanId });
+test("a call carries traces that can be read, and not too many", () => {
+  const traces = (length: number, traceparent: string) =>
+    tracesSchema.safeParse(new Array(length).fill({ traceparent, request: "a" })).success;
+  expect(traces(TRACES_PER_CALL_MAX, SENT)).toBe(true);
+  expect(traces(TRACES_PER_CALL_MAX + 1, SENT)).toBe(false);
+  expect(traces(1, `${SENT}-more`)).toBe(false);
 });
 
-test("traces of entries that never come fill the memory", () => {
-  const traces = new ExpectedTraces();
-  const requests = Array.from({ length: 10_001 }, (_, index) => ({
-    requestId: String(index),
-    trace: SENT,
-  }));
-  traces.expect(requests);
-  expect(traces.came("0")).toBeUndefined();
-  expect(traces.came("10000")?.fields.traceId).toBe(ID);
-  expect(traces.came("10000")).toBeUndefined();
-  expect(traces.came("unheard of")).toBeUndefined();
+test("each trace is one line with its request, where the log takes debug lines", () => {
+  const { log, lines } = rememberingLog();
+  logTraces(log, [
+    { traceparent: SENT, request: "a" },
+    { traceparent: SENT, request: "/stocks" },
+  ]);
+  logTraces(log, undefined);
+  expect(lines).toMatchObject([
+    { msg: "Part of a trace", traceparent: SENT, request: "a" },
+    { msg: "Part of a trace", traceparent: SENT, request: "/stocks" },
+  ]);
+  log.level = "info";
+  logTraces(log, [{ traceparent: SENT, request: "a" }]);
+  expect(lines).toHaveLength(2);
 });

@@ -16,7 +16,7 @@ let nowMs: number;
 let floor: number;
 let asked: Asked[];
 let timers: { readonly atMs: number; readonly run: () => void }[];
-let lists: SharedLists<string, string, string>;
+let lists: SharedLists<string, string>;
 /** What each who asked was told, in the order of the answers. */
 let told: [tag: string, list: string][];
 
@@ -27,9 +27,9 @@ beforeEach(() => {
   timers = [];
   told = [];
   lists = new SharedLists({
-    askCatalog: (question, _tag, answer) =>
+    askCatalog: (question, answer) =>
       asked.push({ of: "catalog", question, deadlineMs: null, answer }),
-    askLeader: (question, deadlineMs, _tag, done) =>
+    askLeader: (question, deadlineMs, done) =>
       asked.push({
         of: "leader",
         question,
@@ -46,7 +46,7 @@ beforeEach(() => {
 });
 
 function ask(tag: string): void {
-  lists.list(tag, (list) => told.push([tag, typeof list === "string" ? list : list.kind]));
+  lists.list((list) => told.push([tag, typeof list === "string" ? list : list.kind]));
 }
 
 function wait(ms: number): void {
@@ -89,7 +89,7 @@ test("who asks while a list is under way isn't told that one, but shares the nex
 });
 
 test("who asks when told isn't told the same again (T1)", () => {
-  lists.list("a", () => ask("b"));
+  lists.list(() => ask("b"));
   question().answer(piece("A", 5));
   expect(told).toEqual([]);
   question().answer(piece("B", 6));

@@ -21,19 +21,17 @@ import { LIST_BEGIN_MS, QUESTION_DEADLINE_MS } from "../service/limits.ts";
 /** Why there is no list. */
 export type NoList = { readonly kind: "unavailable" } | { readonly kind: "overloaded" };
 
-/** `P` is a piece as it is kept, `L` the whole list made of them, `T` comes along with each request. */
-export interface SharedListsOptions<P, L, T> {
-  /** Asks a catalog, and calls back once; null: it can't say. `tag` is that of who asked first. */
+/** `P` is a piece as it is kept, `L` the whole list made of them. */
+export interface SharedListsOptions<P, L> {
+  /** Asks a catalog, and calls back once; null: it can't say. */
   readonly askCatalog: (
     question: StocksQuestion,
-    tag: T,
     done: (answer: StocksAnswer | NoList | null) => void,
   ) => void;
   /** Asks the leader, for so long at most, and calls back once. */
   readonly askLeader: (
     question: StocksQuestion,
     deadlineMs: number,
-    tag: T,
     done: (answer: StocksAnswer | NoList) => void,
   ) => void;
   /** The newest position that something was dropped for. */
@@ -48,15 +46,11 @@ export interface SharedListsOptions<P, L, T> {
   readonly after: (ms: number, run: () => void) => void;
 }
 
-interface Waiting<L, T> {
-  readonly tag: T;
-  readonly done: (list: L | NoList) => void;
-}
+type Done<L> = (list: L | NoList) => void;
 
 /** One list, from its first question to its last piece. */
-interface Reading<P, L, T> {
-  readonly waiting: readonly Waiting<L, T>[];
-  readonly tag: T;
+interface Reading<P, L> {
+  readonly waiting: readonly Done<L>[];
   readonly floor: number;
   readonly deadlineMs: number;
   fromLeader: boolean;
@@ -65,21 +59,21 @@ interface Reading<P, L, T> {
   position: number | null;
 }
 
-export class SharedLists<P, L, T> {
-  readonly #options: SharedListsOptions<P, L, T>;
+export class SharedLists<P, L> {
+  readonly #options: SharedListsOptions<P, L>;
   #underWay = 0;
   /** Those who wait for a list that isn't begun yet. */
-  #next: Waiting<L, T>[] = [];
+  #next: Done<L>[] = [];
   /** The list that came last, and where it is true. */
   #last: { readonly position: number; readonly list: L } | null = null;
 
-  constructor(options: SharedListsOptions<P, L, T>) {
+  constructor(options: SharedListsOptions<P, L>) {
     this.#options = options;
   }
 
   /** Calls `done` once: QUESTION_DEADLINE_MS and LIST_BEGIN_MS later at most. */
-  list(tag: T, done: (list: L | NoList) => void): void {
-    this.#next.push({ tag, done }); // T1
+  list(done: Done<L>): void {
+    this.#next.push(done); // T1
     if (this.#underWay === 0) this.#begin();
     else if (this.#next.length === 1) {
       const waiting = this.#next;
@@ -91,13 +85,11 @@ export class SharedLists<P, L, T> {
 
   #begin(): void {
     const waiting = this.#next;
-    const [first] = waiting;
-    if (first === undefined) return;
+    if (waiting.length === 0) return;
     this.#next = [];
     this.#underWay += 1;
     this.#read({
       waiting,
-      tag: first.tag,
       floor: this.#options.newestFloor(),
       deadlineMs: this.#options.nowMs() + QUESTION_DEADLINE_MS,
       fromLeader: false,
@@ -107,9 +99,9 @@ export class SharedLists<P, L, T> {
   }
 
   /** Asks for the first piece, or the next one after `after`. */
-  #read(reading: Reading<P, L, T>, after = ""): void {
+  #read(reading: Reading<P, L>, after = ""): void {
     const { askCatalog, askLeader, pieceMax, nowMs } = this.#options;
-    const { position, tag, deadlineMs } = reading;
+    const { position, deadlineMs } = reading;
     const known = position === null ? this.#last?.position : undefined;
     const question = {
       after,
@@ -120,11 +112,11 @@ export class SharedLists<P, L, T> {
     const leftMs = deadlineMs - nowMs();
     const answered = (answer: StocksAnswer | NoList | null) => this.#answered(reading, answer);
     if (leftMs <= 0) this.#end(reading, { kind: "unavailable" });
-    else if (reading.fromLeader) askLeader(question, leftMs, tag, answered);
-    else askCatalog(question, tag, answered);
+    else if (reading.fromLeader) askLeader(question, leftMs, answered);
+    else askCatalog(question, answered);
   }
 
-  #answered(reading: Reading<P, L, T>, answer: StocksAnswer | NoList | null): void {
+  #answered(reading: Reading<P, L>, answer: StocksAnswer | NoList | null): void {
     switch (answer?.kind) {
       case "unavailable":
       case "overloaded":
@@ -146,11 +138,11 @@ export class SharedLists<P, L, T> {
   }
 
   /** T3. The leader's is as new as can be. */
-  #isBelow({ fromLeader, floor }: Reading<P, L, T>, position: number): boolean {
+  #isBelow({ fromLeader, floor }: Reading<P, L>, position: number): boolean {
     return !fromLeader && position < floor;
   }
 
-  #took(reading: Reading<P, L, T>, answer: Extract<StocksAnswer, { kind: "stocks" }>): void {
+  #took(reading: Reading<P, L>, answer: Extract<StocksAnswer, { kind: "stocks" }>): void {
     const { piece, whole } = this.#options;
     const { stocks, next, position } = answer;
     reading.position = position;
@@ -165,16 +157,16 @@ export class SharedLists<P, L, T> {
   }
 
   /** Where it can't be gone on with: of the leader, from the first piece. T2 */
-  #readAnew(reading: Reading<P, L, T>): void {
+  #readAnew(reading: Reading<P, L>): void {
     reading.fromLeader = true;
     reading.pieces = [];
     reading.position = null;
     this.#read(reading);
   }
 
-  #end({ waiting }: Reading<P, L, T>, list: L | NoList): void {
+  #end({ waiting }: Reading<P, L>, list: L | NoList): void {
     this.#underWay -= 1;
     if (this.#underWay === 0) this.#begin();
-    for (const { done } of waiting) done(list);
+    for (const done of waiting) done(list);
   }
 }

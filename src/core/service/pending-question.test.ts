@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type AttemptTrace, PendingQuestion } from "./pending-question.ts";
+import { type AttemptObserver, PendingQuestion } from "./pending-question.ts";
 import { accepted, refused, trade as tradeOf } from "./test-support.ts";
 import type { Asked, Question } from "./types.ts";
 
@@ -7,10 +7,10 @@ function trade(requestId: string, recordRefusal = false, name = "FishCo"): Quest
   return tradeOf(requestId, name, "sell", 1, recordRefusal);
 }
 
-function pendingOf(question: Question, trace: AttemptTrace<string> | null = null) {
+function pendingOf(question: Question, observer: AttemptObserver | null = null) {
   const told: Asked[] = [];
   const tell = (asked: Asked) => told.push(asked);
-  const pending = new PendingQuestion(question, 1_000, 500, "a client's", trace, tell);
+  const pending = new PendingQuestion(question, 1_000, 500, observer, tell);
   return { pending, told };
 }
 
@@ -79,15 +79,19 @@ describe("P3", () => {
   });
 });
 
-test("nobody is told that a trade is tried again", () => {
+test("an attempt that failed and a trade that is tried again are told of", () => {
   const lines: string[] = [];
   const { pending } = pendingOf(trade("a"), {
-    failed: (whose) => lines.push(`${whose} attempt failed`),
-    triedAgain: (whose) => lines.push(`${whose} trade again`),
+    failed: (question) => lines.push(`failed: ${requestIdOf(question)}`),
+    triedAgain: (question) => lines.push(`tried again: ${requestIdOf(question)}`),
   });
   pending.attempt();
   expect(lines).toEqual([]);
   pending.failed(true);
   pending.attempt();
-  expect(lines).toEqual(["a client's attempt failed", "a client's trade again"]);
+  expect(lines).toEqual(["failed: a", "tried again: a"]);
 });
+
+function requestIdOf(question: Question): string | null {
+  return question.kind === "request" ? question.requestId : null;
+}

@@ -12,24 +12,22 @@
 
 import type { Answer, Asked, Question } from "./types.ts";
 
-/** Who is told of attempts, with what came along with the question. */
-export interface AttemptTrace<T> {
+/** Who is told of attempts. */
+export interface AttemptObserver {
   /** An attempt brought no answer; another will follow. */
-  failed(tag: T): void;
+  failed(question: Question): void;
   /** A trade is attempted again. */
-  triedAgain(tag: T): void;
+  triedAgain(question: Question): void;
 }
 
-/** `T` comes along with the question, for whoever watches its attempts. */
-export class PendingQuestion<T> {
+export class PendingQuestion {
   readonly arrivedAtMs: number;
   readonly deadlineAtMs: number;
   /** A call that it was in failed as a whole: asked by itself, it can't hurt others. */
   alone = false;
 
   readonly #question: Question;
-  readonly #tag: T;
-  readonly #trace: AttemptTrace<T> | null;
+  readonly #observer: AttemptObserver | null;
   readonly #resolve: (asked: Asked) => void;
   #settled = false;
   #inDoubt = false;
@@ -42,15 +40,13 @@ export class PendingQuestion<T> {
     question: Question,
     arrivedAtMs: number,
     deadlineMs: number,
-    tag: T,
-    trace: AttemptTrace<T> | null,
+    observer: AttemptObserver | null,
     resolve: (asked: Asked) => void,
   ) {
     this.arrivedAtMs = arrivedAtMs;
     this.deadlineAtMs = arrivedAtMs + deadlineMs;
     this.#question = question;
-    this.#tag = tag;
-    this.#trace = trace;
+    this.#observer = observer;
     this.#resolve = resolve;
   }
 
@@ -84,7 +80,7 @@ export class PendingQuestion<T> {
     this.#attempts += 1;
     this.#askedInDoubt = this.#inDoubt;
     if (question.kind !== "request") return question;
-    if (again && question.content.kind === "trade") this.#trace?.triedAgain(this.#tag);
+    if (again && question.content.kind === "trade") this.#observer?.triedAgain(question);
     return this.#inDoubt && !question.recordRefusal
       ? { ...question, recordRefusal: true } // P2
       : question;
@@ -93,6 +89,6 @@ export class PendingQuestion<T> {
   /** The attempt brought no answer; another will follow. `inDoubt`: it may have been carried out. */
   failed(inDoubt: boolean): void {
     this.#inDoubt ||= inDoubt;
-    this.#trace?.failed(this.#tag);
+    this.#observer?.failed(this.#question);
   }
 }

@@ -26,7 +26,7 @@ function bench() {
   let leader = 9094;
   const mismatches: number[] = [];
   const silent: number[] = [];
-  const questions = new Questions<Route, null>({
+  const questions = new Questions<Route>({
     route: () => {
       const replica = leader;
       return { replica, flush() {}, lost() {}, silent: () => silent.push(replica) };
@@ -34,7 +34,7 @@ function bench() {
     call: ({ replica }, asked, settled) => made.push({ replica, questions: asked, settled }),
     atTurnsEnd: (run) => turns.push(run),
     nowMs: () => nowMs,
-    trace: null,
+    observer: null,
     onMismatch: (replica) => mismatches.push(replica),
   });
   const turn = (): void => {
@@ -53,12 +53,12 @@ function bench() {
     }
   };
   const ask = (question: Question, deadlineMs = 60_000): void => {
-    questions.ask(question, deadlineMs, null, (asked) => told.push(asked));
+    questions.ask(question, deadlineMs, (asked) => told.push(asked));
     turn();
   };
   /** Asks without the turn's end, and lets time go by in it. */
   const within = (question: Question, ms = 0): void => {
-    questions.ask(question, 60_000, null, (asked) => told.push(asked));
+    questions.ask(question, 60_000, (asked) => told.push(asked));
     nowMs += ms;
   };
   return { made, told, mismatches, silent, lead, pass, ask, turn, within, questions };

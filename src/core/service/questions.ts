@@ -23,7 +23,7 @@ import {
   START_LIMIT_MS,
   SWEEP_GAP_MS,
 } from "./limits.ts";
-import { type AttemptTrace, PendingQuestion } from "./pending-question.ts";
+import { type AttemptObserver, PendingQuestion } from "./pending-question.ts";
 import type { Asked, AskResult, Question } from "./types.ts";
 
 /** Why a call brought no answer. */
@@ -52,7 +52,7 @@ export interface Route {
   silent(): void;
 }
 
-export interface QuestionsOptions<R extends Route, T> {
+export interface QuestionsOptions<R extends Route> {
   /** Whom to ask now; null while nobody can be reached. Called only while there is a leader. */
   readonly route: () => R | null;
   /** Makes a call, and calls back once with what became of it, never before it returns. */
@@ -61,7 +61,7 @@ export interface QuestionsOptions<R extends Route, T> {
   readonly atTurnsEnd: (run: () => void) => void;
   /** Monotonic milliseconds. */
   readonly nowMs: () => number;
-  readonly trace: AttemptTrace<T> | null;
+  readonly observer: AttemptObserver | null;
   /** A replica answered with another number of answers than it was asked questions. */
   readonly onMismatch: (replica: number, counts: { asked: number; answered: number }) => void;
 }
@@ -72,10 +72,10 @@ interface Reign {
   readonly epoch: number;
 }
 
-interface Call<R extends Route, T> {
+interface Call<R extends Route> {
   readonly reign: Reign;
   readonly route: R;
-  readonly batch: readonly PendingQuestion<T>[];
+  readonly batch: readonly PendingQuestion[];
   /** Pair up with the batch. */
   readonly questions: readonly Question[];
   readonly sentAtMs: number;
@@ -86,15 +86,15 @@ interface Call<R extends Route, T> {
 const UNAVAILABLE: Asked = { kind: "unavailable" };
 const OVERLOADED: Asked = { kind: "overloaded" };
 
-/** `R` is whatever stands for a replica that can be asked; `T` comes along with each question. */
-export class Questions<R extends Route, T> {
-  readonly #options: QuestionsOptions<R, T>;
+/** `R` is whatever stands for a replica that can be asked. */
+export class Questions<R extends Route> {
+  readonly #options: QuestionsOptions<R>;
   #reign: Reign | null = null;
   /** Oldest first. */
-  #waiting: PendingQuestion<T>[] = [];
+  #waiting: PendingQuestion[] = [];
   /** To be asked again, at the next sweep or of the next leader. */
-  #again: PendingQuestion<T>[] = [];
-  readonly #calls = new Set<Call<R, T>>();
+  #again: PendingQuestion[] = [];
+  readonly #calls = new Set<Call<R>>();
   #callsInFlight = 0;
   /** Since when there has been somebody to ask. */
   #askableSinceMs: number | null = null;
@@ -106,12 +106,12 @@ export class Questions<R extends Route, T> {
   #sendScheduled = false;
   #closed = false;
 
-  constructor(options: QuestionsOptions<R, T>) {
+  constructor(options: QuestionsOptions<R>) {
     this.#options = options;
   }
 
   /** Calls `settled` once: by the deadline, or soon after it. Q1 */
-  ask(question: Question, deadlineMs: number, tag: T, settled: (asked: Asked) => void): void {
+  ask(question: Question, deadlineMs: number, settled: (asked: Asked) => void): void {
     if (this.#closed) {
       settled(UNAVAILABLE);
       return;
@@ -128,9 +128,9 @@ export class Questions<R extends Route, T> {
       settled(OVERLOADED);
       return;
     }
-    const { trace } = this.#options;
+    const { observer } = this.#options;
     const nowMs = this.#options.nowMs();
-    const pending = new PendingQuestion(question, nowMs, deadlineMs, tag, trace, settled);
+    const pending = new PendingQuestion(question, nowMs, deadlineMs, observer, settled);
     this.#waiting.push(pending);
     this.#shedInTime(nowMs);
     this.#sendLater();
@@ -204,8 +204,8 @@ export class Questions<R extends Route, T> {
     route?.flush();
   }
 
-  #takeBatch(): readonly PendingQuestion<T>[] {
-    const batch: PendingQuestion<T>[] = [];
+  #takeBatch(): readonly PendingQuestion[] {
+    const batch: PendingQuestion[] = [];
     let taken = 0;
     for (const pending of this.#waiting) {
       if (!pending.settled) {
@@ -221,10 +221,10 @@ export class Questions<R extends Route, T> {
     return batch;
   }
 
-  #call(route: R, reign: Reign, batch: readonly PendingQuestion<T>[]): void {
+  #call(route: R, reign: Reign, batch: readonly PendingQuestion[]): void {
     const questions = batch.map((pending) => pending.attempt());
     const sentAtMs = this.#options.nowMs();
-    const call: Call<R, T> = { reign, route, batch, questions, sentAtMs, abandoned: false };
+    const call: Call<R> = { reign, route, batch, questions, sentAtMs, abandoned: false };
     this.#calls.add(call);
     this.#callsInFlight += 1;
     this.#options.call(route, questions, (result) => {
@@ -235,7 +235,7 @@ export class Questions<R extends Route, T> {
 
   // What became of a call.
 
-  #answered(call: Call<R, T>, result: AskResult): void {
+  #answered(call: Call<R>, result: AskResult): void {
     this.#end(call);
     if (result.kind === "answers" && result.answers.length === call.batch.length) {
       for (const [index, pending] of call.batch.entries()) {
@@ -256,7 +256,7 @@ export class Questions<R extends Route, T> {
     this.#sendLater();
   }
 
-  #failed(call: Call<R, T>, failure: CallFailure): void {
+  #failed(call: Call<R>, failure: CallFailure): void {
     this.#end(call);
     switch (failure) {
       case "busy": // not sent
@@ -283,13 +283,13 @@ export class Questions<R extends Route, T> {
     this.#sendLater();
   }
 
-  #end(call: Call<R, T>): void {
+  #end(call: Call<R>): void {
     this.#calls.delete(call);
     if (!call.abandoned) this.#callsInFlight -= 1;
   }
 
   /** Stops waiting for a call, though not listening to it. */
-  #abandon(call: Call<R, T>): void {
+  #abandon(call: Call<R>): void {
     if (call.abandoned) return;
     this.#askAllAgain(call);
     this.#callsInFlight -= 1;
@@ -297,14 +297,14 @@ export class Questions<R extends Route, T> {
   }
 
   /** The fate of what was asked is unknown. */
-  #askAllAgain(call: Call<R, T>): void {
+  #askAllAgain(call: Call<R>): void {
     if (call.abandoned) return;
     for (const pending of call.batch) {
       this.#askAgain(pending, true);
     }
   }
 
-  #askAgain(pending: PendingQuestion<T>, inDoubt: boolean): void {
+  #askAgain(pending: PendingQuestion, inDoubt: boolean): void {
     if (pending.settled) return;
     pending.failed(inDoubt);
     this.#again.push(pending);
@@ -342,12 +342,12 @@ export class Questions<R extends Route, T> {
     if (settledSome) this.#waiting = this.#waiting.filter((pending) => !pending.settled);
   }
 
-  #isTooLateToStart(pending: PendingQuestion<T>, nowMs: number): boolean {
+  #isTooLateToStart(pending: PendingQuestion, nowMs: number): boolean {
     if (this.#askableSinceMs === null) return false;
     return nowMs - Math.max(pending.arrivedAtMs, this.#askableSinceMs) >= START_LIMIT_MS;
   }
 
-  #expireCall(call: Call<R, T>, nowMs: number): void {
+  #expireCall(call: Call<R>, nowMs: number): void {
     for (const pending of call.batch) {
       if (nowMs >= pending.deadlineAtMs) pending.settle(UNAVAILABLE);
     }

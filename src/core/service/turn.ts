@@ -16,7 +16,7 @@ import type { MarketState } from "../market/state.ts";
 import { PIECE_LETTERS_MAX } from "../market/stock-lists.ts";
 import type { Command, Request, Stock } from "../market/types.ts";
 import { ENTRY_BYTES_MAX, LETTERS_READ_PER_TURN_MAX, ROWS_READ_PER_TURN_MAX } from "./limits.ts";
-import type { Answer, OrderView, Question, Traced } from "./types.ts";
+import type { Answer, OrderView, Question } from "./types.ts";
 
 /** The durable tables, as far as questions read them. */
 export interface OrderTables {
@@ -30,7 +30,7 @@ export interface OrderTables {
 /** Who is told of each trade as it is decided. */
 export interface TurnTrace {
   /** `found` is the stock as it was before. */
-  decided(request: Request & Traced, found: Stock | undefined, decision: Decision): void;
+  decided(request: Request, found: Stock | undefined, decision: Decision): void;
 }
 
 /** The answers to one `ask`, not to be told yet. */

@@ -8,21 +8,14 @@ import type { Order, Outcome, Request, Stock } from "../market/types.ts";
 /** An order as a client sees it. */
 export type OrderView = Pick<Order, "number" | "name" | "type" | "quantity">;
 
-/** The client's trace, where it sent one: for the log only. */
-export interface Traced {
-  readonly trace?: string | undefined;
-}
-
 /** One thing a client wants of the leader. Safe to ask again: changes carry a request id. */
-export type Question = Traced &
-  (
-    | ({ readonly kind: "request" } & Request)
-    | { readonly kind: "order"; readonly number: number }
-    /** Orders with a number above `after`, at most `limit`. */
-    | { readonly kind: "orders"; readonly after: number; readonly limit: number }
-    | { readonly kind: "lookup"; readonly name: string }
-    | ({ readonly kind: "stocks" } & StocksQuestion)
-  );
+export type Question =
+  | ({ readonly kind: "request" } & Request)
+  | { readonly kind: "order"; readonly number: number }
+  /** Orders with a number above `after`, at most `limit`. */
+  | { readonly kind: "orders"; readonly after: number; readonly limit: number }
+  | { readonly kind: "lookup"; readonly name: string }
+  | ({ readonly kind: "stocks" } & StocksQuestion);
 
 /** The answer to one question. */
 export type Answer =

@@ -7,7 +7,6 @@ import { Replicas } from "./replicas.ts";
 import { StockView } from "./stock-view.ts";
 import { StoreWriter } from "./store-writer.ts";
 import { adjust, BOAR, entry, FISH } from "./test-support.ts";
-import { CatalogTraces } from "./traces.ts";
 
 const FOLLOWS_FROM_MS = LEASE_MS + LEASE_MARGIN_MS;
 
@@ -24,7 +23,6 @@ function serviceAt(position: number) {
   const view = new CatalogView({ applied: position, nowMs: 0 });
   clock.nowMs = FOLLOWS_FROM_MS;
   const service = new CatalogService({
-    traces: new CatalogTraces(silent),
     view,
     stocks: new StockView({ position, stocks: [FISH, BOAR] }),
     store,

@@ -20,7 +20,6 @@ import { QUESTIONS_WAITING_MAX } from "./limits.ts";
 import type { Replicas } from "./replicas.ts";
 import type { DecodedEntry, StockView } from "./stock-view.ts";
 import type { StoreWriter } from "./store-writer.ts";
-import type { CatalogTraces } from "./traces.ts";
 
 const servedByFrontends = { hold: frontendContract.hold } as const;
 
@@ -29,7 +28,6 @@ export interface CatalogServiceOptions {
   readonly stocks: StockView;
   readonly store: StoreWriter;
   readonly replicas: Replicas;
-  readonly traces: Pick<CatalogTraces, "received">;
   readonly log: Logger;
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number;
@@ -120,7 +118,7 @@ export class CatalogService {
     try {
       const before = view.received;
       const decoded = entries.map(decode);
-      this.#options.traces.received(decoded);
+      this.#logReceived(decoded);
       const through = entries.at(-1)?.position;
       if (through !== undefined) {
         const names = [...new Set(decoded.flatMap((entry) => namesIn(entry)))];
@@ -223,6 +221,15 @@ export class CatalogService {
           }
           break;
       }
+    }
+  }
+
+  #logReceived(entries: readonly DecodedEntry[]): void {
+    const { log } = this.#options;
+    if (!log.isLevelEnabled("debug")) return;
+    for (const { position, commands } of entries) {
+      const requestIds = commands.map(({ requestId }) => requestId);
+      log.debug({ position, requestIds }, "Received entry");
     }
   }
 

@@ -13,16 +13,12 @@ export interface FindOptions {
   readonly leader: LeaderQuestions;
 }
 
-/** Never rejects. `trace` is the client's, for the log. */
-export async function find(
-  { service, leader }: FindOptions,
-  name: string,
-  trace?: string,
-): Promise<FindResult> {
+/** Never rejects. */
+export async function find({ service, leader }: FindOptions, name: string): Promise<FindResult> {
   if (!isStockName(name)) return resultOf(name, null);
   const found = await service.lookup([name]);
   if (found.kind === "stocks") return resultOf(name, found.stocks[0]);
-  const asked = await leader.ask({ kind: "lookup", name, ...(trace !== undefined && { trace }) });
+  const asked = await leader.ask({ kind: "lookup", name });
   if (asked.kind === "stock") return resultOf(name, asked.stock);
   const message =
     asked.kind === "too-many"

@@ -21,6 +21,7 @@ import { type CatalogAudit, catalogContract, type RoleStatus } from "../contract
 import { LeaderWait } from "../leader-wait.ts";
 import { FRONTEND_CLOSE_MAX_MS, Leavers } from "../leavers.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
+import { logTraces } from "../trace.ts";
 import { CatalogService } from "./catalog-service.ts";
 import { find } from "./find.ts";
 import { Following } from "./following.ts";
@@ -29,11 +30,10 @@ import { AUDIT_WAIT_MS, STORE_DELAY_MS, TICK_MS } from "./limits.ts";
 import { Replicas } from "./replicas.ts";
 import { StockView } from "./stock-view.ts";
 import { StoreWriter } from "./store-writer.ts";
-import { CatalogTraces } from "./traces.ts";
 import { Updates } from "./updates.ts";
 
 /** What anybody may call; entries come only over the connections that the catalog itself opens. */
-const { entries: entriesCall, traced: tracedCall, ...servedContract } = catalogContract;
+const { entries: entriesCall, ...servedContract } = catalogContract;
 
 /** Starts the catalog of this name. Rejects when its lock, its file or its port can't be had. */
 export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
@@ -63,7 +63,6 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   const store = new StoreWriter(file, file.position);
   const view = new CatalogView({ applied: file.position, nowMs: nowMs() });
   const replicas = new Replicas();
-  const traces = new CatalogTraces(log);
   const leader = new LeaderQuestions({ replicas, nowMs });
   const knows = (stock: string): boolean => stocks.stock(stock) !== undefined;
   const updates = new Updates({ leader, knows });
@@ -72,7 +71,6 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     stocks,
     store,
     replicas,
-    traces,
     log,
     nowMs,
     onLeader: () => following.askAll(),
@@ -123,28 +121,19 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     identity,
     contract: servedContract,
     handlers: {
-      lookup({ names, traces: asked }) {
-        asked?.forEach((trace, index) => {
-          traces.asked("Asked for a stock", names[index] ?? null, trace);
-        });
+      lookup({ names, traces }) {
+        logTraces(log, traces);
         return underLease(() => service.lookup(names));
       },
-      stocks({ trace, ...question }) {
-        traces.asked("Asked for all stocks", null, trace);
+      stocks({ traces, ...question }) {
+        logTraces(log, traces);
         return underLease(() => service.list(question));
       },
-      find({ name, trace }) {
-        const traced = traces.asked("Asked for a stock", name, trace);
-        return underLease(() => find({ service, leader }, name, traced));
-      },
+      find: ({ name }) => underLease(() => find({ service, leader }, name)),
       lease: ({ ask, held }, peer) => underLease(() => service.lease(peer, ask, held)),
       holding: ({ through }, peer) => service.holding(peer, through),
       leaving: (_, peer) => leavers.leaves(peer),
-      update: ({ trace, ...update }) =>
-        updates.update({
-          ...update,
-          trace: traces.asked("Asked for an update", update.name, trace),
-        }),
+      update: (update) => updates.update(update),
       status,
       audit: ({ position }) => audit(stocks, position),
     },
@@ -165,11 +154,8 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
       port,
       secret,
       identity,
-      contract: { entries: entriesCall, traced: tracedCall },
-      handlers: {
-        entries: (message) => service.entries(message),
-        traced: ({ requests }) => traces.expect(requests),
-      },
+      contract: { entries: entriesCall },
+      handlers: { entries: (message) => service.entries(message) },
       log,
       onOpen: (peer) => following.opened(id, peer),
       onClose: (peer) => following.closed(id, peer),

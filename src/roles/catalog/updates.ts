@@ -22,8 +22,6 @@ export interface Update {
   readonly name: string;
   readonly by?: unknown;
   readonly requestId?: string | undefined;
-  /** The client's, for the log. */
-  readonly trace?: string | undefined;
 }
 
 export class Updates {
@@ -34,7 +32,7 @@ export class Updates {
   }
 
   /** Adds `by`, which may be negative, to a stock's quantity. Never rejects. */
-  async update({ name, by, requestId, trace }: Update): Promise<CatalogResult> {
+  async update({ name, by, requestId }: Update): Promise<CatalogResult> {
     if (typeof by !== "number" || !Number.isSafeInteger(by)) {
       if (!this.#options.knows(name)) return NOT_FOUND;
       return { status: 500, message: `Invalid quantity ${shown(by)}: not a whole number` };
@@ -48,7 +46,6 @@ export class Updates {
       requestId: id,
       content,
       recordRefusal: requestId !== undefined,
-      ...(trace !== undefined && { trace }),
     });
     if (answer.kind === "outcome") return resultOf(answer.outcome);
     return answer.kind === "too-many" ? TOO_MANY : unanswered(id);

@@ -33,7 +33,7 @@ import type { Playground } from "./playground.ts";
 import { playgroundRoutes } from "./playground-routes.ts";
 import { RequestGate } from "./request-gate.ts";
 import { logRequests } from "./request-log.ts";
-import { RequestTraces } from "./request-trace.ts";
+import { RequestTraces } from "./request-traces.ts";
 import { serviceRoutes } from "./service-routes.ts";
 import { type Stocks, stockRoutes } from "./stock-routes.ts";
 import { Trades } from "./trades.ts";
@@ -44,6 +44,8 @@ export interface AppOptions {
   readonly stocks: Stocks;
   /** The seed's lines go here, at debug; unexpected errors, at error. */
   readonly log: Logger;
+  /** Where the traces of requests are kept while these are under way; one of its own unless told. */
+  readonly traces?: RequestTraces;
   /** Sites whose pages may ask and trade: `https://shop.example`, or `*`; none unless told. */
   readonly corsOrigins?: readonly string[];
   /** Before everything else; names of this machine alone pass unless told. */
@@ -67,7 +69,7 @@ export interface AppOptions {
 /** The app, ready for inject() or listen(). */
 export function build(options: AppOptions): FastifyInstance {
   const { orders, stocks, log } = options;
-  const traces = new RequestTraces(log);
+  const traces = options.traces ?? new RequestTraces(log);
   const gate = options.gate ?? new RequestGate(new HostNames("127.0.0.1", []));
   const app = Fastify({
     requestTimeout: REQUEST_RECEIVE_LIMIT_MS,
@@ -84,7 +86,7 @@ export function build(options: AppOptions): FastifyInstance {
     routerOptions: { maxParamLength: HEADER_BYTES_MAX },
     // A request that comes while the server closes is still answered.
     return503OnClosing: false,
-    frameworkErrors: badUrl(log, traces),
+    frameworkErrors: badUrl(log),
     clientErrorHandler: badConnection(gate),
   });
   app.setValidatorCompiler(validatorCompiler);
@@ -108,16 +110,16 @@ export function build(options: AppOptions): FastifyInstance {
     nowMs: () => performance.now(),
   });
   app.register(async (scope) => {
-    stockRoutes(scope, stocks, log, isForeign, traces, pages);
+    stockRoutes(scope, stocks, log, isForeign, pages);
     serviceRoutes(scope, orders, gate);
     if (options.verification) verifyRoute(scope, options.verification, isForeign);
   });
-  app.register(orderRoutes(orders, trades, traces, pages));
+  app.register(orderRoutes(orders, trades, pages));
   app.register(pageRoutes());
   if (options.feed) eventRoutes(app, options.feed);
   if (options.playground) app.register(playgroundRoutes(options.playground));
   const durations = metrics?.durations ?? { ended() {} };
-  directly(app.server, { stocks, trades, traces, durations, answerOrigin, log, broken });
+  directly(app.server, { stocks, trades, durations, answerOrigin, log, broken });
   limitConnections(app.server, options.connectionLimits);
   gate.guard(app.server, (status) => durations.ended(NO_ROUTE, status, performance.now()));
   return app;

@@ -9,6 +9,7 @@ import { TICK_MS } from "../catalog/limits.ts";
 import { BEAT_MS } from "../order/limits.ts";
 import { CatalogLinks } from "./catalog-links.ts";
 import { CATALOG_ANSWER_LIMIT_MS, CATALOG_UNLEASED_LIMIT_MS } from "./limits.ts";
+import { RequestTraces } from "./request-traces.ts";
 import { TestCatalog } from "./test-bazaar.ts";
 import { TestMarket } from "./test-market.ts";
 
@@ -28,6 +29,7 @@ beforeEach(() => {
   asks = 0;
   nowMs = 0;
   catalogs = new CatalogLinks({
+    traces: new RequestTraces(log.log),
     log: log.log,
     lost: () => lost++,
     asks: () => asks++,

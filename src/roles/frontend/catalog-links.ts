@@ -17,25 +17,20 @@ import {
   CATALOG_PROBE_INTERVAL_MS,
   CATALOG_UNLEASED_LIMIT_MS,
 } from "./limits.ts";
+import type { RequestTraces } from "./request-traces.ts";
 
 type CatalogCalls = Calls<typeof catalogContract>;
 type Leased<T> = Exclude<T, { kind: "unleased" }>;
 export type CatalogLookup = Leased<Awaited<ReturnType<CatalogCalls["lookup"]>>>;
 
-/** For each name the trace of who asks, or null. */
-export type LookupTraces = readonly (string | null)[];
-
 /** What lookups need of the catalogs. */
 export interface Catalogs {
   /** Whether one is connected and answers. */
   readonly usable: boolean;
-  /**
-   * Names and stocks pair up, and so do `traces`, if there are any. Null when no catalog
-   * can answer: ask the leader. Never rejects.
-   */
-  lookup(names: readonly string[], traces?: LookupTraces): Promise<CatalogLookup | null>;
+  /** Names and stocks pair up. Null when no catalog can answer: ask the leader. Never rejects. */
+  lookup(names: readonly string[]): Promise<CatalogLookup | null>;
   /** Stocks by name, in pieces. Null when no catalog can answer: ask the leader. Never rejects. */
-  stocks(question: StocksQuestion, trace?: string): Promise<StocksAnswer | null>;
+  stocks(question: StocksQuestion): Promise<StocksAnswer | null>;
 }
 
 /** A catalog that is connected. */
@@ -45,6 +40,7 @@ export interface Connected {
 }
 
 export class CatalogLinks implements Catalogs {
+  readonly #traces: RequestTraces;
   readonly #log: Logger;
   readonly #lost: (catalog: string) => void;
   readonly #asks: () => void;
@@ -62,11 +58,13 @@ export class CatalogLinks implements Catalogs {
    * `nowMs`: milliseconds of a clock that never goes back.
    */
   constructor(options: {
+    readonly traces: RequestTraces;
     readonly log: Logger;
     readonly lost: (catalog: string) => void;
     readonly asks: () => void;
     readonly nowMs: () => number;
   }) {
+    this.#traces = options.traces;
     this.#log = options.log;
     this.#lost = options.lost;
     this.#asks = options.asks;
@@ -133,16 +131,14 @@ export class CatalogLinks implements Catalogs {
     this.#answering = [];
   }
 
-  lookup(names: readonly string[], traces?: LookupTraces): Promise<CatalogLookup | null> {
-    return this.#ask((calls) =>
-      calls.lookup({ names: [...names], ...(traces && { traces: [...traces] }) }),
-    );
+  lookup(names: readonly string[]): Promise<CatalogLookup | null> {
+    const traces = this.#traces.of(names.map((name) => ({ kind: "lookup", name })));
+    return this.#ask((calls) => calls.lookup({ names: [...names], ...traces }));
   }
 
-  stocks(question: StocksQuestion, trace?: string): Promise<StocksAnswer | null> {
-    return this.#ask((calls) =>
-      calls.stocks({ ...question, ...(trace !== undefined && { trace }) }),
-    );
+  stocks(question: StocksQuestion): Promise<StocksAnswer | null> {
+    const traces = this.#traces.of([{ kind: "stocks", ...question }]);
+    return this.#ask((calls) => calls.stocks({ ...question, ...traces }));
   }
 
   async #ask<T extends { kind: string }>(

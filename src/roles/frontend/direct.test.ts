@@ -7,7 +7,6 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { InvariantViolation } from "../../core/invariant.ts";
 import { rememberingLog, type TestLog } from "../../io/rpc/testing.ts";
 import { directly } from "./direct.ts";
-import { RequestTraces } from "./request-trace.ts";
 import { overSocket } from "./test-http.ts";
 import { TestMarket } from "./test-market.ts";
 import { Trades } from "./trades.ts";
@@ -39,7 +38,6 @@ function start(level: "info" | "debug" = "info"): void {
   directly(app.server, {
     stocks: { lookup: (name) => lookup(name) },
     trades: new Trades({ ask: (question) => market.ask(question) }, silent),
-    traces: new RequestTraces(log.log),
     log: log.log,
     broken: (violation) => broken.push(violation),
     answerOrigin: null,

@@ -16,7 +16,6 @@ import type { AnswerOrigin } from "./cors.ts";
 import { type HttpAnswer, INTERNAL_ERROR, jsonHeaders, writeAnswer } from "./http-answer.ts";
 import type { RequestDurations } from "./metrics.ts";
 import { beforeRequests } from "./request-gate.ts";
-import type { RequestTraces } from "./request-trace.ts";
 import { lookupAnswer, type Stocks } from "./stock-routes.ts";
 import { bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
 
@@ -29,7 +28,6 @@ const TRADE_URL = "/orders";
 export interface DirectOptions {
   readonly stocks: Pick<Stocks, "lookup">;
   readonly trades: Trades;
-  readonly traces: RequestTraces;
   readonly log: Logger;
   /** Says to a browser whether a page may ask; null: none may. */
   readonly answerOrigin: AnswerOrigin | null;
@@ -41,7 +39,7 @@ export interface DirectOptions {
 
 /** Puts itself before the listener that `server` has for requests: the router. */
 export function directly(server: Server, options: DirectOptions): void {
-  const { stocks, trades, traces, answerOrigin, log, broken, durations } = options;
+  const { stocks, trades, answerOrigin, log, broken, durations } = options;
   if (log.isLevelEnabled("debug")) return; // D2
   beforeRequests(server, (router) => (request, response) => {
     if (!answered(request, response)) router(request, response);
@@ -67,7 +65,7 @@ export function directly(server: Server, options: DirectOptions): void {
   function lookup(name: string, request: IncomingMessage, response: ServerResponse): void {
     const startMs = performance.now();
     try {
-      const found = stocks.lookup(name, () => traces.of(request));
+      const found = stocks.lookup(name);
       if (!(found instanceof Promise)) {
         response.writeHead(200, jsonHeaders(found.body)).end(found.body);
         durations.ended(LOOKUP_ROUTE, 200, startMs);
@@ -102,7 +100,7 @@ export function directly(server: Server, options: DirectOptions): void {
         return;
       }
       trades
-        .answer(body, key, KEY_HEADER in request.headers, traces.of(request))
+        .answer(body, key, KEY_HEADER in request.headers)
         .then(tell)
         .catch((error: unknown) => failed(error, request, response, TRADE_ROUTE, startMs));
     });

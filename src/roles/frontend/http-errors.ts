@@ -19,7 +19,6 @@ import {
 import { HEADER_BYTES_MAX, REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
 import type { RequestGate } from "./request-gate.ts";
 import { logUnreadable } from "./request-log.ts";
-import type { RequestTraces } from "./request-trace.ts";
 import { bodyProblem } from "./trades.ts";
 
 const HEADERS_TOO_LARGE = failure(431, `URL and headers are larger than ${HEADER_BYTES_MAX} bytes`);
@@ -59,9 +58,9 @@ export function handleOddRequests(server: Server, gate: RequestGate): void {
 }
 
 /** For fastify's `frameworkErrors`: what is wrong with a URL is found before there is a route. */
-export function badUrl(log: Logger, traces: RequestTraces) {
+export function badUrl(log: Logger) {
   return (_error: FastifyError, request: FastifyRequest, reply: FastifyReply): void => {
-    logUnreadable(request, INVALID_URL.status, traces.of(request.raw)?.log ?? log);
+    logUnreadable(request, INVALID_URL.status, log);
     send(reply, INVALID_URL);
   };
 }

@@ -33,6 +33,7 @@ import { FrontendMetrics } from "./metrics.ts";
 import { OrderService } from "./order-service.ts";
 import type { Playground } from "./playground.ts";
 import { RequestGate } from "./request-gate.ts";
+import { RequestTraces } from "./request-traces.ts";
 import { StockCache } from "./stock-cache.ts";
 
 const holdContract = { hold: frontendContract.hold } as const;
@@ -59,15 +60,18 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     watch.removed(copy, why),
   );
   const unreachable = untilAccepted(config, identity, (why) => failed.resolve(why));
+  const traces = new RequestTraces(log);
   const orders = new OrderService({
     replicas: config.replicas,
     secret,
     identity,
+    traces,
     log,
     onUnreachable: (replica, why) => unreachable(`order-${replica}`, why),
   });
   const nowMs = (): number => performance.now();
   const catalogs: CatalogLinks = new CatalogLinks({
+    traces,
     log,
     nowMs,
     lost: (catalog) => {
@@ -135,6 +139,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     metrics,
     stocks,
     log,
+    traces,
     version: about.version,
     corsOrigins: config.corsOrigins,
     broken: failed.resolve,

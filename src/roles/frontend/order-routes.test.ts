@@ -5,7 +5,6 @@ import { beforeEach, expect, test } from "vitest";
 import { handleErrors } from "./http-errors.ts";
 import { Lane } from "./lane.ts";
 import { orderRoutes } from "./order-routes.ts";
-import { RequestTraces } from "./request-trace.ts";
 import { TestMarket } from "./test-market.ts";
 import { Trades } from "./trades.ts";
 
@@ -19,7 +18,7 @@ beforeEach(() => {
   app.setValidatorCompiler(validatorCompiler);
   handleErrors(app, log, () => {});
   const pages = new Lane({ atOnceMax: 1, waitingMax: 1, nowMs: () => 0 });
-  app.register(orderRoutes(market, new Trades(market, log), new RequestTraces(log), pages));
+  app.register(orderRoutes(market, new Trades(market, log), pages));
 });
 
 test.each([

@@ -19,18 +19,12 @@ import {
 } from "./http-answer.ts";
 import type { Lane } from "./lane.ts";
 import { askFor, type Orders } from "./orders.ts";
-import type { RequestTraces, TracedRequest } from "./request-trace.ts";
 import { bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
 
 /** An order's number in a URL, as the answer to its trade gave it. */
 const NUMBER = /^[1-9][0-9]*$/;
 /** Registers the routes; a plugin of its own, since only they take a body. */
-export function orderRoutes(
-  orders: Pick<Orders, "ask">,
-  trades: Trades,
-  traces: RequestTraces,
-  pages: Lane,
-) {
+export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, pages: Lane) {
   return async (scope: FastifyInstance): Promise<void> => {
     const app = scope.withTypeProvider<ZodTypeProvider>();
     app.addContentTypeParser("*", (_request, payload, done) =>
@@ -61,7 +55,7 @@ export function orderRoutes(
         if (problem) return send(reply, problem);
         const { raw } = request;
         const given = KEY_HEADER in raw.headers;
-        return send(reply, await trades.answer(body, key, given, traces.of(raw)));
+        return send(reply, await trades.answer(body, key, given));
       },
     );
 
@@ -70,33 +64,25 @@ export function orderRoutes(
       described(api.order),
       async (request, reply) => {
         const { number } = request.params;
-        return send(
-          reply,
-          NUMBER.test(number) ? await order(number, traces.of(request.raw)) : INVALID_URL,
-        );
+        return send(reply, NUMBER.test(number) ? await order(number) : INVALID_URL);
       },
     );
 
     app.get("/orders", { schema: api.orders, serializerCompiler: asText }, async (request, reply) =>
-      send(reply, await page(request.query, traces.of(request.raw))),
+      send(reply, await page(request.query)),
     );
   };
 
-  async function order(number: string, traced?: TracedRequest): Promise<HttpAnswer> {
+  async function order(number: string): Promise<HttpAnswer> {
     const value = Number(number);
     if (!Number.isSafeInteger(value)) return unknownOrder(number); // numbers don't go that far
-    const asked = await askFor(orders, "order", { kind: "order", number: value }, traced);
+    const asked = await askFor(orders, "order", { kind: "order", number: value });
     if (asked.kind !== "order") return unanswered(asked.kind);
     return asked.order ? success(orderView(asked.order)) : unknownOrder(number);
   }
 
-  async function page(
-    asked: z.infer<typeof pageQuery>,
-    traced?: TracedRequest,
-  ): Promise<HttpAnswer> {
-    const answer = await pages.run(() =>
-      askFor(orders, "orders", { kind: "orders", ...asked }, traced),
-    );
+  async function page(asked: z.infer<typeof pageQuery>): Promise<HttpAnswer> {
+    const answer = await pages.run(() => askFor(orders, "orders", { kind: "orders", ...asked }));
     if (answer.kind !== "orders") return unanswered(answer.kind);
     const body = JSON.stringify({ data: answer.orders.map(orderView), next: answer.next });
     return { status: 200, body };

@@ -4,6 +4,7 @@ import { AVOID_LOST_MS, AVOID_SILENT_MS, LEADER_HEARD_MS } from "../../core/serv
 import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import type { Health } from "../contract.ts";
 import { ReplicaLink } from "./order-service-links.ts";
+import { RequestTraces } from "./request-traces.ts";
 import { accepted, ScriptedReplica, SECRET, trade, until } from "./test-order-service.ts";
 
 describe("a link", () => {
@@ -19,6 +20,7 @@ describe("a link", () => {
       replica: replica.address,
       secret: SECRET,
       identity: { role: "frontend", name: "frontend", cluster: TEST_CLUSTER },
+      traces: new RequestTraces(pino({ level: "silent" })),
       log: pino({ level: "silent" }),
       nowMs: () => nowMs,
       onOpen: () => {},

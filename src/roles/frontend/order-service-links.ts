@@ -17,6 +17,7 @@ import {
 } from "../contract.ts";
 import { HEALTH_CALL_MS, NOMINATE_CALL_MS, NOTIFY_CALL_MS } from "./order-service-limits.ts";
 import type { Route } from "./order-service-questions.ts";
+import type { RequestTraces } from "./request-traces.ts";
 
 /** What a replica serves to this front end, each call with its own time-out. */
 interface ReplicaCalls {
@@ -33,6 +34,7 @@ export interface ReplicaLinkOptions {
   readonly replica: { readonly id: number; readonly host: string; readonly port: number };
   readonly secret: string;
   readonly identity: Identity;
+  readonly traces: RequestTraces;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly onOpen: () => void;
@@ -48,6 +50,7 @@ export class ReplicaLink implements Route, Candidate {
   health: Health | null = null;
 
   readonly #nowMs: () => number;
+  readonly #traces: RequestTraces;
   readonly #link: Link;
   #peer: Peer | null = null;
   #calls: ReplicaCalls | null = null;
@@ -57,6 +60,7 @@ export class ReplicaLink implements Route, Candidate {
     const { replica, log, onOpen, onClose, onBeat } = options;
     this.replica = replica.id;
     this.#nowMs = options.nowMs;
+    this.#traces = options.traces;
     this.#link = connect({
       host: replica.host,
       port: replica.port,
@@ -112,7 +116,9 @@ export class ReplicaLink implements Route, Candidate {
   }
 
   ask(questions: Question[]): Promise<AskResult> {
-    return this.#call((calls) => calls.ask({ relayed: false, questions }));
+    return this.#call((calls) =>
+      calls.ask({ relayed: false, questions, ...this.#traces.of(questions) }),
+    );
   }
 
   async askHealth(): Promise<Health> {

@@ -3,7 +3,7 @@
 
 import type { Logger } from "pino";
 import { QUESTION_DEADLINE_MS } from "../../core/service/limits.ts";
-import type { AttemptTrace } from "../../core/service/pending-question.ts";
+import type { AttemptObserver } from "../../core/service/pending-question.ts";
 import {
   type CallFailure,
   type CallResult,
@@ -30,24 +30,12 @@ export interface QuestionsOptions {
   readonly nowMs?: () => number;
 }
 
-/** In the words of the seed's logs. */
-const TRACE: AttemptTrace<Logger> = {
-  failed(log) {
-    if (log.isLevelEnabled("debug")) log.debug("Trying request again...");
-  },
-  triedAgain(log) {
-    if (log.isLevelEnabled("debug")) log.debug("Calling trade service");
-  },
-};
-
 export class Questions {
-  readonly #rules: QuestionRules<Route, Logger>;
-  readonly #log: Logger;
+  readonly #rules: QuestionRules<Route>;
   readonly #complaints: Complaints;
 
   constructor(options: QuestionsOptions) {
     const nowMs = options.nowMs ?? (() => performance.now());
-    this.#log = options.log;
     this.#complaints = new Complaints(options.log, COMPLAINT_INTERVAL_MS, nowMs);
     this.#rules = new QuestionRules({
       route: options.route,
@@ -55,7 +43,7 @@ export class Questions {
       // Check phase: every socket that had a request in this turn was read by then.
       atTurnsEnd: setImmediate,
       nowMs,
-      trace: TRACE,
+      observer: attemptLines(options.log),
       onMismatch: (replica, counts) =>
         this.#complaints.warn(
           `pairs ${replica}`,
@@ -68,8 +56,8 @@ export class Questions {
   /** Never rejects. */
   ask(question: Question, options: AskOptions = {}): Promise<Asked> {
     return new Promise((settled) => {
-      const { deadlineMs = QUESTION_DEADLINE_MS, log = this.#log } = options;
-      this.#rules.ask(question, deadlineMs, log, settled);
+      const { deadlineMs = QUESTION_DEADLINE_MS } = options;
+      this.#rules.ask(question, deadlineMs, settled);
     });
   }
 
@@ -102,4 +90,18 @@ export class Questions {
     }
     return failure;
   }
+}
+
+/** In the words of the seed's logs. */
+function attemptLines(log: Logger): AttemptObserver {
+  const requestId = (question: Question) =>
+    question.kind === "request" ? { requestId: question.requestId } : {};
+  return {
+    failed(question) {
+      if (log.isLevelEnabled("debug")) log.debug(requestId(question), "Trying request again...");
+    },
+    triedAgain(question) {
+      if (log.isLevelEnabled("debug")) log.debug(requestId(question), "Calling trade service");
+    },
+  };
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import { OrderService } from "./order-service.ts";
+import { RequestTraces } from "./request-traces.ts";
 import { accepted, logInto, ScriptedReplica, SECRET, trade, until } from "./test-order-service.ts";
 
 let low: ScriptedReplica;
@@ -12,11 +13,13 @@ let lines: string[];
 function serviceOver(
   replicas: readonly { readonly id: number; readonly host: string; readonly port: number }[],
 ): OrderService {
+  const log = logInto(lines);
   return new OrderService({
     replicas,
     secret: SECRET,
     identity: { role: "frontend", name: "frontend", cluster: TEST_CLUSTER },
-    log: logInto(lines),
+    traces: new RequestTraces(log),
+    log,
     startWaitMs: 200,
   });
 }

@@ -14,6 +14,7 @@ import type { Health, Question } from "../contract.ts";
 import { ReplicaLink } from "./order-service-links.ts";
 import { Questions } from "./order-service-questions.ts";
 import type { Asked, AskOptions, Orders, OrdersHealth } from "./orders.ts";
+import type { RequestTraces } from "./request-traces.ts";
 
 export interface OrderServiceOptions {
   /** All configured replicas. */
@@ -26,6 +27,8 @@ export interface OrderServiceOptions {
   readonly secret: string;
   /** Who this front end is. */
   readonly identity: Identity;
+  /** Of the requests that questions are asked for. */
+  readonly traces: RequestTraces;
   readonly log: Logger;
   /** An attempt to connect to this replica failed. */
   readonly onUnreachable?: (replica: number, why: Unreachable) => void;
@@ -123,12 +126,13 @@ export class OrderService implements Orders {
   }
 
   #link(replica: OrderServiceOptions["replicas"][number]): ReplicaLink {
-    const { secret, identity, log } = this.#options;
+    const { secret, identity, traces, log } = this.#options;
     const { id } = replica;
     return new ReplicaLink({
       replica,
       secret,
       identity,
+      traces,
       log,
       nowMs: () => performance.now(),
       onOpen: () => this.#step({ kind: "connected", replica: id }),

@@ -1,10 +1,8 @@
 // What the HTTP side of a front end needs of the order service, whichever
 // replica leads: ask it anything, and learn where it stands.
 
-import type { Logger } from "pino";
 import type { Asked } from "../../core/service/types.ts";
 import type { Answer, Question } from "../contract.ts";
-import type { TracedRequest } from "./request-trace.ts";
 
 export type { Asked };
 
@@ -18,8 +16,6 @@ export interface OrdersHealth {
 export interface AskOptions {
   /** Milliseconds until the client is told "unavailable"; default 10,000. */
   readonly deadlineMs?: number;
-  /** Where the lines about this question go. */
-  readonly log?: Logger;
 }
 
 export interface Orders {
@@ -41,19 +37,15 @@ export type Unanswered = { readonly kind: "unavailable" } | { readonly kind: "ov
 
 /**
  * Asks, and takes the answer of this kind, or one of these, out of what came. Throws when it is of
- * another. `traced`: the request that it is asked for, if that is part of a trace.
+ * another.
  */
 export async function askFor<K extends Answer["kind"]>(
   orders: Pick<Orders, "ask">,
   kind: K | readonly K[],
   question: Question,
-  traced?: TracedRequest,
   deadlineMs?: number,
 ): Promise<Extract<Answer, { kind: K }> | Unanswered> {
-  const asked = await orders.ask(traced ? { ...question, trace: traced.trace } : question, {
-    ...(traced && { log: traced.log }),
-    ...(deadlineMs !== undefined && { deadlineMs }),
-  });
+  const asked = await orders.ask(question, deadlineMs === undefined ? {} : { deadlineMs });
   if (asked.kind !== "answer") return asked;
   const { answer } = asked;
   if (isOf(answer, kind)) return answer;

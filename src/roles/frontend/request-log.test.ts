@@ -1,9 +1,10 @@
 import Fastify from "fastify";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { rememberingLog } from "../../io/rpc/testing.ts";
 import { badUrl } from "./http-errors.ts";
 import { accessLine, logRequests } from "./request-log.ts";
-import { RequestTraces } from "./request-trace.ts";
+import { RequestTraces } from "./request-traces.ts";
+import { KEY_HEADER } from "./trades.ts";
 
 test("the access line is the seed's, digit for digit", () => {
   const request = {
@@ -20,7 +21,7 @@ test("the access line is the seed's, digit for digit", () => {
 test("a request is in the log whatever becomes of it", async () => {
   const { log, lines } = rememberingLog();
   const traces = new RequestTraces(log);
-  const app = Fastify({ frameworkErrors: badUrl(log, traces) });
+  const app = Fastify({ frameworkErrors: badUrl(log) });
   logRequests(app, log, traces);
   app.get("/", () => "here");
   for (const [url, status] of [
@@ -37,4 +38,34 @@ test("a request is in the log whatever becomes of it", async () => {
       "Finished GET request",
     ]);
   }
+});
+
+test("a request is in its trace from its handler until its answer", async () => {
+  const { log, lines } = rememberingLog();
+  const traces = new RequestTraces(log);
+  const app = Fastify();
+  onTestFinished(() => app.close());
+  logRequests(app, log, traces);
+  const asked: unknown[] = [];
+  app.get("/stocks/:name", () => {
+    asked.push(traces.of([{ kind: "lookup", name: "FishCo" }]));
+    return "a stock";
+  });
+  app.get("/orders", {
+    onRequest: (_request, reply, done) => {
+      reply.header(KEY_HEADER, "a-1");
+      done();
+    },
+    handler: () => "an order",
+  });
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  const url = await app.listen({ host: "127.0.0.1", port: 0 });
+  const get = (path: string) => fetch(`${url}${path}`, { headers: { traceparent } });
+  await get("/stocks/FishCo?again");
+  await get("/orders");
+  const [lookup, trade] = lines.filter(({ msg }) => msg === "Part of a trace");
+  expect(lookup).toMatchObject({ traceparent, request: "/stocks/FishCo" });
+  expect(trade).toMatchObject({ traceparent, request: "a-1" });
+  expect(asked).toEqual([{ traces: [{ traceparent, request: "/stocks/FishCo" }] }]);
+  await expect.poll(() => traces.of([{ kind: "lookup", name: "FishCo" }])).toEqual({});
 });

@@ -5,20 +5,28 @@
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
-import type { RequestTraces } from "./request-trace.ts";
+import type { RequestTraces } from "./request-traces.ts";
+import { KEY_HEADER } from "./trades.ts";
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 export function logRequests(app: FastifyInstance, log: Logger, traces: RequestTraces): void {
   if (!log.isLevelEnabled("debug")) return;
-  const logOf = (request: FastifyRequest): Logger => traces.of(request.raw)?.log ?? log;
   app.addHook("onRequest", (request, _reply, done) => {
-    logReceived(request, logOf(request));
+    logReceived(request, log);
+    done();
+  });
+  // A trade has its key by then.
+  app.addHook("preHandler", (request, reply, done) => {
+    const key = reply.getHeader(KEY_HEADER);
+    const [path = ""] = request.url.split("?");
+    const { traceparent } = request.headers;
+    reply.raw.once("close", traces.begins(traceparent, typeof key === "string" ? key : path));
     done();
   });
   // Before the answer leaves, so that the lines of what the client does next come after.
   app.addHook("onSend", (request, reply, _body, done) => {
-    logFinished(request, reply.statusCode, logOf(request));
+    logFinished(request, reply.statusCode, log);
     done();
   });
 }

@@ -23,7 +23,6 @@ import type { CopyStats, StockCopies, StockCopy } from "../../io/cache/types.ts"
 import type { Catalogs } from "./catalog-links.ts";
 import { LookupBatch } from "./lookup-batch.ts";
 import { askFor, type Orders, type Unanswered } from "./orders.ts";
-import type { TracedBy, TracedRequest } from "./request-trace.ts";
 
 /** How a lookup ended, when it wasn't answered by a copy at once. */
 export type Lookup =
@@ -75,8 +74,6 @@ interface Fetch {
   readonly name: string;
   /** What the answer must not be below: who asks now may have been told of the change. */
   readonly floor: number;
-  /** Who asked first, if that is part of a trace. */
-  readonly traced: TracedRequest | undefined;
   readonly answer: Promise<Lookup>;
   readonly settle: (answer: Lookup | Promise<Lookup>) => void;
 }
@@ -96,7 +93,7 @@ export class StockCache {
   readonly #view: FrontendView<Fetch>;
   #hits = 0;
   #misses = 0;
-  readonly #lists: SharedLists<Buffer, WholeList, TracedRequest | undefined>;
+  readonly #lists: SharedLists<Buffer, WholeList>;
   readonly #batch = new LookupBatch<Fetch>((fetches) => void this.#send(fetches));
 
   constructor(options: StockCacheOptions) {
@@ -108,14 +105,11 @@ export class StockCache {
     this.#demand = options.demand ?? null;
     this.#wanted = options.wanted ?? (() => null);
     this.#view = new FrontendView(options.floorsMax);
-    this.#lists = new SharedLists<Buffer, WholeList, TracedRequest | undefined>({
-      askCatalog: (question, traced, done) =>
-        void this.#askForStocks(question, traced).then(done, this.#listFailed(done)),
-      askLeader: (question, deadlineMs, traced, done) =>
-        void this.#askLeaderForStocks(question, traced, deadlineMs).then(
-          done,
-          this.#listFailed(done),
-        ),
+    this.#lists = new SharedLists<Buffer, WholeList>({
+      askCatalog: (question, done) =>
+        void this.#askForStocks(question).then(done, this.#listFailed(done)),
+      askLeader: (question, deadlineMs, done) =>
+        void this.#askLeaderForStocks(question, deadlineMs).then(done, this.#listFailed(done)),
       newestFloor: () => this.#view.floors.newestFloor,
       pieceMax: STOCKS_PER_PIECE_MAX,
       piece: (stocks) => Buffer.from(stocks.map(stockText).join()),
@@ -129,48 +123,44 @@ export class StockCache {
    * Looks a stock up. Answers at once, without a promise, when there is a copy
    * in memory. The promise never rejects.
    */
-  lookup(name: string, tracedBy?: TracedBy): StockCopy | Promise<Lookup> {
-    this.#debug("Checking Cache", tracedBy);
+  lookup(name: string): StockCopy | Promise<Lookup> {
+    this.#debug("Checking Cache");
     const copy = this.#copies.get(name);
-    if (copy instanceof Promise) return this.#lookupLater(name, copy, tracedBy);
-    if (copy && this.#mayServe(name, copy, tracedBy)) return copy;
-    return this.#fetch(name, tracedBy?.());
+    if (copy instanceof Promise) return this.#lookupLater(name, copy);
+    if (copy && this.#mayServe(name, copy)) return copy;
+    return this.#fetch(name);
   }
 
   /** All stocks, as one catalog or the leader has them at one position. Never rejects. */
-  list(traced?: TracedRequest): Promise<StockList> {
-    return new Promise((resolve) => this.#lists.list(traced, resolve));
+  list(): Promise<StockList> {
+    return new Promise((resolve) => this.#lists.list(resolve));
   }
 
   /** Stocks with a greater name than `after`, as a catalog or the leader has them. */
-  async page(after: string, limit: number, traced?: TracedRequest): Promise<StockPage> {
+  async page(after: string, limit: number): Promise<StockPage> {
     const floor = this.#view.floors.newestFloor;
     const question = { after, limit };
-    const answer = await this.#askForStocks(question, traced);
+    const answer = await this.#askForStocks(question);
     if (answer?.kind === "stocks" && answer.position >= floor) return answer;
-    const asked = await this.#askLeaderForStocks(question, traced);
+    const asked = await this.#askLeaderForStocks(question);
     if (asked.kind === "unchanged" || asked.kind === "gone") {
       throw new Error(`the leader answered a question for a page with ${asked.kind}`);
     }
     return asked;
   }
 
-  async #askForStocks(
-    question: StocksQuestion,
-    traced?: TracedRequest,
-  ): Promise<StocksAnswer | null> {
+  async #askForStocks(question: StocksQuestion): Promise<StocksAnswer | null> {
     const leased = this.#wanted();
     if (leased) await leased;
-    return this.#catalogs.stocks(question, traced?.trace);
+    return this.#catalogs.stocks(question);
   }
 
   async #askLeaderForStocks(
     question: StocksQuestion,
-    traced?: TracedRequest,
     deadlineMs?: number,
   ): Promise<StocksAnswer | Unanswered> {
     const asked = { kind: "stocks", ...question } as const;
-    return askFor(this.#orders, ["stocks", "unchanged", "gone"], asked, traced, deadlineMs);
+    return askFor(this.#orders, ["stocks", "unchanged", "gone"], asked, deadlineMs);
   }
 
   #listFailed(done: (answer: Unanswered) => void): (error: unknown) => void {
@@ -228,49 +218,43 @@ export class StockCache {
   }
 
   /** The copy's way when the store is elsewhere: rules are checked after it was read. */
-  async #lookupLater(
-    name: string,
-    reading: Promise<StockCopy | undefined>,
-    tracedBy?: TracedBy,
-  ): Promise<Lookup> {
+  async #lookupLater(name: string, reading: Promise<StockCopy | undefined>): Promise<Lookup> {
     const copy = await reading;
-    if (copy && this.#mayServe(name, copy, tracedBy)) return { kind: "known", body: copy.body };
-    return this.#fetch(name, tracedBy?.());
+    if (copy && this.#mayServe(name, copy)) return { kind: "known", body: copy.body };
+    return this.#fetch(name);
   }
 
-  #mayServe(name: string, copy: StockCopy, tracedBy?: TracedBy): boolean {
+  #mayServe(name: string, copy: StockCopy): boolean {
     if (!this.#view.floors.serves(name, copy.position)) return false; // V2
     const nowMs = this.#nowMs();
     if (!this.#view.mayServe(nowMs)) return false; // V1
     this.#demand?.read(nowMs);
     this.#hits++;
     if (this.#log.isLevelEnabled("debug")) {
-      const log = tracedBy?.()?.log ?? this.#log;
-      log.debug(`Cache response - ${copy.body}`);
-      log.debug("Getting cache response");
-      log.debug(`Got lookup response from cache - ${copy.body}`);
+      this.#log.debug(`Cache response - ${copy.body}`);
+      this.#log.debug("Getting cache response");
+      this.#log.debug(`Got lookup response from cache - ${copy.body}`);
     }
     return true;
   }
 
-  #fetch(name: string, traced?: TracedRequest): Promise<Lookup> {
+  #fetch(name: string): Promise<Lookup> {
     this.#misses++;
-    this.#debug("Cache response - None", () => traced);
-    this.#debug("Calling lookup service", () => traced);
+    this.#debug("Cache response - None");
+    this.#debug("Calling lookup service");
     const leased = this.#wanted();
-    return leased ? leased.then(() => this.#fetchNow(name, traced)) : this.#fetchNow(name, traced);
+    return leased ? leased.then(() => this.#fetchNow(name)) : this.#fetchNow(name);
   }
 
-  #fetchNow(name: string, traced?: TracedRequest): Promise<Lookup> {
+  #fetchNow(name: string): Promise<Lookup> {
     const nowMs = this.#nowMs();
     const shared = this.#view.joinable(name, nowMs);
     if (shared) return shared.answer;
-    if (!this.#catalogs.usable) return this.#askLeader(name, traced);
+    if (!this.#catalogs.usable) return this.#askLeader(name);
     const { promise, resolve } = Promise.withResolvers<Lookup>();
     const fetch = {
       name,
       floor: this.#view.floors.floorOf(name),
-      traced,
       answer: promise,
       settle: resolve,
     };
@@ -281,9 +265,7 @@ export class StockCache {
 
   async #send(fetches: readonly Fetch[]): Promise<void> {
     const names = fetches.map(({ name }) => name);
-    const isTraced = fetches.some(({ traced }) => traced !== undefined);
-    const traces = isTraced ? fetches.map(({ traced }) => traced?.trace ?? null) : undefined;
-    const answer = await this.#catalogs.lookup(names, traces);
+    const answer = await this.#catalogs.lookup(names);
     for (const [index, fetch] of fetches.entries()) {
       const stock = answer?.stocks[index];
       if (answer && stock !== undefined) this.#answered(fetch, stock, answer.position);
@@ -299,7 +281,7 @@ export class StockCache {
     const keep = this.#view.answered(fetch.name, fetch, position);
     const body = stock && stockBody(stock);
     if (keep && body) {
-      this.#debug("Adding lookup response to cache", () => fetch.traced); // V3
+      this.#debug("Adding lookup response to cache"); // V3
       this.#copies.put(fetch.name, { body, position });
     }
     fetch.settle(body ? { kind: "known", body } : { kind: "unknown" });
@@ -307,12 +289,12 @@ export class StockCache {
 
   #failed(fetch: Fetch): void {
     this.#view.failed(fetch.name, fetch);
-    fetch.settle(this.#askLeader(fetch.name, fetch.traced));
+    fetch.settle(this.#askLeader(fetch.name));
   }
 
-  async #askLeader(name: string, traced?: TracedRequest): Promise<Lookup> {
-    this.#debug("Calling lookup service", () => traced);
-    const asked = await askFor(this.#orders, "stock", { kind: "lookup", name }, traced);
+  async #askLeader(name: string): Promise<Lookup> {
+    this.#debug("Calling lookup service");
+    const asked = await askFor(this.#orders, "stock", { kind: "lookup", name });
     if (asked.kind !== "stock") return asked;
     return asked.stock ? { kind: "known", body: stockBody(asked.stock) } : { kind: "unknown" };
   }
@@ -323,8 +305,8 @@ export class StockCache {
     this.#log.debug({ stock }, `Cache Invalidated in ${where}`);
   }
 
-  #debug(line: string, tracedBy?: TracedBy): void {
-    if (this.#log.isLevelEnabled("debug")) (tracedBy?.()?.log ?? this.#log).debug(line);
+  #debug(line: string): void {
+    if (this.#log.isLevelEnabled("debug")) this.#log.debug(line);
   }
 }
 

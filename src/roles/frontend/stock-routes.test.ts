@@ -3,7 +3,6 @@ import { validatorCompiler } from "fastify-type-provider-zod";
 import { expect, test } from "vitest";
 import { rememberingLog } from "../../io/rpc/testing.ts";
 import { Lane } from "./lane.ts";
-import { RequestTraces } from "./request-trace.ts";
 import { type Stocks, stockRoutes } from "./stock-routes.ts";
 
 function serving(over: Partial<Stocks>) {
@@ -18,7 +17,7 @@ function serving(over: Partial<Stocks>) {
     ...over,
   };
   const pages = new Lane({ atOnceMax: 1, waitingMax: 1, nowMs: () => 0 });
-  stockRoutes(app, stocks, log.log, () => false, new RequestTraces(log.log), pages);
+  stockRoutes(app, stocks, log.log, () => false, pages);
   return { app, log };
 }
 

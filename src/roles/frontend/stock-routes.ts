@@ -19,7 +19,6 @@ import {
   unknownStock,
 } from "./http-answer.ts";
 import type { Lane } from "./lane.ts";
-import type { RequestTraces, TracedRequest } from "./request-trace.ts";
 import {
   type Lookup,
   type StockCache,
@@ -40,18 +39,16 @@ export function stockRoutes(
   stocks: Stocks,
   log: Logger,
   isForeign: IsForeign,
-  traces: RequestTraces,
   pages: Lane,
 ): void {
   app.get<ByName>("/stocks/:name", described(api.lookup), (request, reply) => {
     const { name } = request.params;
     if (!isStockName(name)) return send(reply, wrongName(name));
-    const tracedBy = () => traces.of(request.raw);
-    const found = stocks.lookup(name, tracedBy);
+    const found = stocks.lookup(name);
     if (found instanceof Promise) {
-      return found.then((lookup) => send(reply, told(lookupAnswer(name, lookup), tracedBy())));
+      return found.then((lookup) => send(reply, told(lookupAnswer(name, lookup))));
     }
-    if (log.isLevelEnabled("debug")) told({ status: 200, body: found.body }, tracedBy());
+    if (log.isLevelEnabled("debug")) told({ status: 200, body: found.body });
     return reply.headers(JSON_HEADERS).send(found.body);
   });
 
@@ -59,14 +56,13 @@ export function stockRoutes(
   typed.get(
     "/stocks",
     { schema: api.stocks, serializerCompiler: asText },
-    async ({ query: { after, limit }, raw }, reply) => {
-      const traced = traces.of(raw);
+    async ({ query: { after, limit } }, reply) => {
       if (after === undefined && limit === undefined) {
-        return send(reply, listAnswer(await stocks.list(traced)));
+        return send(reply, listAnswer(await stocks.list()));
       }
       return send(
         reply,
-        pageAnswer(await pages.run(() => stocks.page(after ?? "", limit ?? PAGE_DEFAULT, traced))),
+        pageAnswer(await pages.run(() => stocks.page(after ?? "", limit ?? PAGE_DEFAULT))),
       );
     },
   );
@@ -79,9 +75,9 @@ export function stockRoutes(
     return send(reply, success("cache invalidation successful"));
   });
 
-  function told(answer: HttpAnswer, traced: TracedRequest | undefined): HttpAnswer {
+  function told(answer: HttpAnswer): HttpAnswer {
     if (log.isLevelEnabled("debug")) {
-      (traced?.log ?? log).debug(`Received lookup response - ${answer.status} ${answer.body}`);
+      log.debug(`Received lookup response - ${answer.status} ${answer.body}`);
     }
     return answer;
   }

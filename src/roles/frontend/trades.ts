@@ -18,7 +18,6 @@ import {
 import { BODY_BYTES_MAX } from "./limits.ts";
 import { askFor, type Orders, type Unanswered } from "./orders.ts";
 import { requestKey } from "./request-key.ts";
-import type { TracedRequest } from "./request-trace.ts";
 import { tradeReader } from "./trade-body.ts";
 
 /** The header that carries a trade's key, both ways. */
@@ -93,40 +92,29 @@ export class Trades {
 
   /**
    * Makes the trade that the bytes of `body` ask for under the request id `key`. `given`:
-   * the client chose the key, and so may use it again. `traced`: the request, if it is
-   * part of a trace.
+   * the client chose the key, and so may use it again.
    */
-  async answer(
-    body: unknown,
-    key: string,
-    given: boolean,
-    traced?: TracedRequest,
-  ): Promise<HttpAnswer> {
+  async answer(body: unknown, key: string, given: boolean): Promise<HttpAnswer> {
     const read = this.#read(body);
     if ("wrong" in read) {
       this.ends.malformed += 1;
       return unreadableTrade(read.wrong);
     }
     const { name, type, quantity } = read.value;
-    const log = traced?.log ?? this.#log;
-    const debug = log.isLevelEnabled("debug");
+    const debug = this.#log.isLevelEnabled("debug");
+    const log = debug ? this.#log.child({ requestId: key }) : this.#log;
     if (debug) {
       log.debug(`data - ${JSON.stringify(read.value)}`);
       log.debug("Calling trade service");
     }
     let end: TradeEnd = "failed";
     try {
-      const asked = await askFor(
-        this.#orders,
-        "outcome",
-        {
-          kind: "request",
-          requestId: key,
-          content: { kind: "trade", name, type, quantity },
-          recordRefusal: given,
-        },
-        traced,
-      );
+      const asked = await askFor(this.#orders, "outcome", {
+        kind: "request",
+        requestId: key,
+        content: { kind: "trade", name, type, quantity },
+        recordRefusal: given,
+      });
       const answer =
         asked.kind === "outcome" ? outcomeAnswer(asked.outcome) : unanswered(asked.kind);
       end = endOf(asked);

@@ -48,7 +48,6 @@ async function served() {
       hasVote: false,
     },
     appliedPosition: () => 9,
-    expectTraces: (requests) => reached.push(requests),
     audit: (position, stocksAt) => Promise.reject(new Error(`audit ${position} ${stocksAt}`)),
     leaves: (peer) => reached.push({ leaves: peer.identity.name }),
     log,

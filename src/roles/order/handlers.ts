@@ -5,7 +5,7 @@ import { replicationContract } from "../../io/log/envelope-schema.ts";
 import type { QuorumLog } from "../../io/log/quorum-log.ts";
 import type { Handlers, Peer } from "../../io/rpc/types.ts";
 import { type OrderAudit, orderContract, type RoleStatus } from "../contract.ts";
-import type { RequestTrace } from "../trace.ts";
+import { logTraces } from "../trace.ts";
 import type { ReplicaService } from "./replica-service.ts";
 
 /** The order contract, with replication's own schema for its messages. */
@@ -18,8 +18,6 @@ export interface OrderHandlersOptions {
   readonly source: Pick<QuorumLog, "receive" | "lead" | "hasVote">;
   /** The tables durably hold the effects of the entries up to here. */
   readonly appliedPosition: () => number;
-  /** The traces of requests whose entries come next; null where the log has no line of them. */
-  readonly expectTraces: ((requests: readonly RequestTrace[]) => void) | null;
   readonly audit: (position: number, stocksAt: readonly number[]) => Promise<OrderAudit>;
   /** A front end stops. */
   readonly leaves: (peer: Peer) => void;
@@ -30,7 +28,10 @@ export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof se
   const { service, source, replica, log } = options;
   return {
     message: (envelope) => source.receive(envelope),
-    ask: ({ relayed, questions }) => service.ask(relayed, questions),
+    ask({ relayed, questions, traces }) {
+      logTraces(log, traces);
+      return service.ask(relayed, questions);
+    },
     health: () => service.health(),
     nominate: async (_, peer) => {
       log.info({ by: peer.identity.name }, "Nominated as leader");
@@ -49,7 +50,6 @@ export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof se
     follow: (question, peer) => service.follow(peer, question),
     held: (answer, peer) => service.held(peer, answer),
     leaving: (_, peer) => options.leaves(peer),
-    traced: ({ requests }) => options.expectTraces?.(requests),
     status: () => statusOf(options),
     audit: ({ position, stocksAt }) => options.audit(position, stocksAt),
   };

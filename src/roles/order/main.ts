@@ -164,7 +164,6 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
       service,
       source,
       appliedPosition: () => ledger.appliedPosition,
-      expectTraces: lines && ((requests) => lines.expect(requests)),
       audit: (position, stocksAt) => audits.at(position, stocksAt),
       leaves: (peer) => leavers.leaves(peer),
       log,

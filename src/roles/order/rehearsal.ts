@@ -59,7 +59,6 @@ export async function rehearse(): Promise<number> {
     catalogs: [CATALOG],
     followers: [],
     log: pino({ level: "silent" }),
-    tellTraces: () => {},
     trace: null,
     times: null,
     nowMs: () => 0,

@@ -27,7 +27,6 @@ function reignOf({
     catalogs,
     followers: [],
     log: silent,
-    tellTraces: () => {},
     trace: null,
     times,
     nowMs: () => clock.nowMs,

@@ -44,8 +44,6 @@ export interface ReignOptions {
   /** Catalogs that followed this replica before it led, and what they had received. */
   readonly followers: Iterable<readonly [Peer, number]>;
   readonly log: Logger;
-  /** Told of a turn's questions before its entries are sent. */
-  readonly tellTraces: (asks: readonly (readonly Question[])[]) => void;
   readonly trace: TradeTrace | null;
   readonly times: ReignTimes | null;
   /** Milliseconds of a clock that never goes back. */
@@ -221,7 +219,7 @@ export class Reign {
   }
 
   #decide(): void {
-    const { market, tables, source, tellTraces, trace, times } = this.#options;
+    const { market, tables, source, trace, times } = this.#options;
     const arrived = this.#arrived;
     this.#arrived = [];
     this.#arrivedQuestions = 0;
@@ -238,7 +236,6 @@ export class Reign {
       trace,
     });
     if (entries.length > 0) {
-      tellTraces(questions);
       const last = source.append(entries);
       if (this.#over) {
         settleUnknown(arrived); // the disk failed

@@ -23,7 +23,6 @@ import type { FollowQuestion, HeldAnswer } from "./catalog-feeds.ts";
 import { Reign, type ReignTables } from "./reign.ts";
 import type { ReignTimes } from "./reign-times.ts";
 import { type PeerOf, Relay } from "./relay.ts";
-import { tellTraces, withSpans } from "./traces.ts";
 import { TradeTrace } from "./trade-trace.ts";
 
 /** The durable tables: io/journal's ledger. */
@@ -131,7 +130,6 @@ export class ReplicaService implements LogListener {
       catalogs,
       followers: this.#followers,
       log,
-      tellTraces: (asks) => tellTraces(asks, () => this.#receivers()),
       trace: log.isLevelEnabled("debug") ? new TradeTrace(log, others) : null,
       nowMs,
       onBroken,
@@ -152,18 +150,12 @@ export class ReplicaService implements LogListener {
 
   /** Answers questions, or says who could. Never rejects. */
   ask(relayed: boolean, questions: readonly Question[]): Promise<AskResult> {
-    const { source, replica, log, batches } = this.#options;
+    const { source, replica, batches } = this.#options;
     batches?.asked(questions.length);
-    if (this.#reign !== null) return this.#reign.ask(withSpans(questions, log, "Asked"));
+    if (this.#reign !== null) return this.#reign.ask(questions);
     const to = relayOf({ replica, leader: source.status().leader, relayed });
     if (typeof to !== "number") return Promise.resolve(to);
-    return this.#relay.ask(to, withSpans(questions, log, `Passing on to ${to}`));
-  }
-
-  /** Who gets this replica's entries while it leads. */
-  #receivers(): readonly Peer[] {
-    const { others, peerOf } = this.#options;
-    return [...others.map(peerOf).filter((peer) => peer !== null), ...this.#followers.keys()];
+    return this.#relay.ask(to, questions);
   }
 
   /** A catalog says what it has received; while this replica leads, it sends it the rest, and may grant it a lease. */

@@ -10,30 +10,23 @@ import type { Logger } from "pino";
 import { decodeCommands } from "../../core/market/codec.ts";
 import type { CommittedEntry } from "../../core/replication/types.ts";
 import type { OrderView } from "../contract.ts";
-import { ExpectedTraces, type RequestTrace } from "../trace.ts";
+
+type WrittenOrder = OrderView & { readonly requestId: string };
 
 export class TradeLines {
   readonly #log: Logger;
-  readonly #traces = new ExpectedTraces();
   #syncing = true;
 
   constructor(log: Logger) {
     this.#log = log;
   }
 
-  /** From the leader, before the entries of these requests. */
-  expect(requests: readonly RequestTrace[]): void {
-    this.#traces.expect(requests);
-  }
-
   /** Entries from the leader were written here. */
   stored(entries: readonly CommittedEntry[]): void {
     if (this.#syncing) return;
     for (const order of ordersOf(entries)) {
-      const span = this.#traces.came(order.requestId);
-      const log = span ? this.#log.child(span.fields) : this.#log;
-      writing(order, log);
-      log.debug(`TXN_NUM is - ${order.number}`);
+      this.#writing(order);
+      this.#log.debug(`TXN_NUM is - ${order.number}`);
     }
   }
 
@@ -41,7 +34,7 @@ export class TradeLines {
   alreadyHeld(entries: readonly CommittedEntry[]): void {
     if (this.#syncing) return;
     for (const order of ordersOf(entries)) {
-      writing(order, this.#log);
+      this.#writing(order);
       this.#log.debug("No update required, since data is already captured");
     }
   }
@@ -50,19 +43,19 @@ export class TradeLines {
   synced(): void {
     this.#syncing = false;
   }
+
+  #writing({ requestId, number, name, type, quantity }: WrittenOrder): void {
+    const data = {
+      transaction_number: number,
+      stock_name: name,
+      order_type: type,
+      trade_quantity: quantity,
+    };
+    this.#log.debug({ requestId }, `Writing trade data from leader - ${JSON.stringify(data)}`);
+  }
 }
 
-function writing({ number, name, type, quantity }: OrderView, log: Logger): void {
-  const data = {
-    transaction_number: number,
-    stock_name: name,
-    order_type: type,
-    trade_quantity: quantity,
-  };
-  log.debug(`Writing trade data from leader - ${JSON.stringify(data)}`);
-}
-
-function ordersOf(entries: readonly CommittedEntry[]): (OrderView & { requestId: string })[] {
+function ordersOf(entries: readonly CommittedEntry[]): WrittenOrder[] {
   return entries
     .flatMap(({ command }) => (command === null ? [] : decodeCommands(command)))
     .filter((command) => command.kind === "order");

@@ -13,8 +13,6 @@
 import type { Logger } from "pino";
 import type { Decision } from "../../core/market/decide.ts";
 import type { Command, Request, Stock } from "../../core/market/types.ts";
-import type { Traced } from "../../core/service/types.ts";
-import { spanOf } from "../trace.ts";
 import { unknownStockText } from "../words.ts";
 
 /** Trades that wait for their end; beyond it the oldest are logged as far as they have come. */
@@ -49,12 +47,11 @@ export class TradeTrace {
   }
 
   /** `found` is the stock as it was before. */
-  decided(request: Request & Traced, found: Stock | undefined, decision: Decision): void {
+  decided(request: Request, found: Stock | undefined, decision: Decision): void {
     if (request.content.kind !== "trade") return;
     const order = decision.command?.kind === "order" ? decision.command : null;
     const lines = linesOfDecision(request.content, found, decision);
-    const { trace } = request;
-    const log = trace === undefined ? this.#log : this.#log.child(spanOf(trace));
+    const log = this.#log.child({ requestId: request.requestId });
     this.#trades.push({ log, lines, order, position: null, exposedBeats: null });
     if (this.#trades.length === 1) this.#beginOldest();
   }
