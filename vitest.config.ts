@@ -21,6 +21,7 @@ export default defineConfig({
             "simulation/**/*.test.ts",
             "bench/**/*.test.ts",
             "torture/**/*.test.ts",
+            "lab/**/*.test.ts",
             "test/repository/**/*.test.ts",
           ],
         },

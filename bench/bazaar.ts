@@ -5,16 +5,15 @@
 
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { freePorts } from "../lab/ports.ts";
+import { Running, run, TemporaryFolder } from "../lab/process.ts";
+import { until } from "../lab/wait.ts";
 import { Peers } from "../src/cli/peers.ts";
 import { readSecret } from "../src/io/rpc/secret.ts";
 import { catalogContract, orderContract, type RoleStatus } from "../src/roles/contract.ts";
-import { freePorts } from "../test/system/harness/ports.ts";
-import { until } from "../test/system/harness/wait.ts";
 import { answers } from "./http.ts";
 import { PREPARE_LIMIT_MS, START_LIMIT_MS } from "./limits.ts";
-import { Child, run } from "./processes.ts";
 import { stocksCsv } from "./requests.ts";
-import { TemporaryFolder } from "./temporary.ts";
 
 const MAIN = resolve(import.meta.dirname, "../bin/bazaar.js");
 const FILL = join(import.meta.dirname, "fill.ts");
@@ -24,7 +23,7 @@ const KIB_PER_MIB = 1_024;
 
 /** Ports, and a folder for data directories. Made once. */
 export class Ground {
-  readonly #folder = new TemporaryFolder("data");
+  readonly #folder = new TemporaryFolder("bench-data");
   readonly frontend: number;
   readonly catalog: number;
   /** Ascending: the last is chosen as leader when all are there. */
@@ -94,7 +93,7 @@ export class Bazaar {
   readonly ground: Ground;
   readonly data: string;
   readonly #options: readonly string[];
-  readonly #children: Child[] = [];
+  readonly #children: Running[] = [];
   readonly #peers: Peers;
 
   constructor(ground: Ground, data: string, ...options: readonly string[]) {
@@ -109,8 +108,8 @@ export class Bazaar {
   }
 
   /** Starts a command and leaves it running: `start("order", "9090")`. */
-  start(...command: readonly string[]): Child {
-    const child = new Child(process.execPath, [MAIN, ...command, ...this.#options]);
+  start(...command: readonly string[]): Running {
+    const child = new Running(process.execPath, [MAIN, ...command, ...this.#options]);
     this.#children.push(child);
     return child;
   }
@@ -121,7 +120,7 @@ export class Bazaar {
   }
 
   /** Waits until a trade could be answered. */
-  open(needed: Child): Promise<void> {
+  open(needed: Running): Promise<void> {
     return needed.ready("open", () => answers(this.port, "/readyz"), START_LIMIT_MS);
   }
 
@@ -201,6 +200,6 @@ export class Bazaar {
   /** Stops everything; the data directory stays. */
   async stop(): Promise<void> {
     this.#peers.close();
-    await Promise.all(this.#children.map((child) => child.end === null && child.stop()));
+    await Promise.all(this.#children.map((child) => child.stop()));
   }
 }

@@ -19,9 +19,9 @@ import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
-import { Cluster } from "../test/system/harness/cluster.ts";
-import { type Call, HttpClient } from "../test/system/harness/http.ts";
-import { until } from "../test/system/harness/wait.ts";
+import { Cluster } from "../lab/cluster.ts";
+import { type Call, HttpClient } from "../lab/http.ts";
+import { until } from "../lab/wait.ts";
 
 /** Entries a replica may be behind and still be level with a leader that goes on. */
 const BEHIND_MAX = 200;

@@ -8,7 +8,7 @@
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { until } from "../test/system/harness/wait.ts";
+import { until } from "../lab/wait.ts";
 import { Bazaar, type Ground } from "./bazaar.ts";
 import {
   CATCH_UP_LIMIT_MS,

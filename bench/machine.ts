@@ -1,5 +1,6 @@
 // What the numbers were measured on, and how long its disk takes for an fsync.
 
+import { spawnSync } from "node:child_process";
 import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { cpus, loadavg, release, totalmem, type } from "node:os";
 import { join } from "node:path";
@@ -27,6 +28,12 @@ export function machine(): Machine {
     kernel: `${type()} ${release()}`,
     node: process.version,
   };
+}
+
+/** First line of `program --version`, for the record. */
+export function versionOf(program: string, option: string): string {
+  const { stdout, stderr } = spawnSync(program, [option], { encoding: "utf8" });
+  return (stdout || stderr || "").split("\n")[0]?.trim() ?? "";
 }
 
 /** How many processes wanted a processor in the last minute. */

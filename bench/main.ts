@@ -2,6 +2,7 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { findProgram } from "../lab/process.ts";
 import { Ground } from "./bazaar.ts";
 import { CATCH_UP_IDLE_SLOT, catchUpSubject, Histories, historySubject } from "./history.ts";
 import {
@@ -11,14 +12,13 @@ import {
   STOCKS_MANY,
   STOCKS_SOME,
 } from "./limits.ts";
-import { loadAverage, machine } from "./machine.ts";
+import { loadAverage, machine, versionOf } from "./machine.ts";
 import { type Options, parseOptions } from "./options.ts";
 import { constantSubject } from "./peers/constant.ts";
 import { etcdSubject } from "./peers/etcd.ts";
 import { postgresSubject } from "./peers/postgres.ts";
 import { redisSubject } from "./peers/redis.ts";
 import { SWEEP } from "./plots.ts";
-import { findProgram, versionOf } from "./processes.ts";
 import { publish } from "./publish.ts";
 import { type Result, resultName } from "./result.ts";
 import { Round, type RoundResult, rotated, type Subject } from "./round.ts";

@@ -3,6 +3,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { run, TemporaryFolder } from "../lab/process.ts";
 import { Bazaar, type Ground } from "./bazaar.ts";
 import {
   ANSWER_LIMIT_S,
@@ -17,10 +18,8 @@ import {
 } from "./limits.ts";
 import { fsyncProbe } from "./machine.ts";
 import { parseOfferedLoad } from "./offered-load.ts";
-import { run } from "./processes.ts";
 import { lookups, mix, SEPARATOR, trades } from "./requests.ts";
 import { type Round, type Sample, type Subject, secondsFor } from "./round.ts";
-import { TemporaryFolder } from "./temporary.ts";
 import { warmUp, wrk, wrkCommand, wrkMissing } from "./wrk.ts";
 
 export const FSYNC_SLOT = "disk.fsync";
@@ -175,7 +174,7 @@ async function offer(
   requests: readonly string[],
   seconds: number,
 ): Promise<Sample> {
-  using folder = new TemporaryFolder("offer");
+  using folder = new TemporaryFolder("bench-offer");
   const file = join(folder.path, "requests");
   writeFileSync(file, requests.join(SEPARATOR), "latin1");
   const limitMs = (seconds + ANSWER_LIMIT_S) * 1_000 + PREPARE_LIMIT_MS;

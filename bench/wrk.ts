@@ -5,12 +5,10 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "../test/system/harness/wait.ts";
+import { findProgram, Running, TemporaryFolder } from "../lab/process.ts";
 import { ANSWER_LIMIT_S, CONNECTIONS, STOP_LIMIT_MS } from "./limits.ts";
-import { Child, findProgram } from "./processes.ts";
 import { SEPARATOR } from "./requests.ts";
 import type { Sample } from "./round.ts";
-import { TemporaryFolder } from "./temporary.ts";
 
 const SCRIPT = join(import.meta.dirname, "wrk.lua");
 const REPORT = "wrk-report ";
@@ -48,26 +46,26 @@ export function wrkCommand({ port, connections, seconds, count }: Load): string 
 
 /** Starts a load. */
 export function startWrk(load: Load): RunningLoad {
-  const folder = new TemporaryFolder("wrk");
+  const folder = new TemporaryFolder("bench-wrk");
   const file = join(folder.path, "requests");
   writeFileSync(file, load.requests.join(SEPARATOR));
   const args = wrkCommand(load).split(" ").slice(1);
-  const child = new Child(
+  const child = new Running(
     "wrk",
     args.map((arg) => (arg === "REQUESTS" ? file : arg === "bench/wrk.lua" ? SCRIPT : arg)),
   );
   const limitMs = (load.seconds + ANSWER_LIMIT_S) * 1_000 + STOP_LIMIT_MS;
   const done = (async () => {
     try {
-      await until("the end of wrk", () => child.end !== null, limitMs);
-      if (child.end !== "status 0") throw new Error(child.printed);
-      return parseWrk(child.stdout);
+      const { status, stdout } = await child.end(limitMs);
+      if (status !== 0) throw new Error(child.printed);
+      return parseWrk(stdout);
     } finally {
-      child.process.kill("SIGKILL");
+      child.signal("SIGKILL");
       folder[Symbol.dispose]();
     }
   })();
-  return { done, stop: () => child.process.kill("SIGINT") };
+  return { done, stop: () => child.signal("SIGINT") };
 }
 
 /** Runs a load to its end. */

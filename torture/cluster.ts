@@ -16,15 +16,15 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { Link } from "../lab/link.ts";
+import { freePorts } from "../lab/ports.ts";
+import { type Finished, ROOT, runBazaar } from "../lab/process.ts";
+import { RedisServer } from "../lab/redis.ts";
 import { spawnChild } from "../src/cli/child.ts";
 import { removePidFile } from "../src/cli/pid-file.ts";
 import { CRASH_WINDOW_MS, CRASHES_MAX } from "../src/cli/restart-policy.ts";
 import { type SupervisedRole, Supervisor, type SupervisorEvent } from "../src/cli/supervisor.ts";
-import { freePorts } from "../test/system/harness/ports.ts";
-import { type Finished, ROOT, runBazaar } from "../test/system/harness/process.ts";
-import { RedisServer } from "../test/system/harness/redis.ts";
 import type { StockSeen } from "./history.ts";
-import { Link } from "./link.ts";
 
 const HOST = "127.0.0.1";
 const FRONTENDS = 2;
@@ -120,7 +120,7 @@ export class Cluster {
   static async start(options: ClusterOptions, limitMs: number): Promise<Cluster> {
     mkdirSync(options.folder, { recursive: true });
     const roles = rolesAt(await freePorts(FRONTENDS + CATALOGS + REPLICAS));
-    const copyStore = await RedisServer.start();
+    const copyStore = await RedisServer.open();
     const links: NamedLink[] = [];
     for (const [index, from] of roles.entries()) {
       for (const to of roles.filter((role) => connectsTo(from, role))) {

@@ -10,9 +10,9 @@
 // long depends on the seed alone; when a process notices doesn't.
 
 import { setTimeout as delay } from "node:timers/promises";
+import type { Direction } from "../lab/link.ts";
 import { Random } from "../simulation/random.ts";
 import type { Cluster, NamedLink, Role } from "./cluster.ts";
-import type { Direction } from "./link.ts";
 
 /** Faults at once. */
 const ACTIVE_MAX = 3;
@@ -219,7 +219,7 @@ export class Nemesis {
     if (isKilled) await cluster.copyStore.kill();
     else cluster.copyStore.pause();
     await delay(lastsMs);
-    if (isKilled) await cluster.copyStore.restart();
+    if (isKilled) await cluster.copyStore.start();
     else cluster.copyStore.resume();
     this.#paused.delete(COPY_STORE);
     tell(`the ${COPY_STORE} is back`);

@@ -1,10 +1,10 @@
 // node:http and fastify answering a constant: what is left when nothing is done.
 
 import { join } from "node:path";
-import { freePorts } from "../../test/system/harness/ports.ts";
+import { freePorts } from "../../lab/ports.ts";
+import { Running } from "../../lab/process.ts";
 import { answers } from "../http.ts";
 import { CONNECTIONS, CONNECTIONS_SWEPT, START_LIMIT_MS, STOCKS } from "../limits.ts";
-import { Child } from "../processes.ts";
 import { lookups, mix, trades } from "../requests.ts";
 import { type Round, type Subject, secondsFor } from "../round.ts";
 import { warmUp, wrk, wrkCommand, wrkMissing } from "../wrk.ts";
@@ -32,7 +32,7 @@ export function constantSubject(name: "node-http" | "fastify"): Subject {
     missing: wrkMissing,
     async run(round: Round) {
       const [port = 0] = await freePorts(1);
-      const server = new Child(process.execPath, [SERVERS, name, String(port)]);
+      const server = new Running(process.execPath, [SERVERS, name, String(port)]);
       try {
         await server.ready(name, () => answers(port, "/stocks/StockAAA"), START_LIMIT_MS);
         await warmUp(port, lookups(STOCKS), 2 * round.timing.warmUpS);

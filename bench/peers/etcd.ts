@@ -3,14 +3,13 @@
 // Puts go to the leader: another member would only pass them on.
 
 import { join } from "node:path";
-import { freePorts } from "../../test/system/harness/ports.ts";
-import { until } from "../../test/system/harness/wait.ts";
+import { freePorts } from "../../lab/ports.ts";
+import { findProgram, Running, TemporaryFolder } from "../../lab/process.ts";
+import { until } from "../../lab/wait.ts";
 import { json } from "../http.ts";
 import { CONNECTIONS_SWEPT, START_LIMIT_MS } from "../limits.ts";
-import { Child, findProgram } from "../processes.ts";
 import { puts } from "../requests.ts";
 import { type Round, type Subject, secondsFor } from "../round.ts";
-import { TemporaryFolder } from "../temporary.ts";
 import { warmUp, wrk, wrkCommand, wrkMissing } from "../wrk.ts";
 
 const MEMBERS = 3;
@@ -20,9 +19,9 @@ export const etcdSubject: Subject = {
   slots: CONNECTIONS_SWEPT.map((connections) => `etcd.puts.${connections}`),
   missing: () => wrkMissing() ?? (findProgram("etcd") === null ? "etcd-server" : null),
   async run(round: Round) {
-    using folder = new TemporaryFolder("etcd");
+    using folder = new TemporaryFolder("bench-etcd");
     const ports = await freePorts(2 * MEMBERS);
-    const members = memberArguments(folder.path, ports).map((args) => new Child("etcd", args));
+    const members = memberArguments(folder.path, ports).map((args) => new Running("etcd", args));
     try {
       const port = await leaderPort(ports.slice(0, MEMBERS), members);
       const requests = puts();
@@ -62,11 +61,11 @@ export function memberArguments(folder: string, ports: readonly number[]): strin
 }
 
 /** Waits until one of the members leads. */
-function leaderPort(ports: readonly number[], members: readonly Child[]): Promise<number> {
+function leaderPort(ports: readonly number[], members: readonly Running[]): Promise<number> {
   return until(
     "an etcd leader",
     async () => {
-      const ended = members.find(({ end }) => end !== null);
+      const ended = members.find(({ finished }) => finished !== null);
       if (ended) throw new Error(ended.printed);
       for (const port of ports) if (await leads(port)) return port;
       return null;

@@ -16,7 +16,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { freePorts } from "../../test/system/harness/ports.ts";
+import { freePorts } from "../../lab/ports.ts";
+import { findProgram, Running, run, TemporaryFolder } from "../../lab/process.ts";
 import {
   CONNECTIONS,
   CONNECTIONS_SWEPT,
@@ -26,10 +27,8 @@ import {
   STOCKS,
   STOCKS_MANY,
 } from "../limits.ts";
-import { Child, findProgram, run } from "../processes.ts";
 import { type Round, type Sample, type Subject, secondsFor } from "../round.ts";
 import { percentile } from "../statistics.ts";
-import { TemporaryFolder } from "../temporary.ts";
 
 const STANDBYS = ["standby1", "standby2"] as const;
 const MANY_SLOT = `postgres.trades-${STOCKS_MANY}-stocks.${CONNECTIONS}`;
@@ -134,7 +133,7 @@ class Postgres {
   readonly #bin: string;
   readonly #temporary: TemporaryFolder;
   readonly #ports: readonly number[];
-  #servers: Child[] = [];
+  #servers: Running[] = [];
 
   private constructor(bin: string, folder: TemporaryFolder, ports: readonly number[]) {
     this.#bin = bin;
@@ -148,7 +147,7 @@ class Postgres {
 
   /** A primary with the tables, and copies of it for the standbys. */
   static async make(bin: string): Promise<Postgres> {
-    const folder = new TemporaryFolder("postgres");
+    const folder = new TemporaryFolder("bench-postgres");
     const user = postgresUser();
     if (user !== null) chownSync(folder.path, user.uid, user.gid);
     const made = new Postgres(bin, folder, await freePorts(1 + STANDBYS.length));
@@ -245,7 +244,7 @@ class Postgres {
     return { printed, log };
   }
 
-  #serve(index: number): Child {
+  #serve(index: number): Running {
     const name = index === 0 ? "primary" : (STANDBYS[index - 1] ?? "");
     const [command, ...prefix] = [...asPostgres(), join(this.#bin, "postgres")];
     const args = [
@@ -256,10 +255,10 @@ class Postgres {
       "-k",
       this.#folder,
     ];
-    return new Child(command ?? "", [...prefix, ...args]);
+    return new Running(command ?? "", [...prefix, ...args]);
   }
 
-  #accepts(server: Child, index: number): Promise<void> {
+  #accepts(server: Running, index: number): Promise<void> {
     const probe = async () => {
       await this.#run("pg_isready", "-h", "127.0.0.1", "-p", String(this.#port(index)));
       return true;

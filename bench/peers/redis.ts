@@ -3,7 +3,8 @@
 // Another protocol and another load than the others', so it is in no ratio: it
 // says what a cache in memory behind a socket can do here.
 
-import { freePorts } from "../../test/system/harness/ports.ts";
+import { freePorts } from "../../lab/ports.ts";
+import { findProgram, Running, run } from "../../lab/process.ts";
 import {
   CONNECTIONS,
   PREPARE_LIMIT_MS,
@@ -11,7 +12,6 @@ import {
   START_LIMIT_MS,
   STOCKS,
 } from "../limits.ts";
-import { Child, findProgram, run } from "../processes.ts";
 import type { Round, Sample, Subject } from "../round.ts";
 
 const VALUE_BYTES = 66;
@@ -27,7 +27,7 @@ export const redisSubject: Subject = {
   async run(round: Round) {
     const [port = 0] = await freePorts(1);
     const options = `--bind 127.0.0.1 --port ${port} --appendonly no --save`;
-    const server = new Child("redis-server", [...options.split(" "), ""]);
+    const server = new Running("redis-server", [...options.split(" "), ""]);
     const benchmark = async (calls: number, test: string) => {
       const options = `-p ${port} -c ${CONNECTIONS} -n ${calls} -r ${STOCKS} -d ${VALUE_BYTES} -t ${test} --csv`;
       return run("redis-benchmark", options.split(" "), PREPARE_LIMIT_MS);

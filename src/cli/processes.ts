@@ -3,6 +3,14 @@
 import type { Address, ClusterConfig } from "../roles/config.ts";
 import { shown, UserError } from "./user-error.ts";
 
+/**
+ * Options of Node.js for a replica: a young generation of a few MiB instead of
+ * some thirty. Trades leave little that survives, so it is as fast; and the system
+ * closes a killed process's connections, by which its death is noticed, only
+ * after it has taken all its memory back.
+ */
+export const REPLICA_NODE_ARGS: readonly string[] = ["--max-semi-space-size=4"];
+
 /** One process of the bazaar. */
 export interface ConfiguredProcess extends Address {
   /** What `bazaar KIND` is given to mean it: a replica's id, the port of the others. */

@@ -15,7 +15,13 @@ import { type Flags, flagArguments } from "./options.ts";
 import { otherPidFiles, readPidFile, removePidFile, runningPid } from "./pid-file.ts";
 import { checkPlaygroundHosts, PlaygroundHost } from "./playground.ts";
 import { PlaygroundLoad } from "./playground-load.ts";
-import { type ConfiguredProcess, commandOf, processesOf, urlOf } from "./processes.ts";
+import {
+  type ConfiguredProcess,
+  commandOf,
+  processesOf,
+  REPLICA_NODE_ARGS,
+  urlOf,
+} from "./processes.ts";
 import { logFilePath, shortPath } from "./role-command.ts";
 import { type StopSignals, signalStatus, stopSignals } from "./stop-signals.ts";
 import { type Child, type Clock, Supervisor } from "./supervisor.ts";
@@ -23,13 +29,6 @@ import { upLine } from "./up-text.ts";
 
 /** What the roles run: this program. */
 const SCRIPT = join(import.meta.dirname, "../../bin/bazaar.js");
-/**
- * Options of Node.js for a replica: a young generation of a few MiB instead of
- * some thirty. Trades leave little that survives, so it is as fast; and the system
- * closes a killed process's connections, by which its death is noticed, only
- * after it has taken all its memory back.
- */
-export const REPLICA_NODE_ARGS: readonly string[] = ["--max-semi-space-size=4"];
 /** Between two questions to a front end whether it is open, milliseconds. */
 const OPEN_POLL_MS = 50;
 /** A bazaar that isn't open by then has a reason that its user should look for, milliseconds. */

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { beforeAll, expect, test } from "vitest";
-import { ROOT, Running } from "../system/harness/process.ts";
+import { ROOT, Running } from "../../lab/process.ts";
 import { violations } from "./harness/axe.ts";
 import { screenshot, usePages } from "./harness/browser.ts";
 

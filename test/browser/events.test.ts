@@ -1,10 +1,10 @@
 // GET /events on a real cluster, as a program reads it.
 
 import { beforeAll, expect, test } from "vitest";
-import type { Cluster } from "../system/harness/cluster.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "../system/harness/lifetime.ts";
 import { tradeInTurn } from "../system/harness/load.ts";
-import { until } from "../system/harness/wait.ts";
 import { type EventReader, readEvents } from "./harness/events.ts";
 
 const clusters = useClusters("file");

@@ -6,8 +6,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join, normalize } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { ROOT } from "../../lab/process.ts";
 import { useClusters } from "../system/harness/lifetime.ts";
-import { ROOT } from "../system/harness/process.ts";
 import { usePages } from "./harness/browser.ts";
 
 const clusters = useClusters("file");

@@ -4,8 +4,8 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
-import { type HttpClient, jsonOf, numberOf, type Sent } from "./harness/http.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import { type HttpClient, jsonOf, numberOf, type Sent } from "../../lab/http.ts";
 import { useClusters } from "./harness/lifetime.ts";
 
 const clusters = useClusters("file");

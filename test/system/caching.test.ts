@@ -4,12 +4,12 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
-import type { HttpClient } from "./harness/http.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import type { HttpClient } from "../../lab/http.ts";
+import { RedisServer } from "../../lab/redis.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf, tradeInTurn } from "./harness/load.ts";
-import { RedisServer } from "./harness/redis.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 let redis: RedisServer | null = null;
@@ -134,7 +134,7 @@ test("without a cache every lookup is answered by the catalog", async () => {
 
 test("the password of Redis is in no process's arguments, in no log and in no answer", async () => {
   const password = "Pa55word";
-  redis = await RedisServer.start("--requirepass", password);
+  redis = await RedisServer.open("--requirepass", password);
   const url = redis.url.replace("//", "//default@");
   const cluster = await clusters.prepare({ stocks: STOCKS, options: [`--cache=${url}`] });
   const file = join(cluster.data, "../redis-password");
@@ -168,7 +168,7 @@ test("the password of Redis is in no process's arguments, in no log and in no an
 });
 
 test("Redis killed and back: no client sees an error, and it fills again", async () => {
-  redis = await RedisServer.start();
+  redis = await RedisServer.open();
   const cluster = await clusters.up({ stocks: STOCKS, options: [`--cache=${redis.url}`] });
   const client = cluster.client();
   await leased(cluster, client);
@@ -178,7 +178,7 @@ test("Redis killed and back: no client sees an error, and it fills again", async
   expect(await quantityOf(client, "Alpha")).toBe(99);
   expect(await quantityOf(client, "Alpha")).toBe(99);
 
-  await redis.restart();
+  await redis.start();
   await leased(cluster, client);
   await tradeInTurn(client, [{ name: "Alpha", type: "buy", quantity: 1 }]);
   expect(await quantityOf(client, "Alpha")).toBe(98);

@@ -6,8 +6,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Finished, ROOT, Running } from "../../lab/process.ts";
 import { useClusters } from "./harness/lifetime.ts";
-import { type Finished, ROOT, Running } from "./harness/process.ts";
 
 /** Installing fetches some 50 MB of Node.js. */
 const INSTALL_LIMIT_MS = 240_000;
@@ -49,7 +49,7 @@ const clusters = useClusters("test");
 let folder: string;
 
 async function run(command: string, args: readonly string[], cwd: string): Promise<Finished> {
-  const done = await new Running(command, args, {}, cwd).end(INSTALL_LIMIT_MS);
+  const done = await new Running(command, args, { cwd }).end(INSTALL_LIMIT_MS);
   if (done.status !== 0)
     throw new Error(`${command} ${args.join(" ")}: ${done.stdout}${done.stderr}`);
   return done;
@@ -105,7 +105,7 @@ test("an older Node.js can't trade with it", async () => {
 test("the command of the package ends in a stack trace", async () => {
   const bin = join(folder, "node_modules/.bin/bazaar");
   const node = join(folder, "node_modules/node/bin/node");
-  const { status, stderr } = await new Running(node, [bin, "up"], {}, folder).end();
+  const { status, stderr } = await new Running(node, [bin, "up"], { cwd: folder }).end();
   expect(status).toBe(1);
   expect(stderr).toMatch(/^bazaar: this package is the client library.*\n$/);
 });
@@ -113,7 +113,7 @@ test("the command of the package ends in a stack trace", async () => {
 test("an older Node.js in the repository ends in a stack trace", async () => {
   const bin = resolve(ROOT, "bin/bazaar.js");
   const node = join(folder, "node_modules/node/bin/node");
-  const { status, stderr } = await new Running(node, [bin, "up"], {}, folder).end();
+  const { status, stderr } = await new Running(node, [bin, "up"], { cwd: folder }).end();
   expect(status).toBe(1);
   expect(stderr).toMatch(/^bazaar: needs Node\.js 26 or newer, this is 22\..*\n$/);
   expect(readFileSync(bin, "utf8")).toMatch(/^#!/);

@@ -5,12 +5,12 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
-import { dataOf, type HttpClient } from "./harness/http.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import { dataOf, type HttpClient } from "../../lab/http.ts";
+import { type Finished, Running, runBazaar } from "../../lab/process.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf, tradeInTurn } from "./harness/load.ts";
-import { type Finished, Running, runBazaar } from "./harness/process.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 

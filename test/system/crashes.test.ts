@@ -2,8 +2,9 @@
 // nothing else. Nothing lost, nothing doubled, nothing that disagrees.
 
 import { expect, test } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
-import { type Call, numberOf } from "./harness/http.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import { type Call, numberOf } from "../../lab/http.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import {
   type Asking,
@@ -18,7 +19,6 @@ import {
   type Seen,
   type Trade,
 } from "./harness/load.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 

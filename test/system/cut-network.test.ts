@@ -7,12 +7,12 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
+import { HttpClient, numberOf } from "../../lab/http.ts";
+import { tails } from "../../lab/logs.ts";
+import { ROOT, Running } from "../../lab/process.ts";
+import { until } from "../../lab/wait.ts";
 import { Hosts, noHosts } from "./harness/hosts.ts";
-import { HttpClient, numberOf } from "./harness/http.ts";
 import { allOrders } from "./harness/load.ts";
-import { tails } from "./harness/logs.ts";
-import { ROOT, Running } from "./harness/process.ts";
-import { until } from "./harness/wait.ts";
 
 const MAIN = resolve(ROOT, "bin/bazaar.js");
 const OPEN_LIMIT_MS = 60_000;
@@ -90,7 +90,7 @@ test.skipIf(missing !== null)(
       const [program, ...args] = net.on(host);
       const environment = { BAZAAR_DATA: dataOf(host), BAZAAR_LOG_LEVEL: "info" };
       const all = [...args, process.execPath, MAIN, ...command, "--config", config];
-      return new Running(program, all, environment);
+      return new Running(program, all, { environment });
     };
     const done = async (host: Host, ...command: readonly string[]) => {
       const finished = await start(host, ...command).end();

@@ -8,9 +8,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { freePorts } from "./harness/ports.ts";
-import { ROOT, Running } from "./harness/process.ts";
-import { until } from "./harness/wait.ts";
+import { freePorts } from "../../lab/ports.ts";
+import { ROOT, Running } from "../../lab/process.ts";
+import { until } from "../../lab/wait.ts";
 
 const PORTS = ["8000", "8080", "9090", "9092", "9094", "9096"] as const;
 /** For a bazaar or a shop to open on a busy machine, and to stop, milliseconds. */
@@ -64,7 +64,8 @@ async function newcomer() {
         return free[PORTS.indexOf(port as (typeof PORTS)[number])] ?? port;
       }),
     /** In a group of its own, as a terminal's. */
-    shell: (text: string) => new Running("setsid", ["sh", "-c", text], environment, folder),
+    shell: (text: string) =>
+      new Running("setsid", ["sh", "-c", text], { environment, cwd: folder }),
     background,
   };
 }

@@ -7,10 +7,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Finished, Running, runBazaar } from "../../lab/process.ts";
+import { until } from "../../lab/wait.ts";
 import { answersTo } from "../../src/cli/evaluate/answers.ts";
 import { allHeld, type Evaluation, sameContents } from "../../src/cli/evaluate/results.ts";
-import { type Finished, Running, runBazaar } from "./harness/process.ts";
-import { until } from "./harness/wait.ts";
 
 /** Four clusters are started, one after the other. */
 const EVALUATION_LIMIT_MS = 240_000;
@@ -102,7 +102,9 @@ test("an evaluation that is interrupted leaves no process and no folder", {
   mkdirSync(temporary);
   const args = ["evaluate", `--out=${join(folder, "interrupted")}`, "--iterations=100000"];
   const main = join(import.meta.dirname, "../../bin/bazaar.js");
-  const running = new Running(process.execPath, [main, ...args], { TMPDIR: temporary });
+  const running = new Running(process.execPath, [main, ...args], {
+    environment: { TMPDIR: temporary },
+  });
   await until("the load", () => running.stderr.includes("load, p = 0 %"), EVALUATION_LIMIT_MS);
   running.signal("SIGINT");
   expect(await running.end()).toMatchObject({

@@ -8,7 +8,9 @@
 // than were written, are tested in src/io/journal.
 
 import { expect, test, vi } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import { readLog } from "../../lab/logs.ts";
+import { until } from "../../lab/wait.ts";
 import {
   canCompile,
   canMount,
@@ -20,8 +22,6 @@ import {
 } from "./harness/failing-disk.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { failed, Load } from "./harness/load.ts";
-import { readLog } from "./harness/logs.ts";
-import { until } from "./harness/wait.ts";
 
 // Several starts and a disk to fill, on a machine that may be busy besides.
 vi.setConfig({ testTimeout: 240_000 });

@@ -4,17 +4,17 @@
 
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Cluster } from "../../lab/cluster.ts";
+import type { HttpClient } from "../../lab/http.ts";
+import { until } from "../../lab/wait.ts";
 import {
   HONEST,
   HOSTILITIES,
   type HostileRedis,
   hostileRedis,
 } from "../../src/io/cache/test-hostile-redis.ts";
-import type { Cluster } from "./harness/cluster.ts";
-import type { HttpClient } from "./harness/http.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf, tradeInTurn } from "./harness/load.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("file");
 let server: HostileRedis;

@@ -3,11 +3,11 @@
 
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import type { Cluster, StockRow } from "./harness/cluster.ts";
-import { dataOf, jsonOf } from "./harness/http.ts";
+import type { Cluster, StockRow } from "../../lab/cluster.ts";
+import { dataOf, jsonOf } from "../../lab/http.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { Load, times, tradeInTurn } from "./harness/load.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 

@@ -6,18 +6,18 @@
 import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
+import type { Cluster } from "../../lab/cluster.ts";
+import { readLog } from "../../lab/logs.ts";
+import type { Running } from "../../lab/process.ts";
+import { until } from "../../lab/wait.ts";
 import { decodeCommands } from "../../src/core/market/codec.ts";
 import type { Command } from "../../src/core/market/types.ts";
 import type { Entry } from "../../src/core/replication/types.ts";
 import { createJournalFile, openJournal } from "../../src/io/journal/journal.ts";
 import { Ledger } from "../../src/io/journal/ledger.ts";
-import type { Cluster } from "./harness/cluster.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { allOrders, failed, Load, type OrderRow, promised, quantityOf } from "./harness/load.ts";
-import { readLog } from "./harness/logs.ts";
-import type { Running } from "./harness/process.ts";
 import { RpcClient } from "./harness/rpc.ts";
-import { until } from "./harness/wait.ts";
 
 // Several starts, on a machine that may be busy besides.
 vi.setConfig({ testTimeout: 240_000 });

@@ -7,10 +7,10 @@ import { existsSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { dataOf } from "./harness/http.ts";
+import { dataOf } from "../../lab/http.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { allOrders, times, tradeInTurn } from "./harness/load.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 

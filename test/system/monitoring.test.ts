@@ -4,10 +4,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import { ROOT } from "../../lab/process.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
-import { ROOT } from "./harness/process.ts";
-import { until } from "./harness/wait.ts";
 
 const TRADES = 5;
 const STOCKS = [

@@ -2,10 +2,10 @@
 // time that was promised, in a way that lets a client do the right thing next.
 
 import { expect, test } from "vitest";
-import { type Call, HttpClient, numberOf } from "./harness/http.ts";
+import { type Call, HttpClient, numberOf } from "../../lab/http.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 

@@ -13,12 +13,12 @@ import {
 } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { expect, test, vi } from "vitest";
+import type { Cluster } from "../../lab/cluster.ts";
+import { ROOT, Running } from "../../lab/process.ts";
+import { until } from "../../lab/wait.ts";
 import { LOG_FILE_BYTES_MAX } from "../../src/io/logging/rolling-file.ts";
-import type { Cluster } from "./harness/cluster.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { tradeInTurn } from "./harness/load.ts";
-import { ROOT, Running } from "./harness/process.ts";
-import { until } from "./harness/wait.ts";
 
 vi.setConfig({ testTimeout: 180_000 });
 

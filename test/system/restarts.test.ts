@@ -5,10 +5,10 @@
 import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { dataOf } from "./harness/http.ts";
+import { dataOf } from "../../lab/http.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { allOrders, quantityOf, times, tradeInTurn } from "./harness/load.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 

@@ -4,14 +4,14 @@
 // lies unread in their sockets, and they find it when they go on.
 
 import { beforeEach, expect, test } from "vitest";
+import type { Cluster } from "../../lab/cluster.ts";
+import { until } from "../../lab/wait.ts";
 import { AskLeader, askOver } from "../../src/cli/ask-leader.ts";
 import { adjustContent, changeMarket } from "../../src/cli/change-market.ts";
 import { Peers } from "../../src/cli/peers.ts";
-import type { Cluster } from "./harness/cluster.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
 import { RpcClient, secretOf } from "./harness/rpc.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 let cluster: Cluster;

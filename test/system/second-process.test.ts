@@ -2,10 +2,10 @@
 // script that ran twice.
 
 import { expect, test } from "vitest";
-import { numberOf } from "./harness/http.ts";
+import { numberOf } from "../../lab/http.ts";
+import { messages } from "../../lab/logs.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
-import { messages } from "./harness/logs.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 const BUY = { name: "FishCo", type: "buy", quantity: 1 } as const;

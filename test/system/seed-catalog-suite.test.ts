@@ -4,7 +4,7 @@
 
 import { statSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
+import type { Cluster } from "../../lab/cluster.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
 import { RpcClient, secretFile } from "./harness/rpc.ts";

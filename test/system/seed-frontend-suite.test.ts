@@ -3,8 +3,8 @@
 // orders are there, the first a buy of 18 MenhirCo.
 
 import { beforeAll, describe, expect, test } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
-import type { HttpClient } from "./harness/http.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import type { HttpClient } from "../../lab/http.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { times, tradeInTurn } from "./harness/load.ts";
 import { type SeedCall, seedCalls } from "./harness/seed.ts";

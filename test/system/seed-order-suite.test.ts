@@ -4,12 +4,12 @@
 
 import { randomUUID } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { Cluster } from "../../lab/cluster.ts";
+import { until } from "../../lab/wait.ts";
 import type { Answer, Question } from "../../src/roles/contract.ts";
-import type { Cluster } from "./harness/cluster.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
 import { RpcClient } from "./harness/rpc.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("file");
 let cluster: Cluster;

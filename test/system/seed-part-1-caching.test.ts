@@ -2,11 +2,11 @@
 // looked up twice, traded, and looked up twice again.
 
 import { expect, test } from "vitest";
+import { findInOrder } from "../../lab/logs.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf, times, tradeInTurn } from "./harness/load.ts";
-import { findInOrder } from "./harness/logs.ts";
 import { isSeedLine, seedLog } from "./harness/seed.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 

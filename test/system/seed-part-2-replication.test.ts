@@ -3,13 +3,13 @@
 // the others; by the logs of the front end and of each replica.
 
 import { afterEach, expect, test } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import { findInOrder } from "../../lab/logs.ts";
+import { RedisServer } from "../../lab/redis.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { times, tradeInTurn } from "./harness/load.ts";
-import { findInOrder } from "./harness/logs.ts";
-import { RedisServer } from "./harness/redis.ts";
 import { isSeedLine, seedLog } from "./harness/seed.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 let redis: RedisServer | null = null;
@@ -21,7 +21,7 @@ afterEach(async () => {
 
 /** The document's front end runs on such a Redis server. */
 async function withRedis(): Promise<readonly string[]> {
-  redis = await RedisServer.start("--maxmemory", "10485760", "--maxmemory-policy", "volatile-ttl");
+  redis = await RedisServer.open("--maxmemory", "10485760", "--maxmemory-policy", "volatile-ttl");
   return [`--cache=${redis.url}`];
 }
 

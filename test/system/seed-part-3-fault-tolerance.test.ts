@@ -2,13 +2,13 @@
 // of a trade or between two; and comes back.
 
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
-import { type HttpClient, numberOf } from "./harness/http.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import { type HttpClient, numberOf } from "../../lab/http.ts";
+import { findInOrder } from "../../lab/logs.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { allOrders, quantityOf, type Trade, times, tradeInTurn } from "./harness/load.ts";
-import { findInOrder } from "./harness/logs.ts";
 import { isSeedLine, seedLog } from "./harness/seed.ts";
-import { until } from "./harness/wait.ts";
 
 const clusters = useClusters("test");
 let cluster: Cluster;

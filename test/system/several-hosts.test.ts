@@ -7,12 +7,12 @@ import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } fro
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { HttpClient, numberOf } from "./harness/http.ts";
+import { HttpClient, numberOf } from "../../lab/http.ts";
+import { messages, tails } from "../../lab/logs.ts";
+import { freePorts } from "../../lab/ports.ts";
+import { type Finished, ROOT, Running } from "../../lab/process.ts";
+import { until } from "../../lab/wait.ts";
 import { allOrders, quantityOf } from "./harness/load.ts";
-import { messages, tails } from "./harness/logs.ts";
-import { freePorts } from "./harness/ports.ts";
-import { type Finished, ROOT, Running } from "./harness/process.ts";
-import { until } from "./harness/wait.ts";
 
 const MAIN = resolve(ROOT, "bin/bazaar.js");
 /** For all roles to start at once on a machine that is busy besides. */
@@ -46,7 +46,7 @@ const dataOf = (host: Host) => join(folder, `host-${host}`);
 /** A command on a host: the file is the same everywhere, where the data is the host says. */
 function on(host: Host, ...args: readonly string[]): Running {
   const environment = { BAZAAR_DATA: dataOf(host), BAZAAR_LOG_LEVEL: "info", BAZAAR_DRAIN_MS: "0" };
-  return new Running(process.execPath, [MAIN, ...args], environment);
+  return new Running(process.execPath, [MAIN, ...args], { environment });
 }
 
 async function done(command: Running): Promise<Finished> {

@@ -22,11 +22,11 @@ import {
 } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import { type Finished, ROOT, Running } from "../../lab/process.ts";
+import { until } from "../../lab/wait.ts";
 import { canMount } from "./harness/failing-disk.ts";
 import { useClusters } from "./harness/lifetime.ts";
-import { type Finished, ROOT, Running } from "./harness/process.ts";
-import { until } from "./harness/wait.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { ROOT, Running } from "../../lab/process.ts";
 import { ENOUGH } from "../../torture/nemesis.ts";
-import { ROOT, Running } from "./harness/process.ts";
 
 /** With the start, the healing and the checks, and room for a machine that is busy besides. */
 const LIMIT_MS = 400_000;

@@ -2,10 +2,10 @@
 // whomever that asked, with the request id that every process logs of a change.
 
 import { beforeEach, expect, test } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import { type LogLine, readLog } from "../../lab/logs.ts";
+import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
-import { type LogLine, readLog } from "./harness/logs.ts";
-import { until } from "./harness/wait.ts";
 
 const TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const KEY = "traced-1";

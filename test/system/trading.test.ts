@@ -2,8 +2,8 @@
 // stock sold twice, and one answer for each key.
 
 import { beforeAll, expect, test } from "vitest";
-import type { Cluster } from "./harness/cluster.ts";
-import { dataOf, type HttpClient, jsonOf, numberOf } from "./harness/http.ts";
+import type { Cluster } from "../../lab/cluster.ts";
+import { dataOf, type HttpClient, jsonOf, numberOf } from "../../lab/http.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { allOrders, quantityOf } from "./harness/load.ts";
 

@@ -2,9 +2,9 @@
 
 import pino from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { RedisServer } from "../../../lab/redis.ts";
 import { memoryCopies } from "./memory.ts";
 import { redisCopies } from "./redis.ts";
-import { type RedisServer, redisServer } from "./test-redis.ts";
 import type { StockCopies, StockCopy } from "./types.ts";
 import { noCopies } from "./types.ts";
 
@@ -19,13 +19,13 @@ let server: RedisServer;
 const opened: StockCopies[] = [];
 
 beforeAll(async () => {
-  server = await redisServer();
+  server = await RedisServer.prepare();
   await server.start();
 });
 afterEach(() => {
   for (const copies of opened.splice(0)) copies.close();
 });
-afterAll(() => server.remove());
+afterAll(() => server.kill());
 
 async function openRedis(): Promise<StockCopies> {
   const log = pino({ level: "silent" });

@@ -4,9 +4,9 @@
 import { type AddressInfo, createServer } from "node:net";
 import pino, { type Logger } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { RedisServer } from "../../../lab/redis.ts";
 import { type RedisCopies, type RedisCopiesOptions, redisCopies } from "./redis.ts";
 import { type Form, RedisConnection, type Values } from "./redis-connection.ts";
-import { type RedisServer, redisServer } from "./test-redis.ts";
 import type { StockCopies, StockCopy } from "./types.ts";
 
 vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waited for
@@ -43,13 +43,13 @@ async function openRedis(
 }
 
 beforeAll(async () => {
-  server = await redisServer();
+  server = await RedisServer.prepare();
   await server.start();
 });
 afterEach(() => {
   for (const copies of opened.splice(0)) copies.close();
 });
-afterAll(() => server.remove());
+afterAll(() => server.kill());
 
 describe("copies in Redis", () => {
   test("two front ends on one server don't see each other's copies", async () => {
@@ -70,7 +70,12 @@ describe("copies in Redis", () => {
 
   test("the server's limits are said as the seed does, and left alone", async () => {
     const { log, lines } = recorder();
-    const own = await redisServer("--maxmemory", "10485760", "--maxmemory-policy", "volatile-ttl");
+    const own = await RedisServer.prepare(
+      "--maxmemory",
+      "10485760",
+      "--maxmemory-policy",
+      "volatile-ttl",
+    );
     try {
       await own.start();
       await openRedis(own.url, log);
@@ -78,13 +83,13 @@ describe("copies in Redis", () => {
         "Redis config : {'maxmemory': '10485760'} - {'maxmemory-policy': 'volatile-ttl'}",
       ]);
     } finally {
-      await own.remove();
+      await own.kill();
     }
   });
 
   test("the server's limits are set when told, again after it restarted without them", async () => {
     const { log, lines } = recorder();
-    const own = await redisServer();
+    const own = await RedisServer.prepare();
     try {
       await own.start();
       const limits = { maxmemory: "20971520", maxmemoryPolicy: "allkeys-lru" };
@@ -99,13 +104,13 @@ describe("copies in Redis", () => {
       await openRedis(own.url, witness.log);
       expect(witness.lines[0]?.msg).toBe(lines[0]?.msg);
     } finally {
-      await own.remove();
+      await own.kill();
     }
   });
 
   test("a killed Redis is misses and one warning; back, it serves again and says so once", async () => {
     const { log, lines } = recorder();
-    const own = await redisServer();
+    const own = await RedisServer.prepare();
     try {
       await own.start();
       const copies = await openRedis(own.url, log);
@@ -122,12 +127,12 @@ describe("copies in Redis", () => {
       expect(lines.filter((line) => line.level === 40)).toHaveLength(1);
       expect(lines.filter((line) => line.msg === "Redis answers again")).toHaveLength(1);
     } finally {
-      await own.remove();
+      await own.kill();
     }
   });
 
   test("a drop that a hanging server didn't confirm is as good as done", async () => {
-    const own = await redisServer();
+    const own = await RedisServer.prepare();
     try {
       await own.start();
       const copies = await openRedis(own.url);
@@ -140,12 +145,12 @@ describe("copies in Redis", () => {
       own.resume();
       expect(await seenUntilOpen(copies, "FishCo")).toEqual([]);
     } finally {
-      await own.remove();
+      await own.kill();
     }
   });
 
   test("what is dropped while there is no connection isn't served over the next one", async () => {
-    const own = await redisServer();
+    const own = await RedisServer.prepare();
     try {
       await own.start();
       const copies = await openRedis(own.url);
@@ -156,7 +161,7 @@ describe("copies in Redis", () => {
       own.resume();
       expect(await seenUntilOpen(copies, "FishCo")).toEqual([]);
     } finally {
-      await own.remove();
+      await own.kill();
     }
   });
 
@@ -181,7 +186,7 @@ describe("copies in Redis", () => {
 
   test("a Redis that isn't there at the start is waited for shortly, and used once it comes", async () => {
     const { log, lines } = recorder();
-    const own = await redisServer();
+    const own = await RedisServer.prepare();
     try {
       const copies = await openRedis(own.url, log);
       expect(copies.get("FishCo")).toBeUndefined();
@@ -189,13 +194,13 @@ describe("copies in Redis", () => {
       await filled(copies, copyAt(3));
       expect(lines.filter((line) => line.level === 40)).toHaveLength(1);
     } finally {
-      await own.remove();
+      await own.kill();
     }
   });
 
   test("a full Redis that refuses to write is a store without copies, not an error", async () => {
     const { log, lines } = recorder();
-    const own = await redisServer("--maxmemory", "1", "--maxmemory-policy", "noeviction");
+    const own = await RedisServer.prepare("--maxmemory", "1", "--maxmemory-policy", "noeviction");
     try {
       await own.start();
       const copies = await openRedis(own.url, log);
@@ -203,7 +208,7 @@ describe("copies in Redis", () => {
       expect(await copies.get("FishCo")).toBeUndefined();
       expect(lines.filter((line) => line.level === 40)).toHaveLength(1);
     } finally {
-      await own.remove();
+      await own.kill();
     }
   });
 
@@ -216,7 +221,7 @@ describe("copies in Redis", () => {
   });
 
   test("a drop that the server refuses isn't forgotten: nothing from before it comes back (K1)", async () => {
-    const own = await redisServer(..."--user default on nopass ~* +@all -del".split(" "));
+    const own = await RedisServer.prepare(..."--user default on nopass ~* +@all -del".split(" "));
     try {
       await own.start();
       const { log, lines } = recorder();
@@ -231,7 +236,7 @@ describe("copies in Redis", () => {
       copies.put("FishCo", copyAt(8));
       expect(await copies.get("FishCo")).toEqual(copyAt(8));
     } finally {
-      await own.remove();
+      await own.kill();
     }
   });
 
@@ -243,7 +248,7 @@ describe("copies in Redis", () => {
   });
 
   test("a copy counts under its own name, for its own cluster and as it was put (D1)", async () => {
-    const own = await redisServer();
+    const own = await RedisServer.prepare();
     await own.start();
     const copies = await openRedis(own.url);
     const stored = stranger(own.url);
@@ -267,13 +272,13 @@ describe("copies in Redis", () => {
     await stored.set(fish, value);
     expect(await copies.get("FishCo")).toEqual(copyAt(7));
     stored.close();
-    await own.remove();
+    await own.kill();
   });
 
   test("a password, a user and a database are told to the server, and to nobody else", async () => {
     const password = "pass word@:/?#ü";
     const fish = ["--user", "fish", "on", `>${password}`, "~*", "+@all"];
-    const own = await redisServer("--requirepass", password, ...fish);
+    const own = await RedisServer.prepare("--requirepass", password, ...fish);
     try {
       await own.start();
       for (const url of [own.url, `${own.url}/3`, own.url.replace("//", "//fish@")]) {
@@ -292,7 +297,7 @@ describe("copies in Redis", () => {
         expect(JSON.stringify(lines)).not.toContain("another");
       }
     } finally {
-      await own.remove();
+      await own.kill();
     }
   });
 });

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
 import { expect, onTestFinished, test } from "vitest";
+import { freePorts } from "../../../lab/ports.ts";
 import { RECENT_ENTRIES_MAX } from "../../core/replication/limits.ts";
 import type { CommittedEntry, Entry } from "../../core/replication/types.ts";
 import { JournalCorrupt } from "../journal/errors.ts";
@@ -96,25 +97,6 @@ class Member {
       command === null ? [] : new TextDecoder().decode(command),
     );
   }
-}
-
-/** Free ports, ascending; the listeners that found them are closed again. */
-async function freePorts(count: number): Promise<number[]> {
-  const found = await Promise.all(
-    Array.from({ length: count }, () =>
-      listen({
-        host: "127.0.0.1",
-        port: 0,
-        secret: SECRET,
-        identity: { role: "order", name: "order-0", cluster: TEST_CLUSTER },
-        contract: {},
-        handlers: {},
-        log,
-      }),
-    ),
-  );
-  for (const listener of found) await listener.close();
-  return found.map(({ port }) => port).sort((a, b) => a - b);
 }
 
 async function three(entries: readonly Entry[] = []): Promise<[Member, Member, Member]> {

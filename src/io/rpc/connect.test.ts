@@ -2,6 +2,7 @@ import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
+import { freePorts } from "../../../lab/ports.ts";
 import { Bench, eventually, testContract } from "./testing.ts";
 import type { Peer, Unreachable } from "./types.ts";
 
@@ -19,13 +20,6 @@ async function portOf(server: Server): Promise<number> {
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return (server.address() as AddressInfo).port;
-}
-
-/** A port on which nothing listens. */
-async function freePort(): Promise<number> {
-  const listener = await bench.listen();
-  await listener.close();
-  return listener.port;
 }
 
 test("a listener that comes back is found again", async () => {
@@ -50,7 +44,7 @@ test("a listener that comes back is found again", async () => {
 });
 
 test("a link can be opened before its listener, and says once that nothing answers", async () => {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const failures: Unreachable[] = [];
   const opened = Promise.withResolvers<Peer>();
   const link = bench.link(port, {
@@ -121,7 +115,7 @@ test("a stopped process, which accepts and says nothing, doesn't hold an attempt
 });
 
 test("a closed link makes no further attempt", async () => {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const backoff = { firstMs: 1, maxMs: 2, lostMs: 0 };
   let attempts = 0;
   const link = bench.link(port, {

@@ -7,8 +7,9 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { freePorts } from "../../../lab/ports.ts";
+import { RedisServer } from "../../../lab/redis.ts";
 import { OtherCluster } from "../../core/replication/members.ts";
-import { redisServer } from "../../io/cache/test-redis.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import { rememberingLog, SECRET, type TestLog } from "../../io/rpc/testing.ts";
 import type { ClusterConfig } from "../config.ts";
@@ -40,14 +41,6 @@ afterEach(async () => {
   for (const close of toClose.splice(0).reverse()) await close();
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 async function start(
   cache: ClusterConfig["cache"] = { kind: "memory", entriesMax: 100 },
   port?: number,
@@ -65,7 +58,7 @@ async function startOnly(
   replicas: readonly number[] = [REPLICA],
 ): Promise<RunningRole> {
   const host = "127.0.0.1";
-  const place = { host, port: port ?? (await freePort()), name: "frontend" };
+  const place = { host, port: port ?? (await freePorts(1))[0] ?? 0, name: "frontend" };
   url = `http://${host}:${place.port}`;
   const config: ClusterConfig = {
     data: "/nowhere",
@@ -201,8 +194,8 @@ test("lookups go on through a catalog's death and return, and never show the pas
 });
 
 test("lookups with copies in Redis go on through its death and return, and never show the past", async () => {
-  const redis = await redisServer();
-  toClose.push(() => redis.remove());
+  const redis = await RedisServer.prepare();
+  toClose.push(() => redis.kill());
   await redis.start();
   await start({ kind: "redis", url: redis.url });
   const hits = () => log.count("Getting cache response");
@@ -223,8 +216,8 @@ test("lookups with copies in Redis go on through its death and return, and never
 });
 
 test("the password of Redis comes from a file of the owner's alone, else the front end doesn't start", async () => {
-  const redis = await redisServer("--requirepass", "pass word");
-  toClose.push(() => redis.remove());
+  const redis = await RedisServer.prepare("--requirepass", "pass word");
+  toClose.push(() => redis.kill());
   await redis.start();
   const folder = mkdtempSync(join(tmpdir(), "bazaar-password-"));
   toClose.push(() => rmSync(folder, { recursive: true }));

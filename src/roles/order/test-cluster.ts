@@ -2,11 +2,11 @@
 // sockets, and a front end of which the test plays the part.
 
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { expect, onTestFinished } from "vitest";
+import { freePorts } from "../../../lab/ports.ts";
 import { encodeCommands } from "../../core/market/codec.ts";
 import type { Entry } from "../../core/replication/types.ts";
 import { createCatalogFile } from "../../io/journal/catalog-store.ts";
@@ -36,7 +36,7 @@ export class TestCluster {
   static async make(replicas = 3): Promise<TestCluster> {
     const data = mkdtempSync(join(tmpdir(), "bazaar-roles-"));
     const host = "127.0.0.1";
-    const ports = (await freePorts(replicas + 2)).sort((a, b) => a - b);
+    const ports = await freePorts(replicas + 2);
     const [frontendPort = 0, catalogPort = 0, ...ids] = ports;
     const cluster = new TestCluster({
       data,
@@ -165,22 +165,4 @@ function firstEntries(): Entry[] {
       bytes: encodeCommands([{ kind: "list", requestId: `first ${stock.name}`, ...stock }]),
     },
   }));
-}
-
-/** Ports that nobody listens on, found by listening. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, "127.0.0.1", () => {
-            const address = server.address();
-            resolve(typeof address === "object" && address ? address.port : 0);
-          });
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
-  return ports;
 }

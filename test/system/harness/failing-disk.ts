@@ -14,8 +14,8 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Cluster } from "./cluster.ts";
-import { ROOT, Running } from "./process.ts";
+import type { Cluster } from "../../../lab/cluster.ts";
+import { ROOT, Running } from "../../../lab/process.ts";
 
 const MAIN = resolve(ROOT, "bin/bazaar.js");
 const SOURCE = resolve(ROOT, "test/system/harness/failing-disk.c");
@@ -82,10 +82,12 @@ function startWithLibrary(cluster: Cluster, id: number, call: "fsync" | "write")
   const when = join(cluster.data, "disk-fails");
   const [command = "", ...args] = order(cluster, id);
   const running = new Running(command, args, {
-    LD_PRELOAD: library,
-    FAILING_CALL: call,
-    FAILING_WHEN: when,
-    FAILING_UNDER: join(cluster.data, `order-${id}`),
+    environment: {
+      LD_PRELOAD: library,
+      FAILING_CALL: call,
+      FAILING_WHEN: when,
+      FAILING_UNDER: join(cluster.data, `order-${id}`),
+    },
   });
   return { running, fail: () => writeFileSync(when, "") };
 }

@@ -2,7 +2,7 @@
 // failure it prints the end of every log first.
 
 import { afterAll, afterEach } from "vitest";
-import { Cluster, type ClusterOptions } from "./cluster.ts";
+import { Cluster, type ClusterOptions } from "../../../lab/cluster.ts";
 
 /** Makes clusters that end by themselves. */
 export interface Clusters {

@@ -1,6 +1,6 @@
 // Clients that trade and read at once, and what their answers must add up to.
 
-import { type Call, dataOf, type HttpClient, jsonOf, numberOf } from "./http.ts";
+import { type Call, dataOf, type HttpClient, jsonOf, numberOf } from "../../../lab/http.ts";
 
 /** A trade as a body of `POST /orders`. */
 export interface Trade {

@@ -4,11 +4,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
+import type { Cluster } from "../../../lab/cluster.ts";
+import { until } from "../../../lab/wait.ts";
 import { connect } from "../../../src/io/rpc/connect.ts";
 import type { Calls, Contract, Link, Peer } from "../../../src/io/rpc/types.ts";
 import { catalogContract, orderContract } from "../../../src/roles/contract.ts";
-import type { Cluster } from "./cluster.ts";
-import { until } from "./wait.ts";
 
 /** Connections that are closed by whoever made them: `using` does. */
 export class RpcClient<C extends Contract> implements Disposable {

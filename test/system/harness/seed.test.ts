@@ -2,8 +2,8 @@
 // in the wrong place or with another number must not pass.
 
 import { expect, test } from "vitest";
-import { Cluster } from "./cluster.ts";
-import { findInOrder } from "./logs.ts";
+import { Cluster } from "../../../lab/cluster.ts";
+import { findInOrder } from "../../../lab/logs.ts";
 import { isSeedLine, seedCalls, seedLog } from "./seed.ts";
 
 const BLOCKS = [

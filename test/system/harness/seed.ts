@@ -7,8 +7,8 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Cluster } from "./cluster.ts";
-import { ROOT } from "./process.ts";
+import type { Cluster } from "../../../lab/cluster.ts";
+import { ROOT } from "../../../lab/process.ts";
 
 /** Lines of what we don't have. Compared with the line as it stands in the file. */
 const WITHOUT_COUNTERPART: readonly (readonly [line: RegExp, why: string])[] = [

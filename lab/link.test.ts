@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { createServer, type Server, Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
-import { freePorts } from "../test/system/harness/ports.ts";
-import { until } from "../test/system/harness/wait.ts";
 import { Link } from "./link.ts";
+import { freePorts } from "./ports.ts";
+import { until } from "./wait.ts";
 
 const open: (() => void)[] = [];
 afterEach(() => {
