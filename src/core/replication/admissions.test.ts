@@ -6,20 +6,20 @@ import { Cluster } from "./test-support.ts";
 import type { Message } from "./types.ts";
 
 describe("what the journal says of incarnations", () => {
-  test("a file made with the cluster needs an admission", () => {
+  test("a file made with the cluster needs no admission", () => {
     const admissions = new Admissions([]);
     expect(admissions.of(9090).incarnation).toBe(FIRST_INCARNATION);
     expect(admissions.counts(9090, FIRST_INCARNATION, 0)).toBe(true);
   });
 
-  test("a replacement counts before its admission is committed", () => {
+  test("a replacement counts only once its admission is committed", () => {
     const admissions = new Admissions([{ position: 7, replica: 9090, incarnation: 2 }]);
     expect(admissions.counts(9090, 2, 6)).toBe(false);
     expect(admissions.counts(9090, 2, 7)).toBe(true);
     expect(admissions.counts(9092, FIRST_INCARNATION, 6)).toBe(true);
   });
 
-  test("what was replaced counts still, or a later replacement already", () => {
+  test("what was replaced counts no more, and a later replacement not yet", () => {
     const admissions = new Admissions([
       { position: 7, replica: 9090, incarnation: 2 },
       { position: 9, replica: 9090, incarnation: 3 },
@@ -30,7 +30,7 @@ describe("what the journal says of incarnations", () => {
     expect(admissions.counts(9090, 4, 10)).toBe(false);
   });
 
-  test("an admission that was truncated leaves a replica that can't count any more", () => {
+  test("an admission that was truncated no longer stands", () => {
     const admissions = new Admissions([]);
     admissions.add({ position: 7, replica: 9090, incarnation: 2 });
     admissions.truncateFrom(8);
@@ -69,7 +69,7 @@ describe("a replica that lost its disk", () => {
     expect(cluster.leaders).toEqual([]);
   });
 
-  test("forgets a promise: it answers another nominee's prepare", () => {
+  test("promises nothing, and isn't willing", () => {
     const cluster = new Cluster();
     cluster.replace(9090, 2);
     cluster.start(9090);
@@ -80,7 +80,7 @@ describe("a replica that lost its disk", () => {
     expect(cluster.sent({ kind: "canvass-answer" })[0]?.message).toMatchObject({ willing: false });
   });
 
-  test("helps to commit its own admission", () => {
+  test("doesn't help to commit its own admission", () => {
     const cluster = withoutFriend();
     cluster.replace(9090, 2);
     cluster.start(9090);
@@ -99,7 +99,7 @@ describe("a replica that lost its disk", () => {
     });
   });
 
-  test("counts no more once it was admitted", () => {
+  test("counts again once it was admitted", () => {
     const cluster = withoutFriend();
     cluster.replace(9090, 2);
     cluster.start(9090);
@@ -110,7 +110,7 @@ describe("a replica that lost its disk", () => {
     expect(cluster.status(9094).commitPosition).toBe(4);
   });
 
-  test("is admitted again with every answer", () => {
+  test("is admitted once, not again with every answer", () => {
     const cluster = withoutFriend();
     cluster.replace(9090, 2);
     cluster.start(9090);
@@ -118,7 +118,7 @@ describe("a replica that lost its disk", () => {
     expect(cluster.texts(9094).filter((text) => text === "admit 9090/2")).toHaveLength(1);
   });
 
-  test("is counted by what its old incarnation acknowledged", () => {
+  test("isn't counted by what its old incarnation acknowledged", () => {
     const cluster = withoutFriend();
     cluster.append(9094, "order 1");
     cluster.deliver({ to: 9090, kind: "append" });
@@ -133,7 +133,7 @@ describe("a replica that lost its disk", () => {
     expect(cluster.status(9094).commitPosition).toBe(2);
   });
 
-  test("is taken to hold what its old incarnation held, before it is admitted", () => {
+  test("isn't taken to hold what its old incarnation held, before it is admitted either", () => {
     const cluster = prepared(new Cluster());
     cluster.deliver({ kind: "promise" });
     cluster.deliver({ to: 9090, kind: "append" });
@@ -145,7 +145,7 @@ describe("a replica that lost its disk", () => {
     expect(cluster.take(9094, "replicated")).toEqual([]);
   });
 
-  test("wins by a promise that its old incarnation gave", () => {
+  test("doesn't vote by a promise that its old incarnation gave", () => {
     const journals = { 9094: [...journal(1), command(2, 1)] };
     const cluster = new Cluster({ journals });
     const admitting = new Cluster({ journals });
@@ -175,7 +175,7 @@ describe("a replica that lost its disk", () => {
     expect(admitting.status(9094).phase).toBe("standing");
   });
 
-  test("is heard by the voice of its old incarnation", () => {
+  test("isn't heard in what its old incarnation sends", () => {
     const cluster = new Cluster({ journals: { 9092: [command(1, 1), admission(2, 1, 9090, 2)] } });
     cluster.receive(9092, 9090, { kind: "canvass", token: 1 }, 1);
     cluster.receive(9092, 9090, { kind: "prepare", epoch: 5 }, 1);
@@ -185,7 +185,7 @@ describe("a replica that lost its disk", () => {
     expect(cluster.disk(9092).underWay).toHaveLength(1);
   });
 
-  test("is admitted by a leader whose reign isn't committed", () => {
+  test("isn't admitted by a leader whose reign isn't committed", () => {
     const cluster = new Cluster();
     cluster.step(9094, { kind: "lead" });
     cluster.deliver({ kind: "canvass" });
@@ -198,7 +198,7 @@ describe("a replica that lost its disk", () => {
     expect(cluster.texts(9094)).toEqual(["reign of 9094"]);
   });
 
-  test("confirms a round before its admission is committed", () => {
+  test("confirms no round before its admission is committed", () => {
     const cluster = withoutFriend();
     cluster.replace(9090, 2);
     cluster.start(9090);
@@ -210,7 +210,7 @@ describe("a replica that lost its disk", () => {
     expect(cluster.take(9094, "confirmed")).toEqual([{ kind: "confirmed", token: 5, leads: true }]);
   });
 
-  test("and another one after it: two of three disks are a majority that forgot", () => {
+  test("costs no order, nor does a second one that loses its disk after it", () => {
     const cluster = withoutFriend();
     cluster.append(9094, "order 1");
     cluster.settle();

@@ -12,8 +12,8 @@ const lead = (cluster: Cluster, id: ReplicaId) => cluster.step(id, { kind: "lead
 const outcomes = (cluster: Cluster, id: ReplicaId) =>
   cluster.take(id, "lead-outcome").map(({ outcome }) => outcome);
 
-describe("fetch (Raft §5.4.1)", () => {
-  test("leaves a committed entry behind: the best journal isn't taken (C3, R4)", () => {
+describe("a fetch (Raft §5.4.1)", () => {
+  test("brings the best journal of the quorum, and so every committed entry (C3, R4)", () => {
     const cluster = new Cluster({
       journals: { 9090: journal(1, 1), 9092: journal(1, 1, 1), 9094: journal(1) },
     });
@@ -21,7 +21,7 @@ describe("fetch (Raft §5.4.1)", () => {
     expect(cluster.texts(9094)).toEqual(["1@1", "2@1", "3@1", "reign of 9094"]);
   });
 
-  test("takes the longest journal instead of the one of the latest epoch (C3)", () => {
+  test("takes the journal of the latest epoch, not the longest (C3)", () => {
     const cluster = new Cluster({
       journals: { 9090: journal(1, 1, 1, 1, 1), 9092: journal(1, 2), 9094: [] },
     });
@@ -30,7 +30,7 @@ describe("fetch (Raft §5.4.1)", () => {
       expect(cluster.texts(id)).toEqual(["1@1", "2@2", "reign of 9094"]);
   });
 
-  test("stamps old entries with the new epoch (C4)", () => {
+  test("leaves old entries their epochs (C4)", () => {
     const cluster = new Cluster({
       journals: { 9090: journal(1, 2), 9092: journal(1, 2), 9094: [] },
     });
@@ -38,7 +38,7 @@ describe("fetch (Raft §5.4.1)", () => {
     expect(cluster.entries(9094).map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
   });
 
-  test("keeps the nominee's own tail where it differs", () => {
+  test("replaces the nominee's own tail where that differs", () => {
     const cluster = new Cluster({
       journals: { 9090: journal(1, 1, 2), 9092: journal(1, 1, 2), 9094: journal(1, 1, 1, 1) },
     });
@@ -47,7 +47,7 @@ describe("fetch (Raft §5.4.1)", () => {
     expect(cluster.take(9094, "truncated")).toEqual([{ kind: "truncated", from: 3, through: 4 }]);
   });
 
-  test("asks once more for each answer that comes twice, and so ever more often", () => {
+  test("asks for the next piece once, however often an answer comes", () => {
     const cluster = new Cluster({
       journals: { 9092: journal(1, 1, 1, 1, 1, 1), 9090: journal(1) },
       messageBytesMax: 150,
@@ -67,7 +67,7 @@ describe("fetch (Raft §5.4.1)", () => {
     expect(cluster.sent({ kind: "fetch" })).toHaveLength(1);
   });
 
-  test("needs a longer journal than one message holds", () => {
+  test("brings a journal longer than one message holds", () => {
     const cluster = new Cluster({
       journals: { 9092: journal(1, 1, 1, 1, 1, 1), 9090: journal(1) },
       messageBytesMax: 150,
@@ -92,7 +92,7 @@ describe("fetch (Raft §5.4.1)", () => {
     return cluster;
   }
 
-  test("ends when its peer is gone, and takes all that came with it", () => {
+  test("ends when its peer is gone, and what came stays", () => {
     const cluster = fetching();
     cluster.deliver({ kind: "fetch" });
     cluster.deliver({ kind: "fetched" });
@@ -105,7 +105,7 @@ describe("fetch (Raft §5.4.1)", () => {
     expect(cluster.texts(9094)).toEqual(["1@1"]);
   });
 
-  test("is answered after a later nominee was promised, and brings its leader's entries", () => {
+  test("is refused once a later nominee was promised, and the candidacy ends", () => {
     const cluster = fetching();
     cluster.receive(9092, 9090, { kind: "prepare", epoch: 9 });
     cluster.persist(9092);
@@ -116,7 +116,7 @@ describe("fetch (Raft §5.4.1)", () => {
     ]);
   });
 
-  test("is given up while it gets on, or never though it doesn't", () => {
+  test("goes on while it makes progress, and is given up when it doesn't", () => {
     const cluster = fetching();
     for (let piece = 0; piece < 2; piece += 1) {
       cluster.nowMs += FETCH_PROGRESS_MS;
@@ -132,7 +132,7 @@ describe("fetch (Raft §5.4.1)", () => {
     ]);
   });
 
-  test("takes a repeated answer for the next one", () => {
+  test("takes a repeated answer only once", () => {
     const cluster = fetching();
     cluster.deliver({ kind: "fetch" });
     const [first] = cluster.drop({ kind: "fetched" });
@@ -156,7 +156,7 @@ describe("fetch (Raft §5.4.1)", () => {
   test.each([
     ["nothing though it promised more", {}, "9092 has nothing after 0"],
     ["a way back that leads forward", { goBackTo: 0 }, "9092 sends what makes no sense"],
-  ])("goes round in circles: the peer sends %s", (_what, but, reason) => {
+  ])("is given up when the peer sends %s", (_what, but, reason) => {
     const cluster = fetching();
     cluster.receive(9094, 9092, fetched(but));
     expect(outcomes(cluster, 9094)).toEqual([{ kind: "lost", reason }]);
@@ -167,15 +167,17 @@ describe("fetch (Raft §5.4.1)", () => {
     ["of another epoch", 9092, { epoch: 2 }],
     ["that follows on what the nominee doesn't have", 9092, { prevPosition: 2, prevEpoch: 1 }],
     ["that follows on what the nominee has otherwise", 9092, { prevEpoch: 1 }],
-  ])("listens to an answer %s", (_what, from, but) => {
+  ])("ignores an answer %s", (_what, from, but) => {
     const cluster = fetching();
     cluster.receive(9094, from, fetched({ entries: [command(1, 1)], ...but }));
     expect(cluster.texts(9094)).toEqual([]);
     expect(outcomes(cluster, 9094)).toEqual([]);
     expect(cluster.status(9094).phase).toBe("standing");
   });
+});
 
-  test("wins by the promise of a replacement that its journal doesn't admit (C5)", () => {
+describe("a nominee", () => {
+  test("doesn't win by the promise of a replacement that its journal doesn't admit (C5)", () => {
     const cluster = new Cluster();
     const promise: Message = { kind: "promise", epoch: 1, lastEpoch: 0, lastPosition: 0 };
     lead(cluster, 9094);
@@ -187,7 +189,7 @@ describe("fetch (Raft §5.4.1)", () => {
     expect(cluster.status(9094).phase).toBe("leading");
   });
 
-  test("doesn't win by the promise of a replacement whose admission it fetched (C5)", () => {
+  test("wins by the promise of a replacement whose admission it fetched (C5)", () => {
     const held = [command(1, 1), admission(2, 1, 9092, 2)];
     const cluster = new Cluster({ journals: { 9094: held.slice(0, 1) } });
     cluster.replace(9092, 2, new TestDisk(held, { voter: true }));

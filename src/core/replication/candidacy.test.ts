@@ -12,8 +12,8 @@ const outcomes = (cluster: Cluster, id: ReplicaId) =>
   cluster.take(id, "lead-outcome").map(({ outcome }) => outcome);
 const promiseOf = (cluster: Cluster, id: ReplicaId) => cluster.disk(id).hardState.promise;
 
-describe("canvass (Raft, PreVote)", () => {
-  test("disturbs who wouldn't vote for the nominee (C1)", () => {
+describe("a canvass (Raft, PreVote)", () => {
+  test("stores nothing and raises no epoch (C1)", () => {
     const cluster = new Cluster({ promises: { 9090: { epoch: 4, nominee: 9090 } } });
     lead(cluster, 9094);
     cluster.deliver({ kind: "canvass" });
@@ -24,7 +24,7 @@ describe("canvass (Raft, PreVote)", () => {
     expect(cluster.sent({ kind: "prepare" })).toEqual([]);
   });
 
-  test("is followed by a prepare before a quorum is willing (C1)", () => {
+  test("is followed by a prepare only once a quorum is willing (C1)", () => {
     const cluster = new Cluster({ replicas: [1, 2, 3, 4, 5] });
     lead(cluster, 5);
     cluster.deliver({ kind: "canvass", to: 1 });
@@ -35,7 +35,7 @@ describe("canvass (Raft, PreVote)", () => {
     expect(cluster.disk(5).underWay).toHaveLength(1);
   });
 
-  test("counts a willing answer twice", () => {
+  test("counts a willing answer once", () => {
     const cluster = new Cluster({ replicas: [1, 2, 3, 4, 5] });
     lead(cluster, 5);
     cluster.deliver({ kind: "canvass", to: 1 });
@@ -44,7 +44,7 @@ describe("canvass (Raft, PreVote)", () => {
     expect(cluster.disk(5).underWay).toEqual([]);
   });
 
-  test("counts the answer to an earlier one", () => {
+  test("doesn't count an answer to an earlier one", () => {
     const cluster = new Cluster();
     lead(cluster, 9094);
     cluster.drop({ to: 9090 });
@@ -57,7 +57,7 @@ describe("canvass (Raft, PreVote)", () => {
     expect(cluster.disk(9094).underWay).toEqual([]);
   });
 
-  test("goes on for ever when nobody answers", () => {
+  test("ends at its time limit when nobody answers", () => {
     const cluster = new Cluster();
     lead(cluster, 9094);
     cluster.nowMs += CANVASS_MS;
@@ -71,7 +71,7 @@ describe("canvass (Raft, PreVote)", () => {
     expect(cluster.status(9094).phase).toBe("following");
   });
 
-  test("waits for its time limit though no quorum can become willing", () => {
+  test("ends at once when no quorum can become willing", () => {
     const cluster = new Cluster();
     for (const id of [9090, 9092])
       cluster.receive(id, 9090 + 9092 - id, { kind: "prepare", epoch: 1 });
@@ -81,7 +81,7 @@ describe("canvass (Raft, PreVote)", () => {
     expect(outcomes(cluster, 9094)).toEqual([{ kind: "lost", reason: "no quorum is willing" }]);
   });
 
-  test("waits for a dead peer's answer when the other one won't have it", () => {
+  test("ends without a dead peer's answer when the other follows that peer still", () => {
     const cluster = new Cluster();
     cluster.elect(9094);
     cluster.wire = [];
@@ -93,7 +93,7 @@ describe("canvass (Raft, PreVote)", () => {
     expect(outcomes(cluster, 9092)).toEqual([{ kind: "follows", leader: 9094, epoch: 1 }]);
   });
 
-  test("waits for the answer of a peer that dies meanwhile", () => {
+  test("doesn't wait for the answer of a peer that dies meanwhile", () => {
     const cluster = new Cluster();
     cluster.receive(9090, 9094, { kind: "prepare", epoch: 1 });
     lead(cluster, 9092);
@@ -105,7 +105,7 @@ describe("canvass (Raft, PreVote)", () => {
     expect(outcomes(cluster, 9092)).toEqual([{ kind: "lost", reason: "no quorum is willing" }]);
   });
 
-  test("gives up on a willing peer whose connection closed", () => {
+  test("counts a willing peer whose connection closed since", () => {
     const cluster = new Cluster({ replicas: [1, 2, 3, 4, 5] });
     lead(cluster, 5);
     cluster.deliver({ kind: "canvass", to: 1 });
@@ -117,7 +117,7 @@ describe("canvass (Raft, PreVote)", () => {
     expect(cluster.disk(5).underWay).toHaveLength(1);
   });
 
-  test("doesn't learn whom the unwilling follow", () => {
+  test("learns from the unwilling whom they follow", () => {
     const cluster = new Cluster();
     cluster.elect(9090, [9090, 9092]);
     cluster.wire = [];
@@ -127,15 +127,15 @@ describe("canvass (Raft, PreVote)", () => {
     expect(outcomes(cluster, 9094)).toEqual([{ kind: "follows", leader: 9090, epoch: 1 }]);
   });
 
-  test("leaves the highest epoch seen unused, so that the next prepare is refused", () => {
+  test("learns the highest epoch promised, and the nominee takes the next", () => {
     const cluster = new Cluster({ promises: { 9090: { epoch: 7, nominee: 9090 } } });
     cluster.elect(9094);
     expect(cluster.status(9094).epoch).toBe(8);
   });
 });
 
-describe("prepare (Paxos, phase 1)", () => {
-  test("goes out before the nominee's own promise is durable (C2)", () => {
+describe("a prepare (Paxos, phase 1)", () => {
+  test("goes out only once the nominee's own promise is durable (C2)", () => {
     const cluster = new Cluster();
     lead(cluster, 9094);
     cluster.deliver({ kind: "canvass" });
@@ -147,7 +147,7 @@ describe("prepare (Paxos, phase 1)", () => {
     expect(cluster.sent({ kind: "prepare" })).toHaveLength(2);
   });
 
-  test("is sent twice for one epoch over a crash of the nominee (C2)", () => {
+  test("is of a new epoch after a crash of the nominee (C2)", () => {
     const cluster = new Cluster();
     lead(cluster, 9094);
     cluster.deliver({ kind: "canvass" });
@@ -160,7 +160,7 @@ describe("prepare (Paxos, phase 1)", () => {
     expect(cluster.status(9094).epoch).toBe(2);
   });
 
-  test("wins with promises of an earlier candidacy", () => {
+  test("doesn't win with promises of an earlier candidacy", () => {
     const cluster = prepared(new Cluster());
     const late = cluster.drop({ kind: "promise" });
     cluster.nowMs += PREPARE_MS + 1;
@@ -175,7 +175,7 @@ describe("prepare (Paxos, phase 1)", () => {
     expect(cluster.status(9094).phase).toBe("standing");
   });
 
-  test("goes on after another was promised a higher epoch", () => {
+  test("is given up once another was promised a higher epoch", () => {
     const cluster = prepared(new Cluster());
     cluster.wire = [];
     cluster.receive(9094, 9090, { kind: "refuse", epoch: 5 });
@@ -197,13 +197,13 @@ describe("prepare (Paxos, phase 1)", () => {
     expect(cluster.status(9094).phase).toBe("following");
   });
 
-  test("is ended by a refusal of an older one", () => {
+  test("isn't ended by a refusal of an older one", () => {
     const cluster = prepared(new Cluster());
     cluster.receive(9094, 9090, { kind: "refuse", epoch: 0 });
     expect(cluster.status(9094).phase).toBe("standing");
   });
 
-  test("goes on after this very replica promised another", () => {
+  test("is given up once this very replica promised another", () => {
     const cluster = prepared(new Cluster());
     cluster.receive(9094, 9092, { kind: "prepare", epoch: 2 });
     expect(outcomes(cluster, 9094)).toEqual([
@@ -213,13 +213,13 @@ describe("prepare (Paxos, phase 1)", () => {
     expect(cluster.status(9094)).toMatchObject({ phase: "following", epoch: 2 });
   });
 
-  test("goes on after another won, and its asker waits in vain", () => {
+  test("is given up once another won, and the asker hears who leads", () => {
     const cluster = prepared(new Cluster());
     cluster.receive(9094, 9092, append(2, [0, 0], [command(1, 2)]));
     expect(outcomes(cluster, 9094)).toEqual([{ kind: "follows", leader: 9092, epoch: 2 }]);
   });
 
-  test("wins with a minority of five", () => {
+  test("wins with three of five, not with two", () => {
     const cluster = new Cluster({ replicas: [1, 2, 3, 4, 5] });
     lead(cluster, 5);
     cluster.settle([5, 1, 2, 3]);
@@ -232,8 +232,8 @@ describe("prepare (Paxos, phase 1)", () => {
   });
 });
 
-describe("to ask a replica to lead", () => {
-  test("while it stands starts another candidacy, or leaves an asker waiting", () => {
+describe("asking a replica to lead", () => {
+  test("while it stands joins the candidacy under way", () => {
     const cluster = new Cluster();
     lead(cluster, 9094);
     lead(cluster, 9094);
@@ -242,7 +242,7 @@ describe("to ask a replica to lead", () => {
     expect(outcomes(cluster, 9094)).toEqual([{ kind: "leading", epoch: 1 }]);
   });
 
-  test("while it leads starts an election", () => {
+  test("while it leads starts no election", () => {
     const cluster = new Cluster();
     cluster.elect(9094);
     outcomes(cluster, 9094);
@@ -251,7 +251,7 @@ describe("to ask a replica to lead", () => {
     expect(outcomes(cluster, 9094)).toEqual([{ kind: "leading", epoch: 1 }]);
   });
 
-  test("is answered before its reign is committed", () => {
+  test("is answered only once its reign is committed", () => {
     const cluster = prepared(new Cluster());
     cluster.deliver({ kind: "promise" });
     expect(cluster.status(9094)).toMatchObject({ phase: "leading", leads: false });
@@ -262,7 +262,7 @@ describe("to ask a replica to lead", () => {
     expect(outcomes(cluster, 9094)).toEqual([{ kind: "leading", epoch: 1 }]);
   });
 
-  test("makes a replica stand that has not been admitted", () => {
+  test("doesn't make a replica stand that has not been admitted", () => {
     const cluster = new Cluster();
     cluster.replace(9094, 2);
     cluster.start(9094);
@@ -271,14 +271,14 @@ describe("to ask a replica to lead", () => {
     expect(outcomes(cluster, 9094)).toEqual([{ kind: "lost", reason: "not admitted yet" }]);
   });
 
-  test("is never answered when it won and its reign isn't committed", () => {
+  test("is answered also when it won and stepped down before its reign was committed", () => {
     const cluster = prepared(new Cluster());
     cluster.deliver({ kind: "promise" });
     cluster.receive(9094, 9092, { kind: "prepare", epoch: 2 });
     expect(outcomes(cluster, 9094)).toEqual([{ kind: "lost", reason: "stepped down" }]);
   });
 
-  test("is answered to who didn't ask", () => {
+  test("is answered only by the replica that was asked", () => {
     const cluster = new Cluster();
     cluster.elect(9090);
     expect(outcomes(cluster, 9092)).toEqual([]);
@@ -286,7 +286,7 @@ describe("to ask a replica to lead", () => {
   });
 });
 
-test("a candidacy without peers waits for promises", () => {
+test("a candidacy without peers is won at once", () => {
   const disk = new TestDisk();
   const { hardState } = disk;
   const context = new ReplicaContext({

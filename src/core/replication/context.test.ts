@@ -56,7 +56,7 @@ function texts({ log }: ReplicaContext): string[] {
 }
 
 describe("what is sent durably", () => {
-  test("leaves before a write that was issued first (X1)", () => {
+  test("leaves only after every write that was issued before it (X1)", () => {
     const context = contextOf(new TestDisk());
     context.append(journal(1));
     context.promise(1, 9094);
@@ -68,7 +68,7 @@ describe("what is sent durably", () => {
     expect(of(context, "send")).toEqual([{ kind: "send", to: 9094, message: ack(1) }]);
   });
 
-  test("waits for a write that was issued later", () => {
+  test("doesn't wait for a write that was issued later", () => {
     const context = contextOf(new TestDisk());
     context.append(journal(1));
     context.sendDurably(9094, ack(1));
@@ -77,13 +77,13 @@ describe("what is sent durably", () => {
     expect(of(context, "send")).toHaveLength(1);
   });
 
-  test("waits for ever when nothing is being written", () => {
+  test("leaves at once when nothing is being written", () => {
     const context = contextOf(new TestDisk());
     context.sendDurably(9094, ack(1));
     expect(of(context, "send")).toHaveLength(1);
   });
 
-  test("says under an older promise what a newer one has made void (X1)", () => {
+  test("is dropped when a newer promise has made it void (X1)", () => {
     const context = contextOf(new TestDisk());
     context.promise(1, 9094);
     context.sendDurably(9094, ack(1));
@@ -95,18 +95,18 @@ describe("what is sent durably", () => {
 });
 
 describe("a promise", () => {
-  test("goes back (X2)", () => {
+  test("never goes back (X2)", () => {
     const context = contextOf(new TestDisk([], { promise: { epoch: 5, nominee: 9094 } }));
     expect(() => context.promise(4, 9094)).toThrow("a promise never goes back");
   });
 
-  test("that is known already costs another fsync", () => {
+  test("that is known already isn't written again", () => {
     const context = contextOf(new TestDisk([], { promise: { epoch: 5, nominee: 9094 } }));
     context.promise(5, 9094);
     expect(of(context, "persist")).toEqual([]);
   });
 
-  test("forgets that it is a replacement that made it", () => {
+  test("doesn't make a replacement a voter", () => {
     const context = contextOf(new TestDisk([], { voter: false }));
     context.promise(5, 9094);
     expect(context.hardState).toEqual({ promise: { epoch: 5, nominee: 9094 }, voter: false });
@@ -114,7 +114,7 @@ describe("a promise", () => {
 });
 
 describe("storing entries", () => {
-  test("that are late and few cuts off the tail that they don't reach", () => {
+  test("that are late and few leaves the tail that they don't reach", () => {
     const context = contextOf(new TestDisk(journal(1, 1, 2, 2)));
     expect(context.store(1, [command(2, 1)])).toBe(null);
     expect(context.store(1, [])).toBe(null);
@@ -122,7 +122,7 @@ describe("storing entries", () => {
     expect(of(context, "persist")).toEqual([]);
   });
 
-  test("drops those before the first that differs, or keeps one after it (Raft §5.3)", () => {
+  test("replaces the journal from the first that differs, and keeps what is before it (Raft §5.3)", () => {
     const context = contextOf(new TestDisk(journal(1, 1, 1, 1)));
     expect(context.store(1, [command(2, 1), command(3, 2)])).toBe(null);
     expect(texts(context)).toEqual(["1@1", "2@1", "3@2"]);
@@ -137,14 +137,14 @@ describe("storing entries", () => {
     expect(effects).toContainEqual({ kind: "stored", entries: [command(3, 2)] });
   });
 
-  test("drops a committed entry (R4)", () => {
+  test("never drops a committed entry (R4)", () => {
     const context = contextOf(new TestDisk(journal(1, 1, 1)), { applied: 2 });
     expect(() => context.store(1, [command(2, 2)])).toThrow("a committed entry is never dropped");
     context.store(2, [command(3, 2)]);
     expect(texts(context)).toEqual(["1@1", "2@1", "3@2"]);
   });
 
-  test("counts a write that a truncation overtook as holding its new entries (E1)", () => {
+  test("doesn't take a write that a truncation overtook for one of the new entries (E1)", () => {
     const context = contextOf(new TestDisk());
     context.append(journal(1, 1, 1));
     context.store(1, [command(2, 2), command(3, 2)]);
@@ -156,7 +156,7 @@ describe("storing entries", () => {
 });
 
 describe("the commit position", () => {
-  test("runs ahead of this replica's own disk", () => {
+  test("never runs ahead of this replica's own disk", () => {
     const context = contextOf(new TestDisk());
     context.append(journal(1, 1));
     context.learnCommit(1);
@@ -167,12 +167,12 @@ describe("the commit position", () => {
     expect(of(context, "committed").map(({ position }) => position)).toEqual([1, 2]);
   });
 
-  test("names an entry that this journal doesn't have (R1)", () => {
+  test("never names an entry that this journal doesn't have (R1)", () => {
     const context = contextOf(new TestDisk(journal(1)));
     expect(() => context.learnCommit(2)).toThrow("commit <= last");
   });
 
-  test("goes back when an older one is learned late (R1)", () => {
+  test("doesn't go back when an older one is learned late (R1)", () => {
     const context = contextOf(new TestDisk(journal(1, 1)));
     context.learnCommit(2);
     context.learnCommit(1);
@@ -181,7 +181,7 @@ describe("the commit position", () => {
 });
 
 describe("a replacement", () => {
-  test("votes before its admission is committed", () => {
+  test("votes only once its admission is committed", () => {
     const context = contextOf(new TestDisk([], { voter: false }), { incarnation: 2 });
     context.append([command(1, 1), admission(2, 1, 9092, 2)]);
     context.persisted(1);
@@ -192,7 +192,7 @@ describe("a replacement", () => {
     expect(of(context, "persist").at(-1)?.write.hardState?.voter).toBe(true);
   });
 
-  test("votes by an admission of what it replaced, or of another replica", () => {
+  test("gets no vote by an admission of what it replaced, or of another replica", () => {
     const context = contextOf(new TestDisk([], { voter: false }), { incarnation: 3 });
     context.append([admission(1, 1, 9092, 2), admission(2, 1, 9090, 3)]);
     context.persisted(1);
@@ -200,7 +200,7 @@ describe("a replacement", () => {
     expect(context.hardState.voter).toBe(false);
   });
 
-  test("counts by an admission that was dropped again", () => {
+  test("is no longer admitted once its admission was dropped", () => {
     const context = contextOf(new TestDisk(journal(1)));
     context.append([admission(2, 1, 9090, 2)]);
     expect(context.admissions.of(9090).incarnation).toBe(2);
@@ -210,13 +210,13 @@ describe("a replacement", () => {
 });
 
 describe("a replica", () => {
-  test("that is none of the cluster starts", () => {
+  test("that is none of the cluster doesn't start", () => {
     expect(() => contextOf(new TestDisk(), { members: [9090, 9094] })).toThrow(
       "a replica is one of the configured ones",
     );
   });
 
-  test("that is configured with another set than its cluster's starts (X4)", () => {
+  test("that is configured with another set than its cluster's doesn't start, and says which to give (X4)", () => {
     for (const replicas of [[9092], [9090, 9092], [9090, 9092, 9098], [9090, 9092, 9094, 9096]]) {
       expect(() => contextOf(new TestDisk(), { replicas })).toThrow(
         `order-9092 belongs to a cluster of the replicas 9090,9092,9094, and this process is configured with ${replicas}: give it --replicas 9090,9092,9094`,
@@ -225,7 +225,7 @@ describe("a replica", () => {
     expect(contextOf(new TestDisk(), { replicas: [9094, 9092, 9090] }).quorum).toBe(2);
   });
 
-  test("of a journal that begins with other members takes it over (X4)", () => {
+  test("takes no journal that begins with other members (X4)", () => {
     const first = (members: number[]): Entry => ({
       ...{ position: 1, epoch: 0, at: 0 },
       body: { kind: "members", members },
@@ -236,7 +236,7 @@ describe("a replica", () => {
     );
   });
 
-  test("whose tables are ahead of its journal starts (R1)", () => {
+  test("whose tables are ahead of its journal doesn't start (R1)", () => {
     expect(() => contextOf(new TestDisk(journal(1)), { applied: 2 })).toThrow("applied <= last");
   });
 
@@ -246,7 +246,7 @@ describe("a replica", () => {
     [3, 2],
     [4, 3],
     [5, 3],
-  ])("of %i takes another number than %i for a quorum", (count, quorum) => {
+  ])("in a cluster of %i takes %i for a quorum", (count, quorum) => {
     const members = [9092, 1, 2, 3, 4].slice(0, count);
     expect(contextOf(new TestDisk(), { members }).quorum).toBe(quorum);
   });

@@ -5,26 +5,26 @@ import { bulky, command, journal, TestDisk, textOf } from "./test-disk.ts";
 
 const ALL = Number.MAX_SAFE_INTEGER;
 
-describe("which journal is better (Raft §5.4.1)", () => {
+describe("the better of two journals (Raft §5.4.1)", () => {
   test.each([
     [
-      "a later epoch loses to a longer journal",
+      "is the one of the later epoch, though it is shorter",
       { epoch: 3, position: 1 },
       { epoch: 2, position: 9 },
     ],
-    ["the shorter of one epoch wins", { epoch: 2, position: 9 }, { epoch: 2, position: 8 }],
-  ])("%s", (_failure, better, worse) => {
+    ["is the longer one of the same epoch", { epoch: 2, position: 9 }, { epoch: 2, position: 8 }],
+  ])("%s", (_claim, better, worse) => {
     expect(atLeastAsGood(better, worse)).toBe(true);
     expect(atLeastAsGood(worse, better)).toBe(false);
   });
 
-  test("of two equal journals each fetches from the other", () => {
+  test("is either when they are equal", () => {
     expect(atLeastAsGood({ epoch: 2, position: 9 }, { epoch: 2, position: 9 })).toBe(true);
   });
 });
 
 describe("a journal", () => {
-  test("counts an entry as durable because the one it replaced was (E1)", () => {
+  test("doesn't count an entry as durable because the one it replaced was (E1)", () => {
     const log = new EntryLog(new TestDisk(journal(1, 1, 1)));
     expect(log.durable).toBe(3);
     log.truncateFrom(2);
@@ -34,12 +34,12 @@ describe("a journal", () => {
     expect(log.durable).toBe(2);
   });
 
-  test("counts as durable what it doesn't have (E1)", () => {
+  test("counts as durable nothing that it doesn't have (E1)", () => {
     const log = new EntryLog(new TestDisk(journal(1, 1)));
     expect(() => log.setDurable(3)).toThrow("durable <= last");
   });
 
-  test("lets durability go back when an older write is reported late", () => {
+  test("keeps its durable position when an older write is reported late", () => {
     const log = new EntryLog(new TestDisk());
     log.append(journal(1, 1, 1));
     log.setDurable(3);
@@ -47,7 +47,7 @@ describe("a journal", () => {
     expect(log.durable).toBe(3);
   });
 
-  test("asks the disk for what has not been written yet (E2)", () => {
+  test("doesn't ask the disk for what has not been written yet (E2)", () => {
     const disk = new TestDisk();
     const log = new EntryLog(disk);
     const count = 3 * RECENT_ENTRIES_MAX;
@@ -58,7 +58,7 @@ describe("a journal", () => {
     expect(disk.reads).toBe(0);
   });
 
-  test("keeps every entry it ever had in memory", () => {
+  test("keeps only its newest entries in memory", () => {
     const entries = Array.from({ length: 3 * RECENT_ENTRIES_MAX }, (_, at) => command(at + 1, 1));
     const disk = new TestDisk();
     const log = new EntryLog(disk);
@@ -73,7 +73,7 @@ describe("a journal", () => {
     expect(log.epochAt(1)).toBe(1);
   });
 
-  test("keeps few entries in memory, but huge ones", () => {
+  test("keeps fewer entries in memory when they are huge", () => {
     const entries = [1, 2, 3].map((position) => bulky(position, 1, RECENT_BYTES_MAX));
     const disk = new TestDisk();
     const log = new EntryLog(disk);
@@ -84,7 +84,7 @@ describe("a journal", () => {
     expect(disk.reads).toBe(1);
   });
 
-  test("hands out entries that it dropped, while the truncation is on its way to disk", () => {
+  test("hands out no entry that it dropped, while the truncation is on its way to disk", () => {
     const disk = new TestDisk(journal(1, 1, 1, 1, 1));
     const log = new EntryLog(disk);
     log.truncateFrom(4);
@@ -97,7 +97,7 @@ describe("a journal", () => {
     expect(log.last).toEqual({ position: 4, epoch: 2 });
   });
 
-  test("takes the epoch of its end from a dropped entry", () => {
+  test("takes the epoch of its end from the last entry that it kept", () => {
     const log = new EntryLog(new TestDisk(journal(1, 1)));
     log.append([command(3, 2), command(4, 3)]);
     log.truncateFrom(4);
@@ -108,7 +108,7 @@ describe("a journal", () => {
     expect(log.last).toEqual({ position: 0, epoch: 0 });
   });
 
-  test("puts more into a message than its limit, or less than one entry", () => {
+  test("puts no more into a message than its limit, and at least one entry", () => {
     const log = new EntryLog(new TestDisk());
     const entries = [1, 2, 3, 4].map((position) => bulky(position, 1, 1_000));
     const size = entryBytes(bulky(1, 1, 1_000));
@@ -119,13 +119,13 @@ describe("a journal", () => {
     expect(log.entriesAfter(4, ALL)).toEqual([]);
   });
 
-  test("has a gap, or an epoch that goes back", () => {
+  test("has no gap, and no epoch that goes back", () => {
     const log = new EntryLog(new TestDisk(journal(1, 2)));
     expect(() => log.append([command(4, 2)])).toThrow("entries are consecutive");
     expect(() => log.append([command(3, 1)])).toThrow("epochs never go back within a journal");
   });
 
-  test("answers for a position that it doesn't have", () => {
+  test("answers for no position that it doesn't have", () => {
     const log = new EntryLog(new TestDisk(journal(1, 1)));
     expect(() => log.epochAt(3)).toThrow("position within the journal");
     expect(() => log.epochAt(-1)).toThrow("position within the journal");

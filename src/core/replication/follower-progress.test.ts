@@ -86,7 +86,7 @@ function streaming(entries: readonly Entry[]): Driver {
 }
 
 describe("while the leader doesn't know where the journals part", () => {
-  test("it sends the same entries with every round", () => {
+  test("it sends entries once, and then heartbeats without any", () => {
     const driver = new Driver(journal(1, 1, 1), 0);
     expect(driver.round(1)).toEqual([[0, 3]]);
     expect(driver.round(2)).toEqual([[0, 0]]);
@@ -94,14 +94,14 @@ describe("while the leader doesn't know where the journals part", () => {
     expect(driver.sent()).toEqual([]);
   });
 
-  test("it never sends them again, though they were lost", () => {
+  test("it sends them again when no answer came for a while", () => {
     const driver = new Driver(journal(1, 1, 1), 0);
     driver.round();
     driver.context.now += PROBE_AGAIN_MS;
     expect(driver.round()).toEqual([[0, 3]]);
   });
 
-  test("it waits for the next round after it was told to go back", () => {
+  test("it doesn't wait for the next round after it was told to go back", () => {
     const driver = new Driver(journal(1, 1, 1), 3);
     driver.round();
     expect(driver.progress.acknowledge(goBack(1))).toBe(false);
@@ -110,7 +110,7 @@ describe("while the leader doesn't know where the journals part", () => {
     expect(driver.progress.match).toBe(0);
   });
 
-  test("an old answer sends it forward again, past where the journals may part", () => {
+  test("an old answer doesn't send it forward again, past where the journals may part", () => {
     const driver = new Driver(journal(1, 1, 1, 1), 4);
     driver.round();
     driver.progress.acknowledge(goBack(1));
@@ -120,7 +120,7 @@ describe("while the leader doesn't know where the journals part", () => {
     expect(driver.round()).toEqual([[1, 3]]);
   });
 
-  test("an answer that matches leaves it probing", () => {
+  test("an answer that matches ends its probing", () => {
     const driver = new Driver(journal(1, 1, 1), 1);
     driver.round();
     expect(driver.progress.acknowledge(ack(1))).toBe(true);
@@ -132,7 +132,7 @@ describe("while the leader doesn't know where the journals part", () => {
 });
 
 describe("while it streams", () => {
-  test("it waits for each answer before the next entries", () => {
+  test("it sends the next entries without waiting for an answer", () => {
     const driver = streaming(journal(1));
     driver.append(...journal(1, 1).slice(1));
     expect(driver.round(2)).toEqual([[1, 1]]);
@@ -141,14 +141,14 @@ describe("while it streams", () => {
     expect(driver.progress.match).toBe(1);
   });
 
-  test("a match counts that is further than the answer says, or one that goes back (P1)", () => {
+  test("the match is what an answer says, and never goes back (P1)", () => {
     const driver = streaming(journal(1, 1, 1));
     expect(driver.progress.match).toBe(3);
     expect(driver.progress.acknowledge(ack(2))).toBe(false);
     expect(driver.progress.match).toBe(3);
   });
 
-  test("an answer counts for a later round than it answers, or lowers it (P2)", () => {
+  test("an answer counts for the round that it answers, and never lowers it (P2)", () => {
     const driver = streaming(journal(1));
     driver.round(2);
     driver.round(3);
@@ -158,7 +158,7 @@ describe("while it streams", () => {
     expect(driver.progress.round).toBe(2);
   });
 
-  test("a follower that can't be reached is sent to", () => {
+  test("a follower that can't be reached is sent nothing", () => {
     const driver = streaming(journal(1));
     driver.context.connected.delete(9092);
     driver.append(...journal(1, 1).slice(1));
@@ -167,7 +167,7 @@ describe("while it streams", () => {
     expect(driver.sent()).toEqual([]);
   });
 
-  test("what was under way when the connection closed is never sent again", () => {
+  test("what was under way when the connection closed is sent again", () => {
     const driver = streaming(journal(1));
     driver.append(...journal(1, 1, 1).slice(1));
     expect(driver.round(2)).toEqual([[1, 2]]);
@@ -175,14 +175,14 @@ describe("while it streams", () => {
     expect(driver.round(3)).toEqual([[1, 2]]);
   });
 
-  test("an answer from before goes back below what is known to match", () => {
+  test("an answer from before doesn't go back below what is known to match", () => {
     const driver = streaming(journal(1, 1, 1, 1));
     driver.progress.acknowledge(goBack(1));
     expect(driver.round()).toEqual([[4, 0]]);
     expect(driver.progress.match).toBe(4);
   });
 
-  test("a slow follower takes all memory: more is under way than the limit", () => {
+  test("what is under way to a slow follower is limited", () => {
     const driver = streaming(journal(1));
     const size = 1 << 19;
     const count = 20;
@@ -201,7 +201,7 @@ describe("while it streams", () => {
     expect(driver.round(4)).toHaveLength(1);
   });
 
-  test("an answer heard twice frees room twice", () => {
+  test("an answer heard more than once frees room once", () => {
     const driver = streaming(journal(1));
     const size = MESSAGE_BYTES_MAX;
     driver.append(...Array.from({ length: 12 }, (_, index) => bulky(index + 2, 1, size)));
@@ -214,14 +214,14 @@ describe("while it streams", () => {
 });
 
 describe("a newer incarnation", () => {
-  test("is taken to have what its predecessor had", () => {
+  test("isn't taken to have what its predecessor had", () => {
     const driver = streaming(journal(1, 1, 1));
     expect(driver.progress.hear(2)).toBe(true);
     expect(driver.progress).toMatchObject({ match: 0, round: 0, incarnation: 2 });
     expect(driver.round()).toEqual([[0, 3]]);
   });
 
-  test("is mistaken for the one before it", () => {
+  test("isn't mistaken for the one before it", () => {
     const driver = streaming(journal(1, 1, 1));
     driver.progress.hear(2);
     expect(driver.progress.hear(1)).toBe(false);
@@ -231,7 +231,7 @@ describe("a newer incarnation", () => {
 });
 
 describe("over the wire", () => {
-  test("a lost append is never noticed", () => {
+  test("a lost append is sent again", () => {
     const cluster = new Cluster();
     cluster.elect(9094);
     cluster.run(50);
@@ -244,7 +244,7 @@ describe("over the wire", () => {
     for (const id of cluster.ids) expect(cluster.texts(id)).toEqual(["reign of 9094", "lost"]);
   });
 
-  test("appends that overtake each other leave a gap", () => {
+  test("appends that overtake each other leave no gap", () => {
     const cluster = new Cluster();
     cluster.elect(9094);
     cluster.run(50);
@@ -258,7 +258,7 @@ describe("over the wire", () => {
     expect(cluster.texts(9090)).toEqual(["reign of 9094", "first", "second"]);
   });
 
-  test("a replica far behind is caught up in messages without a limit", () => {
+  test("a replica far behind is caught up in messages of limited size", () => {
     const entries = Array.from({ length: 400 }, (_, index) => bulky(index + 1, 1, 100));
     const cluster = new Cluster({
       journals: { 9094: entries, 9092: entries },
@@ -280,7 +280,7 @@ describe("over the wire", () => {
     expect(appends.reduce((sum, count) => sum + count, 0)).toBeLessThan(2 * 401);
   });
 
-  test("a tail that differs is left as it is", () => {
+  test("a tail that differs is replaced", () => {
     const cluster = new Cluster({
       journals: { 9094: journal(1, 1, 3), 9092: journal(1, 1, 3), 9090: journal(1, 2, 2, 2, 2) },
     });

@@ -60,7 +60,7 @@ describe("an entry that can't follow", () => {
     expect(cluster.status(9090)).toMatchObject({ leader: null, commitPosition: 0, epoch: 2 });
   });
 
-  test("is the last thing that is heard of this leader in its epoch", () => {
+  test("has its follower refuse whatever else comes from that leader in its epoch", () => {
     const { cluster, opinions } = clusterOf();
     opinions.against.set(9090, "bad");
     cluster.receive(9090, 9094, append(2, [0, 0], [command(1, 2, "bad")]));
@@ -116,7 +116,7 @@ describe("an entry that can't follow", () => {
 });
 
 describe("a leader whose entry is refused", () => {
-  test("goes on with a quorum without who refuses, and needs no check (L4)", () => {
+  test("goes on while it has a quorum without those who refuse, and needn't check its file (L4)", () => {
     const { cluster, opinions } = clusterOf();
     cluster.elect(9094);
     opinions.against.set(9090, "a");
@@ -152,7 +152,7 @@ describe("a leader whose entry is refused", () => {
     expect(cluster.status(9094)).toMatchObject({ leads: true, epoch: 2 });
   });
 
-  test("is replaced by who refused it, with nothing of what it appended", () => {
+  test("is replaced by one that refused it, and what it appended is dropped", () => {
     const { cluster, opinions } = clusterOf();
     cluster.elect(9094);
     for (const id of [9090, 9092]) opinions.against.set(id, "bad");
@@ -175,7 +175,7 @@ describe("a leader whose entry is refused", () => {
     expect(cluster.texts(9094)).toEqual(cluster.texts(9090));
   });
 
-  test("doubts itself too when one follower refuses and the other is away", () => {
+  test("steps down, too, when one follower refuses and the other is away", () => {
     const { cluster, opinions } = clusterOf();
     cluster.elect(9094);
     cluster.crash(9092);
@@ -199,7 +199,7 @@ describe("a leader whose entry is refused", () => {
     expect(cluster.texts(9090)).toEqual(["reign of 9092"]);
   });
 
-  test("waits for a follower again that follows after all", () => {
+  test("counts a follower again that follows after all", () => {
     const { cluster, opinions } = clusterOf();
     cluster.elect(9094);
     opinions.against.set(9090, "a");

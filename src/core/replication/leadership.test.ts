@@ -41,7 +41,7 @@ function led(): Cluster {
 }
 
 describe("a leader whose reign isn't committed", () => {
-  test("decides (L1)", () => {
+  test("decides nothing (L1)", () => {
     const cluster = won();
     expect(cluster.status(9094)).toMatchObject({ phase: "leading", leads: false });
     expect(() => cluster.append(9094, "order 1")).toThrow(
@@ -53,7 +53,7 @@ describe("a leader whose reign isn't committed", () => {
     cluster.append(9094, "order 1");
   });
 
-  test("opens before everything older is delivered", () => {
+  test("isn't said to lead before all older entries are delivered", () => {
     const cluster = new Cluster({ journals: { 9094: journal(1, 1), 9092: journal(1, 1) } });
     cluster.elect(9094);
     const kinds = cluster.steps.flatMap(({ id, effects }) =>
@@ -64,7 +64,7 @@ describe("a leader whose reign isn't committed", () => {
     expect(commits(cluster, 9094)).toEqual([3]);
   });
 
-  test("waits for it for ever", () => {
+  test("gives up when its time limit is over", () => {
     const cluster = won();
     cluster.persist(9094);
     for (let waitedMs = 0; waitedMs <= REIGN_MS; waitedMs += HEARTBEAT_MS) {
@@ -85,8 +85,8 @@ describe("a leader whose reign isn't committed", () => {
   });
 });
 
-describe("an entry is committed", () => {
-  test("by a majority that holds it, though of an older epoch (L2, Raft §5.4.2, figure 8)", () => {
+describe("an entry", () => {
+  test("of an older epoch isn't committed by a majority that holds it (L2, Raft §5.4.2, figure 8)", () => {
     // 9094 led epoch 2 and wrote 2@2 to itself and 9092; 9090, cut off, led epoch 3.
     const cluster = new Cluster({
       journals: { 9094: journal(1, 2), 9092: journal(1, 2), 9090: journal(1, 3) },
@@ -123,13 +123,13 @@ describe("an entry is committed", () => {
     expect(cluster.texts(9092)).toEqual(["1@1", "2@3", "reign of 9090"]);
   });
 
-  test("never when older, not even by a newer one (Raft §5.4.2)", () => {
+  test("of an older epoch is committed by the reign after it (Raft §5.4.2)", () => {
     const cluster = new Cluster({ journals: { 9094: journal(1, 2), 9092: journal(1, 2) } });
     cluster.elect(9094, [9092, 9094]);
     expect(commits(cluster, 9094)).toEqual([3]);
   });
 
-  test("by two followers, and the leader itself may lose it", () => {
+  test("isn't committed before it is on the leader's own disk", () => {
     const cluster = led();
     cluster.append(9094, "order 1");
     cluster.deliver({ kind: "append" });
@@ -140,7 +140,7 @@ describe("an entry is committed", () => {
     expect(commits(cluster, 9094)).toEqual([2]);
   });
 
-  test("by the leader alone", () => {
+  test("isn't committed by the leader alone", () => {
     const cluster = led();
     cluster.append(9094, "order 1");
     cluster.persist(9094);
@@ -151,7 +151,7 @@ describe("an entry is committed", () => {
     expect(commits(cluster, 9094)).toEqual([2]);
   });
 
-  test("by an acknowledgement of another epoch", () => {
+  test("isn't committed by an acknowledgement of another epoch", () => {
     const cluster = new Cluster({ promises: { 9094: { epoch: 4, nominee: 0 } } });
     cluster.elect(9094);
     cluster.run(2 * HEARTBEAT_MS);
@@ -161,7 +161,7 @@ describe("an entry is committed", () => {
     expect(cluster.status(9094).commitPosition).toBe(1);
   });
 
-  test("and its followers learn of it only with the next trade", () => {
+  test("is known as committed to followers with the next heartbeat, without another trade", () => {
     const cluster = led();
     cluster.append(9094, "order 1");
     cluster.settle();
@@ -171,7 +171,7 @@ describe("an entry is committed", () => {
     expect(commits(cluster, 9090)).toEqual([2]);
   });
 
-  test("and another replica drops it: a majority of five is three", () => {
+  test("is committed by three of five replicas, not by two, and the next leader has it", () => {
     const ids = [1, 2, 3, 4, 5];
     const cluster = new Cluster({ replicas: ids });
     cluster.elect(5);
@@ -193,8 +193,8 @@ describe("an entry is committed", () => {
   });
 });
 
-describe("a read is confirmed", () => {
-  test("by a round that began before it was asked (L3, Raft §6.4)", () => {
+describe("a read", () => {
+  test("isn't confirmed by a round that began before it was asked (L3, Raft §6.4)", () => {
     const cluster = led();
     cluster.step(9094, { kind: "round", confirm: null });
     cluster.step(9094, { kind: "round", confirm: 7 });
@@ -207,7 +207,7 @@ describe("a read is confirmed", () => {
     expect(confirmed(cluster, 9094)).toEqual([[7, true]]);
   });
 
-  test("twice, or never because a later round was confirmed first", () => {
+  test("is confirmed exactly once, also when a later round was confirmed first", () => {
     const cluster = led();
     cluster.step(9094, { kind: "round", confirm: 7 });
     cluster.step(9094, { kind: "round", confirm: 8 });
@@ -220,13 +220,13 @@ describe("a read is confirmed", () => {
     ]);
   });
 
-  test("by the leader's own word", () => {
+  test("isn't confirmed by the leader alone", () => {
     const cluster = led();
     cluster.step(9094, { kind: "round", confirm: 7 });
     expect(confirmed(cluster, 9094)).toEqual([]);
   });
 
-  test("by a follower that only says that its journal differs, or not by it", () => {
+  test("is confirmed by a follower that says that its journal differs", () => {
     const cluster = led();
     cluster.step(9094, { kind: "round", confirm: 7 });
     const [item] = cluster.drop({ to: 9090, kind: "append" });
@@ -236,7 +236,7 @@ describe("a read is confirmed", () => {
     expect(confirmed(cluster, 9094)).toEqual([[7, true]]);
   });
 
-  test("by a leader that was deposed meanwhile", () => {
+  test("isn't confirmed by a leader that was deposed meanwhile", () => {
     const cluster = led();
     cluster.step(9094, { kind: "round", confirm: 7 });
     const late = cluster.drop({ to: 9090, kind: "append" });
@@ -247,7 +247,7 @@ describe("a read is confirmed", () => {
     expect(confirmed(cluster, 9094)).toEqual([]);
   });
 
-  test("as of when the answer came, not of when the round began", () => {
+  test("is confirmed as of when its round began, not of when the answer came", () => {
     const cluster = led();
     cluster.step(9094, { kind: "round", confirm: 7 });
     const beganMs = cluster.nowMs;
@@ -257,8 +257,8 @@ describe("a read is confirmed", () => {
   });
 });
 
-describe("a leader steps down", () => {
-  test("never, though no quorum hears it", () => {
+describe("a leader", () => {
+  test("steps down in bounded time when no quorum hears it, and falls silent", () => {
     const cluster = led();
     const beganMs = cluster.nowMs;
     cluster.step(9094, { kind: "round", confirm: 7 });
@@ -276,7 +276,7 @@ describe("a leader steps down", () => {
     expect(cluster.wire).toEqual([]);
   });
 
-  test("because its own loop stood still, not its followers", () => {
+  test("doesn't step down because its own event loop stood still", () => {
     const cluster = led();
     for (let stall = 0; stall < 5; stall += 1) {
       cluster.nowMs += 60_000;
@@ -288,7 +288,7 @@ describe("a leader steps down", () => {
     expect(cluster.leaders).toEqual([9094]);
   });
 
-  test("by unconfirmed heartbeats that lie far apart", () => {
+  test("doesn't step down for unconfirmed heartbeats that lie far apart", () => {
     const cluster = led();
     for (let spell = 0; spell < 4; spell += 1) {
       cluster.run(HEARTBEAT_MS * (UNCONFIRMED_HEARTBEATS_MAX - 2), [9094]);
@@ -297,15 +297,13 @@ describe("a leader steps down", () => {
     expect(cluster.leaders).toEqual([9094]);
   });
 
-  test("though one of two followers hears it", () => {
+  test("doesn't step down while one of two followers hears it", () => {
     const cluster = led();
     cluster.run(5_000, [9094, 9090]);
     expect(cluster.leaders).toEqual([9094]);
   });
-});
 
-describe("a leader", () => {
-  test("floods its followers, or lets them doubt it: heartbeats come too often or too rarely", () => {
+  test("begins one round each heartbeat interval when there is nothing else to send", () => {
     const cluster = led();
     cluster.steps.length = 0;
     cluster.run(1_000);
@@ -319,14 +317,14 @@ describe("a leader", () => {
     expect(rounds.size).toBe(1_000 / HEARTBEAT_MS);
   });
 
-  test("appends without limit what nobody acknowledges", () => {
+  test("appends only a limited number of entries that nobody acknowledges", () => {
     const cluster = led();
     const commands = Array.from({ length: UNCOMMITTED_ENTRIES_MAX }, () => new Uint8Array(1));
     cluster.step(9094, { kind: "append", commands });
     expect(() => cluster.append(9094, "one more")).toThrow("the uncommitted tail is bounded");
   });
 
-  test("waits for its next heartbeat to greet a follower that connects", () => {
+  test("sends to a follower as soon as that connects, without waiting for the next heartbeat", () => {
     const cluster = led();
     cluster.crash(9090);
     cluster.disconnect(9090);
@@ -337,7 +335,7 @@ describe("a leader", () => {
     expect(cluster.texts(9090)).toEqual(["reign of 9094", "missed"]);
   });
 
-  test("reigns without having promised itself its epoch (R3)", () => {
+  test("reigns only in an epoch that it has promised itself (R3)", () => {
     const disk = new TestDisk([], { promise: { epoch: 3, nominee: 9090 } });
     const { hardState } = disk;
     const context = new ReplicaContext({
@@ -355,7 +353,7 @@ describe("a leader", () => {
 });
 
 describe("a cluster of one replica", () => {
-  test("waits for others, or acknowledges what isn't durable", () => {
+  test("waits for nobody, and commits only what is durable", () => {
     const cluster = new Cluster({ replicas: [9090], journals: { 9090: [command(1, 0)] } });
     cluster.step(9090, { kind: "lead" });
     expect(cluster.leaders).toEqual([]);

@@ -6,7 +6,7 @@ import { ack, answers, append } from "./test-messages.ts";
 import { Cluster } from "./test-support.ts";
 
 describe("a promise", () => {
-  test("is answered before it is durable, and lost in a crash (R2)", () => {
+  test("is answered only once it is durable (R2)", () => {
     const cluster = new Cluster();
     cluster.receive(9092, 9094, { kind: "prepare", epoch: 3 });
     expect(cluster.wire).toEqual([]);
@@ -17,7 +17,7 @@ describe("a promise", () => {
     ]);
   });
 
-  test("asked for again is answered before its first asking is durable (R2)", () => {
+  test("asked for again is answered only once it is durable (R2)", () => {
     const cluster = new Cluster();
     cluster.receive(9092, 9094, { kind: "prepare", epoch: 3 });
     cluster.receive(9092, 9094, { kind: "prepare", epoch: 3 });
@@ -25,7 +25,7 @@ describe("a promise", () => {
     expect(answers(cluster, 9092).map(({ kind }) => kind)).toEqual(["promise", "promise"]);
   });
 
-  test("is given to two nominees of one epoch (R3)", () => {
+  test("is given to one nominee an epoch (R3)", () => {
     const cluster = new Cluster();
     cluster.receive(9092, 9094, { kind: "prepare", epoch: 3 });
     cluster.receive(9092, 9090, { kind: "prepare", epoch: 3 });
@@ -35,14 +35,14 @@ describe("a promise", () => {
     expect(answers(cluster, 9092).map(({ kind }) => kind)).toEqual(["promise"]);
   });
 
-  test("is given to a lower epoch (R1)", () => {
+  test("isn't given to a lower epoch (R1)", () => {
     const cluster = new Cluster({ promises: { 9092: { epoch: 5, nominee: 9090 } } });
     cluster.receive(9092, 9094, { kind: "prepare", epoch: 4 });
     expect(answers(cluster, 9092)).toEqual([{ kind: "refuse", epoch: 5 }]);
     expect(cluster.disk(9092).hardState.promise).toEqual({ epoch: 5, nominee: 9090 });
   });
 
-  test("is forgotten over a restart (R1)", () => {
+  test("outlives a restart (R1)", () => {
     const cluster = new Cluster();
     cluster.receive(9092, 9094, { kind: "prepare", epoch: 3 });
     cluster.persist(9092);
@@ -53,7 +53,7 @@ describe("a promise", () => {
     expect(answers(cluster, 9092)).toEqual([{ kind: "refuse", epoch: 3 }]);
   });
 
-  test("is answered with a journal end that a crash can take back (R2)", () => {
+  test("tells of a journal's end only once that end is durable (R2)", () => {
     const cluster = new Cluster();
     cluster.receive(9092, 9094, append(1, [0, 0], journal(1)));
     cluster.receive(9092, 9090, { kind: "prepare", epoch: 2 });
@@ -63,7 +63,7 @@ describe("a promise", () => {
     ]);
   });
 
-  test("leaves an older reign's acknowledgement on its way", () => {
+  test("takes back an older reign's acknowledgement that hasn't left yet", () => {
     const cluster = new Cluster();
     cluster.receive(9092, 9094, append(1, [0, 0], journal(1)));
     cluster.receive(9092, 9090, { kind: "prepare", epoch: 2 });
@@ -71,7 +71,7 @@ describe("a promise", () => {
   });
 });
 
-describe("stickiness: a working leader", () => {
+describe("a working leader", () => {
   const followed = () => {
     const cluster = new Cluster();
     cluster.elect(9090);
@@ -85,7 +85,7 @@ describe("stickiness: a working leader", () => {
     return answer?.message;
   };
 
-  test("is replaced because a higher id came back", () => {
+  test("isn't replaced because a higher id came back", () => {
     const cluster = followed();
     cluster.crash(9094);
     cluster.disconnect(9094);
@@ -101,7 +101,7 @@ describe("stickiness: a working leader", () => {
     expect(cluster.status(9092).epoch).toBe(1);
   });
 
-  test("is left in the lurch by a follower that hears it and is asked to lead", () => {
+  test("isn't challenged by a follower that hears it and is asked to lead", () => {
     const cluster = followed();
     cluster.step(9094, { kind: "lead" });
     expect(cluster.wire).toEqual([]);
@@ -112,25 +112,25 @@ describe("stickiness: a working leader", () => {
     });
   });
 
-  test("is given up while its heartbeats come", () => {
+  test("isn't given up while its heartbeats come", () => {
     const cluster = followed();
     cluster.nowMs += LEADER_SILENCE_MS - 1;
     expect(willing(cluster)).toMatchObject({ willing: false, leader: 9090, epoch: 1 });
   });
 
-  test("is clung to when its heartbeats stopped", () => {
+  test("is given up once its heartbeats have stopped", () => {
     const cluster = followed();
     cluster.nowMs += LEADER_SILENCE_MS;
     expect(willing(cluster)).toMatchObject({ willing: true, leader: null });
   });
 
-  test("is clung to when its connection closed", () => {
+  test("is given up once its connection has closed", () => {
     const cluster = followed();
     cluster.step(9092, { kind: "disconnected", peer: 9090 });
     expect(willing(cluster)).toMatchObject({ willing: true, leader: null });
   });
 
-  test("gives itself up when canvassed", () => {
+  test("doesn't give itself up when canvassed", () => {
     const cluster = followed();
     cluster.nowMs += LEADER_SILENCE_MS;
     cluster.receive(9090, 9094, { kind: "canvass", token: 1 });
@@ -138,7 +138,7 @@ describe("stickiness: a working leader", () => {
     expect(answer?.message).toMatchObject({ willing: false, leader: 9090 });
   });
 
-  test("is replaced while all is well", () => {
+  test("isn't replaced while all is well", () => {
     const cluster = followed();
     cluster.run(10_000);
     expect(cluster.leaders).toEqual([9090]);
@@ -147,7 +147,7 @@ describe("stickiness: a working leader", () => {
 });
 
 describe("a replica that has just promised", () => {
-  test("is willing towards another nominee before the first could win", () => {
+  test("isn't willing towards another nominee before the first could win", () => {
     const cluster = new Cluster();
     cluster.receive(9092, 9094, { kind: "prepare", epoch: 1 });
     cluster.persist(9092);
@@ -172,7 +172,7 @@ describe("a leader", () => {
     return cluster;
   };
 
-  test("goes on after it promised a higher epoch", () => {
+  test("is deposed by its own promise of a higher epoch, and falls silent", () => {
     const cluster = led();
     cluster.receive(9092, 9094, { kind: "prepare", epoch: 2 });
     expect(cluster.take(9092, "deposed")).toHaveLength(1);
@@ -183,21 +183,21 @@ describe("a leader", () => {
     expect(cluster.wire).toEqual([]);
   });
 
-  test("goes on after a higher epoch refused it", () => {
+  test("is deposed by a refusal of a higher epoch", () => {
     const cluster = led();
     cluster.receive(9092, 9094, { kind: "refuse", epoch: 2 });
     expect(cluster.take(9092, "deposed")).toHaveLength(1);
     expect(cluster.leaders).toEqual([]);
   });
 
-  test("is deposed by a refusal that isn't of a higher epoch", () => {
+  test("isn't deposed by a refusal that isn't of a higher epoch", () => {
     const cluster = led();
     cluster.receive(9092, 9094, { kind: "refuse", epoch: 1 });
     cluster.receive(9092, 9094, { kind: "refuse", epoch: 0 });
     expect(cluster.leaders).toEqual([9092]);
   });
 
-  test("goes on beside the leader of a higher epoch", () => {
+  test("follows the leader of a higher epoch", () => {
     const cluster = led();
     cluster.receive(9092, 9094, append(2, [1, 1], [command(2, 2)]));
     expect(cluster.take(9092, "deposed")).toHaveLength(1);
@@ -205,12 +205,12 @@ describe("a leader", () => {
     expect(answers(cluster, 9092)).toEqual([ack(2, 2)]);
   });
 
-  test("meets another leader of its epoch, and nobody stops (R3)", () => {
+  test("stops when it meets another leader of its epoch (R3)", () => {
     const cluster = led();
     expect(() => cluster.receive(9092, 9094, append(1, [1, 1], []))).toThrow("one leader an epoch");
   });
 
-  test("resumes its epoch after a restart", () => {
+  test("doesn't resume its epoch after a restart", () => {
     const cluster = led();
     cluster.crash(9092);
     cluster.start(9092);
@@ -220,20 +220,20 @@ describe("a leader", () => {
 });
 
 describe("a replica", () => {
-  test("listens to who isn't one of the cluster", () => {
+  test("ignores who isn't one of the cluster", () => {
     const cluster = new Cluster();
     cluster.receive(9092, 9999, { kind: "prepare", epoch: 9 });
     expect(cluster.status(9092).epoch).toBe(0);
     expect(cluster.wire).toEqual([]);
   });
 
-  test("lives through a clock that goes back", () => {
+  test("stops when its clock goes back", () => {
     const cluster = new Cluster();
     cluster.nowMs -= 1;
     expect(() => cluster.tick(9092)).toThrow("the clock is monotonic");
   });
 
-  test("starts with less than its disk has", () => {
+  test("starts with all that its disk has", () => {
     const disk = new TestDisk(journal(1, 1), { promise: { epoch: 4, nominee: 9090 } });
     const replica = new Replica({
       id: 9092,
@@ -258,7 +258,7 @@ describe("a replica", () => {
     });
   });
 
-  test("leaves a confirmation unanswered because it doesn't lead", () => {
+  test("that doesn't lead says so at once when it is asked to confirm a read", () => {
     const cluster = new Cluster();
     cluster.step(9092, { kind: "round", confirm: 3 });
     cluster.step(9092, { kind: "round", confirm: null });

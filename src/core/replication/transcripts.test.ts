@@ -16,7 +16,7 @@ function led(): Cluster {
   return cluster;
 }
 
-test("the first election goes another way than was agreed", async () => {
+test("the first election goes as recorded", async () => {
   const cluster = new Cluster();
   const transcript = new Transcript(cluster);
   cluster.step(9094, { kind: "lead" });
@@ -36,7 +36,7 @@ test("the first election goes another way than was agreed", async () => {
   await expect(`${transcript}`).toMatchFileSnapshot("testdata/first-election.txt");
 });
 
-test("a trade is replicated in another way than was agreed", async () => {
+test("a trade is replicated as recorded", async () => {
   const cluster = led();
   const transcript = new Transcript(cluster);
   cluster.append(9094, "order 1", "order 2");
@@ -57,7 +57,7 @@ test("a trade is replicated in another way than was agreed", async () => {
   await expect(`${transcript}`).toMatchFileSnapshot("testdata/trade-replicated.txt");
 });
 
-test("the leader's crash is survived in another way than was agreed", async () => {
+test("the leader's crash is survived as recorded", async () => {
   const cluster = led();
   const transcript = new Transcript(cluster);
   cluster.append(9094, "order 1");
@@ -76,7 +76,7 @@ test("the leader's crash is survived in another way than was agreed", async () =
   await expect(`${transcript}`).toMatchFileSnapshot("testdata/leader-crash.txt");
 });
 
-test("a returning replica catches up in another way than was agreed", async () => {
+test("a returning replica catches up as recorded", async () => {
   const cluster = new Cluster({
     journals: {
       9090: journal(1, 1, 3, 3),
@@ -105,7 +105,7 @@ test("a returning replica catches up in another way than was agreed", async () =
   await expect(`${transcript}`).toMatchFileSnapshot("testdata/catch-up.txt");
 });
 
-test("a replacement is admitted in another way than was agreed", async () => {
+test("a replacement is admitted as recorded", async () => {
   const cluster = led();
   cluster.append(9094, "order 1");
   cluster.settle();

@@ -138,7 +138,7 @@ class World {
   }
 }
 
-test("front ends that nominate at once follow different leaders in the end", () => {
+test("front ends that nominate at once follow the same leader in the end", () => {
   for (let seed = 1; seed <= 60; seed += 1) {
     const world = new World(seed, 1 + (seed % 4));
     world.run(2_500);
@@ -164,7 +164,7 @@ test("front ends that nominate at once follow different leaders in the end", () 
   }
 });
 
-test("the highest replica doesn't lead a fresh bazaar", () => {
+test("the highest replica leads a fresh bazaar", () => {
   for (let seed = 1; seed <= 20; seed += 1) {
     const world = new World(seed, 2);
     world.run(2_500);

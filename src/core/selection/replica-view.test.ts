@@ -3,7 +3,7 @@ import { HEALTH_MS } from "./limits.ts";
 import { ReplicaView } from "./replica-view.ts";
 import { healthOf } from "./test-support.ts";
 
-test("what a replica said on a connection that closed counts on the next", () => {
+test("what a replica said on a connection that closed doesn't count on the next", () => {
   const view = new ReplicaView(9092);
   view.connect(0);
   view.hear(healthOf(9092), 10);
@@ -16,7 +16,7 @@ test("what a replica said on a connection that closed counts on the next", () =>
   expect(view.reached).toBe(true);
 });
 
-test("a replica without a connection passes for one that just spoke", () => {
+test("a replica is silent since it spoke last or was connected, and for ever without a connection", () => {
   const view = new ReplicaView(9092);
   expect(view.silenceMs(5)).toBe(Number.POSITIVE_INFINITY);
   view.connect(5);
@@ -25,7 +25,7 @@ test("a replica without a connection passes for one that just spoke", () => {
   expect(view.silenceMs(50)).toBe(10);
 });
 
-test("a question without an answer is waited for without end", () => {
+test("a question without an answer fails at its time limit", () => {
   const view = new ReplicaView(9092);
   view.connect(0);
   view.ask(0);
@@ -35,7 +35,7 @@ test("a question without an answer is waited for without end", () => {
   expect(view.asked.kind).toBe("failed");
 });
 
-test("a replica that leads, or names itself, passes for one that hears another leader", () => {
+test("only a replica that names another as its leader hears a leader", () => {
   const view = new ReplicaView(9092);
   view.connect(0);
   expect(view.hearsLeader).toBe(false);

@@ -12,14 +12,14 @@ import {
 import type { SelectionEvent } from "./types.ts";
 
 describe("losing the leader", () => {
-  test("a crash is noticed only after the beats have stopped for a while", () => {
+  test("a crash is noticed when the connection closes, before beats are missed", () => {
     const driver = settled();
     driver.disconnect(9094);
     expect(driver.selection.leader).toBeNull();
     expect(driver.take("ask-health").map((effect) => effect.replica)).toEqual([9092, 9090]);
   });
 
-  test("a paused leader with an open connection keeps its clients waiting", () => {
+  test("a paused leader with an open connection is given up for its silence", () => {
     const driver = settled();
     driver.pass(400, () => [follows(9092, 9094, 1), follows(9090, 9094, 1)]);
     expect(driver.selection.leader).toBe(9094);
@@ -29,21 +29,21 @@ describe("losing the leader", () => {
     expect(driver.nominees).toEqual([9092]); // 9094, which doesn't answer, isn't waited for
   });
 
-  test("a leader that lost its quorum keeps its clients waiting", () => {
+  test("a leader that says that it leads no more is given up at once", () => {
     const driver = settled();
     driver.beat(healthOf(9094, { epoch: 1 }));
     expect(driver.selection.leader).toBeNull();
     expect(driver.log).toEqual(["9094 order leads no more"]);
   });
 
-  test("what a leader said before it led deposes it", () => {
+  test("what a leader said before it led doesn't depose it", () => {
     const driver = settled();
     driver.beat(leads(9092, 3));
     driver.beat(healthOf(9092, { epoch: 2 }));
     expect(driver.selection.leader).toBe(9092);
   });
 
-  test("a late beat of a crashed leader brings it back", () => {
+  test("a late beat of a crashed leader doesn't bring it back", () => {
     const driver = settled();
     driver.disconnect(9094);
     driver.beat(leads(9094, 1));
@@ -51,7 +51,7 @@ describe("losing the leader", () => {
     expect(driver.selection.leader).toBeNull();
   });
 
-  test("a working leader is replaced because a higher id came back", () => {
+  test("a working leader isn't replaced because a higher id came back", () => {
     const driver = settled();
     driver.beat(leads(9092, 2));
     driver.disconnect(9094);
@@ -62,7 +62,7 @@ describe("losing the leader", () => {
     expect(driver.effects).toEqual([]);
   });
 
-  test("followers that haven't noticed the crash yet make the nominee lose", () => {
+  test("followers that haven't noticed the crash yet are waited for before anybody is nominated", () => {
     const driver = settled();
     driver.disconnect(9094);
     driver.answer(healthOf(9092, { epoch: 1 }), follows(9090, 9094, 1));
@@ -71,7 +71,7 @@ describe("losing the leader", () => {
     expect(driver.nominees).toEqual([9092]);
   });
 
-  test("followers that have noticed meanwhile aren't asked again, or too often", () => {
+  test("followers that may have noticed meanwhile are asked again after 5 ms", () => {
     const driver = settled();
     driver.disconnect(9094);
     const answers = [healthOf(9092, { epoch: 1 }), follows(9090, 9094, 1)];
@@ -85,7 +85,7 @@ describe("losing the leader", () => {
     expect(driver.nominees).toEqual([9092]);
   });
 
-  test("a follower that never notices keeps everyone from nominating", () => {
+  test("a follower that never notices delays the nomination by a limited time", () => {
     const driver = settled();
     driver.disconnect(9094);
     const answers = [healthOf(9092, { epoch: 1 }), follows(9090, 9094, 1)];
@@ -97,7 +97,7 @@ describe("losing the leader", () => {
     expect(driver.nominees).toEqual([9092]);
   });
 
-  test("a front end that wakes from a pause deposes the leader whose beats it hasn't read", () => {
+  test("a front end that wakes from a pause keeps the leader whose beats it hasn't read yet", () => {
     const driver = settled();
     driver.pass(200, settledBeats);
     driver.beat(leads(9094, 1));
@@ -109,14 +109,14 @@ describe("losing the leader", () => {
     expect(driver.selection.leader).toBe(9094);
   });
 
-  test("a front end that woke from a pause never notices that the leader is gone", () => {
+  test("a front end that woke from a pause notices that the leader is gone", () => {
     const driver = settled();
     driver.nowMs += 60_000;
     driver.pass(700);
     expect(driver.selection.leader).toBeNull();
   });
 
-  test("a front end whose loop is always late never notices that the leader is gone", () => {
+  test("a front end whose loop is always late notices that the leader is gone", () => {
     const driver = settled();
     for (let i = 0; i < 12; i += 1) {
       driver.nowMs += 100;
@@ -140,7 +140,7 @@ describe("a leader that only this front end can't reach", () => {
     }
   }
 
-  test("is given up, though its followers would relay", () => {
+  test("is adopted through its followers, after a while", () => {
     const driver = settled();
     driver.disconnect(9094);
     cutOff(driver, 100);
@@ -149,7 +149,7 @@ describe("a leader that only this front end can't reach", () => {
     expect(driver.selection.leader).toBe(9094);
   });
 
-  test("is kept when its last follower hears it no more", () => {
+  test("is given up when its last follower hears it no more", () => {
     const driver = settled();
     driver.disconnect(9094);
     cutOff(driver, 1_500);
@@ -159,7 +159,7 @@ describe("a leader that only this front end can't reach", () => {
     expect(driver.selection.leader).toBeNull();
   });
 
-  test("is judged by its followers for ever, though it can be reached again", () => {
+  test("is judged by its own connection again once it can be reached", () => {
     const driver = settled();
     driver.disconnect(9094);
     cutOff(driver, 1_500);
@@ -173,7 +173,7 @@ describe("a leader that only this front end can't reach", () => {
     expect(driver.selection.leader).toBeNull();
   });
 
-  test("is adopted through its followers, though it says itself that it doesn't lead yet", () => {
+  test("isn't adopted through its followers while it says itself that it doesn't lead yet", () => {
     const driver = settled();
     const beats = () => [
       healthOf(9094, { leader: 9094, epoch: 2 }),
@@ -191,7 +191,7 @@ describe("a leader that only this front end can't reach", () => {
     expect(driver.selection.leader).toBeNull();
   });
 
-  test("is adopted through nobody when no follower can be reached", () => {
+  test("isn't adopted when no follower hears it", () => {
     const driver = settled();
     driver.disconnect(9094);
     driver.answer(healthOf(9092, { epoch: 1 }), healthOf(9090, { epoch: 1 }));
@@ -201,15 +201,15 @@ describe("a leader that only this front end can't reach", () => {
   });
 });
 
-describe("S1", () => {
-  test("a leader that another front end elected is not adopted", () => {
+describe("the adopted leader (S1)", () => {
+  test("is replaced by one that another front end elected, and nobody is notified again", () => {
     const driver = settled();
     driver.beat(leads(9092, 2));
     expect(driver.selection.leader).toBe(9092);
     expect(driver.take("notify")).toEqual([]);
   });
 
-  test("a leader that lost its disk is followed for ever, when its new connection is the only sign", () => {
+  test("isn't followed on a new connection before it says there that it leads", () => {
     const driver = settled();
     driver.step({ kind: "connected", replica: 9094 });
     expect(driver.selection.leader).toBe(null);
@@ -219,7 +219,7 @@ describe("S1", () => {
     expect(driver.selection.leader).toBe(9094);
   });
 
-  test("a leader that lost its disk is followed for ever, when beats from before come late", () => {
+  test("is given up when it goes on saying, in an older epoch, that it doesn't lead", () => {
     const driver = settled();
     driver.answer(healthOf(9094));
     expect(driver.selection.leader).toBe(9094); // may be from before it led
@@ -227,7 +227,7 @@ describe("S1", () => {
     expect(driver.selection.leader).toBe(null);
   });
 
-  test("a deposed leader that wakes up is adopted again", () => {
+  test("is never one of a lower epoch that wakes up", () => {
     const driver = settled();
     driver.beat(leads(9092, 2));
     driver.beat(leads(9094, 1));
@@ -237,7 +237,7 @@ describe("S1", () => {
     expect(driver.selection.leader).toBeNull();
   });
 
-  test("two replicas that claim one epoch take turns, or flood the log", () => {
+  test("stays when another replica claims its epoch, and the log says so once", () => {
     const driver = settled();
     for (let i = 0; i < 100; i += 1) driver.beat(leads(9092, 1));
     expect(driver.selection.leader).toBe(9094);
@@ -246,7 +246,7 @@ describe("S1", () => {
     ]);
   });
 
-  test("some sequence of events brings two leaders, an epoch that goes back, or effects without bound", () => {
+  test("is one an epoch, of epochs that never go back, with limited effects, after any sequence of events", () => {
     const replica = fc.constantFrom(9090, 9092, 9094, 7);
     const epoch = fc.integer({ min: 0, max: 6 });
     const health = fc.record({
@@ -309,7 +309,7 @@ describe("S1", () => {
   });
 });
 
-test("a flood of beats makes a front end ask, nominate or log without end", () => {
+test("a flood of beats or answers makes a front end ask each replica once and nominate one", () => {
   const driver = new SelectionDriver({ startWaitMs: 0 });
   driver.connect(9090, 9092, 9094);
   for (let i = 0; i < 10_000; i += 1) {
