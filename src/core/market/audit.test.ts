@@ -133,7 +133,7 @@ describe("Audit", () => {
     expect(audit.stocksAt(9), "not reached").toBeUndefined();
   });
 
-  it("tables that differ from the journal are told apart, each difference by name", () => {
+  it("each difference between the tables and the journal is reported, with its name", () => {
     const audit = new Audit();
     audit.feed(1, [list, { ...list, requestId: "seed-2", name: "BoarCo", quantity: 5 }]);
     audit.feed(2, [order(1, "buy", 100)]);

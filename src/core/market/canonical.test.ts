@@ -17,7 +17,7 @@ const bought: RecordedRequest = {
 };
 
 describe("canonical forms", () => {
-  it("the same facts don't give different digests because of their order", () => {
+  it("the same facts have the same form, whatever their order", () => {
     const fish = { name: "FishCo", price: 17.99, quantity: 600 };
     const boar = { quantity: 1102, name: "BoarCo", price: 28.59 };
     expect(canonicalStocks([fish, boar])).toBe('["BoarCo",28.59,1102]\n["FishCo",17.99,600]\n');
@@ -26,7 +26,7 @@ describe("canonical forms", () => {
     expect(canonicalOrder({ price, ...rest })).toBe('[1,"key","MenhirCo","buy",18,17.99]\n');
   });
 
-  it("no field can differ without a different form", () => {
+  it("orders that differ in any field have different forms", () => {
     const others: Order[] = [
       { ...order, number: 2 },
       { ...order, requestId: "kez" },
@@ -39,7 +39,7 @@ describe("canonical forms", () => {
     expect(new Set(forms).size).toBe(forms.length);
   });
 
-  it("requests of different content or outcome aren't taken for the same", () => {
+  it("requests of different ids, content or outcome have different forms", () => {
     const trade = { kind: "trade", name: "A", type: "buy", quantity: 1 } as const;
     const requests: [string, RecordedRequest][] = [
       ["id", bought],
@@ -120,7 +120,7 @@ describe("canonical forms", () => {
     expect(new Set(forms).size).toBe(forms.length);
   });
 
-  it("a table that keeps no negative zero doesn't differ from one that does", () => {
+  it("a negative zero has the form of a zero", () => {
     expect(canonicalStocks([{ name: "A", price: 1, quantity: -0 }])).toBe(
       canonicalStocks([{ name: "A", price: 1, quantity: 0 }]),
     );

@@ -17,7 +17,7 @@ function reader(...records: number[]): RecordReader {
 const ff = (count: number): number[] => Array.from({ length: count }, () => 0xff);
 
 describe("RecordWriter and RecordReader", () => {
-  it("no integer is changed where its length in bytes changes", () => {
+  it("every integer comes back as it was, in the fewest bytes", () => {
     for (let bits = 0; bits <= 53; bits++) {
       for (const value of [2 ** bits - 2, 2 ** bits - 1, 2 ** bits, 2 ** bits + 1]) {
         if (value < 0 || value > LARGEST) continue;
@@ -30,7 +30,7 @@ describe("RecordWriter and RecordReader", () => {
     }
   });
 
-  it("no number is rounded to be short", () => {
+  it("every number comes back exactly, in two, three or nine bytes", () => {
     const numbers = [
       [0, 2],
       [-0, 9],
@@ -85,7 +85,7 @@ describe("RecordWriter and RecordReader", () => {
     expect(reader(0x00).varint()).toBe(0);
   });
 
-  it("reading beyond the end is refused, not answered with nothing", () => {
+  it("reading beyond the end is refused", () => {
     expect(() => reader().byte()).toThrow(BadCommandBytes);
     expect(() => reader(0x80).varint()).toThrow(BadCommandBytes);
     expect(() => reader(3, 0, 0, 0, 0, 0, 0, 0).number()).toThrow("a number is cut off");

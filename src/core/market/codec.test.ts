@@ -75,7 +75,7 @@ describe("command codec", () => {
     expect(decodeCommands(encodeCommands([]))).toEqual([]);
   });
 
-  it("a batch far beyond the buffer's first size is not cut off", () => {
+  it("a batch far larger than the buffer at first is kept whole", () => {
     const commands = Array.from({ length: 5_000 }, (_, i) =>
       refuse(
         { kind: "list", name: `é${i}`, price: Math.PI * i, quantity: -Math.PI },
@@ -85,7 +85,7 @@ describe("command codec", () => {
     expect(decodeCommands(encodeCommands(commands))).toStrictEqual(commands);
   });
 
-  it("the journal doesn't grow by more than 75 bytes an order", () => {
+  it("an order takes 75 bytes at most, in a batch 60", () => {
     expect(encodeCommands([order]).length).toBeLessThanOrEqual(75);
     const batch = Array.from({ length: 64 }, (_, i) => ({ ...order, number: 1e9 + i }));
     expect(encodeCommands(batch).length / batch.length).toBeLessThanOrEqual(60);
@@ -125,7 +125,7 @@ describe("command codec", () => {
     expect(decodeCommands(larger.subarray(7, 7 + bytes.length))).toStrictEqual(everyKind);
   });
 
-  it("entries cut off anywhere are refused, not half applied", () => {
+  it("an entry cut off anywhere is refused whole", () => {
     for (const command of everyKind) {
       const bytes = encodeCommands([command]);
       for (let length = 0; length < bytes.length; length++) {
@@ -142,7 +142,7 @@ describe("command codec", () => {
     }
   });
 
-  it("bytes of another version, or with unknown tags, are refused by name", () => {
+  it("bytes of another version or with unknown tags are refused, and the error names them", () => {
     const decode = (...records: number[]) =>
       decodeCommands(Uint8Array.of(1, 0, 0, 0, 0, ...records));
     expect(() => decodeCommands(Uint8Array.of(2, 0, 0, 0, 0))).toThrow("version 2, not 1");

@@ -17,7 +17,7 @@ const contents: Content[] = [
 ];
 
 describe("sameContent", () => {
-  it("no content is taken for another, and every one for its own copy", () => {
+  it("takes no content for another, and each for its own copy", () => {
     for (const a of contents) {
       for (const b of contents) {
         expect(sameContent(a, { ...b }), `${JSON.stringify(a)} ${JSON.stringify(b)}`).toBe(a === b);
@@ -25,7 +25,7 @@ describe("sameContent", () => {
     }
   });
 
-  it("a zero that lost its sign on the way isn't another quantity", () => {
+  it("takes a zero that lost its sign on the way for the same quantity", () => {
     const zero = { kind: "trade", name: "A", type: "buy", quantity: 0 } as const;
     expect(sameContent(zero, { ...zero, quantity: -0 })).toBe(true);
   });
@@ -37,7 +37,7 @@ describe("refusedInAnyMarket", () => {
   const adjust = { kind: "adjust", name: "FishCo", by: -5 } as const;
   const invalid = (quantity: number) => ({ kind: "invalid-quantity", quantity });
 
-  it("what some market accepts isn't refused without looking at one", () => {
+  it("refuses nothing that some market accepts", () => {
     const longest = "z".repeat(NAME_LETTERS_MAX);
     for (const content of [
       trade,
@@ -53,11 +53,11 @@ describe("refusedInAnyMarket", () => {
     }
   });
 
-  it("the largest buy is short of volume, which only a market can say of a stock it has", () => {
+  it("leaves the largest buy to a market, which may not have the stock or the volume", () => {
     expect(refusedInAnyMarket({ ...trade, quantity: 1e20 })).toBeNull();
   });
 
-  it("what no market accepts is refused, for the seed's first reason", () => {
+  it("refuses what no market accepts, for the first of the lab's reasons", () => {
     const tooLong = "z".repeat(NAME_LETTERS_MAX + 1);
     const cases: [Content, ReturnType<typeof refusedInAnyMarket>][] = [
       ...[0, -0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY].map(
@@ -99,7 +99,7 @@ describe("refusedInAnyMarket", () => {
 });
 
 describe("recordedRequest", () => {
-  it("what is remembered of a command is the content that asked for it, and its answer", () => {
+  it("is the content that asked for a command, and its answer", () => {
     const refusal = { kind: "unknown-stock", name: "Hey" } as const;
     const hey: Content = { kind: "trade", name: "Hey", type: "buy", quantity: 1 };
     const cases: [Command, ReturnType<typeof recordedRequest>][] = [
@@ -139,7 +139,7 @@ describe("recordedRequest", () => {
 });
 
 describe("isStockName", () => {
-  it("only letters that every URL can carry name a stock", () => {
+  it("accepts only letters that every URL can carry, 64 of them at most", () => {
     for (const name of ["A", "FishCo", "z".repeat(64)]) expect(isStockName(name)).toBe(true);
     for (const name of [
       "",

@@ -71,7 +71,7 @@ describe("decide, a trade", () => {
     });
   });
 
-  it("a trade with several faults is refused for the seed's first: quantity, type, stock, volume", () => {
+  it("a trade with several faults is refused for the first in the lab's order: quantity, type, stock, volume", () => {
     expect(verdict(trade("Hey", "negotiate", -10))).toEqual({
       kind: "invalid-quantity",
       quantity: -10,

@@ -94,7 +94,7 @@ describe("an entry that follows", () => {
     expect(market.take([entry(11, order(4))])).toBe(null);
   });
 
-  test("can be read", () => {
+  test("can be read, or else it is refused", () => {
     const bytes = Uint8Array.of(99, 1);
     expect(judge().take([{ position: 11, body: { kind: "command", bytes } }])).toEqual({
       position: 11,
@@ -126,7 +126,7 @@ describe("a reign", () => {
         ],
       },
     ],
-  ])("can't begin where %s", (_what, tables) => {
+  ])("is refused where %s", (_what, tables) => {
     const wrong = judge(tables);
     expect(judge().take([reign(11, wrong.summary())])).toEqual({
       position: 11,
@@ -134,12 +134,12 @@ describe("a reign", () => {
     });
   });
 
-  test("that tells nothing of its state isn't compared", () => {
+  test("that tells nothing of its state is accepted", () => {
     expect(judge().take([reign(11, "")])).toBe(null);
   });
 });
 
-test("a replica's own entry that can't follow its tables makes the error that it was given", () => {
+test("a replica's own entry that can't follow from its tables makes the error that the judge was given", () => {
   expect(judge().damage({ position: 12, reason: "no" }).message).toBe("12 no");
 });
 

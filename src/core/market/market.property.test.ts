@@ -204,7 +204,7 @@ describe("the market, whatever is asked of it", () => {
     );
   });
 
-  it("a refusal names the first check that fails, in the seed's order", () => {
+  it("a refusal names the first check that fails, in the lab's order", () => {
     fc.assert(
       fc.property(content, (asked) => {
         if (asked.kind !== "trade") return;

@@ -58,7 +58,7 @@ describe("StockBook", () => {
     ]);
   });
 
-  it("a list isn't out of order, stale or short after a listing and a trade", () => {
+  it("a list is in order, complete and current after a listing and a trade", () => {
     const stocks = book();
     expect(stocks.sorted().map(({ name }) => name)).toEqual(["BoarCo", "FishCo"]);
     stocks.apply(list("Coal", 1, 5));

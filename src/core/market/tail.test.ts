@@ -17,7 +17,7 @@ function numbersOf(tail: MarketTail, after: number, limit: number): number[] {
 }
 
 describe("MarketTail", () => {
-  it("what the tables don't hold yet is not forgotten with what they do", () => {
+  it("only what the tables hold is forgotten", () => {
     const tail = new MarketTail();
     const commands = [order(1), adjust("a"), order(2), adjust("b")];
     tail.add(3, commands[0] as Command);
@@ -52,7 +52,7 @@ describe("MarketTail", () => {
     expect(numbersOf(tail, 0, 100)).toEqual([11]);
   });
 
-  it("memory doesn't grow with history, and compacting loses nothing", () => {
+  it("what is kept doesn't grow with history, and compacting loses nothing", () => {
     const tail = new MarketTail();
     for (let number = 1; number <= 20_000; number++) {
       tail.add(number, order(number));
