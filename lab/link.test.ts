@@ -86,11 +86,13 @@ test("a cut hides the end of a connection until it heals", async () => {
 
 test("of two cuts that overlap, the first to heal doesn't heal the other", async () => {
   const { link, near, far } = await connected();
-  const heal = link.cut(["there"]);
-  const healOther = link.cut(["there", "back"]);
+  const heal = link.cut(["there", "back"]);
+  const healOther = link.cut(["there"]);
   heal();
   heal();
   near.socket.write("late");
+  await passes(far, near, "answer");
+  await passes(far, near, "more");
   expect(far.text).toBe("");
   healOther();
   await until("late", () => far.text === "late");

@@ -17,7 +17,7 @@ function trueAnswer(question: Question): Answer {
 }
 
 describe("in calm, a client", () => {
-  test("gets no answer, and is silent about it (L1)", () => {
+  test("reports a call that has no answer (L1)", () => {
     const lying = new Lying();
     const { answer } = lying.next();
     answer(null);
@@ -40,14 +40,14 @@ describe("in calm, a client", () => {
     return () => answer(orderless);
   };
 
-  test("waits for long, and is silent about it (L1)", () => {
+  test("reports an answer that took long (L1)", () => {
     const lying = new Lying(ASKING);
     lying.clients.isCalm = true;
     lateBy(lying, 300)();
     expectViolation(lateBy(lying, 500), /^L1: .* is answered after 5\d\d ms of calm$/);
   });
 
-  test("waits for a dead view, time after time (L1)", () => {
+  test("reports a wait for a dead view that is too long, or comes a second time (L1)", () => {
     const lying = new Lying(ASKING);
     lying.clients.isCalm = true;
     lying.world.impaired = lying.world.frontends[0] ?? null;
@@ -59,7 +59,7 @@ describe("in calm, a client", () => {
     expectViolation(lateBy(again, 600), /^L1: .* is answered after 6\d\d ms/);
   });
 
-  test("may still learn nothing of a call from before", () => {
+  test("accepts that a call from before has no answer", () => {
     const lying = new Lying();
     const { answer } = lying.next();
     lying.clients.isCalm = true;

@@ -15,7 +15,7 @@ const outcome = (of: Outcome, position: number): Answer => ({
   position,
 });
 
-test("a client that went on to its next call doesn't notice what the first one is told at last", () => {
+test("a client that went on to its next call notices a wrong answer to the first", () => {
   const impatient = new Lying({ ...SIMPLE, patienceMs: 5 });
   const first = impatient.next();
   const second = impatient.next();
@@ -24,14 +24,14 @@ test("a client that went on to its next call doesn't notice what the first one i
   expect(() => first.answer(wrong)).toThrow(Violation);
 });
 
-test("a patient client asks on before it is answered", () => {
+test("a patient client doesn't ask on before it is answered", () => {
   const patient = new Lying();
   patient.next();
   expect(() => patient.next()).toThrow("the client asks no more");
 });
 
-describe("a client doesn't notice that", () => {
-  test("an answer is older than one it knew of when it asked (C1)", () => {
+describe("a client", () => {
+  test("notices that an answer is older than one it knew of when it asked (C1)", () => {
     const lying = new Lying();
     lying.world.oracle.answeredPosition = 3;
     const { answer } = lying.ask("order");
@@ -41,7 +41,7 @@ describe("a client doesn't notice that", () => {
     );
   });
 
-  test("an answer may be older than one that came while it waited (C1)", () => {
+  test("accepts an answer older than one that came while it waited (C1)", () => {
     const lying = new Lying();
     const { answer } = lying.ask("order");
     lying.world.oracle.answeredPosition = 3;
@@ -49,7 +49,7 @@ describe("a client doesn't notice that", () => {
     expect(lying.world.oracle.answeredPosition).toBe(3);
   });
 
-  test("an answer rests on what isn't committed (M1)", () => {
+  test("notices that an answer rests on what isn't committed (M1)", () => {
     const { answer } = new Lying().ask("order");
     expectViolation(
       () => answer({ kind: "order", order: null, position: 4 }),
@@ -57,7 +57,7 @@ describe("a client doesn't notice that", () => {
     );
   });
 
-  test("a stock never had that quantity (C1)", () => {
+  test("notices that a stock never had that quantity (C1)", () => {
     const { answer } = new Lying().ask("lookup");
     expectViolation(
       () => answer({ kind: "stock", stock: stock("FishCo", 19), position: 3 }),
@@ -65,7 +65,7 @@ describe("a client doesn't notice that", () => {
     );
   });
 
-  test("a copy shows what a stock had before a trade that was answered (C1)", () => {
+  test("notices that a copy shows what a stock had before a trade that was answered (C1)", () => {
     const lying = new Lying();
     lying.commit({ kind: "adjust", requestId: "more", name: "FishCo", by: 5 });
     lying.world.oracle.answeredPosition = 4;
@@ -86,14 +86,14 @@ describe("a client doesn't notice that", () => {
     ["has a stock twice instead of another", [...ALL.slice(1), stock("BoarCo", 31)], "BoarCo 31"],
     ["leaves a stock out", ALL.slice(1), "too few or too many"],
     ["has a stock that isn't listed", [...ALL, stock("Ash", 1)], "Ash 1"],
-  ])("a list %s (C1)", (_what, listed, message) => {
+  ])("notices that a list %s (C1)", (_what, listed, message) => {
     const lying = new Lying();
     lying.ask("list").answer(stocks(...ALL));
     const { answer } = lying.ask("list");
     expectViolation(() => answer(stocks(...listed)), message);
   });
 
-  test("a stock has another price (C1)", () => {
+  test("notices that a stock has another price (C1)", () => {
     const { answer, question } = new Lying({ ...SIMPLE, nonsense: 0 }).ask("lookup");
     const wrong = stock(question.name, { FishCo: 20, BoarCo: 30 }[question.name] ?? 40, 99);
     expectViolation(
@@ -102,7 +102,7 @@ describe("a client doesn't notice that", () => {
     );
   });
 
-  test("an order is another, or isn't there (M1)", () => {
+  test("notices that an order that it was told of isn't there (M1)", () => {
     const { answer } = new Lying().ask("order");
     expectViolation(
       () =>
@@ -115,7 +115,7 @@ describe("a client doesn't notice that", () => {
     );
   });
 
-  describe("a page of orders", () => {
+  describe("notices that a page of orders", () => {
     const COUNT = 9;
     const view = (number: number) => ({
       number,
@@ -156,12 +156,12 @@ describe("a client doesn't notice that", () => {
     });
   });
 
-  test("an answer answers something else", () => {
+  test("notices that an answer answers something else", () => {
     const { answer } = new Lying().ask("list");
     expectViolation(() => answer(outcome(sold, 3)), "is answered with a outcome");
   });
 
-  test("it was told yes, and nothing is recorded (M1)", () => {
+  test("notices that it was told yes, and nothing is recorded (M1)", () => {
     const { answer } = new Lying().ask("request");
     expectViolation(
       () => answer(outcome({ kind: "accepted", number: 1 }, 3)),
@@ -186,7 +186,7 @@ describe("a client doesn't notice that", () => {
       lying.commit({ kind: "adjust", requestId: `out-${name}`, name, by: leaves - quantity });
   };
 
-  test("it was told no, and it happened all the same, later (M1)", () => {
+  test("notices that it was told no, and it happened all the same, later (M1)", () => {
     const lying = new Lying();
     sellOut(lying, 0);
     const { answer, content, requestId } = purchase(lying);
@@ -202,7 +202,7 @@ describe("a client doesn't notice that", () => {
     );
   });
 
-  test("it was told no, though there was enough all the time (M1)", () => {
+  test("notices that it was told no, though there was enough all the time (M1)", () => {
     const lying = new Lying();
     const { answer, content } = purchase(lying);
     expectViolation(
@@ -211,7 +211,7 @@ describe("a client doesn't notice that", () => {
     );
   });
 
-  test("it was told no for what had changed before it asked (M1)", () => {
+  test("notices that it was told no for what had changed before it asked (M1)", () => {
     const lying = new Lying();
     sellOut(lying, 0);
     for (const { name } of ALL)
@@ -222,7 +222,7 @@ describe("a client doesn't notice that", () => {
     expectViolation(() => answer(outcome(no, 9)), "which was so nowhere from 9 to 9");
   });
 
-  test("there was too little for a moment only: that is a good reason", () => {
+  test("accepts a no when there was too little for a moment only", () => {
     const lying = new Lying();
     const { answer, content } = purchase(lying);
     sellOut(lying, 0);
@@ -236,12 +236,12 @@ describe("a client doesn't notice that", () => {
     ["a quantity that makes no sense", { kind: "invalid-quantity", quantity: 3 }],
     ["a type that isn't one", { kind: "unknown-type", type: "buy" }],
     ["a stock that is there already", { kind: "stock-exists", name: "FishCo" }],
-  ])("it was told no because of %s (M1)", (_what, refusal) => {
+  ])("notices that it was told no for a reason that isn't so: %s (M1)", (_what, refusal) => {
     const { answer } = purchase(new Lying());
     expectViolation(() => answer(outcome(refused(refusal), 3)), "which was so nowhere");
   });
 
-  test("it was told another reason than is recorded (M1)", () => {
+  test("notices that it was told another reason than is recorded (M1)", () => {
     const lying = new Lying();
     sellOut(lying, 0);
     const { answer, content, requestId } = purchase(lying);
@@ -254,7 +254,7 @@ describe("a client doesn't notice that", () => {
     );
   });
 
-  test("it was told its outcome before that was recorded (M1)", () => {
+  test("notices that it was told its outcome before that was recorded (M1)", () => {
     const lying = new Lying();
     sellOut(lying, 0);
     const { answer, content, requestId } = purchase(lying);
@@ -263,7 +263,7 @@ describe("a client doesn't notice that", () => {
     expectViolation(() => answer(outcome(refused(refusal), 6)), "recorded is it at 7");
   });
 
-  test("its key was not used before (M1)", () => {
+  test("notices that it was told its key was used for something else, which it wasn't (M1)", () => {
     const lying = new Lying();
     const { answer, content, requestId } = purchase(lying);
     const { name, quantity } = content;
@@ -285,7 +285,7 @@ describe("a client doesn't notice that", () => {
     expectViolation(() => answer(outcome({ kind: "reused" }, 5)), /told {"kind":"reused"}/);
   });
 
-  test("an order is for another quantity than was asked for (M1)", () => {
+  test("notices that an order is for another quantity than was asked for (M1)", () => {
     const lying = new Lying();
     const { answer, content, requestId } = purchase(lying);
     const { name, quantity } = content;
@@ -304,7 +304,7 @@ describe("a client doesn't notice that", () => {
     answer(outcome({ kind: "reused" }, 4));
   });
 
-  test("it was told two things under one request id (M3)", () => {
+  test("notices that it was told two things under one request id (M3)", () => {
     const lying = new Lying();
     sellOut(lying, 0);
     const { answer, content, requestId } = purchase(lying);
@@ -317,7 +317,7 @@ describe("a client doesn't notice that", () => {
   });
 });
 
-test("a client that is stopped asks on, or a waiting call isn't counted", () => {
+test("a client that is stopped asks no more, and its waiting call counts until it is answered", () => {
   const lying = new Lying();
   const { answer } = lying.next();
   expect(lying.clients.inFlight).toBe(1);

@@ -23,7 +23,7 @@ const epochs = (of: SimulatedDisk) =>
   Array.from({ length: of.lastPosition }, (_, index) => of.epochAt(index + 1));
 
 describe("a write", () => {
-  test("is on disk before it landed", () => {
+  test("is on disk only once it landed", () => {
     const under = disk();
     under.begin(promise(2));
     under.begin({ entries: [entry(3, 2)] });
@@ -38,7 +38,7 @@ describe("a write", () => {
     expect(under.underWay).toBe(0);
   });
 
-  test("lands without the truncation that is part of it", () => {
+  test("lands with the truncation that is part of it", () => {
     const under = disk();
     under.begin({ truncateFrom: 2, entries: [entry(2, 3), entry(3, 3)] });
     under.land(1);
@@ -47,7 +47,7 @@ describe("a write", () => {
 });
 
 describe("a crash", () => {
-  test("keeps what hadn't landed, or loses what had", () => {
+  test("loses what hadn't landed, and keeps what had", () => {
     const under = disk();
     under.begin({ entries: [entry(3, 2)] });
     under.land(1);
@@ -58,7 +58,7 @@ describe("a crash", () => {
     expect(under.lastPosition).toBe(3);
   });
 
-  test("keeps a later write without the one before it", () => {
+  test("keeps no later write without the one before it", () => {
     const under = disk();
     under.begin({ entries: [entry(3, 2)] });
     under.begin(promise(2));
@@ -74,7 +74,7 @@ describe("a crash", () => {
 });
 
 describe("what is read back", () => {
-  test("comes from another position, or goes beyond the limit", () => {
+  test("comes from the position asked for, and no more than the limit", () => {
     const under = new SimulatedDisk(
       { promise: { epoch: 1, nominee: 9090 }, voter: true },
       [1, 2, 3, 4].map((position) => entry(position, 1, 100)),
@@ -87,12 +87,12 @@ describe("what is read back", () => {
     expect(positions(4, 1_000)).toEqual([]);
   });
 
-  test("has an epoch beyond its end", () => {
+  test("has no epoch beyond its end", () => {
     expect(disk().epochAt(0)).toBe(0);
     expect(() => disk().epochAt(3)).toThrow("read past the end of the disk: 3 of 2");
   });
 
-  test("forgets whom the journal admits", () => {
+  test("tells whom the journal admits", () => {
     const under = disk();
     under.begin({
       entries: [
@@ -105,7 +105,7 @@ describe("what is read back", () => {
   });
 });
 
-describe("R1 is broken unseen by", () => {
+describe("a disk on R1", () => {
   const promised = (epoch: number, nominee: number): Write => ({
     hardState: { promise: { epoch, nominee }, voter: true },
   });
@@ -121,17 +121,17 @@ describe("R1 is broken unseen by", () => {
       under.land(1);
     };
 
-  test("a promise that goes back", () => {
+  test("reports a promise that goes back", () => {
     landing(promised(1, 9090))();
     expect(landing(promised(0, 9090))).toThrow("R1: a promise goes back, from 1 to 0");
   });
 
-  test("a promise to another nominee in the same epoch", () => {
+  test("reports a promise to another nominee in the same epoch", () => {
     landing(promised(2, 9094))();
     expect(landing(promised(1, 9094))).toThrow("R1: epoch 1 is promised to 9090, then to 9094");
   });
 
-  test("a committed entry that is dropped", () => {
+  test("reports a committed entry that is dropped", () => {
     const committedIn = ({ position }: Entry) => (position === 1 ? 1 : null);
     landing({ truncateFrom: 2 }, { committedIn })();
     expect(landing({ truncateFrom: 1 }, { committedIn })).toThrow(
@@ -139,11 +139,11 @@ describe("R1 is broken unseen by", () => {
     );
   });
 
-  test("an entry that a later leader committed, dropped before that one was heard, is no violation", () => {
+  test("accepts that an entry is dropped which a later leader committed, before that one was heard", () => {
     landing({ truncateFrom: 1 }, { committedIn: () => 2 })();
   });
 
-  test("a committed entry that is dropped in a crash", () => {
+  test("reports a committed entry that is dropped in a crash", () => {
     const under = new SimulatedDisk(
       { promise: { epoch: 1, nominee: 9090 }, voter: true },
       [entry(1, 1)],

@@ -44,7 +44,7 @@ function faultless() {
   return { network, afterMs };
 }
 
-test("a spoilt direction loses what it should carry, or carries what it should lose", () => {
+test("a spoilt direction loses what it should lose, and nothing else", () => {
   const { network, afterMs } = faultless();
   network.spoil("catalog-0", "frontend-0", new Map([["hold", { loss: 1, late: 0, lateMs: 0 }]]));
   network.send("catalog-0", "frontend-0", hold);
@@ -53,7 +53,7 @@ test("a spoilt direction loses what it should carry, or carries what it should l
   expect([...afterMs(1_000)].sort()).toEqual(["hold from frontend-0", "looked from catalog-0"]);
 });
 
-test("a spoilt direction stays so when it was mended, or all is healed", () => {
+test("a spoilt direction carries everything again when it was mended, or all is healed", () => {
   const { network, afterMs } = faultless();
   const lost = new Map([["hold", { loss: 1, late: 0, lateMs: 0 }]] as const);
   for (const mend of [() => network.spoil("catalog-0", "frontend-0", null), () => network.heal()]) {
@@ -64,7 +64,7 @@ test("a spoilt direction stays so when it was mended, or all is healed", () => {
   }
 });
 
-test("what a spoilt direction delays isn't overtaken", () => {
+test("what a spoilt direction delays is overtaken", () => {
   const { network, afterMs } = faultless();
   const late = { loss: 0, late: 1, lateMs: 100_000 };
   network.spoil("catalog-0", "frontend-0", new Map([["looked", late]]));
@@ -73,7 +73,7 @@ test("what a spoilt direction delays isn't overtaken", () => {
   expect(afterMs(100_000)).toEqual(["hold from catalog-0", "looked from catalog-0"]);
 });
 
-test("a connection that is reset carries what was on its way, or nothing ever after", () => {
+test("a connection that is reset loses what was on its way, and carries again once it is open again", () => {
   const { network, afterMs } = faultless();
   network.send("catalog-0", "frontend-0", hold);
   network.reset("frontend-0", "catalog-0");

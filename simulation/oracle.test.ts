@@ -60,8 +60,8 @@ function diskOf(...entries: Entry[]): SimulatedDisk {
   return new SimulatedDisk({ promise: { epoch: 1, nominee: 9094 }, voter: true }, entries);
 }
 
-describe("R3 is broken unseen by", () => {
-  test("two entries at one position of one epoch", () => {
+describe("the oracle on R3", () => {
+  test("reports two entries at one position of one epoch", () => {
     const oracle = new Oracle();
     oracle.appended(entry(3, 1, order(1, 5)), 1);
     oracle.appended(entry(3, 1, order(1, 5)), 1);
@@ -72,7 +72,7 @@ describe("R3 is broken unseen by", () => {
     );
   });
 
-  test("one entry after two different ones", () => {
+  test("reports one entry after two different ones", () => {
     const oracle = new Oracle();
     oracle.appended(entry(3, 2, order(1, 5)), 1);
     expectViolation(
@@ -81,7 +81,7 @@ describe("R3 is broken unseen by", () => {
     );
   });
 
-  test("two leaders of one epoch, by their reigns", () => {
+  test("reports two leaders of one epoch, by their reigns", () => {
     const oracle = new Oracle();
     oracle.appended(entry(2, 4, { kind: "reign", leader: 9094, state: "" }), 0);
     expectViolation(
@@ -90,7 +90,7 @@ describe("R3 is broken unseen by", () => {
     );
   });
 
-  test("two leaders of one epoch, by what they say", () => {
+  test("reports two leaders of one epoch, by what they say", () => {
     const oracle = new Oracle();
     oracle.leads(9094, 4, () => 0, 0);
     oracle.leads(9094, 4, () => 0, 0);
@@ -98,11 +98,11 @@ describe("R3 is broken unseen by", () => {
   });
 });
 
-describe("R4 is broken unseen by", () => {
+describe("the oracle on R4", () => {
   const epochs = [0, 0, 1];
   const epochAt = (position: number) => epochs[position] ?? 0;
 
-  test("a leader whose journal is too short", () => {
+  test("reports a leader whose journal is too short", () => {
     informed().leads(9092, 2, epochAt, 2);
     expectViolation(
       () => informed().leads(9092, 2, epochAt, 1),
@@ -110,20 +110,20 @@ describe("R4 is broken unseen by", () => {
     );
   });
 
-  test("a leader who has another entry there", () => {
+  test("reports a leader that has another entry than was committed", () => {
     expectViolation(
       () => informed().leads(9092, 2, () => 0, 5),
       "R4: leader 9092 of epoch 2 lacks the committed entry 2",
     );
   });
 
-  test("nobody: a leader that slept through a later reign", () => {
+  test("accepts a leader that slept through a later reign", () => {
     const oracle = informed();
     commit(oracle, 9092, entry(3, 5, { kind: "reign", leader: 9092, state: "" }));
     oracle.leads(9090, 4, epochAt, 2);
   });
 
-  test("two replicas that see different entries committed", () => {
+  test("reports two replicas that see different entries committed", () => {
     expectViolation(
       () => commit(informed(), 9092, entry(1, 0, list("FishCo", 21))),
       "R4: 9092 commits another entry at 1 than was committed",
@@ -135,7 +135,7 @@ describe("R4 is broken unseen by", () => {
     commit(informed(), 9092, entry(2, 1, { kind: "reign", leader: 9094, state: "" }));
   });
 
-  test("a replica that leaves one out", () => {
+  test("reports a replica that leaves a committed entry out", () => {
     expectViolation(
       () => commit(informed(), 9092, entry(4, 1, order(1, 5))),
       "9092 commits 4 after 2",
@@ -143,7 +143,7 @@ describe("R4 is broken unseen by", () => {
   });
 });
 
-describe("R4 is broken unseen until an election shows it by", () => {
+describe("the oracle, before an election shows it,", () => {
   const first = entry(1, 0, list("FishCo", 20));
   const old = entry(2, 1, { kind: "reign", leader: 9094, state: "" });
   const later = entry(2, 2, { kind: "reign", leader: 9090, state: "" });
@@ -153,24 +153,24 @@ describe("R4 is broken unseen until an election shows it by", () => {
     oracle.commits(9094, [old], disks);
   };
 
-  test("an older epoch's entry that a quorum holds, and a better journal lacks (Raft, figure 8)", () => {
+  test("reports an older epoch's entry that a quorum holds, and a better journal lacks (Raft, figure 8)", () => {
     expectViolation(
       () => commits(diskOf(first, old), diskOf(first, old), diskOf(first, later)),
       "R4: 9094 commits 2 of epoch 1, which a next leader may lack",
     );
   });
 
-  test("nothing: a journal that lacks it and that no quorum would choose", () => {
+  test("accepts a journal that lacks it and that no quorum would choose", () => {
     expect(() => commits(diskOf(first, old), diskOf(first, old), diskOf(first))).not.toThrow();
   });
 });
 
-describe("R2 is broken unseen by", () => {
+describe("the oracle on R2", () => {
   const first = entry(1, 0, list("FishCo", 20));
   const reign = entry(2, 1, { kind: "reign", leader: 9094, state: "" });
   const other = entry(2, 2, { kind: "reign", leader: 9090, state: "" });
 
-  test("an entry that is committed on fewer disks than a quorum", () => {
+  test("reports an entry that is committed on fewer disks than a quorum", () => {
     const held = [diskOf(first, reign), diskOf(first, reign), diskOf(first)];
     const commits = (disks: readonly SimulatedDisk[]) => {
       const oracle = new Oracle();
@@ -194,7 +194,7 @@ describe("R2 is broken unseen by", () => {
   });
 });
 
-describe("a replacement that isn't admitted", () => {
+describe("a replacement", () => {
   const first = entry(1, 0, list("FishCo", 20));
   const reign = entry(2, 1, { kind: "reign", leader: 9094, state: "" });
   const next = entry(3, 1, { kind: "admit", replica: 9090, incarnation: 2 });
@@ -210,7 +210,7 @@ describe("a replacement that isn't admitted", () => {
     return oracle;
   };
 
-  test("counts as if it held what was committed (R2)", () => {
+  test("doesn't count as holding what it holds, before it is admitted (R2)", () => {
     const held = [diskOf(first, reign), diskOf(first), replacing(diskOf(first), first, reign)];
     expectViolation(
       () => knowing(first).commits(9094, [reign], held),
@@ -218,7 +218,7 @@ describe("a replacement that isn't admitted", () => {
     );
   });
 
-  test("makes what the lost disk had acknowledged a violation", () => {
+  test("counts as holding what its lost disk had acknowledged (R2)", () => {
     const oracle = knowing(first);
     oracle.commits(
       9094,
@@ -228,7 +228,7 @@ describe("a replacement that isn't admitted", () => {
     expect(oracle.committed).toHaveLength(2);
   });
 
-  test("doesn't count once it is admitted", () => {
+  test("counts as holding what it holds once it is admitted (R2)", () => {
     const held = [
       diskOf(first, reign, next, last),
       diskOf(first, reign, next),
@@ -239,7 +239,7 @@ describe("a replacement that isn't admitted", () => {
     knowing(first, reign).commits(9094, [next, last], held);
   });
 
-  test("is taken for one of a quorum that could lose an entry (R4)", () => {
+  test("isn't taken for one of a quorum that could lose an entry, before it is admitted (R4)", () => {
     const better = diskOf(first, entry(2, 2, { kind: "reign", leader: 9090, state: "" }));
     const three = [diskOf(first, reign), diskOf(first, reign), better];
     expectViolation(() => knowing(first).commits(9094, [reign], three), "R4");
@@ -248,19 +248,19 @@ describe("a replacement that isn't admitted", () => {
   });
 });
 
-describe("the market's own rules are broken unseen by", () => {
+describe("the oracle on the market's own rules", () => {
   const committing = (command: Command) => () => commit(informed(), 9094, entry(3, 1, command));
 
-  test("a stock that is sold more often than it is there (M2)", () => {
+  test("reports a stock that is sold more often than it is there (M2)", () => {
     committing(order(1, 20))();
     expectViolation(committing(order(1, 21)), "M2: position 3 makes the quantity of FishCo -1");
   });
 
-  test("a gap in the order numbers (M3)", () => {
+  test("reports a gap in the order numbers (M3)", () => {
     expectViolation(committing(order(2, 1)), "M3: position 3 has order 2 after order 0");
   });
 
-  test("a request id with two outcomes (M3)", () => {
+  test("reports a request id with two outcomes (M3)", () => {
     expectViolation(
       committing(order(1, 1, "list-FishCo")),
       "M3: position 3 records request id list-FishCo a second time",
@@ -268,7 +268,7 @@ describe("the market's own rules are broken unseen by", () => {
   });
 });
 
-describe("a recorded refusal is wrong, unseen, when", () => {
+describe("the oracle reports a recorded refusal when", () => {
   const refuse = (quantity: number, kind: "insufficient-volume" | "unknown-stock") => () =>
     commit(
       informed(),
@@ -286,12 +286,12 @@ describe("a recorded refusal is wrong, unseen, when", () => {
     expectViolation(refuse(20, "insufficient-volume"), "M1: position 3 refuses refused with");
   });
 
-  test("the reason is another (M1)", () => {
+  test("its reason isn't so (M1)", () => {
     expectViolation(refuse(21, "unknown-stock"), "M1: position 3 refuses refused with");
   });
 });
 
-test("a quantity that one entry goes through is taken for one that was shown (C1)", () => {
+test("a quantity that one entry goes through isn't taken for one that was shown (C1)", () => {
   const oracle = informed();
   const bytes = encodeCommands([order(1, 5), order(2, 5)]);
   commit(oracle, 9094, entry(3, 1, { kind: "command", bytes }));
@@ -308,7 +308,7 @@ describe("what the journal says", () => {
     return oracle;
   }
 
-  test("of a stock is as of another position", () => {
+  test("of a stock is as of the position asked for", () => {
     const oracle = history();
     expect([0, 1, 2, 3, 4, 5, 9].map((at) => oracle.market.quantityAt("FishCo", at))).toEqual([
       null,
@@ -328,7 +328,7 @@ describe("what the journal says", () => {
     expect(oracle.market.stocksAt(5)).toEqual(oracle.stocks());
   });
 
-  test("of a quantity is found before the floor, or not after it (C1)", () => {
+  test("of a quantity is found from the floor on, and not before it (C1)", () => {
     const oracle = history();
     expect(oracle.market.positionWith("FishCo", 20, 0)).toBe(1);
     expect(oracle.market.positionWith("FishCo", 20, 2)).toBe(2);
@@ -340,7 +340,7 @@ describe("what the journal says", () => {
     expect(oracle.market.positionWith("Nowhere", null, 5)).toBe(5);
   });
 
-  test("of an order or a request is wrong", () => {
+  test("of an order or a request is found from its position on", () => {
     const oracle = history();
     expect(oracle.market.lastNumber).toBe(2);
     expect(oracle.market.orderAt(2, 4)).toBe(null);

@@ -7,16 +7,16 @@ const draws = (seed: number, count = 1_000) => {
 };
 
 describe("a seed", () => {
-  test("gives another run the second time", () => {
+  test("gives the same numbers the second time", () => {
     expect(draws(42)).toEqual(draws(42));
   });
 
-  test("gives the same run as its neighbour, or as one with the same low bits", () => {
+  test("gives other numbers than its neighbour, and than one with the same low bits", () => {
     const firsts = [1, 2, 3, 2 ** 32 + 1, 2 ** 33 + 1].map((seed) => draws(seed, 1)[0]);
     expect(new Set(firsts).size).toBe(firsts.length);
   });
 
-  test("gives other numbers than on the machine where a violation was found", () => {
+  test("gives the same numbers on every machine", () => {
     expect(draws(1, 3)).toMatchInlineSnapshot(`
       [
         0.18452622229233384,
@@ -28,7 +28,7 @@ describe("a seed", () => {
 });
 
 describe("a draw", () => {
-  test("is out of its range, or favours a part of it", () => {
+  test("is in its range, and favours no part of it", () => {
     const counts = new Map<number, number>();
     for (const draw of draws(7, 20_000)) {
       const tenth = Math.floor(draw * 10);
@@ -38,7 +38,7 @@ describe("a draw", () => {
     for (const count of counts.values()) expect(Math.abs(count - 2_000)).toBeLessThan(200);
   });
 
-  test("of a whole number, or of an item, misses one of them", () => {
+  test("of a whole number, or of an item, misses none of them", () => {
     const random = new Random(7);
     const numbers = Array.from({ length: 200 }, () => random.below(3));
     expect([...new Set(numbers)].sort()).toEqual([0, 1, 2]);
@@ -46,7 +46,7 @@ describe("a draw", () => {
     expect(picked.size).toBe(3);
   });
 
-  test("of a chance comes at another rate than asked for", () => {
+  test("of a chance comes at the rate asked for", () => {
     const random = new Random(7);
     const hits = Array.from({ length: 10_000 }, () => random.chance(0.3)).filter(Boolean).length;
     expect(Math.abs(hits - 3_000)).toBeLessThan(150);
@@ -54,14 +54,14 @@ describe("a draw", () => {
     expect(Array.from({ length: 100 }, () => random.chance(1)).every(Boolean)).toBe(true);
   });
 
-  test("between two numbers leaves them", () => {
+  test("between two numbers stays between them", () => {
     const random = new Random(7);
     const numbers = Array.from({ length: 1_000 }, () => random.between(-5, 5));
     expect(Math.min(...numbers)).toBeGreaterThanOrEqual(-5);
     expect(Math.max(...numbers)).toBeLessThan(5);
   });
 
-  test("of a delay is never long: the slow cases are missed", () => {
+  test("of a delay is about the mean, and long now and then", () => {
     const random = new Random(7);
     const delays = Array.from({ length: 10_000 }, () => random.heavy(10));
     const mean = delays.reduce((sum, delay) => sum + delay, 0) / delays.length;

@@ -6,14 +6,14 @@ import { run } from "./run.ts";
 const TICKS = 300;
 
 describe("a run", () => {
-  test("is another the second time: what was found can't be replayed", () => {
+  test("is the same the second time", () => {
     const [first, second] = [run(3, TICKS), run(3, TICKS)];
     expect(first.timeline).toEqual(second.timeline);
     expect(first.counters.lines()).toEqual(second.counters.lines());
     expect(first).toMatchObject({ violation: second.violation, simulatedMs: second.simulatedMs });
   });
 
-  test("is the same for every seed, or too quiet to find anything", () => {
+  test("is another for another seed, and has calls, leader changes and orders", () => {
     const [first, second] = [run(1, TICKS), run(2, TICKS)];
     expect(first.counters.lines()).not.toEqual(second.counters.lines());
     for (const { counters, violation, simulatedMs } of [first, second]) {
@@ -42,21 +42,23 @@ describe("npm run simulate", () => {
     ["a seed that is no number", ["--seed", "first"], "whole numbers above 0"],
     ["half a tick", ["--ticks", "0.5"], "whole numbers above 0"],
     ["a bug that nobody planted", ["--bug", "gremlin"], "no bug named gremlin"],
-  ])("takes %s, and passes for nothing", (_what, flags, message) => {
+  ])("refuses %s, and says why", (_what, flags, message) => {
     const { status, stderr, stdout } = simulate(...flags);
     expect(stderr).toContain(message);
     expect(stdout).toBe("");
     expect(status).toBe(1);
   });
 
-  test("fails without a violation", { timeout: 60_000 }, () => {
+  test("succeeds without a violation", { timeout: 60_000 }, () => {
     const { status, stdout } = simulate("--seeds", "2", "--seed", "7", "--ticks", `${TICKS}`);
     expect(stdout).toMatch(/^2 runs from seed 7, no violation: /m);
     expect(stdout).toMatch(/^ +\d[\d,]* {2}calls$/m);
     expect(status).toBe(0);
   });
 
-  test("passes with a violation, or can't find it again", { timeout: 120_000 }, () => {
+  test("fails with a violation, which the command that it prints finds again", {
+    timeout: 120_000,
+  }, () => {
     const found = simulate("--bug", "ack-before-fsync", "--seeds", "20", "--ticks", "1000");
     expect(found.status).toBe(1);
     const violation = /^seed (\d+): (Violation: .*)$/m.exec(found.stdout);

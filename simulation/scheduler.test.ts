@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 
-test("what is due later happens earlier", () => {
+test("what is due earlier happens earlier", () => {
   const scheduler = new Scheduler();
   const random = new Random(3);
   const ran: number[] = [];
@@ -19,7 +19,7 @@ test("what is due later happens earlier", () => {
   expect(scheduler.executed).toBe(2_000);
 });
 
-test("what is due at one moment happens in an order that changes from run to run", () => {
+test("what is due at one moment happens in the order in which it was scheduled", () => {
   const scheduler = new Scheduler();
   const ran: number[] = [];
   for (let count = 0; count < 100; count += 1) scheduler.after(5, () => ran.push(count));
@@ -27,7 +27,7 @@ test("what is due at one moment happens in an order that changes from run to run
   expect(ran).toEqual(Array.from({ length: 100 }, (_, count) => count));
 });
 
-test("what lies beyond the end happens, or is lost", () => {
+test("what lies beyond the end waits for the next run", () => {
   const scheduler = new Scheduler();
   const ran: string[] = [];
   scheduler.after(10, () => ran.push("at the end"));
@@ -40,7 +40,7 @@ test("what lies beyond the end happens, or is lost", () => {
   expect(scheduler.now).toBe(20);
 });
 
-test("what is scheduled by something that happens is counted from the start", () => {
+test("what is scheduled by something that happens is counted from then", () => {
   const scheduler = new Scheduler();
   const ran: number[] = [];
   const again = (): void => {
@@ -52,7 +52,7 @@ test("what is scheduled by something that happens is counted from the start", ()
   expect(ran).toEqual([1, 4, 7, 10]);
 });
 
-test("time goes back", () => {
+test("time never goes back", () => {
   const scheduler = new Scheduler();
   scheduler.runUntil(10);
   const ran: number[] = [];

@@ -44,7 +44,7 @@ describe("a good history", () => {
   });
 });
 
-describe("found:", () => {
+describe("the check finds", () => {
   test("a stale lookup after an answered trade", () => {
     expect(problems([bought3, lookup("b", [11, 12], "FishCo", 10)], [order1])[0]).toContain(
       "no order of events explains b lookup FishCo 10",

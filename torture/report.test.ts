@@ -10,12 +10,12 @@ const history = [
   lookup("b", [22e6, 99e6], "FishCo", 10),
 ];
 
-test("a gap that an unanswered call, or a lookup, would hide is told", () => {
+test("the longest gap between answered trades counts, whatever lookups and unanswered calls lie in it", () => {
   expect(longestGapMs(history)).toBe(20);
   expect(longestGapMs([])).toBe(0);
 });
 
-test("calls that failed for different reasons are counted together", () => {
+test("calls of unknown fate are counted together, whatever the reason", () => {
   expect(counted(outcomes(history))).toBe(
     [
       "        1  lookup found",

@@ -48,15 +48,15 @@ test("no flip of a bit, before a start or while a role runs, makes a wrong answe
   );
 }, 300_000);
 
-test.each([4_182, 7_641, 7_785])("flip %i, which once went wrong, doesn't", (number) => {
+test.each([4_182, 7_641, 7_785])("flip %i, which once did, makes no wrong answer", (number) => {
   expect(flips.flip(number)).toBeNull();
 });
 
-describe("rows hidden by the number of cells on a page:", () => {
+describe("of the rows that a page's number of cells hides,", () => {
   const replica = specimen("a stopped replica");
 
   test.each(["orders", "stocks", "requests", "entries", "applied", "meta", "entries_admit"])(
-    "the last of %s, noticed before this replica votes or leads or by whoever asks",
+    "the last of %s is noticed before this replica votes or leads, or by whoever asks",
     (table) => {
       const path = join(flips.copyOf(replica), "order.db");
       hideRows(path, table);
@@ -65,7 +65,7 @@ describe("rows hidden by the number of cells on a page:", () => {
   );
 
   test.each(["orders", "stocks", "entries", "applied", "meta", "entries_admit"])(
-    "the last of %s, noticed when the file is opened",
+    "the last of %s is noticed when the file is opened",
     (table) => {
       const path = join(flips.copyOf(replica), "order.db");
       hideRows(path, table);
@@ -81,7 +81,7 @@ describe("rows hidden by the number of cells on a page:", () => {
     },
   );
 
-  test("entries that no table holds yet, in the file of a replica that crashed", () => {
+  test("entries that no table holds yet are noticed in the file of a replica that crashed", () => {
     const crashed = specimen("a crashed replica");
     const path = join(flips.copyOf(crashed), "order.db");
     const database = new DatabaseSync(path);
@@ -91,7 +91,7 @@ describe("rows hidden by the number of cells on a page:", () => {
     expect(examine(crashed, join(path, ".."), flips.truth)).toBe("refused");
   });
 
-  test("a catalog's last stock: it reads everything anew", () => {
+  test("a catalog's last stock is noticed, and the catalog reads everything anew", () => {
     const catalog = specimen("a stopped catalog");
     const path = join(flips.copyOf(catalog), "catalog.db");
     hideRows(path, "stocks");
@@ -99,7 +99,7 @@ describe("rows hidden by the number of cells on a page:", () => {
   });
 });
 
-test("a wrong answer is found: files that say something else, with all checksums right", () => {
+test("wrong answers of files that say something else, with all checksums right, are found", () => {
   const catalog = specimen("a stopped catalog");
   const replica = specimen("a stopped replica");
   const [turn, ...turns] = flips.truth.turns;
