@@ -2,14 +2,14 @@ import { describe, expect, test } from "vitest";
 import { canonicalHost, HostNames, isLoopback } from "./host-names.ts";
 
 test.each(["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])(
-  "%s is this machine's address",
+  "%s is a loopback address",
   (address) => {
     expect(isLoopback(address)).toBe(true);
   },
 );
 
 test.each([undefined, "", "10.0.0.7", "128.0.0.1", "::", "::ffff:10.0.0.7", "127.0.0.1.example"])(
-  "%s isn't this machine's loopback address",
+  "%s is no loopback address",
   (address) => {
     expect(isLoopback(address)).toBe(false);
   },
@@ -84,7 +84,7 @@ describe("a process that listens on one address", () => {
   );
 });
 
-test("what it listens on is a name of it, be it an address or a name", () => {
+test("a process answers to the address or the name that it listens on", () => {
   expect(new HostNames("10.0.0.3", []).has("10.0.0.3:9094")).toBe(true);
   expect(new HostNames("10.0.0.3", []).has("10.0.0.4:9094")).toBe(false);
   expect(new HostNames("fd00::3", []).has("[fd00::3]:9094")).toBe(true);
@@ -104,14 +104,14 @@ describe.each(["0.0.0.0", "::"])("a process that listens on %s", (host) => {
   });
 });
 
-test("the memory of good hosts is bounded, and what comes after it is full is judged the same", () => {
+test("hosts are judged the same after more good ones than are remembered", () => {
   const names = new HostNames("127.0.0.1", []);
   for (let port = 0; port < 1_000; port++) expect(names.has(`localhost:${port}`)).toBe(true);
   expect(names.has("evil.example:8000")).toBe(false);
 });
 
 test.each(["", " ", "a b", "a/b", "http://a", "a@b", "a:8000", "[::1", "*", "*.a"])(
-  "%j is no host to be named in an option",
+  "%j is refused as a host in an option",
   (host) => {
     expect(canonicalHost(host)).toBe(null);
   },

@@ -36,7 +36,7 @@ afterEach(() => {
 
 const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
 
-test.each([0, 0o022, 0o077])("with umask %i what is made is closed to others", (mask) => {
+test.each([0, 0o022, 0o077])("with umask %i new folders and files are closed to others", (mask) => {
   process.umask(mask);
   const path = join(folder, "data", "logs");
   privateFolder(path);
@@ -48,7 +48,7 @@ test.each([0, 0o022, 0o077])("with umask %i what is made is closed to others", (
 });
 
 test.each([0o755, 0o750, 0o707, 0o710, 0o701, 0o777])(
-  "a folder of mode %o is refused, with what closes it",
+  "a folder of mode %o is refused, with the command that closes it",
   (mode) => {
     const path = join(folder, "data");
     mkdirSync(path);
@@ -110,7 +110,7 @@ describe("in a file's place", () => {
     expect(inPlace(make)).toThrow(says);
   });
 
-  test("nothing at all is fine", () => {
+  test("a path where nothing is yet is accepted", () => {
     checkPrivateFile(join(folder, "x.log"));
   });
 });

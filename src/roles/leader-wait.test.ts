@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { expect, test } from "vitest";
 import { AGAIN_MS, LeaderWait, SILENT_MS } from "./leader-wait.ts";
 
-test("a process that waits for a leader doesn't say so, or fills the log with it", () => {
+test("a process that waits for a leader says so after a while, and again only at long intervals", () => {
   const said: string[] = [];
   const log = pino({}, { write: (line: string) => said.push(JSON.parse(line).msg) });
   let now = 1_000;

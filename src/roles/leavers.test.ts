@@ -18,7 +18,7 @@ function waiting(leavers: Leavers, peers: ReadonlySet<Peer>, limitMs = LIMIT_MS)
 const over = (wait: { isOver: boolean }) =>
   vi.waitFor(() => expect(wait.isOver).toBe(true), { timeout: 20_000, interval: 5 });
 
-test("a process goes on until the front ends that leave have left", async () => {
+test("a stopping process goes on until the front ends that are leaving have left", async () => {
   const leavers = new Leavers();
   const [first, second] = [peer("frontend"), peer("frontend")];
   const peers = new Set([first, second, peer("order"), peer("catalog")]);
@@ -35,7 +35,7 @@ test("a process goes on until the front ends that leave have left", async () => 
   await over(wait);
 });
 
-test("a process that nobody asks, or that only others than front ends ask, ends at once", async () => {
+test("a stopping process that no front end is connected to ends at once", async () => {
   for (const peers of [new Set<Peer>(), new Set([peer("order"), peer("catalog"), peer("cli")])]) {
     const wait = waiting(new Leavers(), peers);
     await over(wait);
@@ -43,7 +43,7 @@ test("a process that nobody asks, or that only others than front ends ask, ends 
   }
 });
 
-test("a front end that stays isn't waited for, nor one that never leaves though it said so", async () => {
+test("a front end that stays is waited for briefly, and one that never leaves though it said so up to the limit", async () => {
   const stays = waiting(new Leavers(), new Set([peer("frontend")]));
   await over(stays);
   expect(stays.ms).toBeGreaterThanOrEqual(STOP_TOGETHER_MS - 1);

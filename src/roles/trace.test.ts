@@ -8,7 +8,7 @@ const SENT = `00-${ID}-${PARENT}-01`;
 
 describe("a traceparent", () => {
   const read: readonly (readonly [what: string, header: string, trace: string])[] = [
-    ["as it stands", SENT, SENT],
+    ["of this version", SENT, SENT],
     ["not sampled", `00-${ID}-${PARENT}-00`, `00-${ID}-${PARENT}-00`],
     ["with flags that aren't known yet", `00-${ID}-${PARENT}-ff`, SENT],
     ["of a later version", `cc-${ID}-${PARENT}-01`, SENT],
@@ -20,21 +20,21 @@ describe("a traceparent", () => {
   });
 
   const none: readonly (readonly [what: string, header: string | string[] | undefined])[] = [
-    ["nothing", undefined],
-    ["an empty one", ""],
-    ["two of them", [SENT, SENT]],
-    ["two of them, joined", `${SENT}, ${SENT}`],
-    ["the version that never is", `ff-${ID}-${PARENT}-01`],
-    ["a trace without id", `00-${"0".repeat(32)}-${PARENT}-01`],
-    ["a parent without id", `00-${ID}-${"0".repeat(16)}-01`],
-    ["capitals", SENT.toUpperCase()],
-    ["too short an id", `00-${ID.slice(1)}-${PARENT}-01`],
-    ["no flags", `00-${ID}-${PARENT}`],
-    ["more than this version has", `${SENT}-more`],
+    ["a missing header", undefined],
+    ["an empty header", ""],
+    ["two headers", [SENT, SENT]],
+    ["two headers, joined", `${SENT}, ${SENT}`],
+    ["the forbidden version", `ff-${ID}-${PARENT}-01`],
+    ["a trace id of zeros", `00-${"0".repeat(32)}-${PARENT}-01`],
+    ["a parent id of zeros", `00-${ID}-${"0".repeat(16)}-01`],
+    ["capital letters", SENT.toUpperCase()],
+    ["an id that is too short", `00-${ID.slice(1)}-${PARENT}-01`],
+    ["a header without flags", `00-${ID}-${PARENT}`],
+    ["more than version 00 has", `${SENT}-more`],
     ["a later version with more, without a dash", `01-${ID}-${PARENT}-01x`],
-    ["a line break", `${SENT}\n`],
+    ["a header with a line break", `${SENT}\n`],
   ];
-  test.each(none)("is none: %s", (_what, header) => {
+  test.each(none)("isn't read from %s", (_what, header) => {
     expect(readTraceparent(header)).toBeUndefined();
   });
 });

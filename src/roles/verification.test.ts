@@ -54,7 +54,7 @@ function catalog(name: string, changed: Partial<CatalogAudit> = {}): CatalogToVe
 const verify = (replicas: ReplicaToVerify[], catalogs: CatalogToVerify[], rounds = 1) =>
   verifyCluster({ replicas, catalogs, pause: async () => {}, leaderRoundsMax: rounds });
 
-test("copies that agree are not found to differ, wherever each catalog stands", async () => {
+test("copies that agree are verified, wherever each catalog stands", async () => {
   const replicas = [replica(9090), replica(9092), replica(9094)];
   const catalogs = [catalog("catalog"), catalog("catalog-9097", { position: 104 })];
   expect(await verify(replicas, catalogs)).toEqual({
@@ -67,15 +67,23 @@ test("copies that agree are not found to differ, wherever each catalog stands", 
 });
 
 test.each<[string, Partial<OrderAudit>, string]>([
-  ["a journal", { journalDigest: "x" }, "order-9092 has another journal than order-9090: x, not j"],
-  ["orders", { ordersDigest: "x" }, "order-9092 has other orders than order-9090: x, not o"],
-  ["an order less", { orders: 79 }, "order-9092 has another number of orders than order-9090"],
-  ["requests", { requestsDigest: "x" }, "order-9092 has other requests than order-9090"],
-  ["stocks", { stocksDigests: ["x"] }, "order-9092 has other stocks than order-9090"],
+  [
+    "another journal",
+    { journalDigest: "x" },
+    "order-9092 has another journal than order-9090: x, not j",
+  ],
+  ["other orders", { ordersDigest: "x" }, "order-9092 has other orders than order-9090: x, not o"],
+  ["one order less", { orders: 79 }, "order-9092 has another number of orders than order-9090"],
+  ["other requests", { requestsDigest: "x" }, "order-9092 has other requests than order-9090"],
+  ["other stocks", { stocksDigests: ["x"] }, "order-9092 has other stocks than order-9090"],
   ["no stocks", { stocksDigests: [] }, "order-9092 has other stocks than order-9090"],
-  ["a position", { position: 99 }, "order-9092 stands elsewhere than order-9090: 99, not 100"],
+  [
+    "another position",
+    { position: 99 },
+    "order-9092 stands elsewhere than order-9090: 99, not 100",
+  ],
   ["a broken rule", { problems: ["M3: 7 is missing"] }, "order-9092: M3: 7 is missing"],
-])("%s that differs is found", async (_, changed, line) => {
+])("a replica with %s is found", async (_, changed, line) => {
   const replicas = [replica(9090), replica(9092, changed), replica(9094)];
   const verdict = await verify(replicas, [catalog("catalog")]);
   expect(verdict.ok).toBe(false);
@@ -83,12 +91,12 @@ test.each<[string, Partial<OrderAudit>, string]>([
   expect(verdict.differences[0]).toContain(line);
 });
 
-test("a catalog that lost a movement is found", async () => {
+test("a catalog with other stocks than the replicas is found", async () => {
   const verdict = await verify([replica(9094)], [catalog("catalog", { stocksDigest: "x" })]);
   expect(verdict.differences).toEqual(["catalog has other stocks than order-9094 at position 100"]);
 });
 
-test("a process that is down is not passed over", async () => {
+test("a process that is down or can't be compared fails the verification, by name", async () => {
   const down = async () => Promise.reject(new NotReachable("ECONNREFUSED"));
   const replicas = [
     { ...replica(9090), health: down, audit: down },
@@ -111,7 +119,7 @@ test("a process that is down is not passed over", async () => {
   });
 });
 
-test("a leader that is still being found is waited for", async () => {
+test("a leader that is still being elected is waited for", async () => {
   let rounds = 0;
   const late = {
     ...replica(9094),
@@ -122,7 +130,7 @@ test("a leader that is still being found is waited for", async () => {
   expect((await verify([late], [], 3)).ok).toBe(true);
 });
 
-test("without a leader nothing is claimed to agree", async () => {
+test("without a leader the verification fails", async () => {
   const down = async () => Promise.reject(new NotReachable("ECONNREFUSED"));
   const verdict = await verify([replica(9090), { ...replica(9094), health: down }], []);
   expect(verdict).toEqual({

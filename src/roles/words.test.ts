@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { unknownStockText } from "./words.ts";
 
-test("clients that match on the seed's words find others", () => {
+test("the message about an unknown stock is the reference program's, word for word", () => {
   expect(unknownStockText("Ash")).toBe("Bad request. Ash stock not found in db");
 });

@@ -49,7 +49,7 @@ for (const [kind, open] of Object.entries(stores)) {
       expect(await copies.get("BoarCo")).toBeUndefined();
     });
 
-    test("a dropped copy doesn't come back, the others stay, and no copy that never was counts (K1)", async () => {
+    test("a dropped copy is gone, the others stay, and only copies that were there count as invalidated (K1)", async () => {
       const copies = await open();
       copies.put("FishCo", copyAt(7));
       copies.put("BoarCo", copyAt(8));
@@ -59,7 +59,7 @@ for (const [kind, open] of Object.entries(stores)) {
       await vi.waitFor(() => expect(copies.stats().invalidations).toBe(1), WAIT);
     });
 
-    test("nothing survives a clear, nor comes of a get that was under way (K1)", async () => {
+    test("after a clear no earlier copy is found, nor by a get that was under way (K1)", async () => {
       const copies = await open();
       copies.put("FishCo", copyAt(7));
       const underWay = Promise.resolve(copies.get("FishCo"));
@@ -73,7 +73,7 @@ for (const [kind, open] of Object.entries(stores)) {
 }
 
 describe("copies in memory", () => {
-  test("the least recently used copy goes first", async () => {
+  test("the least recently used copy is evicted first", async () => {
     const copies = memoryCopies({ entriesMax: 2 });
     copies.put("A", copyAt(1));
     copies.put("B", copyAt(2));
@@ -85,14 +85,14 @@ describe("copies in memory", () => {
     expect(copies.stats()).toMatchObject({ size: 2, evictions: 1 });
   });
 
-  test("a hit is no promise, so that it costs no turn of the event loop", () => {
+  test("a hit is returned at once, not as a promise", () => {
     const copies = memoryCopies({ entriesMax: 2 });
     const copy = copyAt(1);
     copies.put("A", copy);
     expect(copies.get("A")).toBe(copy);
   });
 
-  test("a copy is gone after its ten minutes, however often it was read", () => {
+  test("a copy is gone after ten minutes, however often it was read", () => {
     let nowMs = 1;
     const copies = memoryCopies({ entriesMax: 2, now: () => nowMs });
     copies.put("A", copyAt(1));
@@ -103,7 +103,7 @@ describe("copies in memory", () => {
   });
 });
 
-test("a store that is told to keep nothing keeps, or counts, something", () => {
+test("a store for no copies keeps and counts nothing", () => {
   const copies = noCopies();
   copies.put("A", copyAt(1));
   expect(copies.get("A")).toBeUndefined();

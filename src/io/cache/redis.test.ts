@@ -68,7 +68,7 @@ describe("copies in Redis", () => {
     await vi.waitFor(async () => expect(await copies.get("FishCo")).toBeUndefined(), WAIT);
   });
 
-  test("the server's limits are said as the seed does, and left alone", async () => {
+  test("the server's memory limits are logged in the reference program's words, and left as they are", async () => {
     const { log, lines } = recorder();
     const own = await RedisServer.prepare(
       "--maxmemory",
@@ -87,7 +87,7 @@ describe("copies in Redis", () => {
     }
   });
 
-  test("the server's limits are set when told, again after it restarted without them", async () => {
+  test("memory limits in the options are set on the server, again after it restarted without them", async () => {
     const { log, lines } = recorder();
     const own = await RedisServer.prepare();
     try {
@@ -108,7 +108,7 @@ describe("copies in Redis", () => {
     }
   });
 
-  test("a killed Redis is misses and one warning; back, it serves again and says so once", async () => {
+  test("a killed Redis means misses and one warning; once it is back it serves again, logged once", async () => {
     const { log, lines } = recorder();
     const own = await RedisServer.prepare();
     try {
@@ -131,7 +131,7 @@ describe("copies in Redis", () => {
     }
   });
 
-  test("a drop that a hanging server didn't confirm is as good as done", async () => {
+  test("a copy whose drop a hanging server didn't confirm isn't served again", async () => {
     const own = await RedisServer.prepare();
     try {
       await own.start();
@@ -149,7 +149,7 @@ describe("copies in Redis", () => {
     }
   });
 
-  test("what is dropped while there is no connection isn't served over the next one", async () => {
+  test("a copy dropped while there is no connection isn't served over the next one", async () => {
     const own = await RedisServer.prepare();
     try {
       await own.start();
@@ -165,7 +165,7 @@ describe("copies in Redis", () => {
     }
   });
 
-  test("a Redis that stays away is one warning, however often it is tried", async () => {
+  test("a Redis that stays away is warned of once, however often it is tried", async () => {
     const { log, lines } = recorder();
     let attempts = 0;
     const refusing = createServer((socket) => {
@@ -198,7 +198,7 @@ describe("copies in Redis", () => {
     }
   });
 
-  test("a full Redis that refuses to write is a store without copies, not an error", async () => {
+  test("a full Redis that refuses to write means misses and one warning", async () => {
     const { log, lines } = recorder();
     const own = await RedisServer.prepare("--maxmemory", "1", "--maxmemory-policy", "noeviction");
     try {
@@ -220,7 +220,7 @@ describe("copies in Redis", () => {
     expect(await copies.get("FishCo")).toEqual(copyAt(2));
   });
 
-  test("a drop that the server refuses isn't forgotten: nothing from before it comes back (K1)", async () => {
+  test("a copy whose drop the server refused isn't served again (K1)", async () => {
     const own = await RedisServer.prepare(..."--user default on nopass ~* +@all -del".split(" "));
     try {
       await own.start();
@@ -247,7 +247,7 @@ describe("copies in Redis", () => {
     expect(await copies.get("FishCo")).toBeUndefined();
   });
 
-  test("a copy counts under its own name, for its own cluster and as it was put (D1)", async () => {
+  test("a copy is served only under its own name and as it was put (D1)", async () => {
     const own = await RedisServer.prepare();
     await own.start();
     const copies = await openRedis(own.url);
@@ -275,7 +275,7 @@ describe("copies in Redis", () => {
     await own.kill();
   });
 
-  test("a password, a user and a database are told to the server, and to nobody else", async () => {
+  test("a password, a user and a database are told to the server, and the password isn't logged", async () => {
     const password = "pass word@:/?#ü";
     const fish = ["--user", "fish", "on", `>${password}`, "~*", "+@all"];
     const own = await RedisServer.prepare("--requirepass", password, ...fish);

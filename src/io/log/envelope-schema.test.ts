@@ -42,13 +42,13 @@ test("every message of the protocol passes as it is", () => {
   }
 });
 
-test("entries that don't follow what they say they follow never reach the core, which asserts it", () => {
+test("entries whose positions don't follow the one named before them are refused", () => {
   expect(accepts(append(8, 9))).toBe(true);
   expect(accepts(append(9))).toBe(false);
   expect(accepts(append(8, 10))).toBe(false);
 });
 
-test("numbers that can't be are refused", () => {
+test("impossible numbers and unknown kinds of message are refused", () => {
   expect(accepts({ kind: "prepare", epoch: -1 })).toBe(false);
   expect(accepts({ kind: "prepare", epoch: 1.5 })).toBe(false);
   expect(accepts({ kind: "prepare", epoch: Number.NaN })).toBe(false);

@@ -36,7 +36,7 @@ describe("mergeWrites", () => {
     ],
   };
   for (const [name, writes] of Object.entries(cases)) {
-    test(`${name}: a merged write can't leave another journal than the single ones`, () => {
+    test(`${name}: the merged write leaves the same journal as the single ones`, () => {
       const oneByOne = writes.reduce<readonly Entry[]>(
         (held, write) => carryOut(held, write),
         disk,

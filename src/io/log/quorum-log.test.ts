@@ -141,7 +141,7 @@ function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-test("what is appended is committed on all, in order, and on their disks", async () => {
+test("what is appended is committed on all replicas, in order, and is on their disks", async () => {
   const [first, second, third] = await three();
   await lead(third);
   expect(third.quorumLog.append([bytes("a"), bytes("b")])).toBe(3);
@@ -156,7 +156,7 @@ test("what is appended is committed on all, in order, and on their disks", async
   expect(third.quorumLog.read(2, 1_000).map(({ position }) => position)).toEqual([3, 4]);
 });
 
-test("a leader with a long history to deliver does it in pieces, with turns in between, and only then says that it leads", async () => {
+test("a leader delivers a long history in pieces, each in a turn of its own, before it says that it leads", async () => {
   const history = Array.from(
     { length: 3_000 },
     (_, index): Entry => ({
@@ -189,7 +189,7 @@ test("a leader with a long history to deliver does it in pieces, with turns in b
   await expect.poll(() => second.committed.length, WAIT).toBe(third.committed.length);
 });
 
-test("a confirmation asked for beside an append costs no round of its own, and a follower gets a no", async () => {
+test("a leader can confirm that it leads, beside an append too, and a follower can't", async () => {
   const [first, , third] = await three();
   await lead(third);
   third.quorumLog.append([bytes("a")]);
@@ -197,7 +197,7 @@ test("a confirmation asked for beside an append costs no round of its own, and a
   expect(await first.quorumLog.confirm()).toBe(false);
 });
 
-test("a leader that falls silent is followed by another with all that was committed", async () => {
+test("a leader that falls silent is replaced by another with all that was committed", async () => {
   const [first, second, third] = await three();
   await lead(third);
   third.quorumLog.append([bytes("a")]);
@@ -209,7 +209,7 @@ test("a leader that falls silent is followed by another with all that was commit
   await expect.poll(() => first.commands, WAIT).toEqual(["a", "b"]);
 });
 
-test("a working leader isn't replaced because another is nominated", async () => {
+test("a working leader goes on leading when another replica is nominated", async () => {
   const [first, second, third] = await three();
   await lead(second);
   await expect.poll(() => third.quorumLog.status().leader, WAIT).toBe(second.id);
@@ -218,7 +218,7 @@ test("a working leader isn't replaced because another is nominated", async () =>
   expect(second.deposed).toBe(0);
 });
 
-test("after a write that failed nothing is confirmed or committed any more, and it is said once", async () => {
+test("after a failed write a leader confirms and commits nothing more, and reports the failure once", async () => {
   const [, , third] = await three();
   await lead(third);
   third.journal.close(); // every write fails from here on
@@ -230,7 +230,7 @@ test("after a write that failed nothing is confirmed or committed any more, and 
   expect(await third.quorumLog.lead()).toEqual({ kind: "lost", reason: "stopped" });
 });
 
-test("a follower whose write fails acknowledges nothing: what it was sent is never committed by it", async () => {
+test("a follower whose write fails acknowledges nothing, so that nothing is committed through it", async () => {
   const [first, second, third] = await three();
   await lead(third);
   third.quorumLog.append([bytes("a")]);
@@ -247,7 +247,7 @@ test("a follower whose write fails acknowledges nothing: what it was sent is nev
   expect(third.commands).toEqual(["a"]);
 });
 
-test("an entry that followers refuse is on no other disk, and its leader checks its file before it leads again", async () => {
+test("an entry that followers refuse is never committed, and its leader checks its file before it leads again", async () => {
   const [first, second, third] = await three();
   await lead(third);
   for (const follower of [first, second]) follower.against = "bad";
@@ -266,7 +266,7 @@ test("an entry that followers refuse is on no other disk, and its leader checks 
   await expect.poll(async () => (await third.quorumLog.lead()).kind, WAIT).toBe("follows"); // it may stand again, but there is a leader
 });
 
-test("a follower that refuses what a quorum takes stops alone, if its file turns out to be damaged", async () => {
+test("a follower that refuses what a quorum accepts stops alone if its file turns out to be damaged", async () => {
   const [first, second, third] = await three();
   await lead(third);
   first.against = "good";
@@ -281,7 +281,7 @@ test("a follower that refuses what a quorum takes stops alone, if its file turns
   expect(first.commands).toEqual([]);
 });
 
-test("a follower that refuses and can't compare its file, for want of memory say, stops for no such reason", async () => {
+test("a follower that refuses an entry and can't check its file, for want of memory say, goes on", async () => {
   const [first, second, third] = await three();
   await lead(third);
   first.against = "good";
@@ -299,7 +299,7 @@ test("a follower that refuses and can't compare its file, for want of memory say
   expect(third.deposed).toBe(0);
 });
 
-test("a leader that finds damage where a catalog reads goes on, and gives the catalog nothing", async () => {
+test("a leader that finds damage where a catalog reads gives the catalog nothing, and stops", async () => {
   const [, , third] = await three();
   await lead(third);
   // More than it keeps in memory, so that the first ones are read from the disk.

@@ -35,7 +35,7 @@ function output() {
   return { texts, write: (text: string) => texts.push(text) };
 }
 
-test("an event is one JSON line, readable as soon as it was logged", async () => {
+test("an event is one JSON line, in the file as soon as it was logged", async () => {
   const file = join(directory, "logs", "order-9094.log");
   const log = await createLogger({ name: "order-9094", level: "info", file });
   log.info({ number: 27 }, "Order service ready");
@@ -61,7 +61,7 @@ test("what is below the level isn't logged", async () => {
   ]);
 });
 
-test("a restart goes on in the same file", async () => {
+test("a restarted process goes on in the same file", async () => {
   const file = join(directory, "catalog.log");
   for (const msg of ["first", "second"]) {
     (await createLogger({ name: "catalog", level: "info", file })).info(msg);
@@ -104,7 +104,7 @@ test("a process killed with kill -9 loses no line it has logged", async () => {
   );
 });
 
-test("logs don't fill the disk: files are rolled at their size, the oldest deleted", () => {
+test("log files are rolled at their size, and the oldest is deleted", () => {
   const path = join(directory, "order-9094.log");
   const file = new RollingFile({ path, fileBytesMax: 100, filesMax: 3 });
   for (let i = 1_000; i < 1_100; i += 1) file.write(`line ${i}\n`);
@@ -116,7 +116,7 @@ test("logs don't fill the disk: files are rolled at their size, the oldest delet
   expect(kept).toEqual(Array.from({ length: 20 }, (_, i) => `line ${1_080 + i}`));
 });
 
-test("a restart counts what the file holds already", () => {
+test("after a restart what the file holds already counts towards its size", () => {
   const path = join(directory, "order-9094.log");
   for (let i = 0; i < 10; i += 1) {
     const file = new RollingFile({ path, fileBytesMax: 50, filesMax: 3 });
@@ -163,7 +163,7 @@ test("a full disk costs log lines, not the process, and logging goes on when the
   expect(lines(path)[0]).toMatch(/^line \d+ x+$/);
 });
 
-test("a planted link gets no log line, at the start and at a roll", () => {
+test("no log line is written through a planted link, at the start or at a roll", () => {
   const path = join(directory, "order-9094.log");
   const target = join(directory, "somebody-elses");
   writeFileSync(target, "theirs\n");

@@ -6,7 +6,7 @@ async function lines(metrics: RoleMetrics, name: string): Promise<readonly strin
   return text.split("\n").filter((line) => line.startsWith(name));
 }
 
-test("a value is remembered from the last scrape instead of read", async () => {
+test("a value is read at each scrape", async () => {
   const metrics = new RoleMetrics("order-9094");
   let commit = 7;
   let changes = 2;
@@ -24,7 +24,7 @@ test("a value is remembered from the last scrape instead of read", async () => {
   ]);
 });
 
-test("totals that can't be told are told as nought", async () => {
+test("a total that isn't known is left out", async () => {
   const metrics = new RoleMetrics("frontend");
   metrics.totals("bazaar_cache_lookups_total", "Help.", "result", () => ({ hit: 3, miss: null }));
   expect(await lines(metrics, "bazaar_cache_lookups_total")).toEqual([
@@ -32,7 +32,7 @@ test("totals that can't be told are told as nought", async () => {
   ]);
 });
 
-test("observations get lost between labels", async () => {
+test("observations are counted under their labels", async () => {
   const metrics = new RoleMetrics("frontend");
   const by = metrics.histogramBy("bazaar_request_duration_seconds", "Help.", ["route"]);
   by({ route: "/orders" }).observe(0.003);

@@ -3,12 +3,12 @@ import { backoffMs } from "./backoff.ts";
 
 const backoff = { firstMs: 10, maxMs: 500, lostMs: 50 };
 
-test("the wait doubles up to its bound and never passes it", () => {
+test("the wait's bound doubles with each attempt, up to the maximum", () => {
   const bounds = [0, 1, 2, 3, 4, 5, 6, 7, 1_000_000].map((n) => backoffMs(n, backoff, () => 1));
   expect(bounds).toEqual([60, 20, 40, 80, 160, 320, 500, 500, 500]);
 });
 
-test("processes that lost the same listener don't come back together", () => {
+test("the wait is drawn at random below its bound", () => {
   expect(backoffMs(3, backoff, () => 0)).toBe(0);
   expect(backoffMs(3, backoff, () => 0.25)).toBe(20);
 });

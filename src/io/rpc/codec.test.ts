@@ -32,7 +32,7 @@ const value = fc.letrec((tie) => ({
   ),
 })).any;
 
-test("whatever a connection carries, in whatever frames, arrives as it was sent", () => {
+test("messages arrive as they were sent, in whatever frames", () => {
   fc.assert(
     fc.property(fc.array(value, { maxLength: 40 }), fc.integer({ min: 1, max: 20 }), (sent, n) => {
       expect(carry(sent, n)).toStrictEqual(sent);
@@ -41,7 +41,7 @@ test("whatever a connection carries, in whatever frames, arrives as it was sent"
   );
 });
 
-test("more shapes than a connection has ids for still arrive, first ones again", () => {
+test("messages of more shapes than a connection has ids for arrive, the first shapes again too", () => {
   const shapes = Array.from({ length: 500 }, (_, i) => ({
     [`key${i}`]: i,
     [`other${i % 7}`]: [i],
@@ -55,7 +55,7 @@ test.each([0, 1, 15, 16, 17, 65_535, 65_536])("a frame of %i messages is read wh
   expect(carry(sent, Math.max(count, 1))).toEqual(sent);
 });
 
-test("a message that wasn't sent doesn't take the shapes of later ones with it", () => {
+test("a message arrives although an earlier one of its shape was encoded and never sent", () => {
   const encoder = new MessageEncoder();
   const decoder = new FrameDecoder();
   const send = (message: unknown) => {
@@ -71,12 +71,12 @@ test("a message that wasn't sent doesn't take the shapes of later ones with it",
   expect(send({ first: 7 })).toEqual({ first: 7 });
 });
 
-test("messages encoded before a frame is made aren't overwritten by later ones", () => {
+test("messages encoded before a frame is made stay as they are while later ones are encoded", () => {
   const sent = Array.from({ length: 3_000 }, (_, i) => ({ i, text: "x".repeat(i % 50) }));
   expect(carry(sent, sent.length)).toStrictEqual(sent);
 });
 
-test("a frame that promises more than it holds is refused without reserving room for it", () => {
+test("a frame that promises more than it holds is refused", () => {
   const decoder = new FrameDecoder();
   expect(() => decoder.decode(Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]))).toThrow();
 });

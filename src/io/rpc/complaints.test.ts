@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Complaints } from "./complaints.ts";
 import { rememberingLog } from "./testing.ts";
 
-test("a peer that sends nonsense all day doesn't fill the disk with log lines", () => {
+test("a repeated complaint is logged once a period, with the number of those left out", () => {
   const { log, lines } = rememberingLog();
   let nowMs = 5;
   const complaints = new Complaints(log, 1_000, () => nowMs);
@@ -17,14 +17,14 @@ test("a peer that sends nonsense all day doesn't fill the disk with log lines", 
   ]);
 });
 
-test("one peer's noise doesn't hide another's", () => {
+test("a complaint about one peer leaves those about others in the log", () => {
   const { log, lines } = rememberingLog();
   const complaints = new Complaints(log, 1_000, () => 0);
   for (const key of ["a", "b", "a", "b"]) complaints.warn(key, { key }, "Nonsense");
   expect(lines.map((line) => line.key)).toEqual(["a", "b"]);
 });
 
-test("complaints about ever new kinds pile up neither in memory nor in the log", () => {
+test("complaints of ever new kinds are limited in number, and how many were left out is logged", () => {
   const { log, lines } = rememberingLog();
   let nowMs = 0;
   const complaints = new Complaints(log, 1_000, () => nowMs);

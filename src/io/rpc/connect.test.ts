@@ -22,7 +22,7 @@ async function portOf(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-test("a listener that comes back is found again", async () => {
+test("a link connects again to a listener that comes back", async () => {
   const opened: Peer[] = [];
   const closed: Peer[] = [];
   const { listener, link, here } = await bench
@@ -64,7 +64,7 @@ test("a link can be opened before its listener, and says once that nothing answe
   expect(await opened.promise).toBe(link.peer);
 });
 
-test("another cluster's secret is refused, logged once by each side, and tried on", async () => {
+test("a link with another cluster's secret is refused, logged once by each side, and goes on trying", async () => {
   const listener = await bench.listen({ secret: "another-cluster's-secret" });
   const failures: Unreachable[] = [];
   const opened = Promise.withResolvers<Peer>();
@@ -85,7 +85,7 @@ test("another cluster's secret is refused, logged once by each side, and tried o
   await opened.promise;
 });
 
-test("something else on the port is told from a listener that is down", async () => {
+test("a web server on the port is reported as not a bazaar", async () => {
   const port = await portOf(createHttpServer((_request, response) => response.end("a web page")));
   const why = await new Promise<Unreachable>((resolve) => {
     bench.link(port, { onUnreachable: resolve });
@@ -93,7 +93,7 @@ test("something else on the port is told from a listener that is down", async ()
   expect(why).toMatchObject({ kind: "not-a-bazaar", attempts: 1 });
 });
 
-test("a WebSocket server that doesn't say who it is gets no calls", async () => {
+test("a WebSocket server that doesn't identify itself is reported as not a bazaar", async () => {
   const other = new WebSocketServer({ port: 0, host: "127.0.0.1" });
   servers.push(other);
   await new Promise((resolve) => other.once("listening", resolve));
@@ -103,7 +103,7 @@ test("a WebSocket server that doesn't say who it is gets no calls", async () => 
   expect(why.kind).toBe("not-a-bazaar");
 });
 
-test("a stopped process, which accepts and says nothing, doesn't hold an attempt for ever", async () => {
+test("an attempt ends at its time-out when the other side accepts and says nothing", async () => {
   const port = await portOf(createServer((socket) => socket.on("error", () => {})));
   const failures: Unreachable[] = [];
   bench.link(port, {
@@ -155,7 +155,7 @@ test("a link closed while it shakes hands never opens", async () => {
   expect(link.peer).toBeNull();
 });
 
-test("a listener that opens and closes at once is asked ever more slowly", async () => {
+test("a link whose connections close at once waits longer before each next one", async () => {
   const listener = await bench.listen({ onOpen: (peer) => peer.close() });
   const startedMs = performance.now();
   let opened = 0;
@@ -179,6 +179,6 @@ test("a peer closed by its user is replaced by a new connection", async () => {
   expect(link.peer).not.toBe(here);
 });
 
-test("an empty secret is misuse, and shows at once", () => {
+test("an empty secret is refused at once", () => {
   expect(() => bench.link(1, { secret: "" })).toThrow("secret");
 });

@@ -18,7 +18,7 @@ beforeEach(() => {
 afterEach(() => bench.close());
 
 describe("calls", () => {
-  test("either side can call what the other serves, and knows who it is", async () => {
+  test("either side can call what the other serves, and knows who the other is", async () => {
     const callers: Peer[] = [];
     const handlers = testHandlers({
       echo: (argument, peer) => {
@@ -34,7 +34,7 @@ describe("calls", () => {
     expect(callers).toEqual([there, here]);
   });
 
-  test("values arrive with their types: bytes as bytes, large integers exact, undefined kept apart", async () => {
+  test("values arrive with their types: bytes as bytes, large integers exact, undefined not as null", async () => {
     const { here } = await bench.pair();
     const value = {
       bytes: new Uint8Array([0, 1, 255]),
@@ -52,7 +52,7 @@ describe("calls", () => {
     expect(typeof back.large).toBe("number");
   });
 
-  test("bytes that are kept don't keep the frame they came in", async () => {
+  test("received bytes don't hold on to the memory of their whole frame", async () => {
     const { here } = await bench.pair();
     const sent = { small: new Uint8Array([7]), large: new Uint8Array(1_000_000) };
     const back = (await here.calls(testContract).echo(sent)) as typeof sent;
@@ -111,7 +111,7 @@ describe("calls", () => {
     });
   });
 
-  test("a call without an answer doesn't wait longer than its time-out", async () => {
+  test("a call without an answer fails at its time-out", async () => {
     const { here } = await bench.pair();
     const calls = here.calls(testContract, { timeoutMs: 20 });
     expect(await failureOf(calls.never({}))).toBe("timeout");
@@ -119,7 +119,7 @@ describe("calls", () => {
   });
 
   test.each([0, -1, Number.NaN, 2 ** 31])(
-    "a time-out of %d ms is misuse, and shows at once",
+    "a time-out of %d ms is refused at once",
     async (timeoutMs) => {
       const { here } = await bench.pair();
       expect(() => here.calls(testContract, { timeoutMs })).toThrow(RangeError);
@@ -136,7 +136,7 @@ describe("calls", () => {
     expect(await here.calls(testContract).double({ number: 4 })).toEqual({ number: 8 });
   });
 
-  test("too many calls in flight are busy at once, and room is made by answers", async () => {
+  test("a call over the limit of calls in flight fails as busy at once, and answers make room", async () => {
     const gate = Promise.withResolvers<unknown>();
     const { here } = await bench.pair({
       link: { limits: { callsInFlightMax: 3 } },
@@ -150,7 +150,7 @@ describe("calls", () => {
     expect(await calls.echo(5)).toBe("go");
   });
 
-  test("a caller that gave up can't pile work on the other side: it answers busy", async () => {
+  test("calls that their caller gave up still count at the other side, which answers busy at its limit", async () => {
     const { here } = await bench.pair({ listen: { limits: { callsInFlightMax: 3 } } });
     const calls = here.calls(testContract, { timeoutMs: 20 });
     const given = await Promise.all([1, 2, 3].map(() => failureOf(calls.never({}))));
@@ -166,7 +166,7 @@ describe("calls", () => {
     }
   });
 
-  test("a close rejects every call that has no answer, here and there", async () => {
+  test("a close rejects every call that has no answer, on both sides", async () => {
     const { here, there } = await bench.pair();
     const waiting = [here.calls(testContract).never({}), there.calls(testContract).never({})];
     await here.calls(testContract).echo("both have been sent");
@@ -192,13 +192,13 @@ describe("calls", () => {
     expect(await told.promise).toBe("goodbye");
   });
 
-  test("a notification on a closed connection is dropped, not thrown", async () => {
+  test("a notification on a closed connection is dropped without an error", async () => {
     const { here } = await bench.pair();
     here.close();
     expect(() => here.calls(testContract).tell("nobody")).not.toThrow();
   });
 
-  test("onClose is told once and outside the call that closed", async () => {
+  test("onClose is called once, after close has returned", async () => {
     const closed: string[] = [];
     const { here } = await bench.pair({
       link: { onClose: (peer) => closed.push(peer.identity.name) },

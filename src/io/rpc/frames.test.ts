@@ -32,7 +32,7 @@ describe("frames", () => {
     return { socket, frames };
   }
 
-  test("calls of one turn cost one frame, those of the next another", async () => {
+  test("calls of one turn of the event loop leave in one frame, those of the next in another", async () => {
     const accepted = Promise.withResolvers<Peer>();
     const listener = await bench.listen({ onOpen: accepted.resolve });
     const { frames } = await watch(listener.port);
@@ -103,7 +103,7 @@ describe("frames", () => {
     expect(back).toEqual(pieces);
   });
 
-  test("a call larger than a frame is refused here, and spoils no later call", async () => {
+  test("a call larger than a frame is refused by its sender, and later calls are answered", async () => {
     const { here } = await bench.pair({ limits: { frameBytesMax: 10_000 } });
     const calls = here.calls(testContract);
     // Its shape is told with it for the first time, so it must be told again with the next.
@@ -139,7 +139,7 @@ describe("frames", () => {
   });
 });
 
-describe("what must not get in", () => {
+describe("invalid input", () => {
   test("a frame over the limit ends its connection with a log line, and no other", async () => {
     const { here, listener } = await bench.pair({ listen: { limits: { frameBytesMax: 10_000 } } });
     const raw = await bench.rawClient(listener.port);
@@ -210,7 +210,7 @@ describe("what must not get in", () => {
     expect(messages).toEqual([{ t: "s", i: "x", r: "fine" }]);
   });
 
-  test("calls that aren't served are refused, whatever they are called", async () => {
+  test("calls that aren't served are refused, whatever their names", async () => {
     const { here } = await bench.pair();
     const names = ["nothing", "constructor", "__proto__", "toString", "then"];
     const contract = Object.fromEntries(
@@ -253,7 +253,7 @@ describe("what must not get in", () => {
     expect(bench.linkLog.count("Refused an answer")).toBe(1);
   });
 
-  test("a peer that doesn't read is closed and logged, its calls rejected", async () => {
+  test("the connection of a peer that doesn't read is closed and logged, and its calls are rejected", async () => {
     const accepted = Promise.withResolvers<Peer>();
     const closed = Promise.withResolvers<Peer>();
     const listener = await bench.listen({

@@ -31,8 +31,8 @@ function stranger(port: number, host = "127.0.0.1"): Socket {
 
 const isOpen = (socket: Socket): boolean => !socket.destroyed && socket.readyState === "open";
 
-describe("who hasn't shown the secret", () => {
-  test("more connections than there are places, which say nothing, keep no member out, and are closed in seconds", async () => {
+describe("connections that haven't shown the secret", () => {
+  test("more silent connections than there are places keep no member out, and are closed in seconds", async () => {
     const listener = await bench.listen({ limits: { connectionsMax: 8, strangersMax: 100 } });
     const silent = Array.from({ length: 300 }, () => stranger(listener.port));
     await eventually(() => expect(silent.filter(isOpen).length).toBeGreaterThan(0));
@@ -46,7 +46,7 @@ describe("who hasn't shown the secret", () => {
   });
 
   test(
-    "a flood of connections that never ends keeps no member out",
+    "an endless flood of connections keeps no member out",
     async () => {
       const listener = await bench.listen({ limits: { handshakeTimeoutMs: 60_000 } });
       const opened = new Int32Array(new SharedArrayBuffer(4));
@@ -77,7 +77,7 @@ describe("who hasn't shown the secret", () => {
     LIMIT_MS,
   );
 
-  test("members that fill all their places leave no room for another, which is told so", async () => {
+  test("while members fill all places, another one is refused with the reason", async () => {
     const listener = await bench.listen({ limits: { connectionsMax: 2 } });
     const links = [bench.link(listener.port), bench.link(listener.port)];
     await eventually(() => expect(links.every(({ peer }) => peer !== null)).toBe(true));
@@ -87,7 +87,7 @@ describe("who hasn't shown the secret", () => {
     expect(links.every(({ peer }) => peer?.isOpen)).toBe(true);
   });
 
-  test("the address with most connections makes room, not another one", async () => {
+  test("over the limit, connections from the address that has the most are closed, and no others", async () => {
     const listener = await bench.listen({
       limits: { strangersMax: 8, handshakeTimeoutMs: 60_000 },
     });
@@ -101,7 +101,7 @@ describe("who hasn't shown the secret", () => {
     expect([first, second].every(isOpen)).toBe(true);
   });
 
-  test("a name of its own for each attempt gets no log line of its own", async () => {
+  test("refused attempts under ever new names are logged once", async () => {
     const listener = await bench.listen();
     for (let attempt = 0; attempt < 200; attempt += 1) {
       const socket = stranger(listener.port);
@@ -122,7 +122,7 @@ describe("who hasn't shown the secret", () => {
     ["half a request", () => "GET / HTTP/1.1\r\nBazaar-"],
     ["a body that never comes", () => "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\n"],
     ["a WebSocket frame at once", () => Buffer.from([0x82, 0xff, 0xff, 0xff, 0xff, 0xff])],
-  ])("%s end in a closed connection within the handshake's time", async (_name, bytes) => {
+  ])("%s: the connection is closed within the handshake's time", async (_name, bytes) => {
     const listener = await bench.listen({ limits: { handshakeTimeoutMs: 500 } });
     const socket = stranger(listener.port);
     const closed = new Promise((resolve) => socket.once("close", resolve));
@@ -132,7 +132,7 @@ describe("who hasn't shown the secret", () => {
     await eventually(() => expect(link.peer).not.toBe(null));
   });
 
-  test("a handshake of one letter now and then gets no more time than any other", async () => {
+  test("a handshake sent letter by letter is cut off at the same time-out", async () => {
     const listener = await bench.listen({ limits: { handshakeTimeoutMs: 500 } });
     const socket = stranger(listener.port);
     let closed = false;
@@ -146,7 +146,7 @@ describe("who hasn't shown the secret", () => {
   });
 });
 
-describe("frames of who knows it", () => {
+describe("frames of a peer that knows the secret", () => {
   /** An array of 32-bit length, as MessagePack has it. */
   const header = (count: number): Buffer => {
     const bytes = Buffer.alloc(5);
@@ -170,7 +170,7 @@ describe("frames of who knows it", () => {
     ],
     ["text longer than the frame", () => Buffer.from([0x91, 0xdb, 0xff, 0xff, 0xff, 0xff, 0x00])],
   ])(
-    "%s end the connection at once, and hold nobody up",
+    "a frame of %s ends its connection at once, and no other",
     async (_name, frame) => {
       const { here, listener } = await bench.pair();
       const raw = await bench.rawClient(listener.port);
@@ -184,7 +184,7 @@ describe("frames of who knows it", () => {
   );
 
   test(
-    "frames of random bytes end their connections, and no other",
+    "frames of random bytes end their connections, and no others",
     async () => {
       const { here, listener } = await bench.pair();
       for (let time = 0; time < 100; time += 1) {
@@ -202,7 +202,7 @@ describe("frames of who knows it", () => {
   );
 
   test(
-    "a valid call whose argument is 15 million times nil is refused, and holds nobody up for long",
+    "a valid call whose argument is 15 million times nil is refused, and other calls are answered",
     async () => {
       const { here, listener } = await bench.pair();
       const raw = await bench.rawClient(listener.port);
@@ -217,7 +217,7 @@ describe("frames of who knows it", () => {
     LIMIT_MS,
   );
 
-  test("more calls in a turn than a frame takes leave in several frames", async () => {
+  test("more calls in a turn than one frame takes leave in several frames", async () => {
     const { here } = await bench.pair({ limits: { frameMessagesMax: 7 } });
     const calls = here.calls(testContract);
     const numbers = Array.from({ length: 50 }, (_, index) => index);

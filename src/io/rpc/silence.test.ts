@@ -86,7 +86,7 @@ async function through() {
 }
 
 test(
-  "a connection that says nothing is given up by both ends, and another takes its place once it can",
+  "a connection on which nothing arrives is closed by both ends, and replaced once the network is back",
   async () => {
     const { listener, link, accepted, proxy, first } = await through();
     const call = failureOf(first.calls(testContract).never({}));
@@ -105,7 +105,7 @@ test(
 );
 
 test(
-  "connections that are idle, and calls that take long, last",
+  "an idle connection stays open",
   async () => {
     const { link, listener, first } = await through();
     const untilMs = performance.now() + 2.5 * SILENCE_MS;
@@ -130,7 +130,7 @@ test(
   LIMIT_MS,
 );
 
-test("a link that connects again ends its earlier connection, which nobody had noticed to be lost", async () => {
+test("a link that connects again ends its earlier connection, whose loss the listener hadn't noticed", async () => {
   const { listener, link, accepted, proxy, first } = await through();
   proxy.mute();
   first.close();
