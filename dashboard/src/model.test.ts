@@ -54,7 +54,7 @@ function order(number: number) {
   return { number, name: "FishCo", type: "buy" as const, quantity: 1 };
 }
 
-test("an order that both messages tell is on the tape twice", () => {
+test("an order that two messages tell is on the tape once", () => {
   const floor = changed(floorOf(STATE), {
     at: 10_250,
     orders: { rows: [order(2), order(3)], more: 0, last: 3 },
@@ -63,7 +63,7 @@ test("an order that both messages tell is on the tape twice", () => {
   expect(floor.lastOrder).toBe(3);
 });
 
-test("the tape grows for as long as the page is open", () => {
+test("the tape keeps the latest orders, up to a maximum", () => {
   let floor = floorOf(STATE);
   for (let number = 3; number < 200; number++) {
     floor = changed(floor, {
@@ -75,13 +75,13 @@ test("the tape grows for as long as the page is open", () => {
   expect(floor.tape?.[0]?.number).toBe(199);
 });
 
-test("a new stock stands at the end, or an old one is lost", () => {
+test("a new stock is put in its place by name, and the old ones stay", () => {
   const rows = [{ name: "CartCo", price: 3, quantity: 1, volume: 0, trades: 0 }];
   const floor = changed(floorOf(STATE), { at: 1, stocks: { rows, total: 3, countedFrom: 1 } });
   expect([...(floor.stocks ?? new Map()).keys()]).toEqual(["BoarCo", "CartCo", "FishCo"]);
 });
 
-test("orders from before the page was opened count as its pace", () => {
+test("the pace counts only orders since the page was opened", () => {
   for (const orders of [null, { rows: [], more: 0, last: 500 }]) {
     let floor = floorOf({ ...STATE, at: 9_000, orders });
     floor = changed(floor, { at: 10_000, orders: { rows: [], more: 9, last: 1_000_000 } });
@@ -91,7 +91,7 @@ test("orders from before the page was opened count as its pace", () => {
   }
 });
 
-test("what isn't known yet looks like an empty bazaar", () => {
+test("what isn't known yet is null, unlike what is empty", () => {
   const unknown = floorOf({ ...STATE, stocks: null, trails: {}, orders: null });
   let floor = changed(unknown, { at: 12_500 });
   expect(floor).toMatchObject({ stocks: null, tape: null, lastOrder: null });
@@ -104,7 +104,7 @@ test("what isn't known yet looks like an empty bazaar", () => {
   expect(floor).toMatchObject({ stocks: new Map(), tape: [], lastOrder: 0 });
 });
 
-test("a trail takes a step with every message", () => {
+test("a trail takes a step after two seconds, not with every message", () => {
   let floor = changed(floorOf(STATE), { at: 10_250 });
   expect(floor.trails.get("FishCo")).toEqual([8, 9]);
   floor = changed(floor, { at: 12_100 });
@@ -112,7 +112,7 @@ test("a trail takes a step with every message", () => {
   expect(floor.trails.get("BoarCo")).toEqual([5]);
 });
 
-test("a bazaar of one replica claims two disks", () => {
+test("the number of disks that hold an order is the quorum, and one alone is said in other words", () => {
   expect(onDisks(CLUSTER)).toBe("on 2 of 3 disks");
   expect(
     onDisks({ ...CLUSTER, quorum: 3, replicas: [...CLUSTER.replicas, ...CLUSTER.replicas] }),
@@ -122,7 +122,7 @@ test("a bazaar of one replica claims two disks", () => {
   );
 });
 
-test("a cluster is told apart: open, without a spare, choosing, without a quorum", () => {
+test("a cluster's health is open, no-spare, choosing or no-quorum", () => {
   expect(healthOf(CLUSTER)).toBe("open");
   expect(healthOf({ ...CLUSTER, leader: null, ready: false })).toBe("choosing");
   const [down, ...left] = CLUSTER.replicas;

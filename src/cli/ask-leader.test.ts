@@ -41,14 +41,14 @@ function asking(script: Script, options: Partial<AskLeaderOptions> = {}) {
   return { asked, ask: () => leader.ask(QUESTION) };
 }
 
-test("the highest id is asked first, and asked again once it has answered", async () => {
+test("the highest id is asked first, and a leader that answered is asked again", async () => {
   const { asked, ask } = asking({ 9094: () => DONE });
   expect(await ask()).toEqual({ kind: "outcome", outcome: { kind: "adjusted" } });
   await ask();
   expect(asked).toEqual([9094, 9094]);
 });
 
-test("a replica that doesn't lead sends to who does", async () => {
+test("a replica that doesn't lead names the one that does, which is asked from then on", async () => {
   const { asked, ask } = asking({
     9094: () => ({ kind: "not-leader", leader: 9090 }),
     9090: () => DONE,
@@ -58,7 +58,7 @@ test("a replica that doesn't lead sends to who does", async () => {
   expect(asked).toEqual([9094, 9090, 9090]);
 });
 
-test("a dead leader doesn't end the question while another can take over", async () => {
+test("when the leader is dead, the replicas are asked until another has taken over", async () => {
   let round = 0;
   const { asked, ask } = asking({
     9092: () => {
@@ -71,7 +71,7 @@ test("a dead leader doesn't end the question while another can take over", async
   expect(asked).toEqual([9094, 9092, 9094, 9090, 9094, 9092]);
 });
 
-test("two that name each other are not asked in a circle for ever", async () => {
+test("two replicas that name each other as leader are left for the next one", async () => {
   let now = 0;
   const { asked, ask } = asking(
     {
@@ -85,7 +85,7 @@ test("two that name each other are not asked in a circle for ever", async () => 
   expect(asked).toEqual([9094, 9092, 9092, 9094, 9090, 9094, 9092, 9092, 9094, 9090]);
 });
 
-test("an unknown fate and a busy leader are asked again, as the same request", async () => {
+test("after an unknown fate or a busy leader the same request is asked again", async () => {
   const answers: AskResult[] = [
     { kind: "unknown" },
     { kind: "answers", answers: [{ kind: "busy" }] },
@@ -96,7 +96,7 @@ test("an unknown fate and a busy leader are asked again, as the same request", a
   expect(asked.filter((id) => id === 9094).length).toBe(3);
 });
 
-test("without a leader the question ends, with the reason and where to look", async () => {
+test("without a leader the question ends at its time-out, with the reason and where to look", async () => {
   let now = 0;
   const options = { now: () => (now += 150), limitMs: 1_000 };
   const { asked, ask } = asking({}, options);
@@ -108,14 +108,14 @@ test("without a leader the question ends, with the reason and where to look", as
   expect(asked.length).toBeLessThan(20);
 });
 
-test("a question that was refused as it is is not asked again", async () => {
+test("a question that a replica refused as invalid is asked only once", async () => {
   const refused = () => Promise.reject(new RpcError("refused", "name is too long"));
   const { asked, ask } = asking({ 9094: refused });
   await expect(ask()).rejects.toThrow(new UserError("refused: name is too long"));
   expect(asked).toEqual([9094]);
 });
 
-test("another cluster's replica is not asked for ten seconds", async () => {
+test("a replica of another cluster ends the question at once", async () => {
   const foreign = () => Promise.reject(new UserError("it belongs to another cluster"));
   const { asked, ask } = asking({ 9094: foreign });
   await expect(ask()).rejects.toThrow("it belongs to another cluster");

@@ -23,7 +23,7 @@ async function answered(answer: Answer) {
   return { asked, line };
 }
 
-test("a change has an identity, so that it counts once, and its refusal is kept", async () => {
+test("each change has a request id of its own, and its refusal is recorded", async () => {
   const first = await answered({ kind: "outcome", outcome: { kind: "adjusted" } });
   const second = await answered({ kind: "outcome", outcome: { kind: "adjusted" } });
   expect(first.line).toBe("done");
@@ -40,19 +40,19 @@ test.each<[Refusal, string]>([
   [{ kind: "insufficient-volume", name: "FishCo" }, "Insufficient volume for FishCo stock"],
   [{ kind: "invalid-quantity", quantity: -1 }, "Invalid quantity -1"],
   [{ kind: "unknown-type", type: "x" }, "Unknow trade type - x"],
-])("a refusal %j is told, and is no success", async (refusal, line) => {
+])("a refusal %j ends in an error that names it", async (refusal, line) => {
   const outcome = { kind: "refused", refusal } as const;
   expect((await answered({ kind: "outcome", outcome })).line).toContain(line);
 });
 
-test("an answer that is none is no success", async () => {
+test("a busy leader and a reused request id end in an error", async () => {
   expect((await answered({ kind: "busy" })).line).toContain("busy");
   expect((await answered({ kind: "outcome", outcome: { kind: "reused" } })).line).toContain(
     "again",
   );
 });
 
-test("a stock that could be listed but never traded is refused", () => {
+test("a stock with a name, price or quantity that can't be traded is refused", () => {
   expect(listContent("Fish", "17.99", "600")).toEqual({
     kind: "list",
     name: "Fish",

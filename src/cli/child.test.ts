@@ -33,21 +33,21 @@ const SERVES = `
   setInterval(() => {}, 1000);
 `;
 
-test("a child that serves is told apart from one that only started", async () => {
+test("a child is ready once it serves, and ends with status 0 when it is stopped", async () => {
   const serving = child(SERVES);
   await serving.ready;
   serving.stop();
   expect(await serving.exited).toMatchObject({ code: 0, signal: null, hopeless: null });
 });
 
-test("a killed child is not taken for one that failed", async () => {
+test("a killed child ends with the signal and without a reason", async () => {
   const killed = child(SERVES);
   await killed.ready;
   killed.kill();
   expect(await killed.exited).toMatchObject({ code: null, signal: "SIGKILL", lastWords: "" });
 });
 
-test("why a child failed is not lost", async () => {
+test("a failed child's reason is the last line that it wrote", async () => {
   const failed = child(
     `console.error("a warning\\nbazaar: the disk is full\\n"); process.exit(1);`,
   );
@@ -60,7 +60,7 @@ test("why a child failed is not lost", async () => {
 });
 
 test.each(["misconfigured", "damaged"])(
-  "a child that can't start, %s, is told apart from one that crashed",
+  "a child that can't start, %s, ends with that kind and its own reason",
   async (hopeless) => {
     const failed = child(`
     process.send({ kind: "nonsense" });
@@ -76,7 +76,7 @@ test.each(["misconfigured", "damaged"])(
   },
 );
 
-test("a program that isn't there is an end, not a crash of who started it", async () => {
+test("a program that isn't there is reported as a child that ended", async () => {
   const missing = spawnChild({ execPath: join(folder, "nowhere"), script: "x", args: [] });
   expect(await missing.exited).toMatchObject({ code: null, signal: null });
   expect((await missing.exited).lastWords).toContain("ENOENT");
@@ -84,7 +84,7 @@ test("a program that isn't there is an end, not a crash of who started it", asyn
   missing.kill();
 });
 
-test("a role doesn't outlive an up that was killed with -9", async () => {
+test("a role ends when its up is killed with -9", async () => {
   const role = join(folder, "role.mjs");
   const gone = join(folder, "gone");
   // It leaves a file: whether its number is gone depends on who collects orphans here.
@@ -107,7 +107,7 @@ test("a role doesn't outlive an up that was killed with -9", async () => {
   await vi.waitUntil(() => existsSync(gone), { timeout: 30_000 });
 });
 
-test("the last line is the last that says something", () => {
+test("the last line is the last one that isn't empty", () => {
   expect(lastLine("first\nbazaar: second\n \n")).toBe("second");
   expect(lastLine("")).toBe("");
 });

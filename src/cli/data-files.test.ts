@@ -36,17 +36,17 @@ const line = (work: () => unknown) => {
   return "no error";
 };
 
-test("a first start makes the files, a second one leaves them", () => {
+test("a first start makes the files, and a second one leaves them", () => {
   expect(formatIfNew(config())).toBe(`made a new cluster with 1 stocks in ${folder}/data`);
   expect(formatIfNew(config())).toBeNull();
 });
 
-test("a cluster is not made over another", () => {
+test("a new cluster is refused where there is one already", () => {
   formatNew(config());
   expect(line(() => formatNew(config()))).toContain("holds a cluster already");
 });
 
-test("a lost disk is not taken for a new cluster, and what to do is named", () => {
+test("a replica's missing file is refused with the command that makes a replacement", () => {
   formatNew(config());
   rmSync(join(folder, "data/order-9092"), { recursive: true });
   const refused = () => formatIfNew(config());
@@ -59,7 +59,7 @@ test("a lost disk is not taken for a new cluster, and what to do is named", () =
   expect(formatIfNew(config())).toBeNull();
 });
 
-test("a catalog can be replaced, a front end has nothing to replace", () => {
+test("a catalog can be replaced, and a front end has nothing to replace", () => {
   formatNew(config());
   rmSync(join(folder, "data/catalog"), { recursive: true });
   replaceRole(config(), processNamed(config(), "catalog"));
@@ -68,13 +68,13 @@ test("a catalog can be replaced, a front end has nothing to replace", () => {
   expect(line(() => replaceRole(config(), frontend))).toContain("a front end keeps no files");
 });
 
-test("a file that is there is not replaced", () => {
+test("a replica that still has its file can't be replaced", () => {
   formatNew(config());
   const replica = processNamed(config(), "order-9094");
   expect(line(() => replaceRole(config(), replica))).toContain("is only for a lost disk");
 });
 
-test("stocks that can't be read leave no half of a cluster", () => {
+test("stocks that can't be read are refused before any file is made", () => {
   writeFileSync(join(folder, "stocks.csv"), "name,price,quantity\nFishCo,free,600\n");
   expect(line(() => formatIfNew(config()))).toContain("line 2: the price must be");
   expect(existsSync(join(folder, "data"))).toBe(false);

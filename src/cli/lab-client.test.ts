@@ -53,7 +53,7 @@ const run = (bazaar: LabBazaar, options: Partial<LabOptions> = {}) => {
   });
 };
 
-test("a bazaar that keeps its word matches in every order", async () => {
+test("every order of an honest bazaar matches", async () => {
   const { bazaar, orders, asked } = honest();
   const result = await run(bazaar);
   expect(result.matched).toBe(orders.size);
@@ -68,7 +68,7 @@ test("a bazaar that keeps its word matches in every order", async () => {
   expect([names.size, types.size]).toEqual([2, 2]);
 });
 
-test("a lost order is noticed", async () => {
+test("a lost order is reported as a problem", async () => {
   const { bazaar, orders } = honest();
   const trade = bazaar.trade;
   const losing = {
@@ -90,7 +90,7 @@ test.each<[string, Partial<Order>]>([
   ["type", { type: "buy" }],
   ["quantity", { quantity: 99 }],
   ["number", { number: 1_000 }],
-])("an order with another %s is noticed", async (_, change) => {
+])("an order with another %s doesn't match", async (_, change) => {
   const { bazaar, orders } = honest();
   const changing = {
     ...bazaar,
@@ -99,7 +99,7 @@ test.each<[string, Partial<Order>]>([
   expect(allMatched(await run(changing))).toBe(false);
 });
 
-test("a refused trade is counted, and is no failure", async () => {
+test("a refused trade is counted as a refusal, not as a failure", async () => {
   const { bazaar } = honest({
     trade: async () => {
       throw new BazaarError("refused", "Insufficient volume for FishCo stock");
@@ -111,7 +111,7 @@ test("a refused trade is counted, and is no failure", async () => {
 });
 
 test.each(["lookup", "trade", "order"] as const)(
-  "a %s without an answer is a failure",
+  "a %s without an answer is counted as a failure",
   async (call) => {
     const { bazaar } = honest({
       [call]: async () => {
@@ -126,7 +126,7 @@ test.each(["lookup", "trade", "order"] as const)(
   },
 );
 
-test("with probability 0 nothing is traded, with 1 after every lookup", async () => {
+test("with probability 0 nothing is traded, and with 1 a trade follows every lookup", async () => {
   const none = honest();
   await run(none.bazaar, { probability: 0 });
   expect(none.orders.size).toBe(0);
@@ -142,7 +142,7 @@ test("clients are spread over all front ends", async () => {
   expect(one.asked.length).toBeGreaterThan(40);
 });
 
-test("progress ends where it said it would", async () => {
+test("progress ends at its total", async () => {
   const { bazaar } = honest();
   const seen: [number, number][] = [];
   const onProgress = (done: number, total: number) => seen.push([done, total]);
@@ -151,7 +151,7 @@ test("progress ends where it said it would", async () => {
   expect(seen.at(-1)).toEqual([60 + result.total, 60 + result.total]);
 });
 
-test("a bug of the client itself is not counted against the bazaar", async () => {
+test("an error in the client itself ends the run", async () => {
   const { bazaar } = honest({ lookup: () => Promise.reject(new TypeError("a bug")) });
   await expect(run(bazaar)).rejects.toThrow("a bug");
 });

@@ -14,7 +14,7 @@ import { UserError } from "./user-error.ts";
 
 const system = (code: string) => Object.assign(new Error(code), { code });
 
-test("what its operator has to put right is not tried again and again", () => {
+test("a failure that the operator has to mend counts as a misconfiguration", () => {
   const errors = [
     new UserError("choose another"),
     new SecretError("chmod 600 secret"),
@@ -26,11 +26,11 @@ test("what its operator has to put right is not tried again and again", () => {
   expect(errors.map(hopelessness)).toEqual(errors.map(() => "misconfigured"));
 });
 
-test("a damaged file is not tried again either, and doesn't stop the others", () => {
+test("a damaged file counts as damage", () => {
   expect(hopelessness(new JournalCorrupt("order.db", 7, "a bad checksum"))).toBe("damaged");
 });
 
-test("a disk that failed once, or a fault of our own, may be gone at the next start", () => {
+test("a disk that failed once and an unexpected error count as worth another start", () => {
   const errors = [
     new JournalFailed("disk I/O error"),
     new TypeError("a fault"),

@@ -11,14 +11,14 @@ test.each([
   ["0.25", 0.25],
   [".5", 0.5],
   ["1e3", 1000],
-])("%s is a number", (text, number) => expect(numberIn(text)).toBe(number));
+])("%s is read as a number", (text, number) => expect(numberIn(text)).toBe(number));
 
 test.each(["", " ", "10x", "0x10", "1e999", "NaN", "Infinity", "1,5", "--5", "."])(
-  "%j is not taken for a number",
+  "%j is no number",
   (text) => expect(numberIn(text)).toBeNull(),
 );
 
-test("a number that is out of its limits is refused with them", () => {
+test("a number outside of its limits is refused with the limits", () => {
   const whole = { min: 1, max: 100, isWhole: true };
   expect(numberGiven("--clients", "100", whole)).toBe(100);
   for (const wrong of ["0", "101", "1.5", "many"]) {

@@ -10,7 +10,7 @@ import {
   optionNames,
 } from "./options.ts";
 
-test("a role started with the same options resolves to the same configuration", () => {
+test("options that up hands on to a role are read as the same options", () => {
   const parse = (args: readonly string[]) => {
     const command = addClusterOptions(new Command("up"));
     command.parse([...args], { from: "user" });
@@ -23,11 +23,11 @@ test("a role started with the same options resolves to the same configuration", 
   expect(parse(["--no-cache", "--cache", "memory"])).toEqual({ cache: "memory" });
 });
 
-test("an option that isn't in the help can't be found", () => {
+test("every option is in the help", () => {
   const help = addClusterOptions(new Command("up")).helpInformation();
   for (const name of [...optionNames, "config", "no-cache"]) expect(help).toContain(`--${name}`);
 });
 
-test("an option has one name in the environment", () => {
+test("an option's variable in the environment is BAZAAR_ and its name in capitals", () => {
   expect(environmentName("redis-maxmemory-policy")).toBe("BAZAAR_REDIS_MAXMEMORY_POLICY");
 });

@@ -1,4 +1,4 @@
-// Orders in the seed's columns.
+// Orders in the reference program's columns.
 
 import { expect, test } from "vitest";
 import { ordersAsColumns, ordersAsCsv } from "./orders-text.ts";
@@ -8,13 +8,13 @@ const ORDERS = [
   { number: 20, name: 'The "Co", Ltd', type: "sell", quantity: 1 },
 ] as const;
 
-test("the document's columns are kept, and a comma in a name makes no column", () => {
+test("orders as CSV have the reference program's columns, and a name with a comma is quoted", () => {
   expect(ordersAsCsv.header).toBe("transaction_number,stock_name,order_type,trade_quantity\n");
   expect(ordersAsCsv.lines(ORDERS)).toBe('1,FishCo,buy,18\n20,"The ""Co"", Ltd",sell,1\n');
   expect(ordersAsCsv.lines([])).toBe("");
 });
 
-test("pages line up under the header", () => {
+test("pages of orders line up under the header", () => {
   const text = ordersAsColumns.header + ordersAsColumns.lines(ORDERS);
   expect(text).toBe(
     [

@@ -54,20 +54,20 @@ test("a connection is opened once and used again", async () => {
   });
 });
 
-test("a process that isn't there is known at once, and is not final", async () => {
+test("a process that isn't there is reported as unreachable at once, and may be tried again", async () => {
   const place = await replica();
   await place.listener.close();
   expect(await peers().reach(place, 60_000)).toMatchObject({ kind: "unreachable", isFinal: false });
 });
 
-test("another cluster's process is final", async () => {
+test("a process of another cluster is reported as unreachable for good", async () => {
   const place = await replica("another-secret-of-another-cluster");
   const reached = await peers().reach(place, 60_000);
   expect(reached).toMatchObject({ kind: "unreachable", isFinal: true });
   expect(reached.kind === "unreachable" && reached.why).toContain("another cluster");
 });
 
-test("a process that says nothing is not waited for longer than allowed", async () => {
+test("a process that says nothing is reported as unreachable at the time-out", async () => {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   toClose.push(() => server.close());

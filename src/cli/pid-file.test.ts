@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(data, { recursive: true }));
 
-test("run/ holds plain numbers and nothing else, and nothing once the role has stopped", () => {
+test("a pid file holds the plain number, and is removed when the role stops", () => {
   const remove = writePidFile(data, "order-9094", 4321);
   expect(readdirSync(join(data, "run"))).toEqual(["order-9094.pid"]);
   expect(readFileSync(pidFilePath(data, "order-9094"), "utf8")).toBe("4321\n");
@@ -31,14 +31,14 @@ test("run/ holds plain numbers and nothing else, and nothing once the role has s
   remove();
 });
 
-test("a stale file doesn't keep a role from saying who it is", () => {
+test("a stale pid file is replaced", () => {
   mkdirSync(join(data, "run"), { mode: 0o700 });
   writeFileSync(pidFilePath(data, "catalog"), "1\n");
   writePidFile(data, "catalog", 77);
   expect(readPidFile(data, "catalog")).toBe(77);
 });
 
-test("a role that stops doesn't take its successor's file away", () => {
+test("a role that stops leaves its successor's pid file", () => {
   const remove = writePidFile(data, "catalog", 77);
   writePidFile(data, "catalog", 78);
   remove();
@@ -46,7 +46,7 @@ test("a role that stops doesn't take its successor's file away", () => {
 });
 
 test.each(["", "x", "-5", "0", "1", "12 13", "99999999999999999999"])(
-  "a file that holds %j is not taken for a process",
+  "a pid file that holds %j is read as none",
   (text) => {
     mkdirSync(join(data, "run"));
     writeFileSync(pidFilePath(data, "catalog"), text);
@@ -54,7 +54,7 @@ test.each(["", "x", "-5", "0", "1", "12 13", "99999999999999999999"])(
   },
 );
 
-test("a file left by a crash is not taken for a running process, nor somebody else's number for the role's", () => {
+test("a pid file counts only while its process runs and is the role's", () => {
   const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)", "catalog", "9097"]);
   try {
     writePidFile(data, "catalog-9097", child.pid ?? 0);

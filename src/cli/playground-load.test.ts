@@ -37,7 +37,7 @@ function numbers(): () => number {
   };
 }
 
-test("the load is another than the slider says, or goes on after it is back at 0", async () => {
+test("the load is as large as the slider says, and ends when it is back at 0", async () => {
   const { asked, bazaar } = market();
   const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers(), onSecond });
   load.set(300);
@@ -51,7 +51,7 @@ test("the load is another than the slider says, or goes on after it is back at 0
   expect(asked.lookups + asked.trades).toBe(made);
 });
 
-test("a bazaar that doesn't answer gathers requests without limit", async () => {
+test("requests under way at a bazaar that doesn't answer are limited in number", async () => {
   const { asked, bazaar } = market(() => new Promise(() => {}));
   const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers(), onSecond });
   load.set(2_000);
@@ -60,7 +60,7 @@ test("a bazaar that doesn't answer gathers requests without limit", async () => 
   load.close();
 });
 
-test("a call that fails ends the load", async () => {
+test("the load goes on after failed calls", async () => {
   const { asked, bazaar } = market(async () => {
     throw new BazaarError("unavailable", "no answer");
   });
@@ -71,7 +71,7 @@ test("a call that fails ends the load", async () => {
   load.close();
 });
 
-test("each second tells what was sent, answered and skipped", async () => {
+test("each second tells how many calls were sent, answered and skipped", async () => {
   const { bazaar } = market();
   const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers(), onSecond });
   load.set(200);
@@ -89,7 +89,7 @@ test("each second tells what was sent, answered and skipped", async () => {
   stuck.close();
 });
 
-test("a refusal is an answer, and an unavailable bazaar is none", async () => {
+test("a refusal counts as an answer, and an unavailable bazaar doesn't", async () => {
   for (const [kind, answered] of [
     ["refused", 50],
     ["unavailable", 0],

@@ -37,7 +37,7 @@ function host(standings: PlaygroundState["roles"] = { frontend: "running" }) {
   return { playground, played, told, later, load };
 }
 
-test("a command is carried out, and nobody hears of it", async () => {
+test("a command is carried out, and the new state is told", async () => {
   const { playground, played, told } = host();
   const result = await playground.play({ kind: "process", action: "kill", role: "frontend" });
   expect(result).toEqual({ done: true });
@@ -47,13 +47,13 @@ test("a command is carried out, and nobody hears of it", async () => {
   ]);
 });
 
-test("a command for nobody looks done", async () => {
+test("a command for an unknown role is answered as not done", async () => {
   const { playground } = host();
   const result = await playground.play({ kind: "process", action: "kill", role: "order-1" });
   expect(result.done).toBe(false);
 });
 
-test("a front end that is paused stays so, with nobody to resume it", async () => {
+test("a paused front end is resumed after a while by itself", async () => {
   const { playground, played, later } = host({ frontend: "paused" });
   await playground.play({ kind: "process", action: "pause", role: "frontend" });
   expect(later.map(({ ms }) => ms)).toEqual([FRONTEND_PAUSE_MS]);
@@ -61,14 +61,14 @@ test("a front end that is paused stays so, with nobody to resume it", async () =
   expect(played).toEqual(["pause frontend", "resume frontend"]);
 });
 
-test("the slider sets another load than it shows", async () => {
+test("the slider sets the load, and the new state shows it", async () => {
   const { playground, told, load } = host();
   await playground.play({ kind: "load", perSecond: 250 });
   expect(load.perSecond).toBe(250);
   expect(told.at(-1)?.load).toBe(250);
 });
 
-test("each run has a token of its own, which is in the address of the page and nowhere else", () => {
+test("each run has a token of its own, which is in the page's address; front ends get only its digest", () => {
   const tokens = [host(), host()].map(({ playground }) => {
     const url = playground.urlOf("http://127.0.0.1:8000");
     const [, token = ""] = /^http:\/\/127\.0\.0\.1:8000\/#playground=([\w-]{32,})$/.exec(url) ?? [];
@@ -79,7 +79,7 @@ test("each run has a token of its own, which is in the address of the page and n
   expect(new Set(tokens).size).toBe(2);
 });
 
-test("a playground may be looked at from other machines, but must be reached from this one", () => {
+test("a playground is refused where its front end can't be reached over this machine's loopback address", () => {
   const at = (address: string) =>
     ({ frontends: [{ name: "frontend", host: address, port: 8000 }] }) as unknown as ClusterConfig;
   for (const address of ["127.0.0.1", "localhost", "::1", "0.0.0.0", "::"]) {
@@ -100,7 +100,7 @@ function channel() {
   return { channel: made as unknown as Channel, sent, events };
 }
 
-test("an answer of up goes to another question, or nonsense is taken for one", async () => {
+test("an answer of up reaches the question it belongs to, and nonsense is ignored", async () => {
   const { channel: process, sent, events } = channel();
   const playground = playgroundOf(process, { [DIGEST_VARIABLE]: "digest" });
   expect(playground?.tokenDigest).toBe("digest");
@@ -118,7 +118,7 @@ test("an answer of up goes to another question, or nonsense is taken for one", a
   expect(playground?.state()).toEqual(state);
 });
 
-test("a front end that wasn't started as a playground becomes one", () => {
+test("a front end has a playground only when it was started as one", () => {
   expect(playgroundOf(channel().channel, {})).toBeUndefined();
   const { channel: alone } = channel();
   Object.assign(alone, { connected: false });

@@ -32,14 +32,14 @@ test("every configured process is started, each by a command of its own", () => 
   ]);
 });
 
-test("without a port, the first of a kind is meant", () => {
+test("a command without a port means the first process of its kind", () => {
   expect(processAt(config, "catalog", undefined).name).toBe("catalog");
   expect(processAt(config, "catalog", "9097").name).toBe("catalog-9097");
   expect(processAt(config, "order", "9094").name).toBe("order-9094");
   expect(processNamed(config, "order-9092").port).toBe(9092);
 });
 
-test("a process that isn't configured is refused with those that are", () => {
+test("a process that isn't configured is refused with the list of those that are", () => {
   expect(() => processAt(config, "order", "9099")).toThrow(
     new UserError("no order replica 9099 is configured, only 9090, 9092, 9094: see --replicas"),
   );
@@ -49,7 +49,7 @@ test("a process that isn't configured is refused with those that are", () => {
   expect(() => processNamed(config, "order")).toThrow(/no role "order" is configured, only front/);
 });
 
-test("a front end more needs no configuration, but a port of its own", () => {
+test("one more front end needs no configuration, but a port of its own", () => {
   expect(withFrontend(config, undefined)).toBe(config);
   expect(withFrontend(config, "8001")).toBe(config);
   const more = withFrontend(config, "8100");
@@ -58,7 +58,7 @@ test("a front end more needs no configuration, but a port of its own", () => {
   expect(() => withFrontend(config, "9096")).toThrow("port 9096 is catalog's: choose another");
 });
 
-test("an address that only listens is not given out to connect to", () => {
+test("the URL of a process that listens on all addresses has the loopback address", () => {
   expect(urlOf({ host: "0.0.0.0", port: 8000 })).toBe("http://127.0.0.1:8000");
   expect(urlOf({ host: "::", port: 8000 })).toBe("http://127.0.0.1:8000");
   expect(urlOf({ host: "::1", port: 8000 })).toBe("http://[::1]:8000");

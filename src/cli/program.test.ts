@@ -30,7 +30,7 @@ function bazaar(...args: readonly string[]) {
   });
 }
 
-test("every command of a cluster takes the same options", async () => {
+test("every command but evaluate takes the options of a cluster", async () => {
   const program = await buildProgram(undefined);
   expect(program.commands.map((command) => command.name())).toEqual([
     "up",
@@ -56,13 +56,13 @@ test("every command of a cluster takes the same options", async () => {
   }
 });
 
-test("a replica doesn't carry the commands it doesn't run", async () => {
+test("a process of a role loads only the role's command", async () => {
   const { commands } = await buildProgram("order");
   expect(commands.map((command) => command.name())).toEqual(["order"]);
   expect((await buildProgram("constructor")).commands.length).toBeGreaterThan(1);
 });
 
-test("the program can be run as a file", () => {
+test("the program's file is executable", () => {
   expect(statSync(MAIN).mode & 0o111).toBe(0o111);
 });
 
@@ -70,7 +70,7 @@ test("the first stocks are in the package", () => {
   expect(statSync(STOCKS_SHIPPED).isFile()).toBe(true);
 });
 
-test("help is no error", async () => {
+test("--help is printed to stdout with exit status 0", async () => {
   const { status, out, err } = await bazaar("--help");
   expect([status, err]).toEqual([0, ""]);
   expect(out).toMatch(/^ {2}up .*everything on this machine/m);
@@ -92,7 +92,7 @@ test.each([
   expect([status, out]).toEqual([1, ""]);
 });
 
-test("a wait for what can't come any more ends with one line, not with a warning of Node.js", () => {
+test("a program that waits for what can't come any more ends with one line and status 1", () => {
   const program = JSON.stringify(new URL("./program.ts", import.meta.url).href);
   const script = `import { failWhenIdle } from ${program}; failWhenIdle(); await new Promise(() => {});`;
   const ended = spawnSync(process.execPath, ["--input-type=module", "-e", script]);
@@ -100,7 +100,7 @@ test("a wait for what can't come any more ends with one line, not with a warning
   expect(String(ended.stderr)).toMatch(/^bazaar: ended early[^\n]*\n$/);
 });
 
-test("a reader that has seen enough is no error", async () => {
+test("a reader that closes the pipe early causes no error", async () => {
   const child = spawn(process.execPath, [MAIN, "--help"], { stdio: ["ignore", "pipe", "pipe"] });
   child.stdout.destroy();
   let err = "";
@@ -111,14 +111,14 @@ test("a reader that has seen enough is no error", async () => {
   expect([status, err]).toEqual([0, ""]);
 });
 
-test("a closed terminal doesn't take a replica with it", () => {
+test("a closed terminal ends a command, and neither a role nor up", () => {
   expect(statusWithoutReader("order", "EPIPE")).toBeNull();
   expect(statusWithoutReader("up", "EIO")).toBeNull();
   expect(statusWithoutReader("orders", "EPIPE")).toBe(0);
   expect(statusWithoutReader("orders", "ENOSPC")).toBe(1);
 });
 
-test("a configuration file that is no JSON is named", () => {
+test("a configuration file that isn't JSON is refused by its name", () => {
   const path = join(folder, "bazaar.json");
   writeFileSync(path, '{"port": }');
   expect(() => readConfigFile(path)).toThrow(/^bazaar\.json is not JSON: /);
@@ -126,7 +126,7 @@ test("a configuration file that is no JSON is named", () => {
   expect(readConfigFile(path)).toEqual({ path, content: { port: 1 } });
 });
 
-test("commander's two lines become one", () => {
+test("commander's two lines of an error become one", () => {
   expect(commanderLine("error: unknown option '--x'\n(Did you mean --y?)\n")).toBe(
     "bazaar: unknown option '--x' (Did you mean --y?)\n",
   );

@@ -24,7 +24,7 @@ const line = (sources: Partial<Sources>) => {
   return "no error";
 };
 
-test("without options the bazaar is the seed's: 8000, 9096, and 9090, 9092, 9094", () => {
+test("without options the ports are the reference program's: 8000, 9096, and 9090, 9092, 9094", () => {
   expect(resolved()).toEqual({
     data: "/start/data",
     frontends: [{ name: "frontend", host: "127.0.0.1", port: 8000 }],
@@ -49,16 +49,16 @@ describe("precedence", () => {
   const flags = { port: "1001" };
   const port = (sources: Partial<Sources>) => resolved(sources).frontends[0]?.port;
 
-  test("a flag is not overruled by the environment or a file", () => {
+  test("a flag overrules the environment and a file", () => {
     expect(port({ flags, environment, file })).toBe(1001);
   });
-  test("the environment is not overruled by a file", () => {
+  test("the environment overrules a file", () => {
     expect(port({ environment, file })).toBe(1002);
   });
-  test("a file is not overruled by a default", () => {
+  test("a file overrules a default", () => {
     expect(port({ file })).toBe(1003);
   });
-  test("an empty variable is not taken for a value", () => {
+  test("an empty variable counts as not set", () => {
     expect(port({ environment: { BAZAAR_PORT: "" }, file })).toBe(1003);
   });
 });
@@ -111,13 +111,13 @@ test("every option of the command line is also read from the environment and fro
   expect(resolved({ file: inFile({ ...values, port: 8100, frontends: 2 }) })).toEqual(fromFlags);
 });
 
-test("opening the front ends to others opens neither catalogs nor replicas", () => {
+test("--host opens the front ends, and catalogs and replicas stay on 127.0.0.1", () => {
   const config = resolved({ flags: { host: "0.0.0.0" } });
   expect(config.frontends[0]?.host).toBe("0.0.0.0");
   for (const { host } of [...config.catalogs, ...config.replicas]) expect(host).toBe("127.0.0.1");
 });
 
-test("an allowed host that is none is refused by the name it was given under", () => {
+test("an allowed host that isn't a host name is refused by the name of its option", () => {
   for (const given of ["http://shop.example", "shop.example:8000", "", "a b", "*"]) {
     expect(line({ flags: { "allowed-hosts": given } })).toMatch(
       /^--allowed-hosts must be host names/,
@@ -133,7 +133,7 @@ describe("files for many hosts", () => {
     internalHost: "10.0.0.7",
   };
 
-  test("each role's address is kept, and the file's host fills in what is left out", () => {
+  test("each role has its address in the file, and the file's host where that names none", () => {
     const config = resolved({ file: inFile(many) });
     expect(config.frontends.map((each) => `${each.name} ${each.host}:${each.port}`)).toEqual([
       "frontend 10.0.0.1:8000",
@@ -143,7 +143,7 @@ describe("files for many hosts", () => {
     expect(config.replicas.map((each) => each.host)).toEqual(["10.0.0.1", "10.0.0.2", "fd00::3"]);
     expect(config.replicas.map((each) => each.id)).toEqual([9090, 9092, 9094]);
   });
-  test("a flag can't half-overrule a list of addresses", () => {
+  test("a flag that would change only a part of a list of addresses is refused", () => {
     expect(line({ file: inFile(many), flags: { port: "8080" } })).toBe(
       '--port does not go with the list of addresses that is "frontends" in bazaar.json: change it there',
     );
@@ -157,13 +157,13 @@ describe("files for many hosts", () => {
       { name: "order-7001", id: 7001, host: "10.0.0.7", port: 7001 },
     ]);
   });
-  test("a relative path in a file does not depend on where the command was typed", () => {
+  test("a relative path in a file is relative to the file's folder", () => {
     const file = inFile({ data: "state", stocks: "../first.csv" });
     expect(resolved({ file }).data).toBe("/etc/bazaar/state");
     expect(resolved({ file }).stocks).toBe("/etc/first.csv");
     expect(resolved({ file, flags: { data: "state" } }).data).toBe("/start/state");
   });
-  test("names in camel case are not refused", () => {
+  test("names in camel case are read as well", () => {
     expect(resolved({ file: inFile({ catalogPort: 9300 }) }).catalogs[0]?.port).toBe(9300);
   });
 });
@@ -177,7 +177,7 @@ describe("cache", () => {
     expect(resolved({ file: inFile({ cache: false }) }).cache).toEqual(none);
     expect(resolved({ environment: { BAZAAR_NO_CACHE: "0" } }).cache.kind).toBe("memory");
   });
-  test("a size that another kind of cache would ignore is refused, unless it was overruled", () => {
+  test("a size that the chosen cache would ignore is refused, unless it stands in a file and a flag overrules the cache", () => {
     const redis = "redis://h:1";
     expect(line({ flags: { cache: redis, "cache-size": "5" } })).toBe(
       "--cache-size goes with --cache memory only: leave one of them out",
@@ -197,7 +197,7 @@ describe("the password of Redis", () => {
     return cache.kind === "redis" ? cache.password : cache;
   };
 
-  test("is named by its place, not read: nothing that holds the configuration holds the password", () => {
+  test("is in the configuration only by the name of its variable or file", () => {
     expect(password({ flags: { cache }, environment: { BAZAAR_REDIS_PASSWORD } })).toEqual({
       variable: "BAZAAR_REDIS_PASSWORD",
     });
@@ -213,7 +213,7 @@ describe("the password of Redis", () => {
     expect(password({ flags: { cache } })).toBeUndefined();
   });
 
-  test("in two places of the same rank, or beside another cache, is refused", () => {
+  test("is refused in two places of the same rank, or beside another cache", () => {
     const environment = { BAZAAR_REDIS_PASSWORD, BAZAAR_REDIS_PASSWORD_FILE: "/p" };
     expect(line({ flags: { cache }, environment })).toBe(
       "BAZAAR_REDIS_PASSWORD and BAZAAR_REDIS_PASSWORD_FILE are both set: leave one of them out",
@@ -223,7 +223,7 @@ describe("the password of Redis", () => {
     );
   });
 
-  test("in the URL is refused wherever that stands, and shown nowhere", () => {
+  test("is refused in the URL, wherever that stands, and isn't shown", () => {
     const url = "redis://fish:pass@h:1";
     const hint =
       " must not have the password in it: put it into BAZAAR_REDIS_PASSWORD, " +
@@ -251,7 +251,7 @@ describe("the password of Redis", () => {
 
 test.each<[string, Partial<Sources>, string]>([
   [
-    "a port that is no number",
+    "a port that isn't a number",
     { flags: { port: "http" } },
     '--port must be a port, a whole number from 1 to 65535, not "http"',
   ],
@@ -266,13 +266,13 @@ test.each<[string, Partial<Sources>, string]>([
     '"log-level" in bazaar.json must be one of trace, debug, info, warn, error, fatal, silent, not 3',
   ],
   [
-    "an option that isn't one",
+    "an unknown option in a file",
     { file: inFile({ prot: 1 }) },
     'bazaar.json names "prot", which is no option; there are data, host, internal-host, port,',
   ],
-  ["a file that is no object", { file: inFile([1]) }, "bazaar.json must hold a JSON object"],
+  ["a file that holds no object", { file: inFile([1]) }, "bazaar.json must hold a JSON object"],
   [
-    "replicas that are no ports",
+    "replicas that aren't ids",
     { flags: { replicas: "9090;9092" } },
     '--replicas must be ids with commas between, like 9090,9092=127.0.0.1:9192,9094, not "9090;9092"',
   ],
@@ -308,13 +308,17 @@ test.each<[string, Partial<Sources>, string]>([
     { flags: { "cors-origin": "https://shop.example/" } },
     "--cors-origin must be origins with commas between, like https://shop.example, or *",
   ],
-  ["a cache that isn't one", { flags: { cache: "disk" } }, "--cache must be memory, none or redis"],
-])("%s is one line that says what to do", (_, sources, expected) => {
+  [
+    "an unknown kind of cache",
+    { flags: { cache: "disk" } },
+    "--cache must be memory, none or redis",
+  ],
+])("%s is refused in one line that says what to do", (_, sources, expected) => {
   expect(line(sources)).toContain(expected);
   expect(line(sources)).not.toContain("\n");
 });
 
-test("a replica keeps its id wherever it listens, however that is written", () => {
+test("a replica keeps its id wherever it listens, in every way to write that", () => {
   const replicas = [9090, { id: 9092, port: 9192 }, { id: 9094, host: "10.0.0.3", port: 9094 }];
   const places = (given: Parameters<typeof resolved>[0]) =>
     resolved(given).replicas.map(({ id, name, host, port }) => [id, name, host, port]);

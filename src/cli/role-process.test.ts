@@ -69,7 +69,7 @@ const SERVES = `async () => {
 }`;
 
 test.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
-  "%s doesn't leave a pid file or a failure behind",
+  "%s ends a role with status 0 and without its pid file",
   async (signal) => {
     const { child, data, status, said, pid } = role(SERVES);
     await vi.waitUntil(() => pid() === child.pid, LIMIT);
@@ -105,7 +105,7 @@ const DRAINS = `async () => {
   };
 }`;
 
-test("SIGTERM lets a role be left in peace; Ctrl-C doesn't", async () => {
+test("SIGTERM lets a role drain, until a second one; Ctrl-C doesn't", async () => {
   const left = role(DRAINS);
   await vi.waitUntil(() => left.pid() === left.child.pid, LIMIT);
   left.child.kill("SIGTERM");
@@ -121,7 +121,7 @@ test("SIGTERM lets a role be left in peace; Ctrl-C doesn't", async () => {
   expect(await interrupted.status).toBe(0);
 });
 
-test("a role that is left in peace stops once its up is in haste, or gone", async () => {
+test("a role that drains stops once its up is gone", async () => {
   const { child, said, exited, messages } = role(DRAINS, true);
   await vi.waitUntil(() => messages.length > 0, LIMIT);
   child.kill("SIGTERM");
@@ -130,7 +130,7 @@ test("a role that is left in peace stops once its up is in haste, or gone", asyn
   expect(await exited).toBe(0);
 });
 
-test("a role that can't start says why in one line, and takes no pid file", async () => {
+test("a role that can't start says why in one line, and makes no pid file", async () => {
   const start = `async () => { throw new UserError("the folder is locked"); }`;
   const { data, said, status, messages, exited } = role(start, true);
   expect(await exited).toBe(1);
@@ -142,7 +142,7 @@ test("a role that can't start says why in one line, and takes no pid file", asyn
   void status;
 });
 
-test("a role whose pid file can't be written has not started, and is closed", async () => {
+test("a role whose pid file can't be written can't start, and is closed", async () => {
   const { data, child, said, messages, exited } = role(
     `async () => {
       mkdirSync(${JSON.stringify(join(folder, "linked"))});
@@ -163,13 +163,13 @@ test("a role whose pid file can't be written has not started, and is closed", as
   expect(child.pid).not.toBe(0);
 });
 
-test("a role that failed for a reason of its own isn't taken for one that is configured wrongly", async () => {
+test("a role that failed for another reason than its surroundings doesn't report that it can't start", async () => {
   const { messages, exited } = role(`async () => { throw new Error("a bad checksum"); }`, true);
   expect(await exited).toBe(1);
   expect(messages).toEqual([]);
 });
 
-test("a role that can't go on ends with its reason, closed", async () => {
+test("a role that can't go on is closed and ends with its reason", async () => {
   const { said, status, pid } = role(`async () => ({
     failed: Promise.resolve(new Error("the disk is full")),
     close: async () => console.error("closed"),
@@ -181,8 +181,8 @@ test("a role that can't go on ends with its reason, closed", async () => {
 });
 
 test.each([
-  ["an exception nobody caught", `setTimeout(() => { throw new Error("a bug"); }, 1)`],
-  ["a rejection nobody caught", `void Promise.reject(new Error("a bug"))`],
+  ["an uncaught exception", `setTimeout(() => { throw new Error("a bug"); }, 1)`],
+  ["an unhandled rejection", `void Promise.reject(new Error("a bug"))`],
 ])("%s ends the role with its reason in the log, and no pid file", async (_, failing) => {
   const { said, status, pid } = role(`async () => {
     ${failing};
@@ -194,7 +194,7 @@ test.each([
   expect(pid()).toBeNull();
 });
 
-test("a role that is told to stop before it serves doesn't go on starting", async () => {
+test("a role that is told to stop before it serves stops", async () => {
   const { child, said, status } = role(`() => {
     console.log("starting");
     setInterval(() => {}, 1000);
@@ -206,7 +206,7 @@ test("a role that is told to stop before it serves doesn't go on starting", asyn
 });
 
 test(
-  "a close that hangs doesn't keep the process",
+  "a process whose close hangs ends at the limit",
   async () => {
     const { child, said, status, pid } = role(`async () => {
     setInterval(() => {}, 1000);

@@ -23,7 +23,7 @@ const replica = (pid: number, leads: boolean, epoch: number): Told => ({
   applied: 10,
 });
 
-test("what is down is shown, not left out", () => {
+test("a process that is down is shown as such", () => {
   const report = statusReport(processes, [{ pid: 7 }, null, replica(8, false, 3), null]);
   expect(report).toEqual({
     leader: null,
@@ -48,14 +48,14 @@ test("what is down is shown, not left out", () => {
   });
 });
 
-test("of two that say they lead, the deposed one isn't named", () => {
+test("of two replicas that say they lead, the one of the later epoch is named", () => {
   const report = statusReport(processes, [null, null, replica(8, true, 3), replica(9, true, 4)]);
   expect(report).toMatchObject({ leader: 9094, epoch: 4 });
   const other = statusReport(processes, [null, null, replica(8, true, 5), replica(9, true, 4)]);
   expect(other).toMatchObject({ leader: 9092, epoch: 5 });
 });
 
-test("nothing that runs is no error", () => {
+test("with nothing running the report has no leader and epoch 0", () => {
   expect(statusReport(processes, [null, null, null, null])).toMatchObject({
     leader: null,
     epoch: 0,
@@ -75,7 +75,7 @@ test("a replacement that waits for its admission is told from a replica that vot
   expect(line).toContain("follows 9094, no vote yet  last 12");
 });
 
-test("the table can be read by a person", () => {
+test("the table has a line for each process, and the leader below", () => {
   const report = statusReport(processes, [
     { pid: 7 },
     null,

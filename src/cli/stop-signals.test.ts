@@ -23,11 +23,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("one Ctrl-C that comes twice, from the terminal and through npm, doesn't cut the stop short", async () => {
+test("one Ctrl-C that comes twice, from the terminal and through npm, counts once", async () => {
   expect(await after([0, "SIGINT"], [SAME_WISH_MS - 1, "SIGINT"])).toEqual(["asked SIGINT"]);
 });
 
-test("a person who insists is not made to wait", async () => {
+test("a second signal after a moment insists", async () => {
   const seen = await after([0, "SIGTERM"], [SAME_WISH_MS, "SIGINT"], [SAME_WISH_MS + 1, "SIGINT"]);
   expect(seen).toEqual(["asked SIGTERM", "insisted SIGINT"]);
 });
@@ -37,7 +37,7 @@ test.each([
   ["npm start", { npm_command: "run-script" }, []],
   ["a shell", {}, []],
 ])(
-  "when the parent is gone, under %s, it stops only if a signal was swallowed",
+  "a program whose parent is gone stops under npx, and under nothing else: %s",
   async (_, env, seen) => {
     vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
     const source = Object.assign(new EventEmitter(), { ppid: 7, env });
@@ -51,7 +51,7 @@ test.each([
   },
 );
 
-test("a shell reads which signal ended the program", () => {
+test("a signal's exit status is 128 and its number, as shells have it", () => {
   expect(["SIGHUP", "SIGINT", "SIGTERM"].map((name) => signalStatus(name as "SIGHUP"))).toEqual([
     129, 130, 143,
   ]);

@@ -128,7 +128,7 @@ function supervised(restart = true) {
   return { supervisor, clock, events, spawned, newest, open };
 }
 
-test("the first request doesn't find a front end without replicas (S1)", async () => {
+test("front ends are started once all replicas serve (S1)", async () => {
   const { supervisor, clock, spawned, newest, events } = supervised();
   supervisor.start();
   expect(spawned("catalog").length).toBe(1);
@@ -144,7 +144,7 @@ test("the first request doesn't find a front end without replicas (S1)", async (
   expect(events).toEqual([{ kind: "frontends-serve" }]);
 });
 
-test("a replica that doesn't come up doesn't keep the bazaar closed (S1)", async () => {
+test("front ends are started after a limit while a replica doesn't serve (S1)", async () => {
   const { supervisor, clock, spawned } = supervised();
   supervisor.start();
   await clock.pass(FRONTENDS_WAIT_MS);
@@ -153,7 +153,7 @@ test("a replica that doesn't come up doesn't keep the bazaar closed (S1)", async
   expect(spawned("frontend").length).toBe(1);
 });
 
-test("a second bazaar on the same ports doesn't half run (S2)", async () => {
+test("a role that can't start for a misconfiguration is reported and not tried again (S2)", async () => {
   const { supervisor, clock, newest, spawned, events } = supervised();
   supervisor.start();
   newest("order-9092").end({ hopeless: "misconfigured", lastWords: "port 9092 is in use" });
@@ -167,7 +167,7 @@ test("a second bazaar on the same ports doesn't half run (S2)", async () => {
   expect(spawned("order-9092").length).toBe(1);
 });
 
-test("a role that was killed comes back, the others untouched (S3)", async () => {
+test("a role that was killed is started again, and the others go on (S3)", async () => {
   const { open, clock, newest, spawned, events } = supervised();
   await open();
   newest("order-9092").end({ code: null, signal: "SIGKILL" });
@@ -182,7 +182,7 @@ test("a role that was killed comes back, the others untouched (S3)", async () =>
   expect(spawned("order-9090").length + spawned("catalog").length).toBe(2);
 });
 
-test("a role that crashes as soon as it runs doesn't keep the machine busy", async () => {
+test("a role that crashes as soon as it runs is started again only after a wait", async () => {
   const { open, clock, newest, spawned } = supervised();
   await open();
   for (let crash = 1; crash <= 2; crash++) {
@@ -222,7 +222,7 @@ test("a damaged file stops one replica at the first start, once, and the others 
 });
 
 test.each([true, false])(
-  "that nothing is left is told once, and only when nothing will be started again (restart: %s)",
+  "that no role is left is reported once, and only when none will be started again (restart: %s)",
   async (restart) => {
     const { open, clock, newest, events } = supervised(restart);
     await open();
@@ -242,7 +242,7 @@ test.each([true, false])(
   },
 );
 
-test("replicas that all ended before front ends were started are no end yet", async () => {
+test("that no role is left isn't reported while front ends are still to be started", async () => {
   const { supervisor, clock, newest, spawned, events } = supervised(false);
   supervisor.start();
   for (const name of ["catalog", "order-9090", "order-9092"]) newest(name).end();
@@ -254,7 +254,7 @@ test("replicas that all ended before front ends were started are no end yet", as
   expect(events.at(-1)).toEqual({ kind: "none-left" });
 });
 
-test("a role that stopped by itself, without an error, is started again too", async () => {
+test("a role that stopped by itself without an error is started again", async () => {
   const { open, clock, newest, spawned } = supervised();
   await open();
   newest("frontend").end({ code: 0 });
@@ -277,7 +277,7 @@ test("a role that crashes again and again is given up with its reason", async ()
   });
 });
 
-test("with --no-restart the dead stay dead", async () => {
+test("with --no-restart a killed role stays down", async () => {
   const { open, clock, newest, spawned, events, supervisor } = supervised(false);
   await open();
   newest("order-9092").end({ code: null, signal: "SIGKILL" });
@@ -288,7 +288,7 @@ test("with --no-restart the dead stay dead", async () => {
   expect(supervisor.pids().get("order-9090")).toBe(newest("order-9090").pid);
 });
 
-test("front ends answer what they hold before what they need stops", async () => {
+test("front ends are stopped first, and replicas and catalogs once those have ended", async () => {
   const { open, clock, newest, supervisor } = supervised();
   await open();
   newest("frontend").obeys = false;
@@ -303,7 +303,7 @@ test("front ends answer what they hold before what they need stops", async () =>
   await stopped;
 });
 
-test("a child that doesn't stop is not left behind (S4)", async () => {
+test("a child that doesn't stop is killed at the limit (S4)", async () => {
   const { open, clock, newest, supervisor } = supervised();
   await open();
   newest("frontend").obeys = false;
@@ -321,7 +321,7 @@ test("a child that doesn't stop is not left behind (S4)", async () => {
   expect(isStopped).toBe(true);
 });
 
-test("nothing is started again while everything stops (S4)", async () => {
+test("nothing is started again during the stop (S4)", async () => {
   const { open, clock, newest, spawned, supervisor, events } = supervised();
   await open();
   for (let crash = 0; crash < 2; crash++) {
@@ -334,7 +334,7 @@ test("nothing is started again while everything stops (S4)", async () => {
   expect(events.length).toBe(2);
 });
 
-test("a stop during the start doesn't launch front ends (S4)", async () => {
+test("a stop during the start prevents the front ends' start (S4)", async () => {
   const { clock, spawned, supervisor } = supervised();
   supervisor.start();
   await supervisor.stop();
@@ -342,7 +342,7 @@ test("a stop during the start doesn't launch front ends (S4)", async () => {
   expect(spawned("frontend").length).toBe(0);
 });
 
-test("a second signal doesn't wait for the stop", async () => {
+test("a second signal kills the children at once", async () => {
   const { open, newest, supervisor } = supervised();
   await open();
   for (const name of ROLES.map((role) => role.name)) newest(name).obeys = false;
@@ -353,7 +353,7 @@ test("a second signal doesn't wait for the stop", async () => {
   }
 });
 
-test("a role that was killed on purpose comes back by itself, or can't be started", async () => {
+test("a role that was killed from the playground stays down until it is started, and is watched again from then on", async () => {
   const { supervisor, open, newest, spawned, clock } = supervised();
   await open();
   expect(supervisor.play("kill", "order-9090")).toBe(true);
@@ -369,7 +369,7 @@ test("a role that was killed on purpose comes back by itself, or can't be starte
   expect(spawned("order-9090")).toHaveLength(3);
 });
 
-test("a front end that was killed from its page stays down with the page", async () => {
+test("a front end that was killed from its own page is started again", async () => {
   const { supervisor, open, spawned, clock } = supervised();
   await open();
   supervisor.play("kill", "frontend");
@@ -377,7 +377,7 @@ test("a front end that was killed from its page stays down with the page", async
   expect(spawned("frontend")).toHaveLength(2);
 });
 
-test("a paused role can't be resumed, or doesn't hear that it is to stop", async () => {
+test("a paused role can be resumed, and is resumed to be stopped", async () => {
   const { supervisor, open, newest, clock } = supervised();
   await open();
   supervisor.play("pause", "order-9090");

@@ -17,7 +17,7 @@ const ended = (next: Next | Exclude<Next["kind"], "restart">, exit: Partial<Chil
   return upLine(event, "logs/x.log");
 };
 
-test("a crash says what follows", () => {
+test("the line about a crash says what follows", () => {
   expect(ended({ kind: "restart", afterMs: 0 })).toBe(
     "order-9094 was ended by SIGKILL; starting it again now (log: logs/x.log)",
   );
@@ -33,7 +33,7 @@ test("a crash says what follows", () => {
   );
 });
 
-test("a role that is given up says why, where its log is, and how to start it", () => {
+test("the line about a role that is given up says why, where its log is, and how to start it", () => {
   const line = ended("given-up", { code: 1, signal: null, lastWords: "a bad checksum" });
   expect(line).toBe(
     'order-9094 is given up after 5 crashes in a minute, the last: it ended with status 1: a bad checksum (log: logs/x.log); the others go on, start it with "npx bazaar order 9094"',
@@ -43,13 +43,13 @@ test("a role that is given up says why, where its log is, and how to start it", 
   expect(upLine(event, "x")).toContain('"npx bazaar catalog"');
 });
 
-test("a role that can't start again says why, where its log is, and how to start it", () => {
+test("the line about a role that can't start again says why, where its log is, and how to start it", () => {
   expect(ended("cannot-start", { code: 1, signal: null, lastWords: "a bad checksum" })).toBe(
     'order-9094 can\'t start again: a bad checksum (log: logs/x.log); the others go on, start it with "npx bazaar order 9094"',
   );
 });
 
-test("a start that failed says the role's own reason", () => {
+test("the line about a failed start has the role's own reason", () => {
   expect(ended("start-failed", { lastWords: "port 9094 is in use" })).toBe(
     "order-9094 can't start: port 9094 is in use",
   );

@@ -94,7 +94,7 @@ const isAlive = (pid: number) => {
 };
 const LIMIT = { timeout: 30_000 };
 
-test("a newcomer sees what runs where and what to open; a signal leaves nothing", async () => {
+test("up prints what runs where and what to open, and a signal ends everything", async () => {
   const { port, status, pids, ask } = up(() => SERVES);
   await vi.waitUntil(() => said.out.includes("open http"), LIMIT);
   const lines = said.out.trimEnd().split("\n");
@@ -114,14 +114,14 @@ test("a newcomer sees what runs where and what to open; a signal leaves nothing"
   expect(said.err).toBe("");
 });
 
-test("a role that can't start ends all with its reason in one line", async () => {
+test("a role that can't start ends everything, with its reason in one line", async () => {
   const { status, pids } = up((role) => (role === "order-9092" ? REFUSES : SERVES));
   expect(await status).toBe(1);
   expect(said.err).toBe("bazaar: order-9092 can't start: port 9092 is in use\n");
   expect(pids.filter(isAlive)).toEqual([]);
 });
 
-test("a role that crashes is told with where to read more, and the rest goes on", async () => {
+test("a crash is told in one line with the path of the log, and the rest goes on", async () => {
   const { status, ask } = up((role) => (role === "order-9090" ? CRASHES : SERVES), false);
   await vi.waitUntil(() => said.out.includes("open http") && said.err !== "", LIMIT);
   expect(said.err).toMatch(
@@ -131,7 +131,7 @@ test("a role that crashes is told with where to read more, and the rest goes on"
   expect(await status).toBe(0);
 });
 
-test("when all have ended for good it says so and ends with status 1", async () => {
+test("up whose roles have all ended for good says so and ends with status 1", async () => {
   const { status } = up(() => CRASHES, false);
   expect(await status).toBe(1);
   const lines = said.err.trimEnd().split("\n");
@@ -141,7 +141,7 @@ test("when all have ended for good it says so and ends with status 1", async () 
   );
 });
 
-test("a second signal doesn't wait for a role that hangs", async () => {
+test("a second signal kills a role that hangs", async () => {
   const hangs = SERVES.replace("process.exit(0)", "{}");
   const { status, pids, ask, insist } = up(() => hangs);
   await vi.waitUntil(() => said.out.includes("open http"), LIMIT);

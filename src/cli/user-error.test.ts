@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { commanderLine } from "./program.ts";
 import { errorLine, fileLabel, shown, UserError } from "./user-error.ts";
 
-test("a port in use says which, and what to do", async () => {
+test("the line about a port in use says which, and what to do", async () => {
   const listen = (port: number) =>
     new Promise<{ port: number; error: unknown; close: () => void }>((resolve) => {
       const server = createServer();
@@ -25,7 +25,7 @@ test("a port in use says which, and what to do", async () => {
   );
 });
 
-test("a missing file says which", () => {
+test("the line about a missing file says which", () => {
   let line = "";
   try {
     readFileSync("/no/such/file");
@@ -35,7 +35,7 @@ test("a missing file says which", () => {
   expect(line).toBe("/no/such/file does not exist");
 });
 
-test("nothing that is thrown makes two lines, or none", () => {
+test("whatever is thrown makes one line", () => {
   expect(errorLine(new UserError("first\n  second"))).toBe("first second");
   expect(errorLine(new TypeError())).toBe("TypeError");
   expect(errorLine("text")).toBe("text");
@@ -46,7 +46,7 @@ test("nothing that is thrown makes two lines, or none", () => {
 
 const DEEP = "/data of the bazaar/with a folder".repeat(40);
 
-test("a long path doesn't cut the reason off, even where it stands twice", () => {
+test("a long path is shortened, and the whole reason stays, even where the path stands twice", () => {
   const lines = [
     `${DEEP}/secret is missing: "bazaar format" makes it`,
     `${DEEP}/secret is open to other users (mode 0644): chmod 600 ${DEEP}/secret`,
@@ -67,7 +67,7 @@ test("a long message without a path keeps its beginning and its end", () => {
   expect(text).toMatch(/^it failed: x+…x+: choose another$/);
 });
 
-test("a password in a URL is in no line, whoever wrote it", () => {
+test("a password in a URL is taken out of every line", () => {
   const url = "redis://fish:pass@h:1";
   expect(errorLine(new Error(`can't reach ${url}: gone`))).toBe("can't reach redis://…@h:1: gone");
   expect(shown(url)).toBe('"…@h:1"');
@@ -77,7 +77,7 @@ test("a password in a URL is in no line, whoever wrote it", () => {
   );
 });
 
-test("a value of the user's is shown quoted and short", () => {
+test("a user's value is shown quoted and short", () => {
   expect(shown("a\nb")).toBe('"a\\nb"');
   expect(shown(undefined)).toBe("undefined");
   expect(shown("x".repeat(100)).length).toBe(60);

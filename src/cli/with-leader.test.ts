@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => bench.close());
 
-test("connections end with the work, done or failed", async () => {
+test("connections are closed when the work is done or has failed", async () => {
   let peers: { readonly isOpen: boolean }[] = [];
   const port = await bench.serve(
     { ask: orderContract.ask },

@@ -13,7 +13,7 @@ const answered = (status: number, body: unknown, headers?: Record<string, string
 const error = (message: string) => ({ error: { code: 0, message } });
 
 test.each([408, 429, 500, 502, 503, 504])(
-  "status %i says nothing about the call",
+  "status %i means that the call may be tried again",
   async (status) => {
     expect(await answered(status, error("later"), { "retry-after": "2" })).toEqual({
       kind: "again",
@@ -24,28 +24,31 @@ test.each([408, 429, 500, 502, 503, 504])(
   },
 );
 
-test.each([400, 404, 413, 422])("status %i with a reason is the bazaar's no", async (status) => {
+test.each([400, 404, 413, 422])("status %i with a reason is a refusal", async (status) => {
   expect(await answered(status, error("no"))).toEqual({ kind: "refused", status, message: "no" });
 });
 
-test("the one refusal that looks like a failure is not repeated", async () => {
+test("insufficient volume is a refusal, though its status is 500", async () => {
   const message = "Insufficient volume for GameStart stock";
   expect(await answered(500, error(message))).toMatchObject({ kind: "refused", message });
 });
 
-test("the whole answer is handed on", async () => {
+test("the whole body of an answer is handed on", async () => {
   expect(await answered(200, { data: [], next: 5 })).toEqual({
     kind: "answered",
     body: { data: [], next: 5 },
   });
 });
 
-test.each([204, 200, 302, 418])("status %i of something else is not understood", async (status) => {
-  const response = async () => new Response(status === 204 ? null : "<html>", { status });
-  expect(await attempted(response)).toMatchObject({ kind: "misunderstood", status });
-});
+test.each([204, 200, 302, 418])(
+  "status %i without the bazaar's JSON is misunderstood",
+  async (status) => {
+    const response = async () => new Response(status === 204 ? null : "<html>", { status });
+    expect(await attempted(response)).toMatchObject({ kind: "misunderstood", status });
+  },
+);
 
-test("why there was no connection is not hidden", async () => {
+test("the result of an attempt without a connection has the reason", async () => {
   const refused = Object.assign(new Error("connect"), { code: "ECONNREFUSED" });
   const result = await attempted(() =>
     Promise.reject(new TypeError("fetch failed", { cause: refused })),
@@ -53,7 +56,7 @@ test("why there was no connection is not hidden", async () => {
   expect(result).toMatchObject({ kind: "again", reason: "no connection: ECONNREFUSED", waitMs: 0 });
 });
 
-test("an attempt that was ended is told apart from one that broke", async () => {
+test("the result of an attempt that was ended is that there was no answer in time", async () => {
   const result = await attempted(() => Promise.reject(new Error("aborted")), AbortSignal.abort());
   expect(result).toMatchObject({ kind: "again", reason: "no answer in time" });
 });

@@ -75,7 +75,7 @@ const failure = async (call: Promise<unknown>): Promise<BazaarError> => {
   return reason;
 };
 
-test("answers are not handed on in another shape than the bazaar's", async () => {
+test("each call asks its route and returns the answer's data", async () => {
   const { url, asked } = await scripted(
     data(FISH),
     data([FISH]),
@@ -103,7 +103,7 @@ test("answers are not handed on in another shape than the bazaar's", async () =>
   expect(JSON.parse(asked[4]?.body ?? "")).toEqual({ name: "FishCo", quantity: 1, type: "buy" });
 });
 
-test("a trade is not made twice: every attempt carries the same key", async () => {
+test("every attempt of a trade carries the same key and body", async () => {
   const { url, asked } = await scripted(
     cut,
     error(503, "no leader"),
@@ -118,7 +118,7 @@ test("a trade is not made twice: every attempt carries the same key", async () =
   expect(new Set(asked.map((question) => question.body)).size).toBe(1);
 });
 
-test("two trades don't share a key by accident", async () => {
+test("two trades have different keys", async () => {
   const { url, asked } = await scripted(data({ transaction_number: 1 }));
   const bazaar = client(url);
   await bazaar.trade({ name: "FishCo", type: "buy", quantity: 1 });
@@ -131,19 +131,19 @@ test.each([
   [404, "Invalid request url"],
   [422, "this key was used for another trade"],
   [500, "Insufficient volume for GameStart stock"],
-])("a refusal with status %i is not asked again", async (status, message) => {
+])("a call refused with status %i is made once", async (status, message) => {
   const { url, asked } = await scripted(error(status, message));
   const call = client(url).trade({ name: "Ash", type: "buy", quantity: 1, key: "k" });
   expect(await failure(call)).toMatchObject({ kind: "refused", status, message, key: "k" });
   expect(asked.length).toBe(1);
 });
 
-test("a failure with the status of a refusal is asked again", async () => {
+test("a failure with the status of a refusal is tried again", async () => {
   const { url } = await scripted(error(500, "out of order"), data(FISH));
   expect(await client(url).lookup("FishCo")).toEqual(FISH);
 });
 
-test("a client doesn't return sooner than Retry-After says", async () => {
+test("a client waits as long as Retry-After says", async () => {
   const { url, asked } = await scripted(error(503, "busy", { "Retry-After": "1" }), data(FISH));
   const started = performance.now();
   await client(url).lookup("FishCo");
@@ -152,7 +152,7 @@ test("a client doesn't return sooner than Retry-After says", async () => {
   expect(asked.length).toBe(2);
 });
 
-test("a Retry-After past the time-out is told now, not slept through", async () => {
+test("a Retry-After past the time-out ends the call at once", async () => {
   const { url, asked } = await scripted(error(503, "no quorum", { "Retry-After": "60" }));
   const started = performance.now();
   const call = client(url).trade({ name: "FishCo", type: "buy", quantity: 1, key: "mine" });
@@ -167,19 +167,19 @@ test("a Retry-After past the time-out is told now, not slept through", async () 
   expect(asked.length).toBe(1);
 });
 
-test("a server that never answers can't hold a call past its time-out", async () => {
+test("a call to a server that never answers ends at its time-out", async () => {
   const { url } = await scripted(silence);
   const reason = await failure(client(url).lookup("FishCo", { timeoutMs: 50 }));
   expect(reason).toMatchObject({ kind: "unavailable", status: null, message: "no answer in time" });
 });
 
-test("one lost answer doesn't cost the whole call", async () => {
+test("a call whose answer is lost is tried again", async () => {
   const { url, asked } = await scripted(silence, data(FISH));
   expect(await client(url, { attemptTimeoutMs: 50 }).lookup("FishCo")).toEqual(FISH);
   expect(asked.length).toBe(2);
 });
 
-test("a front end that isn't there yet is waited for, and named when it doesn't come", async () => {
+test("a front end that isn't there is tried again until the time-out, which names the reason", async () => {
   const { url } = await scripted(silence);
   const gone = servers[0];
   gone?.closeAllConnections();
@@ -200,7 +200,7 @@ test("a caller's abort ends a call that waits for an answer, with the key to ask
   expect(await call).toMatchObject({ kind: "aborted", key: "k", attempts: 1 });
 });
 
-test("a caller's abort ends a call that waits to ask again", async () => {
+test("a caller's abort ends a call that waits to be tried again", async () => {
   const { url, asked } = await scripted(error(503, "busy", { "Retry-After": "3" }));
   const controller = new AbortController();
   const call = failure(client(url).lookup("FishCo", { signal: controller.signal }));
@@ -209,7 +209,7 @@ test("a caller's abort ends a call that waits to ask again", async () => {
   expect(await call).toMatchObject({ kind: "aborted", cause: "enough" });
 });
 
-test("an aborted signal asks nothing", async () => {
+test("a call with an aborted signal sends nothing", async () => {
   const { url, asked } = await scripted(data(FISH));
   const reason = await failure(client(url).lookup("FishCo", { signal: AbortSignal.abort() }));
   expect(reason).toMatchObject({ kind: "aborted", attempts: 0 });
@@ -220,7 +220,7 @@ test.each<[string, Step]>([
   ["a page of another server", answer(200, "<html>hello</html>")],
   ["an error of another server", answer(404, "not here")],
   ["an answer without its fields", data({ name: "FishCo" })],
-])("%s is not taken for the bazaar's", async (_, step) => {
+])("%s is refused as misunderstood", async (_, step) => {
   const { url, asked } = await scripted(step);
   expect((await failure(client(url).lookup("FishCo"))).kind).toBe("misunderstood");
   expect(asked.length).toBe(1);
@@ -241,13 +241,13 @@ test("all orders are read, page after page, each once", async () => {
   ]);
 });
 
-test("a name is sent as it is, whatever it holds", async () => {
+test("a name is sent encoded, whatever it holds", async () => {
   const { url, asked } = await scripted(error(404, "Invalid request url"));
   await failure(client(url).lookup("../orders?é\ud800"));
   expect(asked[0]?.url).toBe("/stocks/..%2Forders%3F%C3%A9%EF%BF%BD");
 });
 
-test("a wrong argument is asked with, again and again", async () => {
+test("a wrong argument is refused before anything is sent", async () => {
   const { url, asked } = await scripted(data(FISH));
   const bazaar = client(url);
   const trade = { name: "FishCo", type: "buy", quantity: 1 } as const;
@@ -258,14 +258,14 @@ test("a wrong argument is asked with, again and again", async () => {
   expect(asked).toEqual([]);
 });
 
-test("an attempt is outside the caller's trace", async () => {
+test("every attempt carries the caller's trace", async () => {
   const { url, asked } = await scripted(error(503, "busy"), data(FISH));
   const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
   await client(url).lookup("FishCo", { traceparent });
   expect(asked.map((question) => question.trace)).toEqual([traceparent, traceparent]);
 });
 
-test("misuse throws at construction", () => {
+test("invalid options throw at construction", () => {
   expect(() => new BazaarClient({ url: "nonsense" })).toThrow(TypeError);
   expect(() => new BazaarClient({ url: "ftp://127.0.0.1" })).toThrow(TypeError);
   expect(() => new BazaarClient({ url: "http://h", timeoutMs: 0 })).toThrow(RangeError);

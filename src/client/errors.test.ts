@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { BazaarError } from "./errors.ts";
 
-test("a failed trade doesn't lose the key that tells what became of it", () => {
+test("the error of a failed trade has its key", () => {
   const cause = new Error("socket hang up");
   const error = new BazaarError("unavailable", "no answer in time", {
     key: "k",
@@ -14,6 +14,6 @@ test("a failed trade doesn't lose the key that tells what became of it", () => {
   expect(`${error}`).toBe("BazaarError: no answer in time");
 });
 
-test("what isn't known is null, not undefined", () => {
+test("what an error doesn't know is null", () => {
   expect(new BazaarError("aborted", "x")).toMatchObject({ key: null, status: null, attempts: 0 });
 });

@@ -40,7 +40,7 @@ async function take(count: number, events: AsyncIterable<BazaarEvent>): Promise<
   return taken;
 }
 
-test("events come in another order or shape, and who stops listening stays connected", async () => {
+test("events come in order and as they were sent, and leaving the loop closes the connection", async () => {
   let closed = false;
   answer = (request, response) => {
     request.socket.on("close", () => {
@@ -55,7 +55,7 @@ test("events come in another order or shape, and who stops listening stays conne
   await expect.poll(() => closed).toBe(true);
 });
 
-test("a lost connection ends the events, or begins them anew", async () => {
+test("after a lost connection events go on behind the last one that came", async () => {
   answer = (_request, response) => {
     if (asked.length === 1) {
       tell(response, event("a-1", "state", 1));
@@ -68,7 +68,7 @@ test("a lost connection ends the events, or begins them anew", async () => {
   expect(asked).toEqual(["a-0", "a-1", "a-1"]);
 });
 
-test("what answers is no bazaar, and is asked for ever", async () => {
+test("an answer that isn't the bazaar's ends the events", async () => {
   answer = (_request, response) => response.writeHead(404).end("{}");
   await expect(take(1, client.events())).rejects.toMatchObject({ kind: "misunderstood" });
   answer = (_request, response) => response.writeHead(200, { "content-type": "text/html" }).end();
@@ -76,7 +76,7 @@ test("what answers is no bazaar, and is asked for ever", async () => {
   expect(asked).toHaveLength(2);
 });
 
-test("a signal doesn't end the wait for the next event", async () => {
+test("a signal ends the wait for the next event", async () => {
   answer = (_request, response) => tell(response, event("a-1", "state", 1));
   const controller = new AbortController();
   const events = client.events({ signal: controller.signal });
@@ -93,13 +93,13 @@ test.each<[what: string, answer: (response: ServerResponse) => void]>([
   ["a front end that says nothing", (response) => tell(response)],
   ["a front end that never answers", () => {}],
   ["a front end that is overloaded", (response) => response.writeHead(503).end()],
-])("%s holds a reader past its time-out", async (_what, answering) => {
+])("%s ends the wait at its time-out", async (_what, answering) => {
   answer = (_request, response) => answering(response);
   const first = client.events({ timeoutMs: 100 }).next();
   await expect(first).rejects.toMatchObject({ kind: "unavailable" });
 });
 
-test("events that come in time are cut off by the time-out of the first", async () => {
+test("the time-out counts anew for each event", async () => {
   let nowMs = 0;
   vi.spyOn(performance, "now").mockImplementation(() => nowMs);
   onTestFinished(() => void vi.restoreAllMocks());

@@ -16,7 +16,7 @@ test.each([null, STOCK, { ...ORDER, type: "BUY" }, { ...ORDER, number: null }])(
   (value) => expect(isOrder(value)).toBe(false),
 );
 
-test("the bazaar's own answers are taken", () => {
+test("the bazaar's own answers are recognized", () => {
   expect(isStock(STOCK)).toBe(true);
   expect(isOrder(ORDER)).toBe(true);
   expect(isArrayOf([STOCK, STOCK], isStock)).toBe(true);

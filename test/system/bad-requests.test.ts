@@ -65,48 +65,53 @@ describe("a body that is no trade is refused, and the connection stays usable:",
   });
 });
 
-describe("a trade that can't be is refused, and the connection stays usable:", () => {
+describe("an impossible trade is refused, and the connection stays usable:", () => {
   const cases: readonly (readonly [string, string, number, string])[] = [
-    ["none", '{"name":"FishCo","quantity":0,"type":"buy"}', 400, "Invalid quantity 0"],
+    ["a quantity of 0", '{"name":"FishCo","quantity":0,"type":"buy"}', 400, "Invalid quantity 0"],
     [
-      "less than none",
+      "a negative quantity",
       '{"name":"FishCo","quantity":-10,"type":"sell"}',
       400,
       "Invalid quantity -10",
     ],
-    ["another type", '{"name":"FishCo","quantity":1,"type":"BUY"}', 400, "Unknow trade type - BUY"],
     [
-      "unknown stock",
+      "an unknown type",
+      '{"name":"FishCo","quantity":1,"type":"BUY"}',
+      400,
+      "Unknow trade type - BUY",
+    ],
+    [
+      "an unknown stock",
       '{"name":"Hey","quantity":1,"type":"buy"}',
       400,
       "Bad request. Hey stock not found in db",
     ],
     [
-      "a name every object has",
+      "a name that every JavaScript object has",
       '{"name":"constructor","quantity":1,"type":"buy"}',
       400,
       "Bad request. constructor stock not found in db",
     ],
     [
-      "more than there is",
+      "more than there is of the stock",
       '{"name":"FishCo","quantity":601,"type":"buy"}',
       500,
       "Insufficient volume for FishCo stock",
     ],
     [
-      "more than is counted",
+      "a quantity above the largest safe integer",
       '{"name":"FishCo","quantity":9999999999999999,"type":"buy"}',
       500,
       "Insufficient volume for FishCo stock",
     ],
     [
-      "more than any number",
+      "a quantity above all numbers",
       '{"name":"FishCo","quantity":1e400,"type":"buy"}',
       500,
       "Insufficient volume for FishCo stock",
     ],
     [
-      "more than can be written out",
+      "a quantity of 21 digits",
       '{"name":"FishCo","quantity":1e20,"type":"buy"}',
       500,
       "Insufficient volume for FishCo stock",
@@ -142,7 +147,7 @@ describe("a trade that can't be is refused, and the connection stays usable:", (
   });
 });
 
-describe("any other url is an invalid one, and the connection stays usable:", () => {
+describe("any other URL is answered with 404, and the connection stays usable:", () => {
   const requests: readonly Sent[] = [
     ...[
       "/stcks/BoarCo",
@@ -175,7 +180,7 @@ describe("any other url is an invalid one, and the connection stays usable:", ()
   });
 });
 
-test("an unknown stock is unknown every time", async () => {
+test("an unknown stock is refused every time", async () => {
   const name = "Z".repeat(64);
   for (const path of [`/stocks/${name}`, `/stocks/${name}`, "/stocks/constructor"]) {
     expect(await refused({ method: "GET", path })).toEqual({
@@ -188,7 +193,7 @@ test("an unknown stock is unknown every time", async () => {
   }
 });
 
-test("a name longer than any stock's is refused, and not repeated", async () => {
+test("a name longer than any stock's is refused, and the answer doesn't repeat it", async () => {
   const long = {
     status: 400,
     error: { code: 400, message: "Bad request. The name of a stock has at most 64 letters" },
@@ -254,7 +259,7 @@ describe("a refusal takes bounded room on each replica's disk:", () => {
   });
 });
 
-test("an unknown order is unknown every time", async () => {
+test("an unknown order is refused every time", async () => {
   for (const number of ["99999", "99999", "9007199254740993", "9".repeat(40)]) {
     expect(await refused({ method: "GET", path: `/orders/${number}` })).toEqual({
       status: 400,

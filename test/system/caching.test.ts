@@ -82,7 +82,7 @@ describe("in memory", () => {
     client = cluster.client();
   });
 
-  test("a cache smaller than the catalog lets go of what was used least recently", async () => {
+  test("a cache smaller than the catalog drops what was used least recently", async () => {
     await undisturbed(cluster, client, async () => {
       const filled = await lookups(cluster, client, ["Alpha", "Beta", "Gamma", "Alpha"]);
       expect(filled).toEqual(["Alpha miss", "Beta miss", "Gamma miss", "Alpha hit"]);
@@ -103,7 +103,7 @@ describe("in memory", () => {
     });
   });
 
-  test("asked to forget a stock, it does", async () => {
+  test("/cache_invalid drops the stock that it names, and no other", async () => {
     await undisturbed(cluster, client, async () => {
       await lookups(cluster, client, ["Alpha", "Beta"]);
       expect((await client.get("/cache_invalid/Alpha")).status).toBe(200);
@@ -167,7 +167,7 @@ test("the password of Redis is in no process's arguments, in no log and in no an
   expect(status.stdout + status.stderr).not.toContain(password);
 });
 
-test("Redis killed and back: no client sees an error, and it fills again", async () => {
+test("while Redis is down and after it is back no client sees an error, and it fills again", async () => {
   redis = await RedisServer.open();
   const cluster = await clusters.up({ stocks: STOCKS, options: [`--cache=${redis.url}`] });
   const client = cluster.client();

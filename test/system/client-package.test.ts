@@ -66,7 +66,7 @@ beforeAll(async () => {
 }, 2 * INSTALL_LIMIT_MS);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("the package is TypeScript, or brings the server's packages along", () => {
+test("the package is JavaScript with declarations, and brings none of the server's packages", () => {
   const installed = join(folder, "node_modules/stock-bazaar");
   const files = readdirSync(installed, { recursive: true, encoding: "utf8" });
   expect(files).toContain("dist/client/index.js");
@@ -75,7 +75,7 @@ test("the package is TypeScript, or brings the server's packages along", () => {
   expect(readdirSync(join(folder, "node_modules"))).not.toContain("fastify");
 });
 
-test("the declarations don't fit the code, or need Node.js or the repository", async () => {
+test("a TypeScript program compiles against the package without Node.js's types", async () => {
   const lax = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022"];
   const stub = join(folder, "process.d.ts");
   writeFileSync(stub, "declare const process: { argv: string[]; versions: { node: string } };\n");
@@ -83,7 +83,7 @@ test("the declarations don't fit the code, or need Node.js or the repository", a
   await run(resolve(ROOT, "node_modules/.bin/tsc"), args, folder);
 });
 
-test("an older Node.js can't trade with it", async () => {
+test("a program on an older Node.js trades through the package", async () => {
   const cluster = await clusters.up();
   const node = join(folder, "node_modules/node/bin/node");
   const { stdout } = await run(
@@ -102,7 +102,7 @@ test("an older Node.js can't trade with it", async () => {
   });
 });
 
-test("the command of the package ends in a stack trace", async () => {
+test("the package's command ends with one line that says that this is the client library", async () => {
   const bin = join(folder, "node_modules/.bin/bazaar");
   const node = join(folder, "node_modules/node/bin/node");
   const { status, stderr } = await new Running(node, [bin, "up"], { cwd: folder }).end();
@@ -110,7 +110,7 @@ test("the command of the package ends in a stack trace", async () => {
   expect(stderr).toMatch(/^bazaar: this package is the client library.*\n$/);
 });
 
-test("an older Node.js in the repository ends in a stack trace", async () => {
+test("the bazaar on an older Node.js ends with one line that names the version it needs", async () => {
   const bin = resolve(ROOT, "bin/bazaar.js");
   const node = join(folder, "node_modules/node/bin/node");
   const { status, stderr } = await new Running(node, [bin, "up"], { cwd: folder }).end();

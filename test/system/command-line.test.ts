@@ -63,7 +63,7 @@ describe("a running bazaar", () => {
     expect(await tradeInTurn(client, [BUY])).toEqual([1]);
   });
 
-  test("lists its orders in the document's columns", async () => {
+  test("lists its orders in the reference program's columns", async () => {
     await tradeInTurn(client, [{ name: "BoarCo", type: "sell", quantity: 7 }]);
     expect(lines((await cluster.run("orders", "--csv")).stdout)).toEqual([
       "transaction_number,stock_name,order_type,trade_quantity",
@@ -88,7 +88,7 @@ describe("a running bazaar", () => {
     expect(await cluster.run("adjust", "Menhir", "1")).toMatchObject({ status: 1 });
   });
 
-  test("has every order the lab's client made, with the leader killed on its way", async () => {
+  test("has every order of the client command, during which the leader was killed", async () => {
     const made = cluster.start(
       "client",
       "--clients=8",
@@ -107,16 +107,19 @@ describe("a running bazaar", () => {
   });
 });
 
-test.each(["SIGINT", "SIGTERM"] as const)("%s stops everything, exit status 0", async (signal) => {
-  const cluster = await clusters.prepare();
-  const up = await cluster.up();
-  await tradeInTurn(cluster.client(), [BUY]);
-  up.signal(signal);
-  expect((await up.end()).status).toBe(0);
-  await nothingLeft(cluster);
-});
+test.each(["SIGINT", "SIGTERM"] as const)(
+  "%s stops everything, with exit status 0",
+  async (signal) => {
+    const cluster = await clusters.prepare();
+    const up = await cluster.up();
+    await tradeInTurn(cluster.client(), [BUY]);
+    up.signal(signal);
+    expect((await up.end()).status).toBe(0);
+    await nothingLeft(cluster);
+  },
+);
 
-test("npm start passes the signal on", async () => {
+test("npm start passes a signal on, and everything stops", async () => {
   const cluster = await clusters.prepare();
   const npm = new Running("npm", ["start", "--", ...cluster.options]);
   await cluster.open(npm);
@@ -137,7 +140,7 @@ test("up killed with -9 leaves nothing running", async () => {
 });
 
 test.each(["front end", "catalog", "replica"])(
-  "a %s's port in use: one line that names it, and nothing is left",
+  "up with a %s's port in use ends with one line that names it, and leaves nothing running",
   async (kind) => {
     const cluster = await clusters.prepare();
     const ports = {
@@ -159,7 +162,7 @@ test.each(["front end", "catalog", "replica"])(
   },
 );
 
-test("a wrong option: one line, exit status 1", async () => {
+test("a wrong option ends with one line and exit status 1", async () => {
   const wrong = [["up", "--port=none"], ["up", "--colour"], ["open"], ["order", "no-id"]];
   const finished = await Promise.all(wrong.map((args) => runBazaar(args)));
   expect(finished.map(statusAndLines)).toEqual(wrong.map(() => "status 1, 1 line"));
@@ -173,7 +176,7 @@ function lines(text: string): readonly string[] {
   return text.trimEnd().split("\n");
 }
 
-test("--no-restart leaves the dead dead, and each can be started alone beside it", async () => {
+test("with --no-restart a killed role stays down, and can be started alone", async () => {
   const cluster = await clusters.prepare();
   const up = await cluster.up("--no-restart");
   const [low] = cluster.replicas;
@@ -187,7 +190,7 @@ test("--no-restart leaves the dead dead, and each can be started alone beside it
   expect((await alone.end()).status).toBe(0);
 });
 
-test("up that has lost every role for good says so in one line, exit status 1", async () => {
+test("up that has lost every role for good says so in one line, with exit status 1", async () => {
   const cluster = await clusters.prepare();
   const up = await cluster.up("--no-restart");
   const roles = ["catalog", "frontend", ...cluster.replicas.map((id) => `order-${id}`)];

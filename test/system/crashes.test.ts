@@ -88,7 +88,7 @@ async function addsUp(cluster: Cluster, seen: Seen): Promise<void> {
   });
 }
 
-test("the leader killed five times under 8 clients: no order lost, doubled or refused", async () => {
+test("with the leader killed five times under load, no order is lost, doubled or refused", async () => {
   const cluster = await clusters.up({ stocks: STOCKS, logLevel: "info" });
   const load = loaded(8, () => cluster.client());
   await more(load);
@@ -112,7 +112,7 @@ test("the leader killed five times under 8 clients: no order lost, doubled or re
   await addsUp(cluster, seen);
 });
 
-test("the catalog killed under load: trades go on, and no stock movement is lost", async () => {
+test("with the catalog killed under load, trades go on, and no change of a stock is lost", async () => {
   const cluster = await clusters.up({ stocks: STOCKS, logLevel: "info" });
   const load = loaded(8, () => cluster.client());
   await more(load);
@@ -138,7 +138,7 @@ test("with the catalog gone for good, lookups and trades are answered by the lea
   expect((await client.get("/stocks/Ash")).status).toBe(400);
 });
 
-test("a follower killed under load: nobody notices, and it catches up", async () => {
+test("with a follower killed under load, clients notice nothing, and it catches up", async () => {
   const cluster = await clusters.up({ stocks: STOCKS, logLevel: "info" });
   const load = loaded(8, () => cluster.client());
   await more(load);
@@ -153,7 +153,7 @@ test("a follower killed under load: nobody notices, and it catches up", async ()
   await addsUp(cluster, seen);
 });
 
-test("a front end killed under load: the same key asked of another doubles nothing", async () => {
+test("with a front end killed under load, trades repeated at another under the same key are made once", async () => {
   const cluster = await clusters.up({ stocks: STOCKS, logLevel: "info", frontends: 2 });
   const second = cluster.client(12, 1);
   const load = loaded(8, (index) => new Either(cluster.client(1, 0), second, `client ${index}`));
@@ -168,7 +168,7 @@ test("a front end killed under load: the same key asked of another doubles nothi
   await addsUp(cluster, seen);
 });
 
-test("the leader paused under load: another takes over, and it can't answer with the past", async () => {
+test("with the leader paused under load, another takes over, and no order is lost or doubled", async () => {
   const cluster = await clusters.up({ stocks: STOCKS, logLevel: "info" });
   const load = loaded(8, () => cluster.client());
   await more(load);

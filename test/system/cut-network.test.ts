@@ -59,7 +59,7 @@ afterEach(async ({ task }) => {
 const missing = noHosts();
 if (missing !== null) console.warn(`Not tested: a network that is cut between hosts. ${missing}.`);
 
-test.runIf(process.env.CI)("a machine that checks for others can lay networks", () => {
+test.runIf(process.env.CI)("in CI the machine can make networks between hosts", () => {
   expect(missing).toBeNull();
 });
 

@@ -41,13 +41,13 @@ function read(file: string): string {
   return readFileSync(join(out, file), "utf8");
 }
 
-test("a report without one of its files can't be read", () => {
+test("the report has all its files", () => {
   expect(readdirSync(out).sort()).toEqual(
     [...PLOTS, "report.html", "report.md", "results.json"].sort(),
   );
 });
 
-test("a cell or a kill that was left out would make the answers those of something else", () => {
+test("the results have every cell of the load and every kill", () => {
   const cells = results.load.map(({ hasCache, probability }) => [hasCache, probability]);
   const probabilities = [0, 0.2, 0.4, 0.6, 0.8];
   expect(cells).toEqual([true, false].flatMap((on) => probabilities.map((p) => [on, p])));
@@ -64,7 +64,7 @@ test("a cell or a kill that was left out would make the answers those of somethi
   expect(Math.max(...sizes)).toBe(5);
 });
 
-test("answers that don't follow from the numbers are worth nothing", () => {
+test("the answers printed and reported are those that follow from the results", () => {
   for (const { text } of answersTo(results)) {
     expect(finished.stdout).toContain(text);
     expect(read("report.md")).toContain(text);
@@ -85,7 +85,7 @@ test("every call is answered, every order is found, and all copies are the same"
   for (const { last } of files) expect(last).toBeGreaterThanOrEqual(verdict.position);
 });
 
-test("a plot that isn't well-formed is a hole in the report", () => {
+test("every plot is well-formed SVG, and stands in the report", () => {
   for (const file of PLOTS) {
     const svg = read(file);
     expect(unclosed(svg)).toEqual([]);

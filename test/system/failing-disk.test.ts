@@ -105,7 +105,7 @@ async function lead(cluster: Cluster, id: number): Promise<void> {
 const FULL = /^bazaar: .*order\.db.*: the disk is full; free some space, then start again$/;
 const BROKEN = /^bazaar: .*order\.db.*: disk I\/O error .*; check the disk, then start again$/;
 
-test("a follower whose writes fail stops with one line, and nobody notices", () =>
+test("a follower whose writes fail stops with one line, and clients notice nothing", () =>
   diskFails(startOnFailingWrites, 0, BROKEN));
 
 test("a leader whose writes fail stops with one line, and its clients wait for the next", () =>
@@ -123,7 +123,7 @@ const untested = [
 ].flat();
 for (const what of untested) console.warn(`not tested on this machine: ${what}`);
 
-test.runIf(process.env.CI)("a machine that checks for others can't make every disk fail", () => {
+test.runIf(process.env.CI)("in CI the machine can make disks fail in every way", () => {
   expect(untested).toEqual([]);
 });
 

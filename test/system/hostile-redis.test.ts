@@ -50,7 +50,7 @@ function memoryPeakMiB(): number {
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1_024;
 }
 
-describe("lookups go on, and their front end, when Redis answers with", () => {
+describe("lookups are answered rightly, and their front end goes on, when Redis answers with", () => {
   test.each([
     "a page of HTML",
     "a page of HTML as the text",

@@ -32,7 +32,7 @@ function reigns(cluster: Cluster): { readonly led: number; readonly deposed: num
   return { led: count("Leading"), deposed: count("No longer leading") };
 }
 
-test("with 100,000 stocks the first leader stays, also while lists are asked for by the dozen", {
+test("with 100,000 stocks the first leader goes on leading, also while lists are asked for by the dozen", {
   timeout: 2 * LARGE_START_MS,
 }, async () => {
   const rows = Array.from(

@@ -26,7 +26,7 @@ function expectRefused(
   expect(stderr).toContain(`give it --replicas ${members}`);
 }
 
-test("one replica of three alone is refused, and trades nothing", async () => {
+test("one replica of three can't be started as a cluster of its own, and no order is lost", async () => {
   const cluster = await clusters.prepare();
   const first = await cluster.up();
   await tradeInTurn(cluster.client(), times(5, BUY));
@@ -44,7 +44,7 @@ test("one replica of three alone is refused, and trades nothing", async () => {
   expect((await cluster.verify()).ok).toBe(true);
 });
 
-test("after a port is taken, the way back is to move the port, never to another replica", async () => {
+test("a replica whose port is taken can be moved to another port, and can't be exchanged for another id", async () => {
   const cluster = await clusters.prepare();
   const [low, middle, high] = cluster.replicas;
   const first = await cluster.up();
@@ -83,7 +83,7 @@ test("after a port is taken, the way back is to move the port, never to another 
   }
 });
 
-test("every other set is refused by whatever is started with it, while the bazaar trades on", async () => {
+test("every other set of replicas is refused by every command, while trades go on", async () => {
   const [cluster, idle] = [await clusters.prepare(), await clusters.prepare()];
   const [low, middle, high] = cluster.replicas;
   const [free] = idle.frontendPorts;
@@ -116,7 +116,7 @@ test("every other set is refused by whatever is started with it, while the bazaa
   expect(await allOrders(client)).toHaveLength(sets.length);
 });
 
-test("a cluster of format 1 is refused, converted, and trades on with all it had", async () => {
+test("a cluster of format 1 is refused until it is upgraded, and then trades on with all its orders", async () => {
   const cluster = await clusters.prepare();
   const fixture = join(import.meta.dirname, "../../src/io/journal/testdata/format-1.tar.gz");
   execFileSync("mkdir", ["-p", "-m", "700", cluster.data]);

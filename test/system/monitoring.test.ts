@@ -65,7 +65,7 @@ async function trade(cluster: Cluster): Promise<void> {
   }
 }
 
-test("a metric is missing at a role, isn't documented, or stands still", async () => {
+test("each process tells the documented metrics and no others, and they move", async () => {
   const cluster = await clusters.prepare({ stocks: STOCKS });
   await cluster.up("--no-restart");
   await trade(cluster);
@@ -120,7 +120,7 @@ function sum(told: readonly Scrape[], sample: string): number {
   return told.reduce((total, each) => total + (each.value(sample) ?? 0), 0);
 }
 
-test("a front end says it is ready though its leader, alive, has no quorum", async () => {
+test("a front end isn't ready while its leader, alive, has no quorum", async () => {
   const cluster = await clusters.prepare();
   await cluster.up("--no-restart");
   const client = cluster.client();

@@ -13,7 +13,7 @@ const clusters = useClusters("test");
 const WAITED_MIN_MS = 9_500;
 const BUY = { name: "FishCo", type: "buy", quantity: 1 } as const;
 
-test("without a quorum a client isn't told in time, or isn't told how to ask again", async () => {
+test("without a quorum calls are refused after the promised wait, with a key under which a trade is made once", async () => {
   const cluster = await clusters.prepare({ logLevel: "info", stocks: [["FishCo", 12.5, 100]] });
   await cluster.up("--no-restart");
   const [low, , high] = cluster.replicas;

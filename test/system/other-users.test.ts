@@ -45,7 +45,7 @@ function found(data: string) {
   return { names: all.map((path) => relative(data, path)), open };
 }
 
-test("umask 0 opens nothing of a bazaar that traded, crashed, rolled its logs and lost a disk", async () => {
+test("under umask 0 no file of a bazaar that traded, crashed, rolled its logs and lost a disk is open to others", async () => {
   const cluster = await clusters.prepare({ logLevel: "info" });
   const [low] = cluster.replicas;
   const replica = `order-${low}`;
@@ -92,7 +92,7 @@ test("umask 0 opens nothing of a bazaar that traded, crashed, rolled its logs an
   expect(found(cluster.data).names).toContain("catalog/catalog.db");
 });
 
-test("an empty folder that its owner made for it is closed by the first start", async () => {
+test("an empty folder that its owner made is closed to others when the cluster is made in it", async () => {
   const cluster = await clusters.prepare({ logLevel: "info" });
   mkdirSync(cluster.data);
   chmodSync(cluster.data, 0o755);
@@ -103,7 +103,7 @@ test("an empty folder that its owner made for it is closed by the first start", 
 if (!isRoot) console.warn("not tested on this machine: what a second user can do (not root)");
 
 test.runIf(isRoot)(
-  "a second user can read nothing, and keep nobody from starting by a lock",
+  "a second user can read nothing, and can't keep replicas from starting by a lock",
   async () => {
     const cluster = await clusters.prepare({ logLevel: "info" });
     await cluster.up();
@@ -158,6 +158,6 @@ test.runIf(isRoot)(
   },
 );
 
-test.runIf(process.env.CI)("a machine that checks for others runs the tests as root", () => {
+test.runIf(process.env.CI)("in CI the tests run as root", () => {
   expect(isRoot).toBe(true);
 });

@@ -14,7 +14,7 @@ const clusters = useClusters("test");
 
 const BUY = { name: "FishCo", type: "buy", quantity: 1 } as const;
 
-test("an order older than a full restart is found, and numbers go on", async () => {
+test("after a full restart earlier orders are found, and numbers go on", async () => {
   const cluster = await clusters.prepare();
   const first = await cluster.up();
   await tradeInTurn(cluster.client(), times(3, BUY));
@@ -28,7 +28,7 @@ test("an order older than a full restart is found, and numbers go on", async () 
   expect(await quantityOf(client, "FishCo")).toBe(596);
 });
 
-test("all processes killed at once: every answered order is there afterwards", async () => {
+test("after all processes were killed at once, every answered order is there", async () => {
   const cluster = await clusters.prepare();
   const first = await cluster.up();
   await tradeInTurn(cluster.client(), times(20, BUY));
@@ -42,7 +42,7 @@ test("all processes killed at once: every answered order is there afterwards", a
   expect(await cluster.verify()).toMatchObject({ ok: true, orders: 20 });
 });
 
-test("a replica that lost its disk is replaced, and only when asked", async () => {
+test("a replica that lost its disk can be replaced, and starts only when it was", async () => {
   const cluster = await clusters.prepare();
   await cluster.up("--no-restart");
   const client = cluster.client();
@@ -89,7 +89,7 @@ test("a replica that lost its disk is replaced, and only when asked", async () =
   expect(await tradeInTurn(client, [BUY])).toEqual([11]);
 });
 
-test("a catalog that lost its disk is replaced", async () => {
+test("a catalog that lost its disk can be replaced", async () => {
   const cluster = await clusters.prepare();
   await cluster.up("--no-restart");
   const client = cluster.client();
@@ -105,7 +105,7 @@ test("a catalog that lost its disk is replaced", async () => {
 });
 
 test.each(["order", "catalog"])(
-  "a folder where only the %s's file is missing isn't made anew",
+  "a folder in which only the %s's file is missing is refused, and nothing is made anew",
   async (kind) => {
     const cluster = await clusters.prepare();
     expect(await cluster.run("format")).toMatchObject({ status: 0 });
@@ -120,7 +120,7 @@ test.each(["order", "catalog"])(
   },
 );
 
-test("a replica that lost everything can't be replaced by a cluster that isn't there", async () => {
+test("a replacement for a replica is refused where there is no cluster", async () => {
   const cluster = await clusters.prepare();
   const { status, stderr } = await cluster.run(
     "format",
@@ -131,7 +131,7 @@ test("a replica that lost everything can't be replaced by a cluster that isn't t
   expect(stderr.trim().split("\n")).toHaveLength(1);
 });
 
-test("a second format leaves the first one's files alone", async () => {
+test("a second format is refused, and the first one's files stay as they are", async () => {
   const cluster = await clusters.prepare();
   expect(await cluster.run("format")).toMatchObject({ status: 0 });
   const file = join(cluster.data, `order-${cluster.replicas[0]}`, "order.db");

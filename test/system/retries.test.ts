@@ -41,7 +41,7 @@ async function lastPosition(replica: number): Promise<number> {
   return (await (await client.calls()).health({})).lastPosition;
 }
 
-test("a catalog update counts once", async () => {
+test("a catalog update whose leader dies meanwhile counts once", async () => {
   using client = RpcClient.toCatalog(cluster);
   const calls = await client.calls();
   const update = () => calls.update({ name: "FishCo", by: 10, requestId: "once" });
@@ -51,7 +51,7 @@ test("a catalog update counts once", async () => {
   expect(await quantityOf(cluster.client(), "FishCo")).toBe(610);
 });
 
-test("an adjust of the command line counts once", async () => {
+test("an adjust of the command line whose leader dies meanwhile counts once", async () => {
   const peers = new Peers(secretOf(cluster), cluster.replicas);
   const replicas = cluster.replicas.map((id) => ({
     id,
@@ -70,7 +70,7 @@ test("an adjust of the command line counts once", async () => {
   expect(await quantityOf(cluster.client(), "FishCo")).toBe(615);
 });
 
-test("a trade without a key is made once", async () => {
+test("a trade without a key whose leader dies meanwhile is made once", async () => {
   const client = cluster.client();
   const result = await overLeaderKill(() =>
     client.trade({ name: "FishCo", type: "sell", quantity: 10 }),

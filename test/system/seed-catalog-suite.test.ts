@@ -63,7 +63,7 @@ test("an update that would leave less than nothing is refused", async () => {
   expect(await lookup("FishCo")).toBe(before);
 });
 
-test("a name longer than any stock's is unknown to lookups and updates, and not repeated", async () => {
+test("a name longer than any stock's is unknown to lookups and updates, and the answer doesn't repeat it", async () => {
   const longest = "Meh".repeat(21);
   expect(await lookup(longest)).toBe(
     `Lookup - ${longest} - 400 - Bad request. ${longest} stock not found in db`,
@@ -85,7 +85,7 @@ test("an update repeated under its request id counts once", async () => {
   expect(await quantityOf(client, "FishCo")).toBe(before - 7);
 });
 
-test("who doesn't know the secret gets no connection", async () => {
+test("a client that doesn't know the secret gets no connection", async () => {
   expect(statSync(secretFile(cluster)).mode & 0o777).toBe(0o600);
   for (const port of [...cluster.catalogPorts, ...cluster.replicas]) {
     for (const headers of [{}, { "bazaar-secret": "a guess of some length" }]) {

@@ -35,7 +35,7 @@ async function shows(block: string, cluster: Cluster, role: string, from: number
   });
 }
 
-test("case 1: all run, 9094 leads, and the others save what it forwards", async () => {
+test("case 1: with all replicas running 9094 leads, and the others save what it forwards", async () => {
   const cluster = await clusters.prepare({
     stocks: [
       ["FishCo", 17.99, 506],
@@ -69,7 +69,7 @@ test("case 1: all run, 9094 leads, and the others save what it forwards", async 
   }
 });
 
-test("case 2: without 9094, the front end finds 9092 and tells all", async () => {
+test("case 2: without 9094 the front end finds 9092 and tells all", async () => {
   const cluster = await clusters.prepare({ options: await withRedis() });
   const [, middle, high] = cluster.replicas;
   await cluster.startWithout(high);

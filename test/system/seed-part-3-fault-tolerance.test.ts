@@ -54,7 +54,7 @@ describe("case 1: the leader crashes", () => {
   });
 });
 
-test("case 2: the crashed leader returns, syncs, takes no double, and follows", async () => {
+test("case 2: the crashed leader returns, syncs, has no order twice, and follows", async () => {
   const [, middle, high] = cluster.replicas;
   await tradeInTurn(client, times(14, MENHIR));
   await until("14 orders at 9094", () =>

@@ -56,7 +56,7 @@ async function done(command: Running): Promise<Finished> {
 }
 
 test.runIf(process.platform === "linux")(
-  "roles on several hosts don't find each other by one file, or trade over each other's front ends",
+  "roles on several hosts find each other by one file, and a trade at one front end is seen at the other",
   async () => {
     const [web = 0, otherWeb = 0, low = 0, middle = 0, high = 0, view = 0, otherView = 0] =
       await freePorts(7);

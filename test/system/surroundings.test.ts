@@ -113,7 +113,7 @@ test.each<[string, Refusal & { readonly make: (path: string) => void }]>([
     { broken: "secret", says: "chmod 600", make: (path) => chmodSync(path, 0o640) },
   ],
   [
-    "the secret holds none",
+    "the secret's file is empty",
     {
       broken: "secret",
       says: "copy it from another host",
@@ -193,12 +193,12 @@ test.each<[string, Refusal & { readonly make: (path: string) => void }]>([
       make: (path) => chmodSync(path, 0o711),
     },
   ],
-])("%s: one line, no second try", async (_, { make, ...refusal }) => {
+])("up and the role are refused once, with one line, when %s", async (_, { make, ...refusal }) => {
   make(at(refusal.broken));
   await refused(refusal);
 });
 
-test("a path longer than SQLite takes: one line with the whole of the reason", async () => {
+test("a path longer than SQLite takes is refused in one line with the whole reason", async () => {
   const deep = join(cluster.data, ...Array.from({ length: 12 }, () => "f".repeat(50)));
   const { status, stderr } = await bazaar([], ["up", `--data=${deep}`]);
   expect(stderr).toMatch(/^bazaar: [^\n]+: choose a shorter --data directory\n$/);
@@ -208,7 +208,7 @@ test("a path longer than SQLite takes: one line with the whole of the reason", a
 test.each([
   ["an address of another machine", "203.0.113.7", "is not an address of this machine"],
   ["a name that nobody knows", "no-such-host.invalid", "with --host"],
-])("--host is %s: one line, no second try", async (_, host, says) => {
+])("up and each role are refused once, with one line, when --host is %s", async (_, host, says) => {
   for (const args of [["up"], ...ALL.map(commandOf)]) {
     const isOpen = args[0] === "up" || args[0] === "frontend";
     const option = isOpen ? "--host" : "--internal-host";
@@ -241,14 +241,17 @@ test.runIf(isRoot).each<[string, Refusal, (path: string) => void]>([
       lchownSync(path, STRANGER, STRANGER);
     },
   ],
-])("another user owns %s: one line, no second try", async (_, refusal, make) => {
-  try {
-    make(at(refusal.broken));
-    await refused(refusal);
-  } finally {
-    rmSync(`${cluster.data}.moved`, { recursive: true, force: true });
-  }
-});
+])(
+  "up and the role are refused once, with one line, when another user owns %s",
+  async (_, refusal, make) => {
+    try {
+      make(at(refusal.broken));
+      await refused(refusal);
+    } finally {
+      rmSync(`${cluster.data}.moved`, { recursive: true, force: true });
+    }
+  },
+);
 
 test.runIf(isRoot)("a new cluster isn't made in a folder that a stranger made first", async () => {
   rmSync(cluster.data, { recursive: true });
@@ -270,17 +273,20 @@ test.runIf(canBePlain).each<[string, Refusal, number]>([
   ["logs/", { broken: "logs", says: "permissions" }, 0o500],
   ["run/", { broken: "run", says: "permissions" }, 0o500],
   ["a log", { broken: logOf("ORDER"), roles: ORDER, says: "permissions" }, 0o400],
-])("its user may not write %s: one line, no second try", async (_, refusal, mode) => {
-  const path = at(refusal.broken);
-  if (["logs", "run"].includes(refusal.broken)) folder(path);
-  else if (refusal.broken.endsWith(".log") || refusal.broken.endsWith("lock.db")) file(path);
-  chmodSync(path, mode);
-  try {
-    await refused({ ...refusal, wrapper: PLAIN_USER });
-  } finally {
-    chmodSync(path, 0o700);
-  }
-});
+])(
+  "up and the role are refused once, with one line, when their user has no right to %s",
+  async (_, refusal, mode) => {
+    const path = at(refusal.broken);
+    if (["logs", "run"].includes(refusal.broken)) folder(path);
+    else if (refusal.broken.endsWith(".log") || refusal.broken.endsWith("lock.db")) file(path);
+    chmodSync(path, mode);
+    try {
+      await refused({ ...refusal, wrapper: PLAIN_USER });
+    } finally {
+      chmodSync(path, 0o700);
+    }
+  },
+);
 
 /** Runs what follows where the script has changed the mounts, which nobody else sees. */
 const inMounts = (script: string, path: string) => [
@@ -310,11 +316,14 @@ test.runIf(mounts).each<[string, Refusal, string]>([
     { broken: "ORDER", roles: ORDER, says: "make room, then start again" },
     FULL,
   ],
-])("the disk of %s: one line, no second try", async (_, refusal, script) => {
-  const path = at(refusal.broken);
-  mkdirSync(path, { recursive: true, mode: 0o700 });
-  await refused({ ...refusal, wrapper: inMounts(script, path) });
-});
+])(
+  "up and the role are refused once, with one line, when the disk of %s",
+  async (_, refusal, script) => {
+    const path = at(refusal.broken);
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    await refused({ ...refusal, wrapper: inMounts(script, path) });
+  },
+);
 
 const untested = [
   isRoot ? [] : "what another user owns (not root)",
@@ -323,7 +332,7 @@ const untested = [
 ].flat();
 for (const what of untested) console.warn(`not tested on this machine: ${what}`);
 
-test.runIf(process.env.CI)("a machine that checks for others has the means for all of it", () => {
+test.runIf(process.env.CI)("in CI the machine has the means for all of these tests", () => {
   expect(untested).toEqual([]);
 });
 

@@ -12,7 +12,7 @@ import { ENOUGH } from "../../torture/nemesis.ts";
 const LIMIT_MS = 400_000;
 
 test(
-  "nothing is lost, doubled or stale, whatever is killed, paused, cut off or lost",
+  "no order is lost or doubled and no answer is stale, whatever is killed, paused, cut off or lost",
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "bazaar-torture-"));
     const args = [join(ROOT, "torture/main.ts"), "--seconds", "30", "--out", folder];

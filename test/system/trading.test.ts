@@ -70,7 +70,7 @@ test("a repeated key gets the first answer and moves no stock again", async () =
   expect(await quantityOf(client, "FishCo")).toBe(before - 3);
 });
 
-test("a key whose first answer was no stays no, though the stock has come since", async () => {
+test("a trade that was refused under a key stays refused, though the stock has come since", async () => {
   const key = { "Idempotency-Key": "too early" };
   const trade = { name: "GameStart", quantity: 1, type: "buy" };
   const first = await client.trade(trade, key);
@@ -80,7 +80,7 @@ test("a key whose first answer was no stays no, though the stock has come since"
   expect(await quantityOf(client, "GameStart")).toBe(1);
 });
 
-test("a key for another trade is refused", async () => {
+test("a key that is used again for another trade is refused", async () => {
   const key = { "Idempotency-Key": "mine" };
   numberOf(await client.trade({ name: "FishCo", quantity: 1, type: "buy" }, key));
   const other = await client.trade({ name: "FishCo", quantity: 2, type: "buy" }, key);
@@ -88,7 +88,7 @@ test("a key for another trade is refused", async () => {
   expect(jsonOf(other)).toMatchObject({ error: { code: 422 } });
 });
 
-test("an answer without a key of the client's names one that can be asked again", async () => {
+test("the answer to a trade without a key names one, under which the trade can be repeated", async () => {
   const trade = { name: "FishCo", quantity: 1, type: "buy" };
   const call = await client.trade(trade);
   const key = call.answered["idempotency-key"];

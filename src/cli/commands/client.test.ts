@@ -60,7 +60,7 @@ test("when every order is found as it was made, the exit status is 0", async () 
   expect(stdout).toMatch(/^trade +10 +\d/m);
 });
 
-test("when one isn't, the exit status is 1 and the order is named", async () => {
+test("when an order is found changed, the exit status is 1 and the order is named", async () => {
   isHonest = false;
   const { stdout, status } = await bench.run(clientCommand(), ...small());
   expect(status).toBe(1);
@@ -68,7 +68,7 @@ test("when one isn't, the exit status is 1 and the order is named", async () => 
   expect(stdout).toMatch(/^order \d+: made .*, found .* 77 FishCo$/m);
 });
 
-test("as JSON, every number of the summary is there", async () => {
+test("--json prints every number of the summary", async () => {
   const { stdout } = await bench.run(clientCommand(), "--json", ...small());
   expect(JSON.parse(stdout)).toMatchObject({
     requests: 30,

@@ -67,7 +67,7 @@ async function nobody(): Promise<number> {
   return port;
 }
 
-test("verify says that copies agree, and where", async () => {
+test("verify says that all copies agree, and at which position", async () => {
   const ports = [await replica(false), await replica(true)];
   const options = [`--replicas=${ports.join(",")}`, `--catalog-port=${await catalog()}`];
   const json = await bench.run(verifyCommand(), "--json", ...options);
@@ -77,7 +77,7 @@ test("verify says that copies agree, and where", async () => {
   expect(text.stdout).toBe("All agree at position 8: 5 orders.\n");
 });
 
-test("verify doesn't succeed while a copy differs or is down", async () => {
+test("verify fails while a copy differs or is down, and names each", async () => {
   const ports = [await replica(true), await replica(false, "x"), await nobody()];
   const options = [`--replicas=${ports.join(",")}`, `--catalog-port=${await catalog()}`];
   const { stdout, status: exitStatus } = await bench.run(verifyCommand(), "--json", ...options);
@@ -93,7 +93,7 @@ test("verify doesn't succeed while a copy differs or is down", async () => {
   expect(text.stdout).toContain("2 differences found at position 8.");
 });
 
-test("status shows who leads, and what is down", async () => {
+test("status shows which replica leads, and which process is down", async () => {
   const frontend = createServer((_, response) => response.end("{}"));
   await new Promise<void>((resolve) => frontend.listen(0, "127.0.0.1", resolve));
   const { port } = frontend.address() as AddressInfo;

@@ -33,7 +33,7 @@ async function leader(answer: (question: Question) => Answer): Promise<string> {
   return `--replicas=${port}`;
 }
 
-test("list asks for what was typed, and says that it is done", async () => {
+test("list lists what was typed, and says that it is done", async () => {
   const replicas = await leader(() => ({ kind: "outcome", outcome: { kind: "listed" } }));
   const { stdout, status } = await bench.run(listCommand(), "Fish", "7.5", "20", replicas);
   expect(status).toBe(0);
@@ -43,7 +43,7 @@ test("list asks for what was typed, and says that it is done", async () => {
   ]);
 });
 
-test("a negative number is not taken for an option", async () => {
+test("adjust takes a negative number", async () => {
   const stock = { name: "Fish", price: 1, quantity: 15 };
   const replicas = await leader((question) =>
     question.kind === "lookup"
@@ -55,7 +55,7 @@ test("a negative number is not taken for an option", async () => {
   expect(asked[0]).toMatchObject({ content: { kind: "adjust", name: "Fish", by: -5 } });
 });
 
-test("a refusal is an error", async () => {
+test("a refusal ends the command with an error that names it", async () => {
   const refusal = { kind: "stock-exists", name: "Fish" } as const;
   const replicas = await leader(() => ({ kind: "outcome", outcome: { kind: "refused", refusal } }));
   const run = bench.run(listCommand(), "Fish", "7.5", "20", replicas);
@@ -63,7 +63,7 @@ test("a refusal is an error", async () => {
   await expect(run).rejects.toThrow("Fish is listed already");
 });
 
-test("orders are written to their end, page by page, each once", async () => {
+test("orders are printed to their end, page by page, each once", async () => {
   const order = (number: number) => ({ number, name: "Fish", type: "buy" as const, quantity: 2 });
   const replicas = await leader((question) => {
     const after = question.kind === "orders" ? question.after : -1;

@@ -25,17 +25,17 @@ test.each<[string, string, () => Command, string]>([
   ["catalog", "9097", catalogCommand, "no catalog 9097 is configured, only 9096: see --catalogs"],
   ["frontend", "9096", frontendCommand, "port 9096 is catalog's: choose another"],
   ["frontend", "web", frontendCommand, 'a port is a whole number from 1 to 65535, not "web"'],
-])("%s %s, at a port that isn't its own, doesn't start", async (_, port, command, line) => {
+])("%s %s, at a port that isn't the role's, is refused", async (_, port, command, line) => {
   await expect(bench.run(command(), port)).rejects.toThrow(line);
 });
 
-test("a role without the cluster's secret doesn't start", async () => {
+test("a role without the cluster's secret is refused", async () => {
   rmSync(join(bench.data, "secret"));
   await expect(bench.run(orderCommand(), "9094")).rejects.toThrow("secret is missing");
   expect(existsSync(join(bench.data, "logs"))).toBe(false);
 });
 
-test("up in a folder that lost a replica's files doesn't start the rest", async () => {
+test("up in a folder that lost a replica's files starts nothing", async () => {
   rmSync(join(bench.data, "secret"));
   await bench.run(formatCommand());
   rmSync(join(bench.data, "order-9092"), { recursive: true });
