@@ -179,7 +179,7 @@ test("a call whose answer is lost is tried again", async () => {
   expect(asked.length).toBe(2);
 });
 
-test("a front end that isn't there is tried again until the time-out, which names the reason", async () => {
+test("a front end that isn't there is tried again until the time-out, and the error names the reason", async () => {
   const { url } = await scripted(silence);
   const gone = servers[0];
   gone?.closeAllConnections();

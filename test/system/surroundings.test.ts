@@ -193,10 +193,13 @@ test.each<[string, Refusal & { readonly make: (path: string) => void }]>([
       make: (path) => chmodSync(path, 0o711),
     },
   ],
-])("up and the role are refused once, with one line, when %s", async (_, { make, ...refusal }) => {
-  make(at(refusal.broken));
-  await refused(refusal);
-});
+])(
+  "up and each role that it concerns are refused once, with one line, when %s",
+  async (_, { make, ...refusal }) => {
+    make(at(refusal.broken));
+    await refused(refusal);
+  },
+);
 
 test("a path longer than SQLite takes is refused in one line with the whole reason", async () => {
   const deep = join(cluster.data, ...Array.from({ length: 12 }, () => "f".repeat(50)));
@@ -242,7 +245,7 @@ test.runIf(isRoot).each<[string, Refusal, (path: string) => void]>([
     },
   ],
 ])(
-  "up and the role are refused once, with one line, when another user owns %s",
+  "up and each role that it concerns are refused once, with one line, when another user owns %s",
   async (_, refusal, make) => {
     try {
       make(at(refusal.broken));
@@ -274,7 +277,7 @@ test.runIf(canBePlain).each<[string, Refusal, number]>([
   ["run/", { broken: "run", says: "permissions" }, 0o500],
   ["a log", { broken: logOf("ORDER"), roles: ORDER, says: "permissions" }, 0o400],
 ])(
-  "up and the role are refused once, with one line, when their user has no right to %s",
+  "up and each role that it concerns are refused once, with one line, when their user has no right to %s",
   async (_, refusal, mode) => {
     const path = at(refusal.broken);
     if (["logs", "run"].includes(refusal.broken)) folder(path);
@@ -317,7 +320,7 @@ test.runIf(mounts).each<[string, Refusal, string]>([
     FULL,
   ],
 ])(
-  "up and the role are refused once, with one line, when the disk of %s",
+  "up and each role that it concerns are refused once, with one line, when the disk of %s",
   async (_, refusal, script) => {
     const path = at(refusal.broken);
     mkdirSync(path, { recursive: true, mode: 0o700 });
