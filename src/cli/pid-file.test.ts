@@ -46,7 +46,7 @@ test("a role that stops leaves its successor's pid file", () => {
 });
 
 test.each(["", "x", "-5", "0", "1", "12 13", "99999999999999999999"])(
-  "a pid file that holds %j is read as none",
+  "a pid file that holds %j names no process",
   (text) => {
     mkdirSync(join(data, "run"));
     writeFileSync(pidFilePath(data, "catalog"), text);

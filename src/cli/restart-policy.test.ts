@@ -9,7 +9,7 @@ import {
   RestartPolicy,
 } from "./restart-policy.ts";
 
-test("a role that crashes again and again is started after ever a second, and then given up", () => {
+test("a role that crashes again and again is started again after waits, and is given up in the end", () => {
   const policy = new RestartPolicy(0);
   const waits = Array.from({ length: CRASHES_MAX }, (_, n) => policy.crashed(n * 1_000));
   expect(waits).toEqual([0, RESTART_AFTER_MS, RESTART_AFTER_MS, RESTART_AFTER_MS, null]);
