@@ -24,6 +24,13 @@ export function App() {
 
   return (
     <div class={`page ${link === "lost" ? "is-stale" : ""}`}>
+      {floor && (
+        <nav class="skip" aria-label="Skip to a part of the page">
+          <a href="#market">Market</a>
+          <a href="#ticket">Trade</a>
+          <a href="#cluster">Cluster</a>
+        </nav>
+      )}
       <Header link={link} floor={floor} />
       <Banner link={link} floor={floor} />
       {floor === null ? (
@@ -32,11 +39,12 @@ export function App() {
         </main>
       ) : (
         <main class="floor">
-          <Market floor={floor} chosen={chosen} onChoose={setChosen} />
+          <Market bazaar={bazaar} floor={floor} chosen={chosen} onChoose={setChosen} />
           <div class="desk">
             <Ticket
               bazaar={bazaar}
               stocks={floor.stocks}
+              areAllKnown={(floor.stocks?.size ?? 0) >= floor.stocksTotal}
               cluster={floor.cluster}
               chosen={chosen}
               onChoose={setChosen}

@@ -32,7 +32,7 @@ export function ClusterPanel({ floor, playground }: ClusterProps) {
   );
   const news = changed && at - changed.at < NEWS_MS && isFailover(changed) ? changed : null;
   return (
-    <section class="panel cluster" aria-labelledby="cluster-title">
+    <section id="cluster" class="panel cluster" aria-labelledby="cluster-title" tabIndex={-1}>
       <div class="panel-head">
         <h2 id="cluster-title">Cluster</h2>
         <Reign cluster={cluster} />

@@ -6,11 +6,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { type BazaarClient, BazaarError, type TradeType } from "../../src/client/index.ts";
 import { count, duration, exact, price } from "./format.ts";
 import { type ClusterPart, onDisks, type StockRow } from "./model.ts";
+import { useStock, useSuggestions } from "./stock-list.ts";
 
 interface TicketProps {
   readonly bazaar: BazaarClient;
   /** Null until they are known. */
   readonly stocks: ReadonlyMap<string, StockRow> | null;
+  /** Whether there are no others. */
+  readonly areAllKnown: boolean;
   readonly cluster: ClusterPart;
   readonly chosen: string | null;
   readonly onChoose: (name: string) => void;
@@ -44,7 +47,7 @@ const WAITING: Outcome = {
   text: `At most ${WAIT_MS / 1_000} seconds. The trade is sent again and again under one key, so it counts once.`,
 };
 
-export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProps) {
+export function Ticket({ bazaar, stocks, areAllKnown, cluster, chosen, onChoose }: TicketProps) {
   const [type, setType] = useState<TradeType>("buy");
   const [quantity, setQuantity] = useState("10");
   const [outcome, setOutcome] = useState<Outcome | null>(null);
@@ -60,7 +63,7 @@ export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProp
     [],
   );
   const name = chosen ?? stocks?.keys().next().value ?? "";
-  const stock = stocks?.get(name);
+  const stock = useStock(bazaar, stocks, name);
   const units = wholeNumber(quantity);
   const verb = type === "buy" ? "Buy" : "Sell";
   const again = outcome?.again;
@@ -83,7 +86,7 @@ export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProp
   };
 
   return (
-    <section class="panel ticket" aria-labelledby="ticket-title">
+    <section id="ticket" class="panel ticket" aria-labelledby="ticket-title" tabIndex={-1}>
       <h2 id="ticket-title">Trade</h2>
       <form
         onSubmit={(event) => {
@@ -106,21 +109,13 @@ export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProp
             </label>
           ))}
         </fieldset>
-        <label class="field">
-          <span>Stock</span>
-          <select
-            name="stock"
-            value={name}
-            onChange={(event) => onChoose(event.currentTarget.value)}
-          >
-            {stocks === null && <option value="">not known yet</option>}
-            {[...(stocks?.keys() ?? [])].map((each) => (
-              <option key={each} value={each}>
-                {each}
-              </option>
-            ))}
-          </select>
-        </label>
+        <StockField
+          bazaar={bazaar}
+          stocks={stocks}
+          areAllKnown={areAllKnown}
+          name={name}
+          onChoose={onChoose}
+        />
         <label class="field">
           <span>Quantity</span>
           <input
@@ -135,7 +130,11 @@ export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProp
             onInput={(event) => setQuantity(event.currentTarget.value)}
           />
         </label>
-        <button type="submit" class={`go ${type}`} disabled={isWaiting || !stock}>
+        <button
+          type="submit"
+          class={`go ${type}`}
+          disabled={isWaiting || name === "" || stocks === null}
+        >
           <span class="go-word">
             {isWaiting
               ? "Asking …"
@@ -170,6 +169,54 @@ export function Ticket({ bazaar, stocks, cluster, chosen, onChoose }: TicketProp
         </button>
       )}
     </section>
+  );
+}
+
+interface StockFieldProps {
+  readonly bazaar: BazaarClient;
+  readonly stocks: ReadonlyMap<string, StockRow> | null;
+  readonly areAllKnown: boolean;
+  readonly name: string;
+  readonly onChoose: (name: string) => void;
+}
+
+/** Of few stocks one is picked; of more than the page knows, one is written, with suggestions. */
+function StockField({ bazaar, stocks, areAllKnown, name, onChoose }: StockFieldProps) {
+  const suggested = useSuggestions(bazaar, areAllKnown ? null : name);
+  if (areAllKnown) {
+    return (
+      <label class="field">
+        <span>Stock</span>
+        <select name="stock" value={name} onChange={(event) => onChoose(event.currentTarget.value)}>
+          {stocks === null && <option value="">not known yet</option>}
+          {[...(stocks?.keys() ?? [])].map((each) => (
+            <option key={each} value={each}>
+              {each}
+            </option>
+          ))}
+        </select>
+      </label>
+    );
+  }
+  return (
+    <label class="field">
+      <span>Stock</span>
+      <input
+        name="stock"
+        list="stock-names"
+        maxLength={64}
+        pattern="[A-Za-z]+"
+        required
+        autocomplete="off"
+        value={name}
+        onInput={(event) => onChoose(event.currentTarget.value)}
+      />
+      <datalist id="stock-names">
+        {suggested.map((each) => (
+          <option key={each} value={each} />
+        ))}
+      </datalist>
+    </label>
   );
 }
 

@@ -79,6 +79,7 @@ test("each call asks its route and returns the answer's data", async () => {
   const { url, asked } = await scripted(
     data(FISH),
     data([FISH]),
+    answer(200, { data: [FISH], next: "FishCo" }),
     data({ number: 7, name: "FishCo", type: "buy", quantity: 1 }),
     answer(200, { data: [], next: null }),
     data({ transaction_number: 8 }),
@@ -86,6 +87,10 @@ test("each call asks its route and returns the answer's data", async () => {
   const bazaar = client(`${url}/`);
   expect(await bazaar.lookup("FishCo")).toEqual(FISH);
   expect(await bazaar.stocks()).toEqual([FISH]);
+  expect(await bazaar.stocksPage({ after: "Ant", limit: 1, containing: "fish" })).toEqual({
+    stocks: [FISH],
+    next: "FishCo",
+  });
   expect(await bazaar.order(7)).toMatchObject({ number: 7, type: "buy" });
   expect(await bazaar.orders({ after: 7, limit: 3 })).toEqual({ orders: [], next: null });
   expect(await bazaar.trade({ name: "FishCo", type: "buy", quantity: 1, key: "k" })).toEqual({
@@ -96,11 +101,12 @@ test("each call asks its route and returns the answer's data", async () => {
   expect(asked.map(({ method, url }) => `${method} ${url}`)).toEqual([
     "GET /stocks/FishCo",
     "GET /stocks",
+    "GET /stocks?limit=1&after=Ant&containing=fish",
     "GET /orders/7",
     "GET /orders?after=7&limit=3",
     "POST /orders",
   ]);
-  expect(JSON.parse(asked[4]?.body ?? "")).toEqual({ name: "FishCo", quantity: 1, type: "buy" });
+  expect(JSON.parse(asked[5]?.body ?? "")).toEqual({ name: "FishCo", quantity: 1, type: "buy" });
 });
 
 test("every attempt of a trade carries the same key and body", async () => {

@@ -19,6 +19,7 @@ import {
   type Order,
   type OrderPage,
   type Stock,
+  type StockPage,
   type TradeType,
 } from "./types.ts";
 
@@ -105,6 +106,27 @@ export class BazaarClient {
   /** All stocks, by name. */
   async stocks(options?: CallOptions): Promise<readonly Stock[]> {
     return this.#get("/stocks", (data) => isArrayOf(data, isStock), options);
+  }
+
+  /**
+   * Stocks after the name `after` (default: from the first), at most `limit` (default 100, at most
+   * 1,000). With `containing`, only those whose names have these letters in them, capital or small;
+   * such a page may hold fewer, or none, and `next` still name a following one.
+   */
+  async stocksPage(
+    page: { readonly after?: string; readonly limit?: number; readonly containing?: string } = {},
+    options?: CallOptions,
+  ): Promise<StockPage> {
+    const query = new URLSearchParams({ limit: String(page.limit ?? 100) });
+    if (page.after !== undefined) query.set("after", page.after);
+    if (page.containing !== undefined) query.set("containing", page.containing);
+    const question: Question = { method: "GET", url: `${this.#base}/stocks?${query}` };
+    const { body, attempts } = await this.#call(question, null, options);
+    const { data, next } = body;
+    if (!isArrayOf(data, isStock) || (next !== null && typeof next !== "string")) {
+      throw misunderstood("the answer to /stocks is no page of stocks", { attempts });
+    }
+    return { stocks: data, next };
   }
 
   /** Buys or sells; `refused` when the bazaar won't. */

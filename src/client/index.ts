@@ -5,4 +5,4 @@ export { BazaarClient, type BazaarClientOptions, type CallOptions } from "./clie
 export { BazaarError, type BazaarErrorKind } from "./errors.ts";
 export type { ChangeMessage, StateMessage } from "./event-messages.ts";
 export type { BazaarEvent, EventOptions } from "./events.ts";
-export type { Order, OrderPage, Stock, TradeType } from "./types.ts";
+export type { Order, OrderPage, Stock, StockPage, TradeType } from "./types.ts";

@@ -26,6 +26,12 @@ export interface OrderPage {
   readonly next: number | null;
 }
 
+/** A page of stocks, by name; `next` is what to give as `after` for the page that follows, null at the end. */
+export interface StockPage {
+  readonly stocks: readonly Stock[];
+  readonly next: string | null;
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
 export function isObject(value: unknown): value is Fields {

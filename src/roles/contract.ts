@@ -73,6 +73,7 @@ const stocksQuestion = {
   limit: z.int().min(1).max(STOCKS_PER_PIECE_MAX),
   list: position.nullable().optional(),
   known: position.optional(),
+  containing: name.optional(),
 };
 
 /** One thing a client wants of the leader. Safe to ask again: changes carry a request id. */

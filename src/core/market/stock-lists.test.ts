@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { StockBook } from "./stock-book.ts";
-import { LISTS_KEPT_MAX, PIECE_LETTERS_MAX, StockLists } from "./stock-lists.ts";
+import {
+  LISTS_KEPT_MAX,
+  NAMES_SEARCHED_MAX,
+  PIECE_LETTERS_MAX,
+  StockLists,
+} from "./stock-lists.ts";
 import type { Command, Stock } from "./types.ts";
 
 const NAMES = ["Ant", "Bee", "Cow", "Dog", "Elk"];
@@ -138,4 +143,40 @@ test("whatever is listed and moved between two lists, each is all stocks by name
       for (const { list, copy } of given) expect(list).toEqual(copy);
     }),
   );
+});
+
+test("a search finds each stock that has the letters, wherever, and looks at few names a page", () => {
+  const letters = (number: number) =>
+    number
+      .toString(26)
+      .replace(/./g, (digit) => String.fromCharCode(97 + Number.parseInt(digit, 26)));
+  const names = Array.from(
+    { length: 3 * NAMES_SEARCHED_MAX },
+    (_, n) => `S${letters(n).padStart(4, "a")}`,
+  );
+  names[17] = "SaaFISHaar";
+  names[names.length - 1] = "SzzFish";
+  const { lists } = begun(names);
+  const found: string[] = [];
+  const nexts: (string | null)[] = [];
+  for (let after: string | null = ""; after !== null; after = nexts.at(-1) ?? null) {
+    const page = lists.answer({ after, limit: 10, containing: "fIsH" }, 7);
+    if (page.kind !== "stocks") throw new Error(page.kind);
+    found.push(...page.stocks.map(({ name }) => name));
+    nexts.push(page.next);
+  }
+  expect(found).toEqual(["SaaFISHaar", "SzzFish"]);
+  expect(nexts).toHaveLength(3);
+});
+
+test("a page of a search goes on where the one before it ended", () => {
+  const { lists } = begun(["Ant", "Bee", "Beetle", "Elk"]);
+  expect(lists.answer({ after: "", limit: 2, containing: "e" }, 7)).toMatchObject({
+    stocks: [{ name: "Bee" }, { name: "Beetle" }],
+    next: "Beetle",
+  });
+  expect(lists.answer({ after: "Beetle", limit: 2, containing: "e" }, 7)).toMatchObject({
+    stocks: [{ name: "Elk" }],
+    next: null,
+  });
 });

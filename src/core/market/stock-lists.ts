@@ -10,7 +10,9 @@
 //   S3. A reader that has a list is spared another only if no stock has changed
 //       since.
 //
-// A page is a piece by itself: nothing is kept for it.
+// A page is a piece by itself: nothing is kept for it. Stocks can be searched by
+// a part of their names page by page, too: each looks at some of the names only,
+// so that a search among many that finds nothing is no more work than a piece.
 
 import type { StockBook } from "./stock-book.ts";
 import type { Stock } from "./types.ts";
@@ -20,6 +22,9 @@ export const LISTS_KEPT_MAX = 32;
 
 /** Letters of the names in one piece, about: keeps it far below what a connection takes. */
 export const PIECE_LETTERS_MAX = 1_048_576;
+
+/** Names that one page of a search looks at: as many as a piece of a list has stocks. */
+export const NAMES_SEARCHED_MAX = 4_000;
 
 /** Which stocks are wanted. */
 export interface StocksQuestion {
@@ -31,6 +36,8 @@ export interface StocksQuestion {
   readonly list?: number | null | undefined;
   /** Who begins a list has the one that is true at this position. */
   readonly known?: number | undefined;
+  /** Only stocks whose names have these letters in them, capital or small; of a page only. */
+  readonly containing?: string | undefined;
 }
 
 export type StocksAnswer =
@@ -38,7 +45,7 @@ export type StocksAnswer =
       readonly kind: "stocks";
       /** Ascending by name. */
       readonly stocks: Stock[];
-      /** The `after` of what follows; null at the end. */
+      /** The `after` of what follows; null at the end. Of a search there may be fewer stocks than asked for, or none, and more all the same. */
       readonly next: string | null;
       /** How many stocks there are in all. */
       readonly total: number;
@@ -90,10 +97,11 @@ export class StockLists {
 
 function piece(
   list: readonly Stock[],
-  { after, limit }: StocksQuestion,
+  { after, limit, containing }: StocksQuestion,
   position: number,
 ): StocksAnswer {
   const from = firstAfter(list, after);
+  if (containing !== undefined) return found(list, from, limit, containing.toLowerCase(), position);
   let letters = 0;
   let to = from;
   for (; to < list.length && to - from < limit; to++) {
@@ -102,6 +110,27 @@ function piece(
   }
   const stocks = list.slice(from, to);
   const next = to < list.length ? (stocks.at(-1)?.name ?? null) : null;
+  return { kind: "stocks", stocks, next, total: list.length, position };
+}
+
+function found(
+  list: readonly Stock[],
+  from: number,
+  limit: number,
+  wanted: string,
+  position: number,
+): StocksAnswer {
+  const stocks: Stock[] = [];
+  const end = Math.min(list.length, from + NAMES_SEARCHED_MAX);
+  let letters = 0;
+  let to = from;
+  for (; to < end && stocks.length < limit && letters <= PIECE_LETTERS_MAX; to++) {
+    const stock = list[to];
+    if (stock === undefined || !stock.name.toLowerCase().includes(wanted)) continue;
+    stocks.push(stock);
+    letters += stock.name.length;
+  }
+  const next = to < list.length ? (list[to - 1]?.name ?? null) : null;
   return { kind: "stocks", stocks, next, total: list.length, position };
 }
 

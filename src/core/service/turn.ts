@@ -13,7 +13,7 @@
 import { encodeCommands } from "../market/codec.ts";
 import { type Decision, decide } from "../market/decide.ts";
 import type { MarketState } from "../market/state.ts";
-import { PIECE_LETTERS_MAX } from "../market/stock-lists.ts";
+import { NAMES_SEARCHED_MAX, PIECE_LETTERS_MAX } from "../market/stock-lists.ts";
 import type { Command, Request, Stock } from "../market/types.ts";
 import { ENTRY_BYTES_MAX, LETTERS_READ_PER_TURN_MAX, ROWS_READ_PER_TURN_MAX } from "./limits.ts";
 import type { Answer, OrderView, Question } from "./types.ts";
@@ -169,7 +169,7 @@ class Reads {
 
   /** "busy" is said before anything is read: nothing is read that can't be told. */
   #answer(question: Exclude<Question, { kind: "request" }>): Answer {
-    const rows = "limit" in question ? question.limit : 0;
+    const rows = rowsOf(question);
     if (rows > this.#rowsLeft || this.#lettersLeft <= 0) return { kind: "busy" };
     const answer = this.#read(question);
     this.#rowsLeft -= rows;
@@ -214,6 +214,12 @@ function withinLetters(orders: readonly OrderView[]): readonly OrderView[] {
     return letters > PIECE_LETTERS_MAX && index > 0;
   });
   return end === -1 ? orders : orders.slice(0, end);
+}
+
+/** Rows that are read for the answer, at most. */
+function rowsOf(question: Exclude<Question, { kind: "request" }>): number {
+  if (question.kind === "stocks" && question.containing !== undefined) return NAMES_SEARCHED_MAX;
+  return "limit" in question ? question.limit : 0;
 }
 
 /** Letters of the names in an answer that was read. */

@@ -53,9 +53,10 @@ export const pageQuery = z.object({
   limit: whole("limit", 1, ROWS_PER_PAGE_MAX).default(PAGE_DEFAULT),
 });
 
+const partOfName = `containing must be 1 to ${NAME_LETTERS_MAX} ASCII letters`;
 const afterName = "after must be a stock's name";
 
-/** The query of GET /stocks: with neither, all of them are asked for. */
+/** The query of GET /stocks: with none of them, all stocks are asked for. */
 export const stocksQuery = z.object({
   after: z
     .string({ error: afterName })
@@ -63,6 +64,12 @@ export const stocksQuery = z.object({
     .max(WRITTEN_NAME_LENGTH_MAX, afterName)
     .optional(),
   limit: whole("limit", 1, ROWS_PER_PAGE_MAX).optional(),
+  containing: z
+    .string({ error: partOfName })
+    .regex(/^[A-Za-z]+$/, partOfName)
+    .max(NAME_LETTERS_MAX, partOfName)
+    .optional()
+    .describe("Letters of the name, capital or small."),
 });
 
 const failed = (what: string) =>
@@ -91,7 +98,9 @@ export const api = {
     summary: "All stocks",
     description:
       "By name, all true at one moment. With `after` or `limit` a page of them, and `next`, " +
-      "the `after` of the following page, null at the end.",
+      "the `after` of the following page, null at the end. With `containing` a page of those " +
+      "whose names have these letters in them; it may hold fewer than `limit`, or none, and " +
+      "`next` still name a following page.",
     tags: ["stocks"],
     querystring: stocksQuery,
     response: {

@@ -97,12 +97,22 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
       expect((await ask("/stocks?after=Cow&limit=1")).body).toBe(
         `{"data":[${fish}],"next":"FishCo"}`,
       );
+      expect((await ask("/stocks?containing=CO")).body).toBe(
+        `{"data":[${boar},${fish}],"next":null}`,
+      );
+      expect((await ask("/stocks?containing=co&after=Cow&limit=1")).body).toBe(
+        `{"data":[${fish}],"next":"FishCo"}`,
+      );
+      expect((await ask("/stocks?containing=Owl")).body).toBe(`{"data":[],"next":null}`);
       const wrong: readonly (readonly [query: string, message: string])[] = [
         ["limit=0", "limit must be a whole number from 1 to 1000"],
         ["limit=1001", "limit must be a whole number from 1 to 1000"],
         ["after=", "after must be a stock's name"],
         ["after=A1", "after must be a stock's name"],
         ["after=A&after=B", "after must be a stock's name"],
+        ["containing=", "containing must be 1 to 64 ASCII letters"],
+        ["containing=A1", "containing must be 1 to 64 ASCII letters"],
+        ["containing=A&containing=B", "containing must be 1 to 64 ASCII letters"],
       ];
       for (const [query, message] of wrong) {
         const response = await ask(`/stocks?${query}`);

@@ -8,12 +8,12 @@ import {
   TRAIL_STEPS_MAX,
 } from "./events-limits.ts";
 import { WatchedStocks } from "./events-stocks.ts";
-import type { StockPage } from "./stock-cache.ts";
+import type { StockPage, StocksWanted } from "./stock-cache.ts";
 
 function watched(first: readonly Stock[]) {
   const market = { stocks: first, asked: 0, isThere: true };
   const sums = { volumes: new Map([["FishCo", { volume: 5, trades: 2 }]]), countedFrom: 1 };
-  const page = async (after: string, limit: number): Promise<StockPage> => {
+  const page = async ({ after, limit }: StocksWanted): Promise<StockPage> => {
     market.asked += 1;
     expect(after).toBe("");
     const { stocks, isThere } = market;

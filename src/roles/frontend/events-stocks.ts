@@ -52,7 +52,7 @@ export class WatchedStocks {
     }
     this.#isAsking = true;
     try {
-      const answer = await this.#stocks.page("", STOCKS_SHOWN_MAX);
+      const answer = await this.#stocks.page({ after: "", limit: STOCKS_SHOWN_MAX });
       if (answer.kind !== "stocks") return;
       this.#total = answer.total;
       this.#shown = answer.stocks;

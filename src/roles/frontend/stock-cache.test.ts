@@ -258,7 +258,7 @@ describe("holds", () => {
     await turn();
     catalog.listCalls[1]?.answer(allOf([fish(1, "Ant"), fish(591)], 5));
     expect(bodyOf(await level)).toEqual([fish(1, "Ant"), fish(591)]);
-    const page = cache.page("", 1);
+    const page = cache.page({ after: "", limit: 1 });
     await turn();
     catalog.listCalls[2]?.answer(allOf([fish(600)], 4));
     expect(await page).toMatchObject({ stocks: [fish(590)], next: null });

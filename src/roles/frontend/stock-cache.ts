@@ -36,6 +36,9 @@ interface WholeList {
   readonly body: Buffer;
 }
 
+/** Which page of the stocks is wanted. */
+export type StocksWanted = Pick<StocksQuestion, "after" | "limit" | "containing">;
+
 /** How a question for some stocks ended; they are sorted by name, `next` is null at the end. */
 export type StockPage =
   | {
@@ -136,10 +139,9 @@ export class StockCache {
     return new Promise((resolve) => this.#lists.list(resolve));
   }
 
-  /** Stocks with a greater name than `after`, as a catalog or the leader has them. */
-  async page(after: string, limit: number): Promise<StockPage> {
+  /** A page of stocks, as a catalog or the leader has them. */
+  async page(question: StocksWanted): Promise<StockPage> {
     const floor = this.#view.floors.newestFloor;
-    const question = { after, limit };
     const answer = await this.#askForStocks(question);
     if (answer?.kind === "stocks" && answer.position >= floor) return answer;
     const asked = await this.#askLeaderForStocks(question);

@@ -1,4 +1,4 @@
-// GET /stocks/NAME, /stocks, /stocks?after=&limit= and /cache_invalid/NAME.
+// GET /stocks/NAME, /stocks, /stocks?after=&limit=&containing= and /cache_invalid/NAME.
 //
 // A lookup with a copy in memory is answered on the turn it was read, without
 // a promise: it is the most frequent request there is.
@@ -56,14 +56,12 @@ export function stockRoutes(
   typed.get(
     "/stocks",
     { schema: api.stocks, serializerCompiler: asText },
-    async ({ query: { after, limit } }, reply) => {
-      if (after === undefined && limit === undefined) {
+    async ({ query: { after, limit, containing } }, reply) => {
+      if (after === undefined && limit === undefined && containing === undefined) {
         return send(reply, listAnswer(await stocks.list()));
       }
-      return send(
-        reply,
-        pageAnswer(await pages.run(() => stocks.page(after ?? "", limit ?? PAGE_DEFAULT))),
-      );
+      const wanted = { after: after ?? "", limit: limit ?? PAGE_DEFAULT, containing };
+      return send(reply, pageAnswer(await pages.run(() => stocks.page(wanted))));
     },
   );
 
