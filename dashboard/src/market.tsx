@@ -246,6 +246,8 @@ interface RowProps {
 function Row({ row, index, trail, isChosen, isStop, onFocus, onChoose }: RowProps) {
   const { name, quantity, volume } = row;
   const level = quantity === 0 ? "sold-out" : "";
+  const quantityBefore = useRef(quantity);
+  const isNews = quantity !== quantityBefore.current;
   return (
     <tr class={isChosen ? "is-chosen" : ""} aria-rowindex={index + 2}>
       <th scope="row">
@@ -264,8 +266,8 @@ function Row({ row, index, trail, isChosen, isStop, onFocus, onChoose }: RowProp
       </th>
       <td class="number wide-only">{price(row.price)}</td>
       <td class={`number strong ${level}`}>
-        {/* A new key starts the flash again. */}
-        <span key={quantity} class="flash">
+        {/* A new key starts the flash again; a row that is scrolled to is no news. */}
+        <span key={quantity} class={isNews ? "flash" : ""}>
           {quantity === 0 ? "sold out" : count(quantity)}
         </span>
       </td>
