@@ -3,7 +3,7 @@
 
 import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
-import type { Cluster } from "../system/harness/cluster.ts";
+import type { Cluster } from "../../lab/cluster.ts";
 import { useClusters } from "../system/harness/lifetime.ts";
 import { tradeInTurn } from "../system/harness/load.ts";
 import { violations } from "./harness/axe.ts";
