@@ -160,7 +160,7 @@ describe("the oracle, before an election shows it,", () => {
     );
   });
 
-  test("accepts a journal that lacks it and that no quorum would choose", () => {
+  test("accepts an entry that is lacking only in a journal that no quorum would choose", () => {
     expect(() => commits(diskOf(first, old), diskOf(first, old), diskOf(first))).not.toThrow();
   });
 });

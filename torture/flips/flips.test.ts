@@ -48,9 +48,12 @@ test("no flip of a bit, before a start or while a role runs, makes a wrong answe
   );
 }, 300_000);
 
-test.each([4_182, 7_641, 7_785])("flip %i, which once did, makes no wrong answer", (number) => {
-  expect(flips.flip(number)).toBeNull();
-});
+test.each([4_182, 7_641, 7_785])(
+  "flip %i, which once made a wrong answer, makes none",
+  (number) => {
+    expect(flips.flip(number)).toBeNull();
+  },
+);
 
 describe("of the rows that a page's number of cells hides,", () => {
   const replica = specimen("a stopped replica");

@@ -31,7 +31,7 @@ test("a process whose connection broke is heard again at once, before another of
   expect(speakers.speaks("catalog", { link: "a" }, 30)).toBe(true);
 });
 
-test("names have nothing to do with each other", () => {
+test("processes of different names are heard side by side", () => {
   const speakers = new Speakers<{ readonly link: string }>(LEASE);
   expect(speakers.speaks("catalog", { link: "a" }, 0)).toBe(true);
   expect(speakers.speaks("catalog-9097", { link: "b" }, 0)).toBe(true);

@@ -94,7 +94,7 @@ describe("an entry that follows", () => {
     expect(market.take([entry(11, order(4))])).toBe(null);
   });
 
-  test("can be read, or else it is refused", () => {
+  test("is never one that can't be read", () => {
     const bytes = Uint8Array.of(99, 1);
     expect(judge().take([{ position: 11, body: { kind: "command", bytes } }])).toEqual({
       position: 11,

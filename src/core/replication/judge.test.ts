@@ -95,7 +95,7 @@ describe("an entry that can't follow", () => {
     expect(answers(cluster, 9090)).toMatchObject([{ kind: "canvass-answer", willing: true }]);
   });
 
-  test("is looked at anew once the file was found to be right", () => {
+  test("is judged anew once its follower's file was found to be right", () => {
     const { cluster, opinions } = clusterOf();
     opinions.against.set(9090, "bad");
     const appended = append(2, [0, 0], [command(1, 2, "bad")]);
@@ -107,7 +107,7 @@ describe("an entry that can't follow", () => {
     expect(answers(cluster, 9090)).toMatchObject([{ kind: "ack", epoch: 2, position: 1 }]);
   });
 
-  test("in the own journal stops a replica as it starts", () => {
+  test("in a replica's own journal stops it as it starts", () => {
     const { cluster, opinions } = clusterOf({ journals: { 9090: journal(1, 1) } });
     cluster.crash(9090);
     opinions.against.set(9090, "2@1");
