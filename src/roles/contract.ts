@@ -1,7 +1,7 @@
 // What the processes say to each other: every call, its arguments and answers.
 //
-// One schema per call: the receiver checks what comes in against it, and the
-// types of both sides come from it. Calls that a client's request causes are
+// One schema per call: the receiver checks what comes in against it. What the
+// rules speak of has its type in the core; its schema here is held against that. Calls that a client's request causes are
 // coalesced: one `ask` carries all the questions of an event-loop turn.
 //
 //   front end → order replica   ask, health, nominate, notifyLeader
@@ -15,11 +15,39 @@
 //   command line → both         status, audit
 
 import { z } from "zod";
+import type { Feed, Follow, Following, Held } from "../core/coherence/leader-views.ts";
+import type { Grant } from "../core/coherence/lease-holder.ts";
 import { NAME_LETTERS_MAX } from "../core/market/limits.ts";
+
+import type { Stock } from "../core/market/types.ts";
+import type { Nomination, ReplicaHealth } from "../core/selection/types.ts";
 import { QUESTIONS_PER_CALL_MAX, STOCKS_PER_PIECE_MAX } from "../core/service/limits.ts";
+import type { CatalogAudit, OrderAudit, RoleStatus } from "../core/service/reports.ts";
+import type {
+  Answer,
+  AskResult,
+  CatalogResult,
+  FindResult,
+  OrderView,
+  Question,
+} from "../core/service/types.ts";
 import { replicationContract } from "../io/log/envelope-schema.ts";
 import type { Contract } from "../io/rpc/types.ts";
 import { tracesSchema } from "./trace.ts";
+
+export type {
+  Nomination as NominateResult,
+  ReplicaHealth as Health,
+} from "../core/selection/types.ts";
+export type { CatalogAudit, OrderAudit, RoleStatus } from "../core/service/reports.ts";
+export type {
+  Answer,
+  AskResult,
+  CatalogResult,
+  FindResult,
+  OrderView,
+  Question,
+} from "../core/service/types.ts";
 
 /** Limits on what one call may carry; a bigger call is split by the sender, refused by the receiver. */
 export const NAMES_PER_CALL_MAX = 4_096;
@@ -29,6 +57,23 @@ export const ROWS_PER_PAGE_MAX = 1_000;
 export const REQUEST_ID_LENGTH_MAX = 128;
 /** Characters of a name that is answered: stocks listed before names had a limit keep theirs. */
 export const WRITTEN_NAME_LENGTH_MAX = 65_536;
+
+/**
+ * Gives `schema` as that of T, the core's type. The compiler refuses one that lets through what T
+ * hasn't, and one that lacks a variant or a field of T, be it an optional one.
+ */
+function schemaOf<T>() {
+  return <S extends z.ZodType<T>>(
+    schema: [Plain<T>, Plain<z.output<S>>] extends [Plain<z.output<S>>, Plain<T>] ? S : never,
+  ): z.ZodType<T> => schema;
+}
+
+/** Every field is there, and none can be changed: to compare what fields there are. */
+type Plain<T> = T extends Uint8Array
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]-?: Plain<T[K]> }
+    : T;
 
 const replicaId = z.int().min(1).max(65_535);
 const position = z.int().min(0);
@@ -40,23 +85,20 @@ const name = z.string().max(NAME_LETTERS_MAX);
 const writtenName = z.string().max(WRITTEN_NAME_LENGTH_MAX);
 const requestId = z.string().min(1).max(REQUEST_ID_LENGTH_MAX);
 
-/** A stock as an answer carries it. */
-export const stockSchema = z.object({
-  name: writtenName,
-  price: z.number(),
-  quantity: z.int().min(0),
-});
+const stock = schemaOf<Stock>()(
+  z.object({ name: writtenName, price: z.number(), quantity: z.int().min(0) }),
+);
 
-/** An order as a client sees it. */
-export const orderSchema = z.object({
-  number: z.int().min(1),
-  name: writtenName,
-  type: z.enum(["buy", "sell"]),
-  quantity: z.int().min(1),
-});
-export type OrderView = z.infer<typeof orderSchema>;
+const order = schemaOf<OrderView>()(
+  z.object({
+    number: z.int().min(1),
+    name: writtenName,
+    type: z.enum(["buy", "sell"]),
+    quantity: z.int().min(1),
+  }),
+);
 
-const contentSchema = z.discriminatedUnion("kind", [
+const content = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("trade"),
     name,
@@ -67,35 +109,29 @@ const contentSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("adjust"), name, by: z.number() }),
 ]);
 
-/** Which stocks of all are wanted; see core/market/stock-lists.ts. */
-const stocksQuestion = {
+const stocksQuestion = z.object({
   after: writtenName,
   limit: z.int().min(1).max(STOCKS_PER_PIECE_MAX),
   list: position.nullable().optional(),
   known: position.optional(),
   containing: name.optional(),
-};
+});
 
-/** One thing a client wants of the leader. Safe to ask again: changes carry a request id. */
-export const questionSchema = z.discriminatedUnion("kind", [
-  z.object({
-    kind: z.literal("request"),
-    requestId,
-    content: contentSchema,
-    recordRefusal: z.boolean(),
-  }),
-  z.object({ kind: z.literal("order"), number: z.int().min(1) }),
-  z.object({
-    kind: z.literal("orders"),
-    after: z.int().min(0),
-    limit: z.int().min(1).max(ROWS_PER_PAGE_MAX),
-  }),
-  z.object({ kind: z.literal("lookup"), name }),
-  z.object({ kind: z.literal("stocks"), ...stocksQuestion }),
-]);
-export type Question = z.infer<typeof questionSchema>;
+const question = schemaOf<Question>()(
+  z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("request"), requestId, content, recordRefusal: z.boolean() }),
+    z.object({ kind: z.literal("order"), number: z.int().min(1) }),
+    z.object({
+      kind: z.literal("orders"),
+      after: z.int().min(0),
+      limit: z.int().min(1).max(ROWS_PER_PAGE_MAX),
+    }),
+    z.object({ kind: z.literal("lookup"), name }),
+    z.object({ kind: z.literal("stocks"), ...stocksQuestion.shape }),
+  ]),
+);
 
-const refusalSchema = z.discriminatedUnion("kind", [
+const refusal = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("invalid-quantity"), quantity: z.number() }),
   z.object({ kind: z.literal("unknown-type"), type: z.string() }),
   z.object({ kind: z.literal("unknown-stock"), name: z.string() }),
@@ -103,18 +139,18 @@ const refusalSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("stock-exists"), name: z.string() }),
 ]);
 
-const outcomeSchema = z.discriminatedUnion("kind", [
+const outcome = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("accepted"), number: z.int().min(1) }),
   z.object({ kind: z.literal("listed") }),
   z.object({ kind: z.literal("adjusted") }),
-  z.object({ kind: z.literal("refused"), refusal: refusalSchema }),
+  z.object({ kind: z.literal("refused"), refusal }),
   z.object({ kind: z.literal("reused") }),
 ]);
 
 const stocksAnswers = [
   z.object({
     kind: z.literal("stocks"),
-    stocks: z.array(stockSchema),
+    stocks: z.array(stock),
     next: writtenName.nullable(),
     total: z.int().min(0),
     position,
@@ -123,120 +159,110 @@ const stocksAnswers = [
   z.object({ kind: z.literal("gone") }),
 ] as const;
 
-/** The answer to one question, in the order asked. */
-export const answerSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("outcome"), outcome: outcomeSchema }),
-  z.object({ kind: z.literal("order"), order: orderSchema.nullable() }),
-  z.object({ kind: z.literal("orders"), orders: z.array(orderSchema), next: z.int().nullable() }),
-  /** `stock` is null for an unknown name. `position`: the journal position this is true at. */
-  z.object({ kind: z.literal("stock"), stock: stockSchema.nullable(), position }),
-  ...stocksAnswers,
-  /** The leader has too much in hand; ask again later, or tell the client. Nothing was done. */
-  z.object({ kind: z.literal("busy") }),
-]);
-export type Answer = z.infer<typeof answerSchema>;
+const answer = schemaOf<Answer>()(
+  z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("outcome"), outcome }),
+    z.object({ kind: z.literal("order"), order: order.nullable() }),
+    z.object({ kind: z.literal("orders"), orders: z.array(order), next: z.int().nullable() }),
+    z.object({ kind: z.literal("stock"), stock: stock.nullable(), position }),
+    ...stocksAnswers,
+    z.object({ kind: z.literal("busy") }),
+  ]),
+);
 
-/** The answer to a whole `ask`. */
-export const askResultSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("answers"), answers: z.array(answerSchema) }),
-  /** Not asked of a leader; nothing was done. `leader` is who to ask, if known. */
-  z.object({ kind: z.literal("not-leader"), leader: replicaId.nullable() }),
-  /** The leader was deposed, or lost, on the way: the fate is unknown; ask again with the same request ids. */
-  z.object({ kind: z.literal("unknown") }),
-]);
-export type AskResult = z.infer<typeof askResultSchema>;
+const askResult = schemaOf<AskResult>()(
+  z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("answers"), answers: z.array(answer) }),
+    z.object({ kind: z.literal("not-leader"), leader: replicaId.nullable() }),
+    z.object({ kind: z.literal("unknown") }),
+  ]),
+);
 
-/** How a replica describes itself to a front end, on `health` and on every beat. */
-export const healthSchema = z.object({
-  replica: replicaId,
-  /** Whether it leads, with its reign committed: it can answer. */
-  leads: z.boolean(),
-  /** Whom it follows (itself when leading); null when it hears no leader. */
-  leader: replicaId.nullable(),
-  epoch,
-  lastPosition: position,
-  commitPosition: position,
-});
-export type Health = z.infer<typeof healthSchema>;
+const health = schemaOf<ReplicaHealth>()(
+  z.object({
+    replica: replicaId,
+    leads: z.boolean(),
+    leader: replicaId.nullable(),
+    epoch,
+    lastPosition: position,
+    commitPosition: position,
+  }),
+);
 
-export const nominateResultSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("leading"), epoch }),
-  z.object({ kind: z.literal("follows"), leader: replicaId, epoch }),
-  z.object({ kind: z.literal("lost"), reason: z.string() }),
-]);
-export type NominateResult = z.infer<typeof nominateResultSchema>;
+const nomination = schemaOf<Nomination>()(
+  z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("leading"), epoch }),
+    z.object({ kind: z.literal("follows"), leader: replicaId, epoch }),
+    z.object({ kind: z.literal("lost"), reason: z.string() }),
+  ]),
+);
 
-/** A committed entry on its way to a catalog. `command` is null for the log's own entries. */
-export const committedEntrySchema = z.object({
+const committedEntry = z.object({
   position: z.int().min(1),
   epoch,
   at: z.number(),
   command: z.custom<Uint8Array>((value) => value instanceof Uint8Array).nullable(),
 });
 
-/** One line of `bazaar status`. */
-export const statusSchema = z.object({
-  role: z.string(),
-  pid: z.int(),
-  up: z.literal(true),
-  leads: z.boolean().optional(),
-  leader: replicaId.nullable().optional(),
-  /** Of a replica: whether it votes; a replacement doesn't before it is admitted. */
-  vote: z.boolean().optional(),
-  epoch: epoch.optional(),
-  last: position.optional(),
-  commit: position.optional(),
-  exposed: position.optional(),
-  applied: position.optional(),
-  /** Of a catalog: whether it may answer now, and the front ends that it lets answer from copies. */
-  leased: z.boolean().optional(),
-  leasedTo: z.array(z.string()).optional(),
-});
-export type RoleStatus = z.infer<typeof statusSchema>;
+const feed = schemaOf<Feed>()(
+  z.object({
+    leader: replicaId,
+    epoch,
+    exposed: position,
+    after: position,
+    entries: z.array(committedEntry),
+  }),
+);
 
-/** What `bazaar verify` compares. Digests are hex SHA-256 over a canonical form. */
-export const orderAuditSchema = z.object({
-  position,
-  entries: z.int(),
-  orders: z.int(),
-  requests: z.int(),
-  /** Running digest of the journal at `position`. */
-  journalDigest: z.string(),
-  ordersDigest: z.string(),
-  requestsDigest: z.string(),
-  /** Digest of all stocks at each position asked for, in the order asked. */
-  stocksDigests: z.array(z.string()),
-  /** What is wrong inside this replica: M1 to M3, or tables that differ from the journal. */
-  problems: z.array(z.string()),
-});
-export type OrderAudit = z.infer<typeof orderAuditSchema>;
+const grant = schemaOf<Grant>()(
+  z.object({ epoch, ask: counter, ms: z.number().min(0), exposed: position, sent: position }),
+);
 
-export const catalogAuditSchema = z.object({ position, stocks: z.int(), stocksDigest: z.string() });
-export type CatalogAudit = z.infer<typeof catalogAuditSchema>;
+const follow = schemaOf<Follow>()(z.object({ received: position, epoch, ask: counter.nullable() }));
+const following = schemaOf<Following>()(
+  z.object({ leads: z.boolean(), epoch, grant: grant.nullable() }),
+);
+const held = schemaOf<Held>()(z.object({ epoch, received: position, held: position }));
 
-/** Answers of the catalog, by the seed's status codes. */
-export const catalogResultSchema = z.object({ status: z.int(), message: z.string() });
-export type CatalogResult = z.infer<typeof catalogResultSchema>;
+const roleStatus = schemaOf<RoleStatus>()(
+  z.object({
+    role: z.string(),
+    pid: z.int(),
+    up: z.literal(true),
+    leads: z.boolean().optional(),
+    leader: replicaId.nullable().optional(),
+    vote: z.boolean().optional(),
+    epoch: epoch.optional(),
+    last: position.optional(),
+    commit: position.optional(),
+    exposed: position.optional(),
+    applied: position.optional(),
+    leased: z.boolean().optional(),
+    leasedTo: z.array(z.string()).optional(),
+  }),
+);
 
-/** A stock, or why there is none, as `GET /stocks/NAME` says it. */
-export const findResultSchema = z.union([
-  z.object({ status: z.literal(200), data: stockSchema }),
-  catalogResultSchema,
-]);
-export type FindResult = z.infer<typeof findResultSchema>;
+const orderAudit = schemaOf<OrderAudit>()(
+  z.object({
+    position,
+    entries: z.int(),
+    orders: z.int(),
+    requests: z.int(),
+    journalDigest: z.string(),
+    ordersDigest: z.string(),
+    requestsDigest: z.string(),
+    stocksDigests: z.array(z.string()),
+    problems: z.array(z.string()),
+  }),
+);
+const catalogAudit = schemaOf<CatalogAudit>()(
+  z.object({ position, stocks: z.int(), stocksDigest: z.string() }),
+);
+const catalogResult = schemaOf<CatalogResult>()(z.object({ status: z.int(), message: z.string() }));
 
-/** A promise of freshness for a short time; see core/coherence/lease-holder.ts. */
-export const grantSchema = z.object({
-  epoch,
-  ask: counter,
-  ms: z.number().min(0),
-  exposed: position,
-  sent: position,
-});
-
-/** What a replica answers a catalog that follows it. */
-const followingSchema = z.object({ leads: z.boolean(), epoch, grant: grantSchema.nullable() });
-export type Following = z.infer<typeof followingSchema>;
+const findResult = schemaOf<FindResult>()(
+  z.union([z.object({ status: z.literal(200), data: stock }), catalogResult]),
+);
 
 /** A catalog without a lease can't answer: ask the leader. */
 const unleased = z.object({ kind: z.literal("unleased") });
@@ -251,29 +277,29 @@ export const orderContract = {
   ask: {
     argument: z.object({
       relayed: z.boolean(),
-      questions: z.array(questionSchema).min(1).max(QUESTIONS_PER_CALL_MAX),
+      questions: z.array(question).min(1).max(QUESTIONS_PER_CALL_MAX),
       traces: tracesSchema,
     }),
-    result: askResultSchema,
+    result: askResult,
   },
-  health: { argument: z.object({}), result: healthSchema },
-  nominate: { argument: z.object({}), result: nominateResultSchema },
+  health: { argument: z.object({}), result: health },
+  nominate: { argument: z.object({}), result: nomination },
   notifyLeader: { argument: z.object({ leader: replicaId }), result: z.object({}) },
   /**
    * A catalog says to every replica, every LEASE_ASK_MS, what it has received;
    * whoever leads sends it the rest. With an `ask`, and `epoch` the leader's, it asks for a lease.
    */
   follow: {
-    argument: z.object({ received: position, epoch, ask: counter.nullable() }),
-    result: followingSchema,
+    argument: follow,
+    result: following,
   },
   /** A catalog has received everything up to `received`, and its front ends hold up to `held`. */
-  held: { argument: z.object({ epoch, received: position, held: position }) },
+  held: { argument: held },
   leaving,
-  status: { argument: z.object({}), result: statusSchema },
+  status: { argument: z.object({}), result: roleStatus },
   audit: {
     argument: z.object({ position, stocksAt: z.array(position).max(16) }),
-    result: orderAuditSchema,
+    result: orderAudit,
   },
 } as const satisfies Contract;
 
@@ -286,25 +312,28 @@ export const catalogContract = {
       traces: tracesSchema,
     }),
     result: z.discriminatedUnion("kind", [
-      z.object({ kind: z.literal("stocks"), stocks: z.array(stockSchema.nullable()), position }),
+      z.object({ kind: z.literal("stocks"), stocks: z.array(stock.nullable()), position }),
       unleased,
     ]),
   },
   /** Further pieces of a list need no lease. */
   stocks: {
-    argument: z.object({ ...stocksQuestion, traces: tracesSchema }),
+    argument: stocksQuestion.extend({ traces: tracesSchema }),
     result: z.discriminatedUnion("kind", [...stocksAnswers, unleased]),
   },
   /** A front end asks for a lease, saying what it holds of this catalog; null: nothing known. */
   lease: {
     argument: z.object({ ask: counter, held: position.nullable() }),
-    result: z.object({ grant: grantSchema.nullable() }),
+    result: z.object({ grant: grant.nullable() }),
   },
   /** A front end has dropped what it was told to, up to here. */
   holding: { argument: z.object({ through: position }) },
   leaving,
   /** One stock, from the leader where the catalog can't say itself. */
-  find: { argument: z.object({ name: writtenName }), result: findResultSchema },
+  find: {
+    argument: z.object({ name: writtenName }),
+    result: findResult,
+  },
   /** `by` is anything, as in the seed; `requestId` makes a retry count once. */
   update: {
     argument: z.object({
@@ -312,26 +341,20 @@ export const catalogContract = {
       by: z.unknown(),
       requestId: requestId.optional(),
     }),
-    result: catalogResultSchema,
+    result: catalogResult,
   },
   /** From the leader: the committed entries that follow `after`, to be held, and up to where all are exposed. */
   entries: {
-    argument: z.object({
-      leader: replicaId,
-      epoch,
-      exposed: position,
-      after: position,
-      entries: z.array(committedEntrySchema),
-    }),
+    argument: feed,
   },
-  status: { argument: z.object({}), result: statusSchema },
-  audit: { argument: z.object({ position }), result: catalogAuditSchema },
+  status: { argument: z.object({}), result: roleStatus },
+  audit: { argument: z.object({ position }), result: catalogAudit },
 } as const satisfies Contract;
 
 /** Served by every front end, on the connections it opens. */
 export const frontendContract = {
   /** From a replica, every 50 ms and at each change. */
-  beat: { argument: healthSchema },
+  beat: { argument: health },
   /** From a catalog: these stocks changed in (after, through]; drop them, and take no copy older than `through`. */
   hold: {
     argument: z.object({

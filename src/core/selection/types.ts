@@ -1,8 +1,4 @@
 // What goes into the leader selection of a front end, and what comes out.
-//
-// The shapes of health and of a nomination's result are those that the processes
-// say to each other; they are written down again here, since the core imports
-// nothing outside itself.
 
 /** How a replica describes itself: when asked, and with every beat. */
 export interface ReplicaHealth {

@@ -36,6 +36,15 @@ export type AskResult =
   /** The leader was deposed, or lost, on the way: the fate is unknown; ask again with the same request ids. */
   | { readonly kind: "unknown" };
 
+/** What a catalog answers an update, by the seed's status codes. */
+export interface CatalogResult {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** A stock, or why there is none, as `GET /stocks/NAME` says it. */
+export type FindResult = { readonly status: 200; readonly data: Stock } | CatalogResult;
+
 /** How a question ended for its client. */
 export type Asked =
   | { readonly kind: "answer"; readonly answer: Answer }

@@ -2,7 +2,8 @@
 // which the role's own thread must go on answering.
 
 import { Worker } from "node:worker_threads";
-import type { OrderAuditRequest, OrderFileAudit } from "./audit.ts";
+import type { OrderAudit } from "../../core/service/reports.ts";
+import type { OrderAuditRequest } from "./audit.ts";
 
 const THREAD = new URL("./audit-thread.ts", import.meta.url);
 
@@ -10,7 +11,7 @@ const THREAD = new URL("./audit-thread.ts", import.meta.url);
 const AUDIT_MS_MAX = 30 * 60_000;
 
 /** As auditOrderFile(), without stopping this thread. Rejects with what that throws. */
-export async function auditInWorker(request: OrderAuditRequest): Promise<OrderFileAudit> {
+export async function auditInWorker(request: OrderAuditRequest): Promise<OrderAudit> {
   const worker = new Worker(THREAD, { workerData: request });
   const timer = setTimeout(() => void worker.terminate(), AUDIT_MS_MAX);
   timer.unref();

@@ -1,7 +1,8 @@
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import type { Command } from "../../core/market/types.ts";
-import { auditOrderFile, type OrderFileAudit } from "./audit.ts";
+import type { OrderAudit } from "../../core/service/reports.ts";
+import { auditOrderFile } from "./audit.ts";
 import { stocksDigest } from "./digests.ts";
 import { appliedFile, flipBit, marketEntry, offsetOf, opened } from "./test-files.ts";
 
@@ -28,7 +29,7 @@ function fileOf(history = HISTORY, applied = LAST): string {
   return appliedFile(history, { applied });
 }
 
-function audit(path: string, position = LAST, stocksAt: readonly number[] = []): OrderFileAudit {
+function audit(path: string, position = LAST, stocksAt: readonly number[] = []): OrderAudit {
   return auditOrderFile({ path, position, stocksAt });
 }
 

@@ -16,6 +16,7 @@ import { BadCommandBytes, decodeCommands } from "../../core/market/codec.ts";
 import { recordedRequest } from "../../core/market/content.ts";
 import type { Command } from "../../core/market/types.ts";
 import type { Entry } from "../../core/replication/types.ts";
+import type { OrderAudit } from "../../core/service/reports.ts";
 import { type Applied, readApplied } from "./applied.ts";
 import { LinesDigest, stocksDigest } from "./digests.ts";
 import { EntryTable } from "./entry-table.ts";
@@ -37,27 +38,8 @@ export interface OrderAuditRequest {
   readonly stocksAt: readonly number[];
 }
 
-/** Digests are hex SHA-256. */
-export interface OrderFileAudit {
-  readonly position: number;
-  /** How many of each there are at `position`. */
-  readonly entries: number;
-  readonly orders: number;
-  readonly requests: number;
-  /** Running digest of the journal. */
-  readonly journalDigest: string;
-  /** Over all orders, by number. */
-  readonly ordersDigest: string;
-  /** Over all request ids and their outcomes, in the order of the journal. */
-  readonly requestsDigest: string;
-  /** Of all stocks at each position asked for, in the order asked. */
-  readonly stocksDigests: string[];
-  /** What is wrong inside this replica, in words; empty when nothing is. */
-  readonly problems: string[];
-}
-
 /** Audits the file of a replica. Throws a DataFileError for one that can't be read at all. */
-export function auditOrderFile(request: OrderAuditRequest): OrderFileAudit {
+export function auditOrderFile(request: OrderAuditRequest): OrderAudit {
   const database = openReadOnly(request.path, ORDER_FILE);
   try {
     database.exec("BEGIN");
@@ -107,7 +89,7 @@ class FileAudit {
     this.#audit = new Audit({ stocksAt });
   }
 
-  run(): OrderFileAudit {
+  run(): OrderAudit {
     const { position, stocksAt } = this.#request;
     if (this.#applied.position < position) {
       this.#problem(`the tables stand at position ${this.#applied.position}, before ${position}`);

@@ -8,6 +8,7 @@
 //   R1. applied <= commit, and entries reach the tables in order, once each.
 
 import type { Logger } from "pino";
+import type { Following } from "../../core/coherence/leader-views.ts";
 import { LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
 import { Speakers } from "../../core/connection/names.ts";
 import { invariant } from "../../core/invariant.ts";
@@ -18,7 +19,7 @@ import type { CommittedEntry } from "../../core/replication/types.ts";
 import { relayOf } from "../../core/service/relaying.ts";
 import type { LogListener, ReplicatedLog } from "../../io/log/log.ts";
 import type { Peer } from "../../io/rpc/types.ts";
-import type { AskResult, Following, Health, Question } from "../contract.ts";
+import type { AskResult, Health, Question } from "../contract.ts";
 import type { FollowQuestion, HeldAnswer } from "./catalog-feeds.ts";
 import { Reign, type ReignTables } from "./reign.ts";
 import type { ReignTimes } from "./reign-times.ts";
