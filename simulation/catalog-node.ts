@@ -1,225 +1,237 @@
-// One catalog as a process: the real CatalogView over a stock book and a file
-// that lags behind it.
+// One catalog as a process: the catalog's real body over a simulated network and
+// a file that lags behind it.
 
-import { type CatalogEffect, CatalogView } from "../src/core/coherence/catalog-view.ts";
+import type { Following } from "../src/core/coherence/leader-views.ts";
 import { LEASE_ASK_MS } from "../src/core/coherence/limits.ts";
-import { holderOf } from "../src/core/connection/names.ts";
-import { StockBook } from "../src/core/market/stock-book.ts";
-import { StockLists } from "../src/core/market/stock-lists.ts";
 import type { Stock } from "../src/core/market/types.ts";
-import type { CommittedEntry } from "../src/core/replication/types.ts";
-import { commandsOf } from "./commands.ts";
-import type { CatalogAnswer, CatalogQuestion, SimulatedMessage } from "./messages.ts";
+import { CatalogDesk } from "../src/core/service/catalog-desk.ts";
+import type { LeaderAnswer } from "../src/core/service/leader-client.ts";
+import { CATALOG_TICK_MS, REPLICA_CALL_MS, STORE_DELAY_MS } from "../src/core/service/limits.ts";
+import type { AskResult, LookedUp, Unleased } from "../src/core/service/types.ts";
+import type {
+  Answer,
+  CatalogAnswer,
+  CatalogQuestion,
+  PositionedAnswer,
+  Question,
+  SimulatedMessage,
+} from "./messages.ts";
 import { ASKS_PER_LIFE_MAX, Process } from "./process.ts";
 
-const TICK_MS = 25;
-const STORE_MS = 200;
-
-/** The catalog's file. */
-interface StoredView {
-  readonly applied: number;
-  readonly stocks: readonly Stock[];
+/** One connection to another process. */
+interface Connection {
+  readonly peer: string;
 }
 
-interface Look {
-  readonly from: string;
-  readonly call: number;
-  readonly question: CatalogQuestion;
+type Result = Following | AskResult;
+type Done = (answer: Answer | null) => void;
+
+/** What a client may ask a catalog without a front end. */
+export function isForCatalogs(question: Question): boolean {
+  return (
+    question.kind === "lookup" ||
+    (question.kind === "request" && question.request.content.kind === "adjust")
+  );
 }
 
 export class CatalogNode extends Process {
-  #file: StoredView = { applied: 0, stocks: [] };
-  #view: CatalogView | null = null;
+  /** Its file. */
+  #applied = 0;
+  readonly #stored = new Map<string, Stock>();
+  #desk: CatalogDesk<Connection> | null = null;
   /** Answers can outlive a life: each has numbers of its own. */
   #lives = 0;
-  #stocks = new StockBook([]);
-  #lists = new StockLists(this.#stocks);
-  /** Received and not applied. */
-  #entries: CommittedEntry[] = [];
-  #waiting = new Map<number, Look>();
-  /** By holder: who is told. */
-  #frontends = new Map<string, string>();
+  #nextCall = 0;
+  #connections = new Map<string, Connection>();
+  #calls = new Map<number, (result: Result | null) => void>();
+  /** Clients that wait for an answer. */
+  #waiting = new Set<Done>();
 
   protected override started(): void {
     this.#lives += 1;
-    this.#view = new CatalogView({
-      applied: this.#file.applied,
-      nowMs: this.clock(),
-      firstAsk: 1 + this.#lives * ASKS_PER_LIFE_MAX,
+    this.#connections = new Map();
+    this.#calls = new Map();
+    this.#waiting = new Set();
+    const desk = this.#newDesk();
+    this.#desk = desk;
+    this.every(CATALOG_TICK_MS, () => desk.tick());
+    this.every(LEASE_ASK_MS, () => desk.follow());
+    this.every(STORE_DELAY_MS, () => {
+      const unsaved = desk.takeUnsaved();
+      if (unsaved === null) return;
+      this.#applied = unsaved.position;
+      for (const stock of unsaved.stocks) this.#stored.set(stock.name, stock);
     });
-    this.#stocks = new StockBook(this.#file.stocks);
-    this.#lists = new StockLists(this.#stocks);
-    this.#entries = [];
-    this.#waiting = new Map();
-    this.#frontends = new Map();
-    this.every(TICK_MS, () => this.#carryOut(this.#live.tick(this.clock())));
-    this.every(LEASE_ASK_MS, () => this.#follow());
-    this.every(STORE_MS, () => {
-      this.#file = { applied: this.#live.applied, stocks: this.#stocks.sorted() };
+  }
+
+  #newDesk(): CatalogDesk<Connection> {
+    return new CatalogDesk<Connection>({
+      start: { position: this.#applied, stocks: this.#stored.values() },
+      firstAsk: 1 + this.#lives * ASKS_PER_LIFE_MAX,
+      calls: {
+        follow: ({ peer }, question, settled) =>
+          this.#call(peer, (call) => ({ kind: "follow", call, ...question }), settled),
+        held: ({ peer }, answer) => this.send(peer, { kind: "held", ...answer }),
+        hold: ({ peer }, hold) => this.send(peer, { kind: "hold", ...hold }),
+        ask: ({ peer }, question, settled) =>
+          this.#call<AskResult>(
+            peer,
+            (call) => ({ kind: "ask", call, relayed: false, questions: [question] }),
+            (result) => settled(result ?? { kind: "failed", why: "no answer", isFinal: false }),
+          ),
+      },
+      observer: {},
+      nowMs: () => this.clock(),
+      after: (ms, run) => this.after(ms, run),
+      newRequestId: () => `${this.name}-${this.#newCall()}`,
+      onBroken: (error) => {
+        throw error;
+      },
     });
   }
 
   protected override stopped(): void {
-    this.#view = null;
+    this.#desk = null;
+    for (const done of [...this.#waiting]) done(null);
   }
 
-  /** Whether it shows everything up to `position`, and may. */
+  override freeze(): void {
+    super.freeze();
+    for (const done of [...this.#waiting]) done(null);
+  }
+
+  /** Whether it shows everything up to `position`. */
   isLevel(position: number): boolean {
-    const view = this.#view;
-    return view !== null && view.applied === position && view.isLeased(this.clock());
+    return this.#desk?.shown.position === position;
   }
 
   /** What it shows. */
   get stocks(): readonly Stock[] {
-    return this.#stocks.sorted();
+    return this.#desk?.shown.stocks() ?? [];
   }
 
-  get #live(): CatalogView {
-    if (!this.#view) throw new Error(`${this.name} is down`);
-    return this.#view;
+  get #live(): CatalogDesk<Connection> {
+    if (!this.#desk) throw new Error(`${this.name} is down`);
+    return this.#desk;
   }
 
-  /** Tells every replica what it has, and asks whoever leads for a lease. */
-  #follow(): void {
-    const view = this.#live;
-    if (!view.mayFollow(this.clock())) return;
-    const ask = view.askLease(this.clock());
-    for (const id of this.host.replicaIds) {
-      this.send(`order-${id}`, { kind: "follow", epoch: view.epoch, received: view.received, ask });
-    }
+  /** Finds a stock or adjusts one for a client; null when it isn't answered, or this process dies. */
+  ask(question: Question, done: Done): void {
+    const waiting: Done = (answer) => {
+      if (this.#waiting.delete(waiting)) done(answer);
+    };
+    this.#waiting.add(waiting);
+    const settled = (answer: LeaderAnswer): void => waiting(toldOf(answer));
+    if (question.kind === "lookup") this.#live.find(question.name, settled);
+    else if (question.kind === "request" && question.request.content.kind === "adjust") {
+      const { requestId, content } = question.request;
+      this.#live.update({ ...content, requestId }, settled);
+    } else throw new Error(`nobody asks a catalog for ${question.kind}`);
   }
 
   protected override connectionChanged(peer: string, isOpen: boolean): void {
-    if (!peer.startsWith("frontend")) return;
-    if (isOpen) this.#joined(peer);
-    else this.#left(peer);
+    const before = this.#connections.get(peer);
+    if (isOpen) this.#opened(peer);
+    else if (before) {
+      this.#connections.delete(peer);
+      const id = this.#replicaOf(peer);
+      if (id === null) this.#live.left(before);
+      else this.#live.replicaClosed(id, before);
+    }
   }
 
-  #holder(frontend: string): string {
-    return holderOf(this.host.calledOf(frontend), frontend);
+  #opened(peer: string): Connection {
+    const before = this.#connections.get(peer);
+    const connection = { peer };
+    this.#connections.set(peer, connection);
+    const id = this.#replicaOf(peer);
+    if (id !== null) this.#live.replicaOpened(id, connection);
+    else if (peer.startsWith("frontend")) {
+      this.#live.joined(connection, this.host.calledOf(peer), peer);
+    }
+    if (before) this.#live.left(before); // as over real connections: the next one is there first
+    return connection;
   }
 
-  #joined(frontend: string): void {
-    this.#frontends.set(this.#holder(frontend), frontend);
-    this.#live.connected(this.#holder(frontend));
-  }
-
-  #left(frontend: string): void {
-    const holder = this.#holder(frontend);
-    if (this.#frontends.get(holder) !== frontend) return;
-    this.#frontends.delete(holder);
-    this.#live.disconnected(holder);
+  #replicaOf(peer: string): number | null {
+    return this.host.replicaIds.find((id) => peer === `order-${id}`) ?? null;
   }
 
   protected override received(from: string, message: SimulatedMessage): void {
-    const view = this.#live;
-    const now = this.clock();
+    // Whoever says something is connected.
+    const connection = this.#connections.get(from) ?? this.#opened(from);
     switch (message.kind) {
       case "leads":
-        if (!view.mayFollow(now) || !view.follow(from, message.epoch)) return;
-        if (message.grant) view.granted(message.grant, now);
+        this.#calls.get(message.call)?.(message);
+        break;
+      case "asked":
+        this.#calls.get(message.call)?.(message.result);
         break;
       case "entries":
-        if (!view.mayFollow(now) || !view.follow(from, message.epoch)) return;
-        this.#take(message);
+        this.#live.entries(message);
         break;
-      case "lease": {
-        const holder = this.#holder(from);
-        if (!this.#frontends.has(holder)) this.#joined(from); // whoever asks can be told
-        if (message.held !== null) this.#carryOut(view.frontendHeld(holder, message.held, now));
-        const grant = view.grant(holder, message.ask, now);
-        if (grant) this.send(from, { kind: "leased", grant });
+      case "lease":
+        this.#live.lease(connection, message.ask, message.held, (grant) => {
+          if (grant) this.send(from, { kind: "leased", grant });
+        });
         break;
-      }
       case "holding":
-        this.#carryOut(view.frontendHeld(this.#holder(from), message.through, now));
+        this.#live.holding(connection, message.through);
         break;
       case "look":
-        this.#look({ from, call: message.call, question: message.question });
+        this.#look(message.question, (answer) =>
+          this.send(from, { kind: "looked", call: message.call, answer }),
+        );
         break;
       default:
         throw new Error(`${this.name} got a ${message.kind}`);
     }
   }
 
-  #take({ epoch, exposed, after, entries }: Extract<SimulatedMessage, { kind: "entries" }>): void {
-    const view = this.#live;
-    const before = view.received;
-    const batches = entries.map((entry, index) => ({
-      after: after + index,
-      through: entry.position,
-      names: namesIn(entry),
-    }));
-    const effects = view.hold(epoch, batches, this.clock());
-    this.#entries.push(
-      ...entries.filter(({ position }) => position > before && position <= view.received),
-    );
-    this.#carryOut(effects);
-    this.#carryOut(view.exposed(epoch, exposed, this.clock()));
-  }
-
-  #look(look: Look): void {
-    const { question } = look;
-    // What was true when the list was begun, under a lease, is true there for ever.
-    if (question.kind === "stocks" && typeof question.list === "number") {
-      this.#answer(look, true);
-      return;
-    }
-    const names = question.kind === "stocks" ? null : [question.name];
-    const readable = this.#live.ask(names, this.clock());
-    if (readable.kind === "later") this.#waiting.set(readable.token, look);
-    else this.#answer(look, readable.kind === "now");
-  }
-
-  #answer({ from, call, question }: Look, leased: boolean): void {
-    const position = this.#live.applied;
-    let answer: CatalogAnswer | null = null;
-    if (leased && question.kind === "stocks") {
-      answer = this.#lists.answer(question, position);
-    } else if (leased && question.kind === "lookup") {
-      answer = { kind: "stock", stock: this.#stocks.get(question.name) ?? null, position };
-    }
-    this.host.counters.add(leased ? "looked up in a catalog" : "catalog without a lease");
-    this.send(from, { kind: "looked", call, answer });
-  }
-
-  #carryOut(effects: readonly CatalogEffect[]): void {
-    for (const effect of effects) {
-      switch (effect.kind) {
-        case "hold": {
-          const { after, through, names } = effect;
-          const frontend = this.#frontends.get(effect.frontend);
-          if (frontend !== undefined) this.send(frontend, { kind: "hold", after, through, names });
-          break;
-        }
-        case "held": {
-          const { leader, received } = this.#live;
-          const { epoch, through: held } = effect;
-          if (leader !== null) this.send(leader, { kind: "held", epoch, received, held });
-          break;
-        }
-        case "apply":
-          this.#apply(effect.through);
-          break;
-        case "release":
-          for (const token of effect.tokens) {
-            const look = this.#waiting.get(token);
-            this.#waiting.delete(token);
-            if (look) this.#answer(look, effect.leased);
-          }
-          break;
-      }
+  #look(question: CatalogQuestion, done: (answer: CatalogAnswer | null) => void): void {
+    const told = <T extends { readonly kind: string }>(answer: T | Unleased): T | null => {
+      const isLeased = answer.kind !== "unleased";
+      this.host.counters.add(isLeased ? "looked up in a catalog" : "catalog without a lease");
+      return isLeased ? (answer as T) : null;
+    };
+    if (question.kind === "stocks") this.#live.list(question, (answer) => done(told(answer)));
+    else {
+      this.#live.lookup([question.name], (answer) => {
+        const found = told<LookedUp>(answer);
+        const stock = found?.stocks[0] ?? null;
+        done(found && { kind: "stock", stock, position: found.position });
+      });
     }
   }
 
-  #apply(through: number): void {
-    const count = this.#entries.findIndex((entry) => entry.position > through);
-    const due = this.#entries.splice(0, count === -1 ? this.#entries.length : count);
-    for (const entry of due) for (const command of commandsOf(entry)) this.#stocks.apply(command);
+  #call<T extends Result>(
+    to: string,
+    message: (call: number) => SimulatedMessage,
+    settled: (result: T | null) => void,
+  ): void {
+    const call = this.#newCall();
+    this.#calls.set(call, (result) => {
+      if (this.#calls.delete(call)) settled(result as T | null);
+    });
+    this.after(REPLICA_CALL_MS, () => this.#calls.get(call)?.(null));
+    this.send(to, message(call));
+  }
+
+  /** A number that no call had, in an earlier life neither. */
+  #newCall(): number {
+    this.#nextCall += 1;
+    return this.#nextCall;
   }
 }
 
-/** The stocks that an entry changes. */
-function namesIn(entry: CommittedEntry): readonly string[] {
-  return commandsOf(entry).flatMap((command) => (command.kind === "refuse" ? [] : command.name));
+function toldOf(answer: LeaderAnswer): Answer | null {
+  switch (answer.kind) {
+    case "stock":
+      return answer;
+    case "outcome":
+      // What no leader was asked has no position.
+      return { ...answer, position: (answer as Partial<PositionedAnswer>).position ?? null };
+    default:
+      return null;
+  }
 }

@@ -3,6 +3,7 @@
 import { LEASE_MARGIN_MS, LEASE_MS } from "../src/core/coherence/limits.ts";
 import type { Request } from "../src/core/market/types.ts";
 import { AnswerChecks, type ClientCall } from "./answer-checks.ts";
+import { type CatalogNode, isForCatalogs } from "./catalog-node.ts";
 import type { FrontendNode } from "./frontend-node.ts";
 import { type Answer, isAboutStocks, type Question } from "./messages.ts";
 import { drawHabits, type Habits } from "./setting.ts";
@@ -12,6 +13,8 @@ import type { World } from "./world.ts";
 
 /** Calls under way with which even an impatient client waits for its answer. */
 const IN_FLIGHT_MAX = 100;
+/** Of the questions that a catalog takes from anybody, how many are asked of one. */
+const OF_CATALOGS = 0.1;
 /** In calm every call is answered within this time: a store of copies may take half of it. */
 const CALM_ANSWER_MS = 400;
 
@@ -68,7 +71,7 @@ export class Clients {
         if (!wentOn) this.#next(who, sequence + 1, again);
         wentOn = true;
       };
-      this.#call(frontend, question, (answer) => {
+      this.#call(this.#catalog(question) ?? frontend, question, (answer) => {
         const again = answer === null && question.kind === "request" && random.chance(0.7);
         goOn(again ? { ...question, request: { ...question.request, recordRefusal: true } } : null);
       });
@@ -94,6 +97,14 @@ export class Clients {
     const isGood = (one: FrontendNode | undefined) => one?.isUp && one !== this.#world.impaired;
     if (own && isGood(own) && random.chance(setting.loyal)) return own;
     const up = frontends.filter(isGood);
+    return up.length > 0 ? random.pick(up) : null;
+  }
+
+  /** Some finds and updates are asked of a catalog itself. */
+  #catalog(question: Question): CatalogNode | null {
+    const { catalogs, random, impaired } = this.#world;
+    if (!isForCatalogs(question) || !random.chance(OF_CATALOGS)) return null;
+    const up = catalogs.filter((catalog) => catalog.isUp && catalog !== impaired);
     return up.length > 0 ? random.pick(up) : null;
   }
 
@@ -156,14 +167,18 @@ export class Clients {
     return { kind: "request", request };
   }
 
-  #call(frontend: FrontendNode, question: Question, done: (answer: Answer | null) => void): void {
+  #call(
+    asked: FrontendNode | CatalogNode,
+    question: Question,
+    done: (answer: Answer | null) => void,
+  ): void {
     const { oracle, counters, scheduler } = this.#world;
     const call: ClientCall = { question, floor: oracle.answeredPosition };
     const { isCalm } = this;
     const begunMs = scheduler.now;
     this.#inFlight += 1;
     counters.add("calls");
-    frontend.ask(question, (answer) => {
+    asked.ask(question, (answer) => {
       this.#inFlight -= 1;
       if (answer) this.#checks.check(call, answer);
       else counters.add("calls of unknown fate");

@@ -52,14 +52,15 @@ export class LeaderHost {
       this.#carryOut(this.#views.held(from, message.received, message.held, clock()));
       return;
     }
-    this.#carryOut(this.#views.follows(from, message.received, clock()));
-    if (message.epoch === epoch) this.#carryOut(this.#views.wants(from));
+    const { call, received, held, ask } = message;
+    const isOfReign = message.epoch === epoch;
+    this.#carryOut(this.#views.follows(from, received, clock()));
+    if (isOfReign) this.#carryOut(this.#views.held(from, received, held, clock()));
+    if (isOfReign) this.#carryOut(this.#views.wants(from));
     const confirmedMs = replica.status().reign?.confirmedAt ?? Number.NEGATIVE_INFINITY;
     const grant =
-      message.epoch === epoch && message.ask !== null
-        ? this.#views.grant(from, message.ask, confirmedMs, clock())
-        : null;
-    send(from, { kind: "leads", epoch, grant });
+      isOfReign && ask !== null ? this.#views.grant(from, ask, confirmedMs, clock()) : null;
+    send(from, { kind: "leads", call, leads: true, epoch, grant });
   }
 
   left(catalog: string): void {

@@ -1,6 +1,6 @@
 // What processes of the simulation send each other: the same words as over RPC.
 
-import type { Feed, Follow, Held } from "../src/core/coherence/leader-views.ts";
+import type { Feed, Follow, Following, Held } from "../src/core/coherence/leader-views.ts";
 import type { Grant } from "../src/core/coherence/lease-holder.ts";
 import type { StocksAnswer, StocksQuestion } from "../src/core/market/stock-lists.ts";
 import type { Outcome, Request, Stock } from "../src/core/market/types.ts";
@@ -74,19 +74,14 @@ export type SimulatedMessage =
   | { readonly kind: "nominated"; readonly call: number; readonly result: Nomination }
   | { readonly kind: "beat"; readonly health: ReplicaHealth }
   // catalog and leader
-  | ({ readonly kind: "follow" } & Follow)
-  | { readonly kind: "leads"; readonly epoch: number; readonly grant: Grant | null }
+  | ({ readonly kind: "follow"; readonly call: number } & Follow)
+  | ({ readonly kind: "leads"; readonly call: number } & Following)
   | ({ readonly kind: "entries" } & Feed)
   | ({ readonly kind: "held" } & Held)
   // front end and catalog
   | { readonly kind: "lease"; readonly ask: number; readonly held: number | null }
   | { readonly kind: "leased"; readonly grant: Grant }
-  | {
-      readonly kind: "hold";
-      readonly after: number;
-      readonly through: number;
-      readonly names: readonly string[];
-    }
+  | ({ readonly kind: "hold" } & Service.Hold)
   | { readonly kind: "holding"; readonly through: number }
   | { readonly kind: "look"; readonly call: number; readonly question: CatalogQuestion }
   | { readonly kind: "looked"; readonly call: number; readonly answer: CatalogAnswer | null };

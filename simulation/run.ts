@@ -155,7 +155,7 @@ function unsettled(world: World, clients: Clients): string | null {
   const stale = world.catalogs.find(
     (catalog) => catalog !== impaired && !catalog.isLevel(committed),
   );
-  if (stale) return `${stale.name} isn't level, or has no lease`;
+  if (stale) return `${stale.name} isn't level`;
   if (world.catalogs.every((catalog) => catalog === impaired)) return null;
   // Who asks one that is dead or deaf leaves it aside only when there is something to ask.
   const unleased = world.frontends.find(

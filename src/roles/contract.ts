@@ -218,7 +218,9 @@ const grant = schemaOf<Grant>()(
   z.object({ epoch, ask: counter, ms: z.number().min(0), exposed: position, sent: position }),
 );
 
-const follow = schemaOf<Follow>()(z.object({ received: position, epoch, ask: counter.nullable() }));
+const follow = schemaOf<Follow>()(
+  z.object({ received: position, held: position, epoch, ask: counter.nullable() }),
+);
 const following = schemaOf<Following>()(
   z.object({ leads: z.boolean(), epoch, grant: grant.nullable() }),
 );
@@ -286,7 +288,7 @@ export const orderContract = {
   nominate: { argument: z.object({}), result: nomination },
   notifyLeader: { argument: z.object({ leader: replicaId }), result: z.object({}) },
   /**
-   * A catalog says to every replica, every LEASE_ASK_MS, what it has received;
+   * A catalog says to every replica, every LEASE_ASK_MS, what it has received and holds;
    * whoever leads sends it the rest. With an `ask`, and `epoch` the leader's, it asks for a lease.
    */
   follow: {

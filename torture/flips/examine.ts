@@ -13,14 +13,14 @@
 import { join } from "node:path";
 import { decodeCommands } from "../../src/core/market/codec.ts";
 import { MarketState } from "../../src/core/market/state.ts";
-import type { Entry } from "../../src/core/replication/types.ts";
+import { type Entry, toCommitted } from "../../src/core/replication/types.ts";
+import { StockView } from "../../src/core/service/stock-view.ts";
 import { decideTurn } from "../../src/core/service/turn.ts";
 import { openCatalogStore } from "../../src/io/journal/catalog-store.ts";
 import { DataFileError } from "../../src/io/journal/errors.ts";
 import { openJournal, type SqliteJournal } from "../../src/io/journal/journal.ts";
 import { Ledger } from "../../src/io/journal/ledger.ts";
 import { readSecret, SecretError } from "../../src/io/rpc/secret.ts";
-import { StockView } from "../../src/roles/catalog/stock-view.ts";
 import {
   CATALOG,
   IDENTITY,
@@ -203,15 +203,12 @@ function examineCatalog(path: string, truth: Truth, whileOpen: () => void): Outc
     // At an older position it reads on, and what it says there was true there.
     expectEqual("the view", stocksText(store.stocks()), truth.stocksAt.get(store.position));
     const view = new StockView({ position: store.position, stocks: store.stocks() });
-    const changed = view.apply(
-      truth.entries.map(({ position, body }) => ({
-        position,
-        commands: body.kind === "command" ? decodeCommands(body.bytes) : [],
-      })),
-    );
+    view.receive(view.fresh(truth.entries.map(toCommitted)));
+    view.show(last);
     expectEqual("the view's position", view.position, last);
     expectEqual("the newest view", stocksText(view.stocks()), truth.stocksAt.get(last));
-    store.save(last, changed.values());
+    const unsaved = view.takeUnsaved();
+    if (unsaved !== null) store.save(unsaved.position, unsaved.stocks);
     store.save(last, view.stocks());
   } finally {
     store.close();

@@ -13,6 +13,7 @@ import { decodeCommands } from "../../src/core/market/codec.ts";
 import type { Stock } from "../../src/core/market/types.ts";
 import type { Admission } from "../../src/core/replication/admissions.ts";
 import type { Entry, HardState } from "../../src/core/replication/types.ts";
+import { StockView } from "../../src/core/service/stock-view.ts";
 import type { Question } from "../../src/core/service/types.ts";
 import {
   type CatalogStore,
@@ -27,7 +28,6 @@ import {
 import { Ledger } from "../../src/io/journal/ledger.ts";
 import type { JournalIdentity } from "../../src/io/journal/types.ts";
 import { makeSecret } from "../../src/io/rpc/secret.ts";
-import { StockView } from "../../src/roles/catalog/stock-view.ts";
 import { Memory } from "./memory.ts";
 
 export const IDENTITY: JournalIdentity = {
@@ -121,7 +121,6 @@ class Maker {
   readonly #ledger: Ledger;
   #store: CatalogStore;
   readonly #view = new StockView({ position: 0, stocks: [] });
-  readonly #changed = new Map<string, Stock>();
   readonly #admissions: Admission[] = [];
   #made = 0;
 
@@ -266,15 +265,14 @@ class Maker {
     for (const { position, body } of entries) {
       const commands = body.kind === "command" ? decodeCommands(body.bytes) : [];
       this.#ledger.queue(position, commands);
-      for (const [name, stock] of this.#view.apply([{ position, commands }])) {
-        this.#changed.set(name, stock);
-      }
+      this.#view.receive([{ position, commands }]);
+      this.#view.show(position);
     }
   }
 
   #save(): void {
-    this.#store.save(this.#view.position, this.#changed.values());
-    this.#changed.clear();
+    const unsaved = this.#view.takeUnsaved();
+    if (unsaved !== null) this.#store.save(unsaved.position, unsaved.stocks);
     this.#stocksAt.set(this.#view.position, stocksText(this.#view.stocks()));
   }
 

@@ -32,38 +32,39 @@ function renew(view: CatalogView, nowMs: number): void {
 function serving(...frontends: string[]): CatalogView {
   const view = leased();
   for (const frontend of frontends) {
-    view.connected(frontend);
+    view.connected(frontend, 1_000);
     view.grant(frontend, 1, 1_000);
   }
   return view;
 }
 
 describe("a question (K1)", () => {
-  test("is answered without ever having had a lease", () => {
+  test("is the leader's to answer, for a view that never had a lease", () => {
     const view = new CatalogView({ applied: 10, nowMs: 0 });
     expect(view.ask(["FishCo"], 1_000)).toEqual({ kind: "elsewhere" });
   });
 
-  test("is answered after the lease, because no timer ended it", () => {
+  test("is the leader's to answer once the lease is over, though no timer ended it", () => {
     const view = leased();
     expect(view.ask(["FishCo"], 1_499)).toEqual({ kind: "now" });
     expect(view.ask(["FishCo"], 1_500)).toEqual({ kind: "elsewhere" });
     expect(view.isLeased(1_500)).toBe(false);
   });
 
-  test("is answered before the view has what was exposed when its lease was granted (V2)", () => {
+  test("is answered only once the view has what was exposed when its lease was granted (V2)", () => {
     const view = new CatalogView({ applied: 10, nowMs: 0 });
     view.follow("9094", 1);
     const ask = view.askLease(1_000);
     view.granted({ epoch: 1, ask, ms: LEASE_MS, exposed: 11, sent: 12 }, 1_001);
     expect(view.isLeased(1_001)).toBe(false);
-    view.hold(1, [batch(11, "FishCo"), batch(12, "BoarCo")], 1_002);
+    view.hold(1, batch(11, "FishCo"), 1_002);
+    view.hold(1, batch(12, "BoarCo"), 1_002);
     expect(view.isLeased(1_002)).toBe(false);
     view.exposed(1, 11, 1_003);
     expect(view.isLeased(1_003)).toBe(true);
   });
 
-  test("is answered under a lease of an epoch that it doesn't follow", () => {
+  test("is the leader's to answer under a lease of an epoch that isn't followed any more", () => {
     const view = new CatalogView({ applied: 10, nowMs: 0 });
     view.follow("9094", 1);
     const ask = view.askLease(1_000);
@@ -74,51 +75,54 @@ describe("a question (K1)", () => {
 });
 
 describe("a question about a held stock (K2)", () => {
-  test("is answered before the batch is applied", () => {
+  test("waits until the batch is applied", () => {
     const view = leased();
-    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
     expect(view.ask(["FishCo"], 1_011)).toEqual({ kind: "later", token: 1 });
     expect(view.ask(["BoarCo"], 1_011)).toEqual({ kind: "now" });
     expect(view.exposed(1, 11, 1_020)).toEqual([{ kind: "apply", through: 11 }, release(true, 1)]);
     expect(view.ask(["FishCo"], 1_021)).toEqual({ kind: "now" });
   });
 
-  test("waits for batches that came after it: under steady trade, for ever", () => {
+  test("doesn't wait for batches that came after it: under steady trade that were for ever", () => {
     const view = leased();
-    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
     view.ask(["FishCo"], 1_011);
-    view.hold(1, [batch(12, "FishCo")], 1_012);
+    view.hold(1, batch(12, "FishCo"), 1_012);
     expect(view.exposed(1, 11, 1_020)).toContainEqual(release(true, 1));
   });
 
-  test("waits only for the first of the batches that change it", () => {
+  test("waits for the last of the batches that change it", () => {
     const view = leased();
-    view.hold(1, [batch(11, "FishCo"), batch(12, "BoarCo"), batch(13, "FishCo", "Ash")], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
+    view.hold(1, batch(12, "BoarCo"), 1_010);
+    view.hold(1, batch(13, "FishCo", "Ash"), 1_010);
     view.ask(["FishCo"], 1_011);
     view.ask(["BoarCo"], 1_011);
     expect(view.exposed(1, 12, 1_020)).toEqual([{ kind: "apply", through: 12 }, release(true, 2)]);
     expect(view.exposed(1, 13, 1_030)).toContainEqual(release(true, 1));
   });
 
-  test("isn't known to be one: a list shows a held stock", () => {
+  test("is one about all stocks, too", () => {
     const view = leased();
     expect(view.ask(null, 1_005)).toEqual({ kind: "now" });
-    view.hold(1, [batch(11, "FishCo"), batch(12)], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
+    view.hold(1, batch(12), 1_010);
     expect(view.ask(null, 1_011)).toEqual({ kind: "later", token: 1 });
     expect(view.exposed(1, 11, 1_020)).toContainEqual(release(true, 1));
     expect(view.ask(null, 1_021)).toEqual({ kind: "now" });
   });
 
-  test("is answered from a view whose lease ended while it waited", () => {
+  test("is the leader's to answer when the lease ended while it waited", () => {
     const view = leased();
-    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
     view.ask(["FishCo"], 1_011);
     expect(view.exposed(1, 11, 1_500)).toContainEqual(release(false, 1));
   });
 
-  test("is left waiting by a view without a lease", () => {
+  test("doesn't go on waiting at a view without a lease", () => {
     const view = leased();
-    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
     view.ask(["FishCo"], 1_011);
     expect(view.tick(1_499)).toEqual([]);
     expect(view.tick(1_500)).toEqual([release(false, 1)]);
@@ -127,13 +131,13 @@ describe("a question about a held stock (K2)", () => {
 });
 
 describe("the leader is told that a batch is held (K3)", () => {
-  test("never, when there is no front end", () => {
-    expect(leased().hold(1, [batch(11, "FishCo")], 1_010)).toEqual([held(11)]);
+  test("at once, when there is no front end", () => {
+    expect(leased().hold(1, batch(11, "FishCo"), 1_010)).toEqual([held(11)]);
   });
 
-  test("before every leased front end has dropped these stocks", () => {
+  test("once every leased front end has dropped these stocks", () => {
     const view = serving("frontend-8000", "frontend-8001");
-    expect(view.hold(1, [batch(11, "FishCo")], 1_010)).toEqual([
+    expect(view.hold(1, batch(11, "FishCo"), 1_010)).toEqual([
       hold("frontend-8000", 10, 11, "FishCo"),
       hold("frontend-8001", 10, 11, "FishCo"),
       held(10), // said again, since the leader may have missed it
@@ -142,63 +146,84 @@ describe("the leader is told that a batch is held (K3)", () => {
     expect(view.frontendHeld("frontend-8001", 11, 1_012)).toEqual([held(11)]);
   });
 
-  test("only by answers to the newest hold, or by one to a later one than was sent", () => {
+  test("by answers to earlier holds, too, and by none to more than was sent", () => {
     const view = serving("frontend-8000");
-    view.hold(1, [batch(11, "FishCo")], 1_010);
-    view.hold(1, [batch(12, "BoarCo")], 1_011);
+    view.hold(1, batch(11, "FishCo"), 1_010);
+    view.hold(1, batch(12, "BoarCo"), 1_011);
     expect(view.frontendHeld("frontend-8000", 11, 1_012)).toEqual([held(11)]);
     expect(view.frontendHeld("frontend-8000", 99, 1_013)).toEqual([held(12)]);
-    expect(view.hold(1, [batch(13, "FishCo")], 1_014)).toEqual([
+    expect(view.hold(1, batch(13, "FishCo"), 1_014)).toEqual([
       hold("frontend-8000", 12, 13, "FishCo"),
     ]);
   });
 
   test("at once where it comes again: the leader didn't hear the last answer", () => {
     const view = serving("frontend-8000");
-    view.hold(1, [batch(11, "FishCo")], 1_010);
-    expect(view.hold(1, [batch(11, "FishCo")], 1_011)).toEqual([held(10)]);
+    view.hold(1, batch(11, "FishCo"), 1_010);
+    expect(view.hold(1, batch(11, "FishCo"), 1_011)).toEqual([held(10)]);
   });
 
-  test("though a front end without a lease, which has no copies, would have to be asked", () => {
+  test("without asking a front end that has no lease, and so no copies", () => {
     const view = leased();
-    view.connected("frontend-8000");
-    expect(view.hold(1, [batch(11, "FishCo")], 1_010)).toEqual([held(11)]);
+    view.connected("frontend-8000", 1_000);
+    expect(view.hold(1, batch(11, "FishCo"), 1_010)).toEqual([held(11)]);
   });
 
-  test("though a front end whose connection closed still serves copies", () => {
+  test("only at the end of its lease, if a front end whose connection closed may still serve copies", () => {
     const view = serving("frontend-8000");
     view.disconnected("frontend-8000");
-    expect(view.hold(1, [batch(11, "FishCo")], 1_010)).toEqual([held(10)]);
+    expect(view.hold(1, batch(11, "FishCo"), 1_010)).toEqual([held(10)]);
     expect(view.tick(1_000 + UNTIL_MS - 1)).not.toContainEqual(held(11));
     expect(view.tick(1_000 + UNTIL_MS)).toContainEqual(held(11));
   });
 
-  test("not again when the first telling was lost", () => {
-    const view = leased();
-    view.hold(1, [batch(11, "FishCo")], 1_010);
-    expect(view.hold(1, [batch(11, "FishCo")], 1_110)).toEqual([held(11)]);
+  test("at the end of a lease only, when a front end is gone, but at once when it is back and has dropped them", () => {
+    const view = serving("frontend-8000");
+    view.disconnected("frontend-8000");
+    expect(view.hold(1, batch(11, "FishCo"), 1_010)).toEqual([held(10)]);
+    expect(view.tick(1_010 + HOLD_AGAIN_MS)).toEqual([]);
+    expect(view.connected("frontend-8000", 1_200)).toEqual([
+      hold("frontend-8000", 10, 11, "FishCo"),
+    ]);
+    expect(view.frontendHeld("frontend-8000", 11, 1_201)).toEqual([held(11)]);
+    view.disconnected("frontend-8000");
+    expect(view.connected("frontend-8000", 1_210)).toEqual([]);
   });
 
-  test("not at all, when it has a new leader", () => {
+  test("with every question for a lease", () => {
+    const view = serving("frontend-8000");
+    view.hold(1, batch(11, "FishCo"), 1_010);
+    expect(view.heldThrough(1_011)).toBe(10);
+    view.frontendHeld("frontend-8000", 11, 1_012);
+    expect(view.heldThrough(1_013)).toBe(11);
+  });
+
+  test("again when the first telling was lost", () => {
     const view = leased();
-    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
+    expect(view.hold(1, batch(11, "FishCo"), 1_110)).toEqual([held(11)]);
+  });
+
+  test("again when it has a new leader", () => {
+    const view = leased();
+    view.hold(1, batch(11, "FishCo"), 1_010);
     view.follow("9092", 2);
-    expect(view.hold(2, [batch(11, "FishCo")], 1_020)).toEqual([held(11, 2)]);
+    expect(view.hold(2, batch(11, "FishCo"), 1_020)).toEqual([held(11, 2)]);
     expect(view.leader).toBe("9092");
   });
 
-  test("not at all, when the new leader has nothing new to hold", () => {
+  test("again when the new leader has nothing new to hold", () => {
     const view = leased();
-    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
     view.follow("9092", 2);
     expect(view.tick(1_020)).toEqual([held(11, 2)]);
     expect(view.tick(1_030)).toEqual([]);
   });
 
-  test("and the hold that a front end missed is never sent again", () => {
+  test("and a hold that a front end missed is sent again", () => {
     const view = serving("frontend-8000");
-    view.hold(1, [batch(11, "FishCo")], 1_010);
-    view.hold(1, [batch(12, "BoarCo")], 1_050);
+    view.hold(1, batch(11, "FishCo"), 1_010);
+    view.hold(1, batch(12, "BoarCo"), 1_050);
     expect(view.tick(1_050 + HOLD_AGAIN_MS - 1)).toEqual([]);
     expect(view.tick(1_050 + HOLD_AGAIN_MS)).toEqual([
       hold("frontend-8000", 10, 12, "FishCo", "BoarCo"),
@@ -208,18 +233,18 @@ describe("the leader is told that a batch is held (K3)", () => {
     expect(view.tick(1_050 + 2 * HOLD_AGAIN_MS)).toEqual([hold("frontend-8000", 11, 12, "BoarCo")]);
   });
 
-  test("and a hold is forgotten when it is applied, though a front end still owes its answer", () => {
+  test("and a hold is kept after it is applied, while a front end still owes its answer", () => {
     const view = serving("frontend-8000");
-    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
     view.exposed(1, 11, 1_020);
     expect(view.tick(1_010 + HOLD_AGAIN_MS)).toEqual([hold("frontend-8000", 10, 11, "FishCo")]);
   });
 });
 
 describe("a front end's lease (K4)", () => {
-  test("is longer than the catalog's own", () => {
+  test("is no longer than the catalog's own", () => {
     const view = leased();
-    for (const frontend of ["frontend-8000", "frontend-8001"]) view.connected(frontend);
+    for (const frontend of ["frontend-8000", "frontend-8001"]) view.connected(frontend, 1_000);
     expect(view.grant("frontend-8000", 5, 1_380)).toEqual({
       epoch: 1,
       ask: 5,
@@ -230,11 +255,12 @@ describe("a front end's lease (K4)", () => {
     expect(view.grant("frontend-8001", 5, 1_500)).toBe(null);
   });
 
-  test("counts without what it was sent to hold (V2)", () => {
+  test("names what was sent to be held, without which it doesn't count (V2)", () => {
     const view = leased();
-    view.hold(1, [batch(11, "FishCo"), batch(12, "FishCo")], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
+    view.hold(1, batch(12, "FishCo"), 1_010);
     view.exposed(1, 11, 1_011);
-    view.connected("frontend-8000");
+    view.connected("frontend-8000", 1_000);
     expect(view.grant("frontend-8000", 5, 1_020)).toMatchObject({ exposed: 11, sent: 12 });
   });
 });
@@ -250,17 +276,17 @@ describe("a front end whose lease ended while it owed an answer (K6)", () => {
   /** Its hold of 11 was lost, everything is applied and forgotten. */
   const owing = () => {
     const view = serving("frontend-8000");
-    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
     view.exposed(1, 11, 1_020);
     renew(view, 1_490);
     return view;
   };
 
-  test("gets another at once, though it may be deaf", () => {
+  test("gets no other, since it may be deaf", () => {
     expect(owing().grant("frontend-8000", 2, ended)).toBe(null);
   });
 
-  test("is never asked again whether it hears, and stays without", () => {
+  test("is asked again whether it hears, and gets another once it does", () => {
     const view = owing();
     expect(view.tick(ended)).toContainEqual(hold("frontend-8000", 11, 11));
     view.frontendHeld("frontend-8000", 11, ended);
@@ -269,7 +295,7 @@ describe("a front end whose lease ended while it owed an answer (K6)", () => {
 });
 
 describe("a catalog that starts (K5)", () => {
-  test("follows a leader while front ends hold leases that it has forgotten", () => {
+  test("follows nobody while front ends may hold leases that it has forgotten", () => {
     const view = new CatalogView({ applied: 10, nowMs: 1_000 });
     expect(view.mayFollow(1_000 + UNTIL_MS - 1)).toBe(false);
     expect(view.mayFollow(1_000 + UNTIL_MS)).toBe(true);
@@ -277,53 +303,55 @@ describe("a catalog that starts (K5)", () => {
 });
 
 describe("what comes from leaders", () => {
-  test("of an earlier epoch is followed", () => {
+  test("of an earlier epoch counts for nothing", () => {
     const view = leased();
     expect(view.follow("9092", 2)).toBe(true);
     expect(view.follow("9094", 1)).toBe(false);
     expect(view).toMatchObject({ leader: "9092", epoch: 2 });
-    expect(view.hold(1, [batch(11, "FishCo")], 1_010)).toEqual([]);
+    expect(view.hold(1, batch(11, "FishCo"), 1_010)).toEqual([]);
     expect(view.received).toBe(10);
-    view.hold(2, [batch(11, "FishCo")], 1_011);
+    view.hold(2, batch(11, "FishCo"), 1_011);
     expect(view.exposed(1, 11, 1_012)).toEqual([]);
     expect(view).toMatchObject({ received: 11, applied: 10 });
   });
 
-  test("after a gap is taken, and before what is had already is taken twice", () => {
+  test("is taken without a gap and once, also where it overlaps what came before", () => {
     const view = leased();
-    view.hold(1, [batch(12, "FishCo")], 1_010);
+    view.hold(1, batch(12, "FishCo"), 1_010);
     expect(view.received).toBe(10);
-    view.hold(1, [batch(9), batch(10), batch(11, "FishCo"), batch(13, "BoarCo")], 1_011);
+    view.hold(1, { after: 8, through: 10, names: ["FishCo"] }, 1_011);
+    expect(view.received).toBe(10);
+    view.hold(1, { after: 8, through: 11, names: ["FishCo"] }, 1_012);
     expect(view.received).toBe(11);
+    expect(view.exposed(1, 11, 1_013)).toEqual([{ kind: "apply", through: 11 }]);
   });
 
-  test("is applied beyond what was received, or a second time", () => {
+  test("is applied no further than it was received, and once", () => {
     const view = leased();
-    view.hold(1, [batch(11, "FishCo")], 1_010);
+    view.hold(1, batch(11, "FishCo"), 1_010);
     expect(view.exposed(1, 99, 1_020)).toEqual([{ kind: "apply", through: 11 }]);
     expect(view.exposed(1, 11, 1_021)).toEqual([]);
     expect(view.applied).toBe(11);
   });
 
-  test("fills the memory of a catalog that isn't told what is exposed", () => {
+  test("is taken only up to a limit while nothing is exposed, and from there on afterwards", () => {
     const view = leased();
     const count = HELD_BATCHES_MAX + 5;
-    const batches = Array.from({ length: count }, (_, index) => batch(11 + index, "FishCo"));
-    view.hold(1, batches, 1_010);
+    const sendAll = (nowMs: number): void => {
+      for (let at = 0; at < count; at += 1) view.hold(1, batch(11 + at, "FishCo"), nowMs);
+    };
+    sendAll(1_010);
     expect(view.received).toBe(10 + HELD_BATCHES_MAX);
     view.exposed(1, 10 + HELD_BATCHES_MAX, 1_020);
-    view.hold(1, batches, 1_030);
+    sendAll(1_030);
     expect(view.received).toBe(10 + count);
   });
 
-  test("fills the memory of a catalog whose front ends are deaf", () => {
+  test("is taken only up to a limit while a front end is deaf, and from there on once its lease has ended", () => {
     const view = serving("frontend-8000");
-    const batches = Array.from({ length: HELD_BATCHES_MAX }, (_, index) =>
-      batch(11 + index, "Ash"),
-    );
-    view.hold(1, batches, 1_010);
+    for (let at = 0; at < HELD_BATCHES_MAX; at += 1) view.hold(1, batch(11 + at, "Ash"), 1_010);
     view.exposed(1, 10 + HELD_BATCHES_MAX, 1_020);
-    const next = [batch(11 + HELD_BATCHES_MAX, "Ash")];
+    const next = batch(11 + HELD_BATCHES_MAX, "Ash");
     view.hold(1, next, 1_030);
     expect(view.received).toBe(10 + HELD_BATCHES_MAX);
     view.tick(1_000 + UNTIL_MS);

@@ -6,7 +6,8 @@
 //       was held when the question came, is applied: what is held may already
 //       be exposed elsewhere, what is applied surely is.
 //   K3. It tells the leader "held" only when every front end that may be
-//       answering from a copy has dropped these stocks, or its lease has ended.
+//       answering from a copy has dropped these stocks, or its lease has ended:
+//       connected or not. One that connects again is told at once what it owes.
 //   K4. It grants front ends no longer than its own lease runs.
 //   K5. After a start it follows nobody for a lease and a margin: it has
 //       forgotten which front ends it granted leases to.
@@ -147,42 +148,31 @@ export class CatalogView {
   }
 
   /**
-   * Committed entries of the leader of `epoch`, in order. What was received
-   * before is skipped; after a gap nothing is taken.
+   * Committed entries of the leader of `epoch`, in one piece. What begins before the end of what
+   * was received, as each piece that comes again, counts for what is new in it; after a gap
+   * nothing is taken.
    */
-  hold(epoch: number, batches: readonly Batch[], nowMs: number): readonly CatalogEffect[] {
+  hold(epoch: number, batch: Batch, nowMs: number): readonly CatalogEffect[] {
     if (epoch !== this.#epoch) return [];
-    const fresh: Batch[] = [];
-    for (const batch of batches) {
-      if (batch.through <= this.#received) continue;
-      if (batch.after > this.#received || this.#batches.length >= HELD_BATCHES_MAX) break;
-      fresh.push(batch);
-      this.#batches.push(batch);
-      this.#received = batch.through;
-    }
+    const { after, through, names } = batch;
+    const isNext = after <= this.#received && through > this.#received;
+    const isTaken = isNext && this.#batches.length < HELD_BATCHES_MAX;
     const effects: CatalogEffect[] = [];
-    const first = fresh[0];
-    if (first) {
-      const names = [...new Set(fresh.flatMap((batch) => batch.names))];
-      for (const frontend of this.#connected) {
-        // Without a lease it has no copies, and begins with all of this when it gets one.
-        if (!this.#frontends.isLeased(frontend, nowMs)) continue;
-        effects.push({
-          kind: "hold",
-          frontend,
-          after: first.after,
-          through: this.#received,
-          names,
-        });
-        this.#frontends.owes(frontend, this.#received, nowMs);
+    if (isTaken) {
+      this.#batches.push(batch);
+      this.#received = through;
+      // Without a lease a front end has no copies, and begins with all of this when it gets one.
+      for (const frontend of this.#frontends.leased(nowMs)) {
+        this.#frontends.owes(frontend, through, nowMs); // K3
+        if (!this.#connected.has(frontend)) continue;
+        effects.push({ kind: "hold", frontend, after, through, names });
         this.#lastSentMs.set(frontend, nowMs);
       }
-      // A leased front end whose connection is gone still has to be waited for.
       this.#lease.progressed(this.#progress, nowMs);
     }
     // What is new is told of once the front ends hold it, in one message; what came
     // again, at once: the leader didn't hear the last answer.
-    this.#tellHeld(effects, nowMs, first === undefined);
+    this.#tellHeld(effects, nowMs, !isTaken);
     return effects;
   }
 
@@ -204,8 +194,13 @@ export class CatalogView {
     return effects;
   }
 
+  /** What this catalog and all its front ends hold: with each question for a lease the leader hears it again. */
+  heldThrough(nowMs: number): number {
+    return Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3
+  }
+
   #tellHeld(effects: CatalogEffect[], nowMs: number, again: boolean): void {
-    const through = Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3
+    const through = this.heldThrough(nowMs);
     if (through <= this.#toldHeld && !(again && through > 0)) return;
     this.#toldHeld = Math.max(this.#toldHeld, through);
     effects.push({ kind: "held", epoch: this.#epoch, through });
@@ -213,8 +208,11 @@ export class CatalogView {
 
   // ---- towards the front ends
 
-  connected(frontend: string): void {
+  /** A connection to it is open, the first or another: what was sent on an earlier one may be lost. */
+  connected(frontend: string, nowMs: number): readonly CatalogEffect[] {
     this.#connected.add(frontend);
+    const owes = this.#frontends.owesSinceMs(frontend) !== null;
+    return owes ? [this.#holdAgain(frontend, nowMs)] : []; // K3
   }
 
   disconnected(frontend: string): void {
@@ -274,7 +272,6 @@ export class CatalogView {
       const sentMs = this.#lastSentMs.get(frontend) ?? Number.NEGATIVE_INFINITY;
       if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;
       effects.push(this.#holdAgain(frontend, nowMs));
-      this.#lastSentMs.set(frontend, nowMs);
     }
     this.#tellHeld(effects, nowMs, false);
     if (!this.#lease.isValid(nowMs) && this.#waiting.length > 0) {
@@ -293,6 +290,7 @@ export class CatalogView {
   /** What it misses; once its lease has ended, and it begins anew with the next, only whether it hears. */
   #holdAgain(frontend: string, nowMs: number): CatalogEffect {
     const through = this.#received;
+    this.#lastSentMs.set(frontend, nowMs);
     if (!this.#frontends.isLeased(frontend, nowMs))
       return { kind: "hold", frontend, after: through, through, names: [] };
     const after = this.#frontends.heldBy(frontend);

@@ -33,6 +33,8 @@ import {
 export interface Follow {
   /** Everything up to here has arrived. */
   readonly received: number;
+  /** Everything up to here is held, by it and all its front ends: an answer that said so may be lost. */
+  readonly held: number;
   /** The newest epoch that it knows; the question counts only for that one's leader. */
   readonly epoch: number;
   /** The number of its question for a lease; null: it wants none. */

@@ -57,3 +57,28 @@ export const LEADER_HEARD_MS = 500;
 
 /** Two sweeps further apart than this: the process was paused, and answers may lie unread. */
 export const SWEEP_GAP_MS = 150;
+
+// The catalog's side.
+
+/** How often a catalog looks at leases, and sends lost holds again. */
+export const CATALOG_TICK_MS = 25;
+
+/** How often a catalog's file follows its view: after a restart it reads on from there. */
+export const STORE_DELAY_MS = 100;
+
+/** Questions at a catalog that wait for a lease, or for an entry to be exposed; further ones are sent on to the leader. */
+export const CATALOG_QUESTIONS_WAITING_MAX = 16_384;
+
+/** A leader that hasn't told a catalog that it leads for this long is none: every replica is asked ten times in it. */
+export const LEADER_TOLD_MS = 1_000;
+
+/** How long a catalog's call to a replica waits for its answer; another replica is asked after that. */
+export const REPLICA_CALL_MS = 2_000;
+
+// Whoever asks the leader and is no front end.
+
+/** Pause between two attempts to ask the leader, while there is none or it is busy. */
+export const LEADER_PAUSE_MS = 25;
+
+/** Questions to the leader under way; further callers are told that it was one too many. */
+export const LEADER_QUESTIONS_IN_HAND_MAX = 1_024;

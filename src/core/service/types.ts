@@ -1,6 +1,6 @@
-// What a front end asks of the order leader, and what it is answered: the words
-// that the rules of this folder speak. On the wire each has a schema, which the
-// compiler holds against these.
+// What is asked of the order leader and what it answers, and what leader, catalogs
+// and front ends tell each other: the words that the rules of this folder speak.
+// On the wire each has a schema, which the compiler holds against these.
 
 import type { StocksAnswer, StocksQuestion } from "../market/stock-lists.ts";
 import type { Order, Outcome, Request, Stock } from "../market/types.ts";
@@ -52,3 +52,22 @@ export type Asked =
   | { readonly kind: "unavailable" }
   /** It could not be begun in time. Nothing happened. */
   | { readonly kind: "overloaded" };
+
+/** From a catalog to its front ends: these stocks changed in (after, through]. */
+export interface Hold {
+  readonly after: number;
+  readonly through: number;
+  readonly names: readonly string[];
+}
+
+/** A catalog without a lease can't answer: ask the leader. */
+export interface Unleased {
+  readonly kind: "unleased";
+}
+
+/** What a catalog says of some stocks: null for a name that is unknown; all true at `position`. */
+export interface LookedUp {
+  readonly kind: "stocks";
+  readonly stocks: (Stock | null)[];
+  readonly position: number;
+}

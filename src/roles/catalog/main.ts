@@ -1,36 +1,42 @@
-// A catalog as a process: its view and the file behind it, its connections to
-// the replicas, its port, its clock. Wiring only.
+// A catalog as a process: its connections, its port, its file, its clock and its
+// log. What it does is core/service/catalog-desk.ts.
 //
 // The file is read once, at the start; from then on the view is ahead of it.
 
+import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import { CatalogView } from "../../core/coherence/catalog-view.ts";
-import { Demand } from "../../core/coherence/demand.ts";
+import type { Logger } from "pino";
 import { LEASE_ASK_MS } from "../../core/coherence/limits.ts";
 import { OtherCluster, otherMembers } from "../../core/replication/members.ts";
-import { openCatalogStore } from "../../io/journal/catalog-store.ts";
+import { type CatalogCalls, CatalogDesk } from "../../core/service/catalog-desk.ts";
+import { CATALOG_TICK_MS, REPLICA_CALL_MS, STORE_DELAY_MS } from "../../core/service/limits.ts";
+import { type CatalogStore, openCatalogStore } from "../../io/journal/catalog-store.ts";
 import { catalogFile, clusterInFiles } from "../../io/journal/cluster-files.ts";
 import { stocksDigest } from "../../io/journal/digests.ts";
 import { lockRole } from "../../io/journal/lock.ts";
 import { RoleMetrics } from "../../io/metrics/role-metrics.ts";
 import { connect } from "../../io/rpc/connect.ts";
+import { errorText, RpcError } from "../../io/rpc/error.ts";
 import { listen } from "../../io/rpc/listen.ts";
-import type { Identity } from "../../io/rpc/types.ts";
+import type { CallOptions, Calls, Contract, Identity, Peer } from "../../io/rpc/types.ts";
 import { membersOf } from "../config.ts";
-import { type CatalogAudit, catalogContract, type RoleStatus } from "../contract.ts";
+import {
+  type CatalogAudit,
+  catalogContract,
+  frontendContract,
+  orderContract,
+  type RoleStatus,
+} from "../contract.ts";
 import { LeaderWait } from "../leader-wait.ts";
 import { FRONTEND_CLOSE_MAX_MS, Leavers } from "../leavers.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { logTraces } from "../trace.ts";
-import { CatalogService } from "./catalog-service.ts";
-import { find } from "./find.ts";
-import { Following } from "./following.ts";
-import { LeaderQuestions } from "./leader-questions.ts";
-import { AUDIT_WAIT_MS, STORE_DELAY_MS, TICK_MS } from "./limits.ts";
-import { Replicas } from "./replicas.ts";
-import { StockView } from "./stock-view.ts";
-import { StoreWriter } from "./store-writer.ts";
-import { Updates } from "./updates.ts";
+import { findResult, isWhole, notWholeResult, updateResult } from "./results.ts";
+
+type Desk = CatalogDesk<Peer>;
+
+/** How long an audit waits for the position it was asked about. */
+const AUDIT_WAIT_MS = 10_000;
 
 /** What anybody may call; entries come only over the connections that the catalog itself opens. */
 const { entries: entriesCall, ...servedContract } = catalogContract;
@@ -59,58 +65,50 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   if (refusal !== null) throw new OtherCluster(refusal);
   const identity: Identity = { role: "catalog", name, cluster: file.cluster };
 
-  const stocks = new StockView({ position: file.position, stocks: file.stocks() });
-  const store = new StoreWriter(file, file.position);
-  const view = new CatalogView({ applied: file.position, nowMs: nowMs() });
-  const replicas = new Replicas();
-  const leader = new LeaderQuestions({ replicas, nowMs });
-  const knows = (stock: string): boolean => stocks.stock(stock) !== undefined;
-  const updates = new Updates({ leader, knows });
-  const service: CatalogService = new CatalogService({
-    view,
-    stocks,
-    store,
-    replicas,
-    log,
+  const desk: Desk = new CatalogDesk<Peer>({
+    start: { position: file.position, stocks: file.stocks() },
+    calls: callsOver(log),
+    observer: {
+      following: (leader, epoch) => log.info({ leader, epoch }, "Following the order leader"),
+      received(entries) {
+        if (!log.isLevelEnabled("debug")) return;
+        for (const { position, commands } of entries) {
+          const requestIds = commands.map(({ requestId }) => requestId);
+          log.debug({ position, requestIds }, "Received entry");
+        }
+      },
+    },
     nowMs,
-    onLeader: () => following.askAll(),
+    after: (ms, run) => setTimeout(run, ms).unref(),
+    newRequestId: randomUUID,
     onBroken: broken,
   });
-  const demand = new Demand();
-  const following: Following = new Following({ replicas, view, demand, service, nowMs, log });
-  /** Answers once there is a lease, if there may be one soon. */
-  const underLease = <T>(answer: () => T | Promise<T>): T | Promise<T> =>
-    following.wanted()?.then(answer) ?? answer();
 
-  const status = (): RoleStatus => {
-    const { leader, epoch } = service.feeder;
-    return {
-      role: name,
-      pid: process.pid,
-      up: true,
-      leader,
-      epoch,
-      applied: stocks.position,
-      leased: view.isLeased(nowMs()),
-      leasedTo: service.leasedTo,
-    };
-  };
+  const status = (): RoleStatus => ({
+    role: name,
+    pid: process.pid,
+    up: true,
+    ...desk.feeder,
+    applied: desk.shown.position,
+    leased: desk.isLeased,
+    leasedTo: desk.leasedTo,
+  });
 
   const metrics = new RoleMetrics(name);
   metrics.gauge(
     "bazaar_applied_position",
     "Journal position that the view shows.",
-    () => view.applied,
+    () => desk.shown.position,
   );
   metrics.gauge(
     "bazaar_received_position",
     "Journal position received from the leader.",
-    () => view.received,
+    () => desk.received,
   );
-  metrics.gauge("bazaar_epoch", "Epoch of the leader that is followed.", () => view.epoch);
-  metrics.gauge("bazaar_stocks", "Stocks on offer.", () => stocks.size);
+  metrics.gauge("bazaar_epoch", "Epoch of the leader that is followed.", () => desk.feeder.epoch);
+  metrics.gauge("bazaar_stocks", "Stocks on offer.", () => desk.shown.size);
   metrics.gauge("bazaar_leased", "1 while answers may be given without the leader.", () =>
-    view.isLeased(nowMs()) ? 1 : 0,
+    desk.isLeased ? 1 : 0,
   );
 
   const leavers = new Leavers();
@@ -123,25 +121,32 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     handlers: {
       lookup({ names, traces }) {
         logTraces(log, traces);
-        return underLease(() => service.lookup(names));
+        return new Promise((resolve) => desk.lookup(names, resolve));
       },
       stocks({ traces, ...question }) {
         logTraces(log, traces);
-        return underLease(() => service.list(question));
+        return new Promise((resolve) => desk.list(question, resolve));
       },
-      find: ({ name }) => underLease(() => find({ service, leader }, name)),
-      lease: ({ ask, held }, peer) => underLease(() => service.lease(peer, ask, held)),
-      holding: ({ through }, peer) => service.holding(peer, through),
+      find: ({ name }) =>
+        new Promise((resolve) => desk.find(name, (answer) => resolve(findResult(name, answer)))),
+      lease: ({ ask, held }, peer) =>
+        new Promise((resolve) => desk.lease(peer, ask, held, (grant) => resolve({ grant }))),
+      holding: ({ through }, peer) => desk.holding(peer, through),
       leaving: (_, peer) => leavers.leaves(peer),
-      update: (update) => updates.update(update),
+      update: ({ by, ...update }) => {
+        if (!isWhole(by)) return notWholeResult(by, desk.shown.stock(update.name) !== undefined);
+        return new Promise((resolve) =>
+          desk.update({ ...update, by }, (answer, id) => resolve(updateResult(id, answer))),
+        );
+      },
       status,
-      audit: ({ position }) => audit(stocks, position),
+      audit: ({ position }) => audit(desk.shown, position),
     },
     log,
     onOpen(peer) {
-      if (peer.identity.role === "frontend") service.joined(peer);
+      if (peer.identity.role === "frontend") desk.joined(peer, peer.identity.name, peer.link);
     },
-    onClose: (peer) => service.left(peer),
+    onClose: (peer) => desk.left(peer),
     onInvariantViolation: broken,
     metrics: () => metrics.scrape(),
     allowedHosts: config.allowedHosts,
@@ -155,10 +160,10 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
       secret,
       identity,
       contract: { entries: entriesCall },
-      handlers: { entries: (message) => service.entries(message) },
+      handlers: { entries: (message) => desk.entries(message) },
       log,
-      onOpen: (peer) => following.opened(id, peer),
-      onClose: (peer) => following.closed(id, peer),
+      onOpen: (peer) => desk.replicaOpened(id, peer),
+      onClose: (peer) => desk.replicaClosed(id, peer),
       onInvariantViolation: broken,
     });
     parts.defer(() => link.close());
@@ -168,23 +173,24 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     log,
     nowMs,
     replicas: config.replicas.map(({ id }) => id),
-    isUp: (id) => replicas.of(id) !== null,
+    isUp: (id) => desk.hasReplica(id),
   });
   // Behind the poll phase: after a pause, what arrived meanwhile is read before anybody is called late.
-  const ticks = setInterval(() => setImmediate(() => service.tick()), TICK_MS);
+  const ticks = setInterval(() => setImmediate(() => desk.tick()), CATALOG_TICK_MS);
   const asks = setInterval(() => {
-    wait.tick(following.isLed);
-    setImmediate(() => following.askAll());
+    wait.tick(desk.isLed);
+    setImmediate(() => desk.follow());
   }, LEASE_ASK_MS);
-  const saves = setInterval(() => save(store, broken), STORE_DELAY_MS);
+  const saves = setInterval(() => save(desk, file, broken), STORE_DELAY_MS);
   parts.defer(() => {
     clearInterval(ticks);
     clearInterval(asks);
     clearInterval(saves);
-    save(store, broken);
+    save(desk, file, broken);
   });
 
-  log.info({ position: stocks.position, stocks: stocks.size }, "Catalog service ready");
+  const { position, size } = desk.shown;
+  log.info({ position, stocks: size }, "Catalog service ready");
   const running = parts.move();
   return {
     failed: failed.promise,
@@ -193,18 +199,58 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   };
 }
 
-function save(store: StoreWriter, broken: (reason: unknown) => void): void {
+/** What the desk says to others. */
+function callsOver(log: Logger): CatalogCalls<Peer> {
+  const toReplica = callsOnce(orderContract, { timeoutMs: REPLICA_CALL_MS });
+  const toFrontend = callsOnce({ hold: frontendContract.hold });
+  return {
+    follow(peer, question, settled) {
+      toReplica(peer)
+        .follow(question)
+        .then(settled, (error: unknown) => {
+          const replica = peer.identity.name;
+          log.debug({ replica, why: errorText(error) }, "A replica doesn't answer");
+          settled(null);
+        });
+    },
+    held: (peer, answer) => toReplica(peer).held(answer),
+    ask(peer, question, settled) {
+      toReplica(peer)
+        .ask({ relayed: false, questions: [question] })
+        .then(settled, (error: unknown) => {
+          const isFinal = error instanceof RpcError && error.failure === "refused";
+          settled({ kind: "failed", why: errorText(error), isFinal });
+        });
+    },
+    hold: (peer, { names, ...positions }) =>
+      toFrontend(peer).hold({ ...positions, names: [...names] }),
+  };
+}
+
+/** The calls of a contract over each connection, made once. */
+function callsOnce<C extends Contract>(contract: C, options: CallOptions = {}) {
+  const made = new WeakMap<Peer, Calls<C>>();
+  return (peer: Peer): Calls<C> => {
+    const calls = made.get(peer) ?? peer.calls(contract, options);
+    made.set(peer, calls);
+    return calls;
+  };
+}
+
+/** Writes what the file lacks; the catalog must stop when that can't be done. */
+function save(desk: Desk, file: CatalogStore, broken: (reason: unknown) => void): void {
   try {
-    store.flush();
+    const unsaved = desk.takeUnsaved();
+    if (unsaved !== null) file.save(unsaved.position, unsaved.stocks);
   } catch (error) {
     broken(error);
   }
 }
 
 /** What the view holds once it is at `position`, or where it got to in AUDIT_WAIT_MS. */
-async function audit(view: StockView, position: number): Promise<CatalogAudit> {
+async function audit(view: Desk["shown"], position: number): Promise<CatalogAudit> {
   const deadlineMs = performance.now() + AUDIT_WAIT_MS;
-  while (view.position < position && performance.now() < deadlineMs) await pause(TICK_MS);
+  while (view.position < position && performance.now() < deadlineMs) await pause(CATALOG_TICK_MS);
   const stocks = view.stocks();
   return { position: view.position, stocks: stocks.length, stocksDigest: stocksDigest(stocks) };
 }

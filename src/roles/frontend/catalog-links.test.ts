@@ -2,10 +2,10 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { LEASE_ASK_MS, LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
+import { CATALOG_TICK_MS } from "../../core/service/limits.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import { rememberingLog, SECRET, TEST_CLUSTER, type TestLog } from "../../io/rpc/testing.ts";
 import type { Link, Peer } from "../../io/rpc/types.ts";
-import { TICK_MS } from "../catalog/limits.ts";
 import { BEAT_MS } from "../order/limits.ts";
 import { CatalogLinks } from "./catalog-links.ts";
 import { CATALOG_ANSWER_LIMIT_MS, CATALOG_UNLEASED_LIMIT_MS } from "./limits.ts";
@@ -202,7 +202,7 @@ test("a catalog alone is left because it has no lease", async () => {
 });
 
 test("a catalog that waits for a dead view, or for the leases of the last leader, passes for a bad one", () => {
-  const deadViewMs = LEASE_MS + LEASE_MARGIN_MS + BEAT_MS + TICK_MS;
+  const deadViewMs = LEASE_MS + LEASE_MARGIN_MS + BEAT_MS + CATALOG_TICK_MS;
   expect(CATALOG_ANSWER_LIMIT_MS).toBeGreaterThan(deadViewMs);
   expect(CATALOG_UNLEASED_LIMIT_MS).toBeGreaterThan(LEASE_MS + LEASE_MARGIN_MS + LEASE_ASK_MS);
 });

@@ -57,29 +57,29 @@ function sentTo(catalog: FakePeer): number[][] {
 test("a catalog that was away reads on from where it stopped", () => {
   const { feeds } = feedsOf(5);
   const catalog = new FakePeer("catalog", "catalog");
-  expect(feeds.follow(catalog, { received: 2, epoch: 1, ask: 1 })).not.toBeNull();
+  expect(feeds.follow(catalog, { received: 2, held: 0, epoch: 1, ask: 1 })).not.toBeNull();
   expect(sentTo(catalog).flat()).toEqual([3, 4, 5]);
 });
 
 test("a catalog that asks in another epoch than the leader's gets no lease", () => {
   const { feeds } = feedsOf(5);
   const catalog = new FakePeer("catalog", "catalog");
-  expect(feeds.follow(catalog, { received: 5, epoch: 0, ask: 1 })).toBeNull();
+  expect(feeds.follow(catalog, { received: 5, held: 0, epoch: 0, ask: 1 })).toBeNull();
 });
 
 test("a leader that no quorum confirms any more grants nothing", () => {
   const { feeds, log, clock } = feedsOf(5);
   const catalog = new FakePeer("catalog", "catalog");
   clock.nowMs += LEASE_MS;
-  expect(feeds.follow(catalog, { received: 5, epoch: 1, ask: 1 })).toBeNull();
+  expect(feeds.follow(catalog, { received: 5, held: 0, epoch: 1, ask: 1 })).toBeNull();
   log.reign = { wonAt: 0, confirmedAt: clock.nowMs };
-  expect(feeds.follow(catalog, { received: 5, epoch: 1, ask: 2 })?.ms).toBe(LEASE_MS);
+  expect(feeds.follow(catalog, { received: 5, held: 0, epoch: 1, ask: 2 })?.ms).toBe(LEASE_MS);
 });
 
 test("several messages are on their way at once, but not without limit", () => {
   const { feeds, commitOne } = feedsOf(1);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, { received: 1, epoch: 1, ask: 1 });
+  feeds.follow(catalog, { received: 1, held: 0, epoch: 1, ask: 1 });
   sentTo(catalog);
   for (let index = 0; index < HOLD_WINDOW_MESSAGES_MAX + 3; index++) commitOne();
   expect(sentTo(catalog)).toHaveLength(HOLD_WINDOW_MESSAGES_MAX);
@@ -90,7 +90,7 @@ test("several messages are on their way at once, but not without limit", () => {
 test("what a catalog doesn't answer is sent again, and not at once: that could be for ever", () => {
   const { feeds, clock, commitOne } = feedsOf(3);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, { received: 3, epoch: 1, ask: 1 });
+  feeds.follow(catalog, { received: 3, held: 0, epoch: 1, ask: 1 });
   commitOne();
   commitOne();
   sentTo(catalog);
@@ -116,7 +116,7 @@ test("a catalog that restarted, and has less than it had, gets what it lacks", (
 test("a leased catalog whose connection closed is waited for until its lease ends, once", () => {
   const { feeds, views, clock, commitOne, exposures } = feedsOf(1);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, { received: 1, epoch: 1, ask: 1 });
+  feeds.follow(catalog, { received: 1, held: 0, epoch: 1, ask: 1 });
   feeds.left(catalog);
   const before = exposures();
   commitOne();
@@ -133,7 +133,7 @@ test("a leased catalog whose connection closed is waited for until its lease end
 test("answers of an earlier reign count for nothing", () => {
   const { feeds, views, commitOne } = feedsOf(1);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, { received: 1, epoch: 1, ask: 1 });
+  feeds.follow(catalog, { received: 1, held: 0, epoch: 1, ask: 1 });
   commitOne();
   feeds.held(catalog, { epoch: 0, received: 2, held: 2 });
   expect(views.exposed).toBe(1);
@@ -144,7 +144,7 @@ test("answers of an earlier reign count for nothing", () => {
 test("what a catalog said before it restarted passes for what it has now", () => {
   const { feeds, views, commitOne } = feedsOf(5);
   const before = new FakePeer("catalog", "catalog");
-  feeds.follow(before, { received: 5, epoch: 1, ask: 1 });
+  feeds.follow(before, { received: 5, held: 0, epoch: 1, ask: 1 });
   commitOne();
   const after = new FakePeer("catalog", "catalog");
   feeds.inherit(after, 5);
@@ -157,7 +157,7 @@ test("what a catalog said before it restarted passes for what it has now", () =>
 test("a catalog that nobody reads is sent every turn by itself, for which nobody waits", () => {
   const { feeds, views, commitOne } = feedsOf(1);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, { received: 1, epoch: 1, ask: null });
+  feeds.follow(catalog, { received: 1, held: 0, epoch: 1, ask: null });
   catalog.received.splice(0);
   commitOne();
   commitOne();
@@ -173,8 +173,8 @@ test("a catalog that nobody reads is sent every turn by itself, for which nobody
 test("a catalog that is read again waits for the next beat before it may have a lease", () => {
   const { feeds, commitOne } = feedsOf(1);
   const catalog = new FakePeer("catalog", "catalog");
-  feeds.follow(catalog, { received: 1, epoch: 1, ask: null });
+  feeds.follow(catalog, { received: 1, held: 0, epoch: 1, ask: null });
   commitOne();
-  expect(feeds.follow(catalog, { received: 1, epoch: 1, ask: 1 })?.sent).toBe(2);
+  expect(feeds.follow(catalog, { received: 1, held: 0, epoch: 1, ask: 1 })?.sent).toBe(2);
   expect(sentTo(catalog)).toEqual([[2]]);
 });

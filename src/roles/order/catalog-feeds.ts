@@ -21,6 +21,7 @@ const servedByCatalogs = { entries: catalogContract.entries } as const;
 /** What a catalog says when it follows. */
 export interface FollowQuestion {
   readonly received: number;
+  readonly held: number;
   readonly epoch: number;
   /** Null: it wants none. */
   readonly ask: number | null;
@@ -67,10 +68,11 @@ export class CatalogFeeds {
   }
 
   /** A catalog says what it has received, and asks for a lease; null: not now. */
-  follow(peer: Peer, { received, epoch, ask }: FollowQuestion): Grant | null {
+  follow(peer: Peer, { received, held, epoch, ask }: FollowQuestion): Grant | null {
     const { views, nowMs, source, epoch: ownEpoch } = this.#options;
     const { name } = peer.identity;
     this.inherit(peer, received);
+    this.held(peer, { epoch, received, held }); // what said so may be lost
     if (ask === null || epoch !== ownEpoch) return null; // or it doesn't know yet whom it asks
     this.#carryOut(views.wants(name));
     const confirmedMs = source.status().reign?.confirmedAt ?? Number.NEGATIVE_INFINITY;

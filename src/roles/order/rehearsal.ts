@@ -70,7 +70,7 @@ export async function rehearse(): Promise<number> {
   const catalog = rehearsedPeer();
   let trades = 0;
   for (let turn = 0; turn < TURNS; turn += 1) {
-    reign.follow(catalog, { received: cluster.status().commitPosition, epoch, ask: turn });
+    reign.follow(catalog, { received: cluster.status().commitPosition, held: 0, epoch, ask: turn });
     const asked = reign.ask(travelled({ relayed: false, questions: questionsOf(turn) }).questions);
     for (let wait = 0; wait < 4; wait += 1) await nextTurn();
     const reached = cluster.status().commitPosition;

@@ -132,7 +132,7 @@ test("a deposed leader leaves nobody waiting and tells nobody yes or no", async 
 test("a client isn't told of a trade that a leased catalog's front ends may not have dropped", async () => {
   const catalog = new FakePeer("catalog", "catalog");
   const { log, reign, ask, results } = reignOf();
-  expect(reign.follow(catalog, { received: 1, epoch: 1, ask: 1 })).not.toBeNull();
+  expect(reign.follow(catalog, { received: 1, held: 0, epoch: 1, ask: 1 })).not.toBeNull();
   catalog.received.splice(0);
   ask(trade("a", "FishCo", "buy", 1));
   await turns();
@@ -166,7 +166,7 @@ test("a dead catalog delays a trade once, by a lease and its margin, and that is
     nowMs: () => clock.nowMs,
   });
   const { log, reign, ask, results } = reignOf({ times, clock });
-  reign.follow(catalog, { received: 1, epoch: 1, ask: 1 });
+  reign.follow(catalog, { received: 1, held: 0, epoch: 1, ask: 1 });
   ask(trade("a", "FishCo", "buy", 1));
   await turns();
   log.commitThrough(2);

@@ -201,7 +201,7 @@ test("a question whose leader was lost on the way has an unknown fate, not a ref
 test("a catalog that followed before the reign is fed from its first turn on, and waited for", async () => {
   const { log, service, ask, results } = replica(9092, ["catalog"]);
   const catalog = new FakePeer("catalog", "catalog");
-  const question = { received: 0, epoch: 0, ask: 1 };
+  const question = { received: 0, held: 0, epoch: 0, ask: 1 };
   expect(service.follow(catalog, question)).toEqual({ leads: false, epoch: 0, grant: null });
   log.beginReign();
   expect(catalog.take().argument).toMatchObject({ after: 0, entries: [{ position: 1 }] });
@@ -218,7 +218,7 @@ test("a catalog that followed before the reign is fed from its first turn on, an
 test("a catalog whose connection closed is not fed by the next reign", async () => {
   const { log, service, clock, ask, results } = replica(9092, ["catalog"]);
   const catalog = new FakePeer("catalog", "catalog");
-  service.follow(catalog, { received: 0, epoch: 0, ask: 1 });
+  service.follow(catalog, { received: 0, held: 0, epoch: 0, ask: 1 });
   service.unfollow(catalog);
   log.beginReign();
   ask(trade("a", "FishCo", "buy", 1));
@@ -235,7 +235,7 @@ test("a catalog whose connection closed is not fed by the next reign", async () 
 test("a catalog that the configuration doesn't know gets no lease: a next leader wouldn't wait for it", () => {
   const { log, service } = replica(9092, ["catalog"]);
   log.beginReign();
-  const question = { received: 0, epoch: 1, ask: 1 };
+  const question = { received: 0, held: 0, epoch: 1, ask: 1 };
   for (const stranger of [new FakePeer("catalog", "other"), new FakePeer("cli", "catalog")]) {
     expect(service.follow(stranger, question)).toEqual({ leads: false, epoch: 1, grant: null });
     expect(stranger.received).toEqual([]);
@@ -245,7 +245,7 @@ test("a catalog that the configuration doesn't know gets no lease: a next leader
 test("a second process of a catalog's name is fed nothing and counts for nothing while the first lives", async () => {
   const { log, service, ask, results, clock } = replica(9092, ["catalog"]);
   const [first, second] = [new FakePeer("catalog", "catalog"), new FakePeer("catalog", "catalog")];
-  const question = { received: 0, epoch: 0, ask: 1 };
+  const question = { received: 0, held: 0, epoch: 0, ask: 1 };
   service.follow(first, question);
   log.beginReign();
   expect(first.take().name).toBe("entries");
