@@ -1,6 +1,7 @@
 // What only copies in Redis do, on a real server: outages, limits, seals, passwords.
 // What it does when the server can't be trusted is in roles/frontend/hostile-redis.test.ts.
 
+import { createHmac, hkdfSync } from "node:crypto";
 import { type AddressInfo, createServer } from "node:net";
 import pino, { type Logger } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -22,6 +23,13 @@ function recorder(): { readonly log: Logger; readonly lines: Line[] } {
   const lines: Line[] = [];
   const log = pino({ level: "info" }, { write: (text: string) => lines.push(JSON.parse(text)) });
   return { log, lines };
+}
+
+/** `text` under `key` as a front end of the cluster with this secret stores it. */
+function sealedBy(secret: string, key: string, text: string): string {
+  const sealKey = Buffer.from(hkdfSync("sha256", secret, "", "copies in Redis", 32));
+  const seal = createHmac("sha256", sealKey).update(`${key}\n${text}`).digest("base64url");
+  return `${seal} ${text}`;
 }
 
 function copyAt(position: number): StockCopy {
@@ -247,7 +255,7 @@ describe("copies in Redis", () => {
     expect(await copies.get("FishCo")).toBeUndefined();
   });
 
-  test("a copy is served only under its own name and as it was put (D1)", async () => {
+  test("a copy is served only under its own name, as it was put, and sealed by its own cluster (D1)", async () => {
     const own = await RedisServer.prepare();
     await own.start();
     const copies = await openRedis(own.url);
@@ -263,12 +271,14 @@ describe("copies in Redis", () => {
       value.replace(" 7 ", " 8 "),
       value.replace('"quantity":7', '"quantity":9'),
       value.slice(value.indexOf(" ") + 1),
+      sealedBy("6".repeat(64), fish, value.slice(value.indexOf(" ") + 1)),
       " 7 {}",
       "",
     ]) {
       await stored.set(fish, wrong);
       expect(await copies.get("FishCo"), wrong).toBeUndefined();
     }
+    expect(value).toBe(sealedBy(SECRET, fish, value.slice(value.indexOf(" ") + 1)));
     await stored.set(fish, value);
     expect(await copies.get("FishCo")).toEqual(copyAt(7));
     stored.close();

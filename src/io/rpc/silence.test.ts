@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { LINK_TICK_MS, SILENT_TICKS_MAX } from "../../core/connection/limits.ts";
-import { Bench, eventually, failureOf, testContract } from "./testing.ts";
+import { Bench, eventually, failureOf, testContract, testHandlers } from "./testing.ts";
 import type { Peer } from "./types.ts";
 
 const SILENCE_MS = LINK_TICK_MS * SILENT_TICKS_MAX;
@@ -76,9 +76,12 @@ class MutingProxy {
 }
 
 /** A listener behind a proxy, a link to it, and the connections that each end had. */
-async function through() {
+async function through(over: Parameters<typeof testHandlers>[0] = {}) {
   const accepted: Peer[] = [];
-  const listener = await bench.listen({ onOpen: (peer) => accepted.push(peer) });
+  const listener = await bench.listen({
+    handlers: testHandlers(over),
+    onOpen: (peer) => accepted.push(peer),
+  });
   proxy = new MutingProxy(listener.port);
   const link = bench.link(await proxy.listen());
   await eventually(() => expect(link.peer).not.toBe(null));
@@ -105,13 +108,17 @@ test(
 );
 
 test(
-  "an idle connection stays open",
+  "an idle connection stays open, and a call that takes longer than a silence may is answered",
   async () => {
-    const { link, listener, first } = await through();
+    const late = Promise.withResolvers<unknown>();
+    const { link, listener, first } = await through({ echo: () => late.promise });
+    const call = first.calls(testContract).echo("late");
     const untilMs = performance.now() + 2.5 * SILENCE_MS;
     await vi.waitFor(() => expect(performance.now()).toBeGreaterThan(untilMs), WAIT);
     expect(link.peer).toBe(first);
     expect(listener.peers.size).toBe(1);
+    late.resolve("late");
+    expect(await call).toBe("late");
   },
   LIMIT_MS,
 );
