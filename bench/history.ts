@@ -8,8 +8,9 @@
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { Cluster } from "../lab/cluster.ts";
 import { until } from "../lab/wait.ts";
-import { Bazaar, type Ground } from "./bazaar.ts";
+import { type Ground, memoryMiB } from "./bazaar.ts";
 import {
   CATCH_UP_LIMIT_MS,
   CONNECTIONS,
@@ -22,7 +23,7 @@ import {
 } from "./limits.ts";
 import { trades } from "./requests.ts";
 import type { Round, Sample, Subject } from "./round.ts";
-import { measureLoad, withBazaar } from "./subjects.ts";
+import { measureLoad, portOf, withBazaar } from "./subjects.ts";
 import { startWrk, warmUp, wrk, wrkCommand, wrkMissing } from "./wrk.ts";
 
 export const MEMORY_SLOT = "replica.memory";
@@ -50,28 +51,36 @@ export class Histories {
     return this.ground.copy(await made, "history");
   }
 
-  /** The same, but one replica holds the first stocks only. */
-  async copyWithLaggard(orders: number, laggard: number): Promise<string> {
+  /** A bazaar on such a copy, but one replica holds the first stocks only. */
+  async withLaggard(orders: number): Promise<{ bazaar: Cluster; laggard: number }> {
     const data = await this.copy(orders);
+    const bazaar = await this.ground.bazaar(data);
+    const [laggard] = bazaar.replicas;
     const folder = join(data, `order-${laggard}`);
     rmSync(folder, { recursive: true });
-    cpSync(`${folder.replace(data, nameOf(this.ground, orders))}${EMPTY}`, folder, {
-      recursive: true,
-    });
-    return data;
+    const empty = join(this.ground.folder, nameOf(orders), `order-${laggard}${EMPTY}`);
+    cpSync(empty, folder, { recursive: true });
+    return { bazaar, laggard };
   }
 
   async #make(orders: number): Promise<string> {
-    const name = `made-${orders}`;
-    const data = await this.ground.format(name, STOCKS);
-    const [laggard = 0, ...others] = this.ground.replicas;
+    const data = await this.ground.format(nameOf(orders), STOCKS);
+    const bazaar = await this.ground.bazaar(data);
+    const [laggard] = bazaar.replicas;
     const folder = join(data, `order-${laggard}`);
     cpSync(folder, `${folder}${EMPTY}`, { recursive: true });
     await this.ground.fill(data, orders);
-    const bazaar = new Bazaar(this.ground, data);
     try {
-      await openWithout(bazaar, others);
-      await bazaar.catalogLevel(PREPARE_LIMIT_MS);
+      await bazaar.startWithout(laggard);
+      const catalog = await bazaar.catalog();
+      const isLevel = async () => {
+        const [{ commit = 0 }, { applied = 0 }] = [
+          await bazaar.leading(),
+          await catalog.status({}),
+        ];
+        return applied >= commit;
+      };
+      await until("the catalog level", isLevel, PREPARE_LIMIT_MS);
     } finally {
       await bazaar.stop();
     }
@@ -79,8 +88,8 @@ export class Histories {
   }
 }
 
-function nameOf(ground: Ground, orders: number): string {
-  return join(ground.folder, `made-${orders}`);
+function nameOf(orders: number): string {
+  return `made-${orders}`;
 }
 
 /** Trades on top of a history; with a million orders also what a replica takes. */
@@ -94,7 +103,7 @@ export function historySubject(histories: Histories, orders: number): Subject {
     async run(round) {
       const data = await histories.copy(orders);
       await withBazaar(histories.ground, data, [], async (bazaar) => {
-        await warmUp(bazaar.port, trades(STOCKS), WARM_UPS_ALONE * round.timing.warmUpS);
+        await warmUp(portOf(bazaar), trades(STOCKS), WARM_UPS_ALONE * round.timing.warmUpS);
         await measureLoad(round, bazaar, slot, trades(STOCKS), CONNECTIONS);
         if (!isMany) return;
         await round.measure(MEMORY_SLOT, "VmRSS in /proc/PID/status", async () => memory(bazaar));
@@ -105,25 +114,23 @@ export function historySubject(histories: Histories, orders: number): Subject {
 }
 
 /** The largest of the replicas, after the load. */
-function memory(bazaar: Bazaar): Sample {
-  const sizes = bazaar.ground.replicas.map((id) => bazaar.memoryMiB(`order-${id}`));
+function memory(bazaar: Cluster): Sample {
+  const sizes = bazaar.replicas.map((id) => memoryMiB(bazaar, `order-${id}`));
   return { residentMiB: Math.max(...sizes), smallestMiB: Math.min(...sizes) };
 }
 
 /** From the start of the process until it follows and holds all that is committed. */
-async function restart(bazaar: Bazaar): Promise<Sample> {
-  const leader = await bazaar.leader();
-  const follower = bazaar.ground.replicas.find((id) => id !== leader.id) ?? 0;
-  const pid = bazaar.pid(`order-${follower}`);
-  process.kill(pid, "SIGKILL");
-  await until("its end", async () => (await bazaar.status(follower)) === null, START_LIMIT_MS);
-  const { commit = 0 } = await bazaar.leader();
+async function restart(bazaar: Cluster): Promise<Sample> {
+  const leader = await bazaar.leading();
+  const follower = bazaar.replicas.find((id) => id !== leader.id) ?? 0;
+  await bazaar.kill(`order-${follower}`);
+  const { commit = 0 } = await bazaar.leading();
   const start = performance.now();
   bazaar.start("order", String(follower));
   await until(
     "the restarted replica serving",
     async () => {
-      const status = await bazaar.status(follower);
+      const status = await bazaar.replicaStatus(follower);
       return status !== null && (status.leader ?? null) !== null && (status.commit ?? 0) >= commit;
     },
     START_LIMIT_MS,
@@ -138,14 +145,11 @@ export function catchUpSubject(histories: Histories): Subject {
     slots: [CATCH_UP_SLOT, CATCH_UP_IDLE_SLOT],
     missing: wrkMissing,
     async run(round) {
-      const { ground } = histories;
-      const [laggard = 0, ...others] = ground.replicas;
       for (const slot of [CATCH_UP_SLOT, CATCH_UP_IDLE_SLOT]) {
         if (!round.wants(slot)) continue;
-        const data = await histories.copyWithLaggard(ORDERS_MANY, laggard);
-        const bazaar = new Bazaar(ground, data);
+        const { bazaar, laggard } = await histories.withLaggard(ORDERS_MANY);
         try {
-          await openWithout(bazaar, others);
+          await bazaar.startWithout(laggard);
           await measureCatchUp(round, slot, bazaar, laggard);
         } finally {
           await bazaar.stop();
@@ -158,7 +162,7 @@ export function catchUpSubject(histories: Histories): Subject {
 async function measureCatchUp(
   round: Round,
   slot: string,
-  bazaar: Bazaar,
+  bazaar: Cluster,
   laggard: number,
 ): Promise<void> {
   if (slot === CATCH_UP_IDLE_SLOT) {
@@ -166,12 +170,12 @@ async function measureCatchUp(
     return;
   }
   const load = {
-    port: bazaar.port,
+    port: portOf(bazaar),
     connections: CONNECTIONS,
     requests: trades(STOCKS),
     seconds: round.timing.slotS,
   };
-  await warmUp(bazaar.port, load.requests, WARM_UPS_ALONE * round.timing.warmUpS);
+  await warmUp(portOf(bazaar), load.requests, WARM_UPS_ALONE * round.timing.warmUpS);
   await round.measure(slot, `bazaar order ID, under ${wrkCommand(load)}`, async () => {
     const before = await wrk(load);
     const meanwhile = startWrk({ ...load, seconds: (2 * CATCH_UP_LIMIT_MS) / 1_000 });
@@ -191,12 +195,12 @@ async function measureCatchUp(
  * From the replica's first answer until its tables are level with the leader. One
  * that takes longer than the limit is stopped there: the rate is what it did so far.
  */
-async function catchUp(bazaar: Bazaar, laggard: number): Promise<Sample> {
-  const { commit: target = 0 } = await bazaar.leader();
+async function catchUp(bazaar: Cluster, laggard: number): Promise<Sample> {
+  const { commit: target = 0 } = await bazaar.leading();
   bazaar.start("order", String(laggard));
   const { applied: from = 0 } = await until(
     "an answer",
-    () => bazaar.status(laggard),
+    () => bazaar.replicaStatus(laggard),
     START_LIMIT_MS,
   );
   const start = performance.now();
@@ -204,18 +208,11 @@ async function catchUp(bazaar: Bazaar, laggard: number): Promise<Sample> {
   let isLevel = false;
   while (!isLevel && performance.now() - start < CATCH_UP_LIMIT_MS) {
     await delay(LOOK_MS);
-    const [leader, own] = await Promise.all([bazaar.leader(), bazaar.status(laggard)]);
+    const [leader, own] = await Promise.all([bazaar.leading(), bazaar.replicaStatus(laggard)]);
     applied = own?.applied ?? applied;
     isLevel = applied >= (leader.commit ?? 0) - LEVEL_ENTRIES;
   }
   const seconds = (performance.now() - start) / 1_000;
   const share = Math.min(1, (applied - from) / (target - from));
   return { ordersPerSecond: (ORDERS_MANY * share) / seconds, seconds, caughtUp: share };
-}
-
-/** Starts all roles but the other replicas, one by one. */
-async function openWithout(bazaar: Bazaar, replicas: readonly number[]): Promise<void> {
-  for (const id of replicas) bazaar.start("order", String(id));
-  bazaar.start("catalog");
-  await bazaar.open(bazaar.start("frontend"));
 }

@@ -4,9 +4,9 @@ import { spawnSync } from "node:child_process";
 import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { cpus, loadavg, release, totalmem, type } from "node:os";
 import { join } from "node:path";
+import { percentile } from "../lab/statistics.ts";
 import { FSYNC_BYTES, FSYNC_PROBES } from "./limits.ts";
 import type { Sample } from "./round.ts";
-import { percentile } from "./statistics.ts";
 
 const BYTES_PER_GIB = 2 ** 30;
 

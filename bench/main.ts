@@ -122,7 +122,7 @@ async function measure(options: Options, args: readonly string[]): Promise<Resul
     }
   } finally {
     postgres.close();
-    ground.remove();
+    ground[Symbol.dispose]();
   }
   return {
     date: date.toISOString(),

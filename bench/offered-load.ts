@@ -11,11 +11,11 @@
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { percentile } from "../lab/statistics.ts";
 import { AnswerReader } from "./http-answers.ts";
 import { ANSWER_LIMIT_S, OFFERED_FACTOR } from "./limits.ts";
 import { SEPARATOR } from "./requests.ts";
 import type { Sample } from "./round.ts";
-import { percentile } from "./statistics.ts";
 
 const TICK_MS = 5;
 /** Connections opened at once while starting: more would overflow the server's backlog. */

@@ -3,6 +3,7 @@
 // Made here and not in wrk's Lua, so that every generator and every peer gets
 // the same ones, and so that making them costs nothing while it is measured.
 
+import type { StockRow } from "../lab/cluster.ts";
 import { REQUESTS_PREPARED, STOCK_QUANTITY, TRADE_PROBABILITY } from "./limits.ts";
 
 /** Between requests in the file that a generator reads. */
@@ -17,13 +18,13 @@ export function stockName(index: number): string {
   return `Stock${letter(2)}${letter(1)}${letter(0)}`;
 }
 
-/** The first stocks of a cluster, as its CSV. */
-export function stocksCsv(stocks: number): string {
-  const rows = Array.from(
-    { length: stocks },
-    (_, index) => `${stockName(index)},${(10 + (index % 90)).toFixed(2)},${STOCK_QUANTITY}`,
-  );
-  return `name,price,quantity\n${rows.join("\n")}\n`;
+/** The first stocks of a cluster. */
+export function stockRows(stocks: number): StockRow[] {
+  return Array.from({ length: stocks }, (_, index) => [
+    stockName(index),
+    10 + (index % 90),
+    STOCK_QUANTITY,
+  ]);
 }
 
 /** The body of a trade. */

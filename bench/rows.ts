@@ -4,10 +4,10 @@
 // row's value is the median of the rounds' ratios. Rows without a target are there
 // to read the others by.
 
+import { type Summary, summarize } from "../lab/statistics.ts";
 import { CATCH_UP_IDLE_SLOT, CATCH_UP_SLOT, MEMORY_SLOT, RESTART_SLOT } from "./history.ts";
 import { CONNECTIONS, ORDERS_MANY, ORDERS_SOME, STOCKS_MANY, STOCKS_SOME } from "./limits.ts";
 import type { RoundResult, Sample } from "./round.ts";
-import { type Summary, summarize } from "./statistics.ts";
 import { FSYNC_SLOT, OVERLOAD_CONNECTIONS_SLOT, OVERLOAD_OFFERED_SLOT } from "./subjects.ts";
 
 /** A number of a slot. */

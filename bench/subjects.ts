@@ -3,8 +3,9 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Cluster } from "../lab/cluster.ts";
 import { run, TemporaryFolder } from "../lab/process.ts";
-import { Bazaar, type Ground } from "./bazaar.ts";
+import { expectAllUp, type Ground } from "./bazaar.ts";
 import {
   ANSWER_LIMIT_S,
   CONNECTIONS,
@@ -48,20 +49,20 @@ export function bazaarSubject(ground: Ground): Subject {
       const data = await ground.format("new", STOCKS);
       await round.measure(FSYNC_SLOT, "bench/machine.ts", async () => fsyncProbe(ground.folder));
       await withBazaar(ground, data, [], async (bazaar) => {
-        await warmUp(bazaar.port, trades(STOCKS), 2 * round.timing.warmUpS);
+        await warmUp(portOf(bazaar), trades(STOCKS), 2 * round.timing.warmUpS);
         for (const connections of CONNECTIONS_SWEPT) {
           const slot = `bazaar.trades.${connections}`;
           await measureLoad(round, bazaar, slot, trades(STOCKS), connections);
         }
         if (round.wants(...lookupSlots)) {
-          await warmUp(bazaar.port, lookups(STOCKS), 2 * round.timing.warmUpS);
+          await warmUp(portOf(bazaar), lookups(STOCKS), 2 * round.timing.warmUpS);
         }
         for (const connections of CONNECTIONS_SWEPT) {
           const slot = `bazaar.lookups.${connections}`;
           await measureLoad(round, bazaar, slot, lookups(STOCKS), connections);
         }
         if (round.wants(mixSlot)) {
-          await warmUp(bazaar.port, mix(STOCKS), round.timing.warmUpS);
+          await warmUp(portOf(bazaar), mix(STOCKS), round.timing.warmUpS);
           await measureLoad(round, bazaar, mixSlot, mix(STOCKS), CONNECTIONS);
         }
         await measureOverload(round, bazaar);
@@ -80,7 +81,7 @@ export function missesSubject(ground: Ground): Subject {
     async run(round) {
       const data = await ground.format("misses", STOCKS);
       await withBazaar(ground, data, ["--no-cache"], async (bazaar) => {
-        await warmUp(bazaar.port, lookups(STOCKS), 2 * round.timing.warmUpS);
+        await warmUp(portOf(bazaar), lookups(STOCKS), 2 * round.timing.warmUpS);
         await measureLoad(round, bazaar, slot, lookups(STOCKS), CONNECTIONS);
       });
     },
@@ -97,11 +98,15 @@ export function stocksSubject(ground: Ground, stocks: number): Subject {
     async run(round) {
       const data = await ground.format("stocks", stocks);
       await withBazaar(ground, data, [], async (bazaar) => {
-        await warmUp(bazaar.port, trades(stocks), WARM_UPS_ALONE * round.timing.warmUpS);
+        await warmUp(portOf(bazaar), trades(stocks), WARM_UPS_ALONE * round.timing.warmUpS);
         await measureLoad(round, bazaar, slot, trades(stocks), CONNECTIONS);
       });
     },
   };
+}
+
+export function portOf({ frontendPorts }: Cluster): number {
+  return frontendPorts[0] ?? 0;
 }
 
 /** `bazaar up` for as long as `use` takes. */
@@ -109,11 +114,12 @@ export async function withBazaar(
   ground: Ground,
   data: string,
   options: readonly string[],
-  use: (bazaar: Bazaar) => Promise<void>,
+  use: (bazaar: Cluster) => Promise<void>,
 ): Promise<void> {
-  const bazaar = new Bazaar(ground, data, ...options);
+  const bazaar = await ground.bazaar(data, { options });
   try {
-    await bazaar.up();
+    // A role that crashes stays down, to be seen.
+    await bazaar.up("--no-restart");
     await use(bazaar);
   } finally {
     await bazaar.stop();
@@ -123,25 +129,25 @@ export async function withBazaar(
 /** A load of wrk, after which all of the bazaar must still be there. */
 export async function measureLoad(
   round: Round,
-  bazaar: Bazaar,
+  bazaar: Cluster,
   slot: string,
   requests: readonly string[],
   connections: number,
 ): Promise<void> {
   const seconds = secondsFor(round.timing, connections);
-  const load = { port: bazaar.port, connections, requests, seconds };
+  const load = { port: portOf(bazaar), connections, requests, seconds };
   await round.measure(slot, wrkCommand(load), async () => {
     const sample = await wrk(load);
-    bazaar.expectAllUp();
+    expectAllUp(bazaar);
     return sample;
   });
 }
 
-async function measureOverload(round: Round, bazaar: Bazaar): Promise<void> {
+async function measureOverload(round: Round, bazaar: Cluster): Promise<void> {
   const { slotS, warmUpS } = round.timing;
   const requests = trades(STOCKS);
   const load = {
-    port: bazaar.port,
+    port: portOf(bazaar),
     connections: CONNECTIONS_OVERLOAD,
     requests,
     seconds: slotS + warmUpS,
@@ -154,7 +160,7 @@ async function measureOverload(round: Round, bazaar: Bazaar): Promise<void> {
   if (round.wants(OVERLOAD_OFFERED_SLOT) && best === 0) throw new Error("no trades to offer twice");
   const rate = Math.round(OFFERED_FACTOR * best);
   const seconds = slotS + warmUpS;
-  const args = [bazaar.port, rate, seconds, warmUpS, CONNECTIONS_OFFERED].map(String);
+  const args = [portOf(bazaar), rate, seconds, warmUpS, CONNECTIONS_OFFERED].map(String);
   const command = `node bench/offered-load.ts ${args.join(" ")} REQUESTS`;
   await round.measure(OVERLOAD_OFFERED_SLOT, command, () =>
     withLeaderWatched(bazaar, () => offer(args, requests, seconds)),
@@ -182,10 +188,10 @@ async function offer(
 }
 
 /** Adds to a sample how often the leader changed, and fails if a process died. */
-async function withLeaderWatched(bazaar: Bazaar, load: () => Promise<Sample>): Promise<Sample> {
-  const before = await bazaar.leader();
+async function withLeaderWatched(bazaar: Cluster, load: () => Promise<Sample>): Promise<Sample> {
+  const before = await bazaar.leading();
   const sample = await load();
-  bazaar.expectAllUp();
-  const after = await bazaar.leader();
+  expectAllUp(bazaar);
+  const after = await bazaar.leading();
   return { ...sample, leaderChanges: (after.epoch ?? 0) - (before.epoch ?? 0) };
 }

@@ -1,8 +1,8 @@
 // The result as a table, for a terminal and for the documentation.
 
+import { type Summary, summarize } from "../lab/statistics.ts";
 import { formatNumber, type RoundResult } from "./round.ts";
 import type { MeasuredRow, Row } from "./rows.ts";
-import { type Summary, summarize } from "./statistics.ts";
 
 /** Heads and cells. */
 export interface Table {

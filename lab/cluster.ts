@@ -1,23 +1,40 @@
-// A real cluster for a test: `bazaar up`, or roles started one by one, on free
-// ports and in a folder of its own; with the means to break it.
+// A bazaar of real processes for whoever tests or measures: `bazaar up`, or roles
+// started one by one, on free ports and in a folder of its own; with the means to
+// watch it and to break it.
 //
-// Signals go only to processes whose command line names that folder, so a stale
-// pid file can't make a test kill somebody else's process.
+//   C1. Signals go only to processes whose command line names the folder of the
+//       files, so a stale pid file can't make anybody kill somebody else's process.
+//   C2. Once stop() was called nothing is started any more, whoever still waits.
 
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { dataOf, HttpClient } from "./http.ts";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { lastLine } from "../src/cli/child.ts";
+import { Peers } from "../src/cli/peers.ts";
+import { runningPid } from "../src/cli/pid-file.ts";
+import { readSecret } from "../src/io/rpc/secret.ts";
+import type { Calls, Peer } from "../src/io/rpc/types.ts";
+import { catalogContract, orderContract, type RoleStatus } from "../src/roles/contract.ts";
+import type { Verdict } from "../src/roles/verification.ts";
+import { dataOf, HttpClient, isOk } from "./http.ts";
 import { messages, tails } from "./logs.ts";
 import { freePorts } from "./ports.ts";
-import { type Finished, isAlive, type Running, runBazaar, startBazaar } from "./process.ts";
-import { until } from "./wait.ts";
+import { type Finished, type Running, runBazaar, startBazaar, TemporaryFolder } from "./process.ts";
+import { SOON_MS, until } from "./wait.ts";
 
+const HOST = "127.0.0.1";
+const REPLICAS = 3;
 /** Open within 5 s is promised on a machine of its own; the limit here is for one that is busy besides. */
 const OPEN_LIMIT_MS = 60_000;
-/** Limit for a stop by signal; after that what is left is killed and the test fails. */
+const LEVEL_LIMIT_MS = 60_000;
+/** `bazaar verify` reads all there is. */
+const VERIFY_LIMIT_MS = 180_000;
+/** Limit for a stop by signal; after that what is left is killed and the stop fails. */
 const STOP_LIMIT_MS = 20_000;
+/** For one question to a process. */
+const ASK_LIMIT_MS = 1_500;
+/** Entries that a replica may be behind and still be level with a leader that goes on. */
+const BEHIND_MAX = 200;
 const TAIL_LINES = 60;
 
 /** `name,price,quantity`. */
@@ -32,6 +49,18 @@ export interface ClusterOptions {
   readonly catalogs?: number;
   /** Further options of every command, `--cache-size=3` say. */
   readonly options?: readonly string[];
+  /** Neighbours: front ends, three replicas, catalogs. Default: free ones. */
+  readonly ports?: readonly number[];
+  /** Its files, which stop() leaves. Default: in a temporary folder, which stop() removes. */
+  readonly data?: string;
+}
+
+/** One process of it. */
+export interface Role {
+  readonly kind: "frontend" | "catalog" | "order";
+  /** `frontend`, `catalog-9097`, `order-9094` … */
+  readonly name: string;
+  readonly port: number;
 }
 
 /** What `bazaar status --json` prints. */
@@ -50,14 +79,6 @@ export interface Status {
   }[];
 }
 
-/** What `bazaar verify --json` prints. */
-export interface Verdict {
-  readonly ok: boolean;
-  readonly position: number;
-  readonly orders: number;
-  readonly differences: readonly unknown[];
-}
-
 export class Cluster {
   readonly data: string;
   /** Options that make any `bazaar` command speak of this cluster. */
@@ -66,37 +87,51 @@ export class Cluster {
   readonly catalogPorts: readonly number[];
   /** Ids of the replicas, ascending: the document's 9090, 9092 and 9094. */
   readonly replicas: readonly [low: number, middle: number, high: number];
-  readonly #folder: string;
+  /** Ordered by kind: front ends, replicas, catalogs. */
+  readonly roles: readonly Role[];
+  /** Null where the files are somebody else's. */
+  readonly #temporary: TemporaryFolder | null;
   readonly #running: Running[] = [];
   readonly #clients: HttpClient[] = [];
+  #peers: Peers | null = null;
+  readonly #stopping = new AbortController();
 
-  private constructor(folder: string, ports: readonly number[], options: ClusterOptions) {
-    const frontends = options.frontends ?? 1;
-    const catalogs = options.catalogs ?? 1;
-    this.#folder = folder;
-    this.data = join(folder, "data");
+  /** `given`: the options of every command, where they aren't made from `options`. */
+  protected constructor(
+    ports: readonly number[],
+    options: ClusterOptions,
+    given?: readonly string[],
+  ) {
+    const { frontends = 1, catalogs = 1, logLevel = "debug" } = options;
+    this.#temporary = options.data === undefined ? new TemporaryFolder("test") : null;
+    this.data = options.data ?? join(this.#temporary?.path ?? "", "data");
     this.frontendPorts = ports.slice(0, frontends);
     const [low = 0, middle = 0, high = 0] = ports.slice(frontends);
     this.replicas = [low, middle, high];
-    this.catalogPorts = ports.slice(frontends + 3);
-    this.options = [
+    this.catalogPorts = ports.slice(frontends + REPLICAS);
+    this.roles = [
+      ...this.frontendPorts.map((port, nth) => role("frontend", port, nth === 0)),
+      ...this.replicas.map((port) => role("order", port, false)),
+      ...this.catalogPorts.map((port, nth) => role("catalog", port, nth === 0)),
+    ];
+    this.options = given ?? [
       `--data=${this.data}`,
       `--port=${this.frontendPorts[0]}`,
       `--frontends=${frontends}`,
       `--catalog-port=${this.catalogPorts[0]}`,
       `--catalogs=${catalogs}`,
       `--replicas=${this.replicas.join(",")}`,
-      `--log-level=${options.logLevel ?? "debug"}`,
+      `--log-level=${logLevel}`,
       "--drain-ms=0",
-      ...(options.stocks ? [`--stocks=${this.#writeStocks(options.stocks)}`] : []),
+      ...(options.stocks ? [`--stocks=${this.writeStocks(options.stocks)}`] : []),
       ...(options.options ?? []),
     ];
   }
 
   /** Ports and a folder, nothing started. */
   static async prepare(options: ClusterOptions = {}): Promise<Cluster> {
-    const ports = await freePorts((options.frontends ?? 1) + (options.catalogs ?? 1) + 3);
-    return new Cluster(mkdtempSync(join(tmpdir(), "bazaar-test-")), ports, options);
+    const { frontends = 1, catalogs = 1, ports } = options;
+    return new Cluster(ports ?? (await freePorts(frontends + catalogs + REPLICAS)), options);
   }
 
   /** The first front end, as `http://127.0.0.1:8000`. */
@@ -105,7 +140,7 @@ export class Cluster {
   }
 
   urlOf(frontend: number): string {
-    return `http://127.0.0.1:${this.frontendPorts[frontend]}`;
+    return `http://${HOST}:${this.frontendPorts[frontend]}`;
   }
 
   /** A client that is closed with the cluster. */
@@ -122,10 +157,12 @@ export class Cluster {
     return up;
   }
 
-  /** Formats, then starts role by role, as the document does, all but one replica; the front end last. */
+  /** Starts role by role, as the document does, all but one replica; the front end last. Formats first if that is needed. */
   async startWithout(missing: number): Promise<void> {
-    const { status, stderr } = await this.run("format");
-    if (status !== 0) throw new Error(`format: ${stderr}`);
+    if (!existsSync(join(this.data, "secret"))) {
+      const { status, stderr } = await this.run("format");
+      if (status !== 0) throw new Error(`format: ${stderr}`);
+    }
     this.start("catalog");
     const present = this.replicas.filter((id) => id !== missing);
     for (const id of present) this.start("order", String(id));
@@ -135,6 +172,7 @@ export class Cluster {
 
   /** Starts any long-lived command: `start("order", "9090")`. */
   start(command: string, ...args: readonly string[]): Running {
+    this.#stopping.signal.throwIfAborted(); // C2
     const running = startBazaar([command, ...this.options, ...args]);
     this.#running.push(running);
     return running;
@@ -145,25 +183,20 @@ export class Cluster {
     return runBazaar([command, ...this.options, ...args]);
   }
 
-  /** Waits until every front end is ready; fails at once when `needed` ends before. */
+  /** Waits until every front end is ready; fails at once, with its last word, when `needed` ends before. */
   async open(needed?: Running): Promise<void> {
-    for (const [frontend] of this.frontendPorts.entries()) {
-      const client = new HttpClient(this.urlOf(frontend));
-      try {
-        await until(
-          "open",
-          async () => {
-            if (needed?.finished) return true;
-            return (await client.get("/readyz")).status === 200;
-          },
-          OPEN_LIMIT_MS,
-        );
-      } finally {
-        client.close();
-      }
-    }
+    await this.#until(
+      "open",
+      async () => {
+        if (needed?.finished) return true;
+        const ready = this.frontendPorts.map((_, nth) => isOk(`${this.urlOf(nth)}/readyz`));
+        return (await Promise.all(ready)).every(Boolean);
+      },
+      OPEN_LIMIT_MS,
+    );
     if (needed?.finished) {
-      throw new Error(`ended before it was open: ${JSON.stringify(needed.finished)}`);
+      const { stderr, status, signal } = needed.finished;
+      throw new Error(`ended before it was open: ${lastLine(stderr) || (signal ?? status)}`);
     }
   }
 
@@ -176,18 +209,63 @@ export class Cluster {
     }).finally(() => client.close());
   }
 
+  /** The replica that says that it leads, with all that it says; waits until one does. */
+  leading(): Promise<RoleStatus & { readonly id: number }> {
+    return this.#until(
+      "a leader",
+      async () => {
+        const all = await this.#statuses();
+        return all.find((status) => status?.leads);
+      },
+      LEVEL_LIMIT_MS,
+    );
+  }
+
+  /** The replica that leads; waits until all others follow it and hold what it holds. */
+  level(): Promise<number> {
+    return this.#until(
+      "all replicas level",
+      async () => levelLeader(await this.#statuses(), this.replicas),
+      LEVEL_LIMIT_MS,
+    );
+  }
+
+  /** What a replica says of itself; null while it doesn't answer. */
+  async replicaStatus(replica: number): Promise<RoleStatus | null> {
+    try {
+      const calls = (await this.#reach(replica)).calls(orderContract, { timeoutMs: ASK_LIMIT_MS });
+      return await calls.status({});
+    } catch {
+      return null;
+    }
+  }
+
+  /** Calls to a replica, as a command of the bazaar makes them; waits for the connection. */
+  async replica(id: number): Promise<Calls<typeof orderContract>> {
+    const peer = await this.#until(`order-${id} reached`, () => this.#reach(id), SOON_MS);
+    return peer.calls(orderContract);
+  }
+
+  /** Calls to the first catalog, likewise. */
+  async catalog(): Promise<Calls<typeof catalogContract>> {
+    const reach = () => this.#reach(this.catalogPorts[0] ?? 0);
+    return (await this.#until("the catalog reached", reach, SOON_MS)).calls(catalogContract);
+  }
+
+  /** What `bazaar status` says. */
   async status(): Promise<Status> {
     return JSON.parse((await this.run("status", "--json")).stdout);
   }
 
   /** `bazaar verify`, whose exit status has to agree with what it says. */
   async verify(): Promise<Verdict> {
-    const { status, stdout, stderr } = await this.run("verify", "--json");
+    const args = ["verify", ...this.options, "--json"];
+    const { status, stdout, stderr } = await runBazaar(args, VERIFY_LIMIT_MS);
     let verdict: Verdict;
     try {
       verdict = JSON.parse(stdout);
     } catch {
-      throw new Error(`verify said ${stdout} ${stderr}`);
+      throw new Error(`verify told nothing: ${stdout}${stderr}`);
     }
     if (verdict.ok !== (status === 0)) {
       throw new Error(`verify ended with ${status} and ${stdout}`);
@@ -197,14 +275,8 @@ export class Cluster {
 
   /** The process of a role, as its pid file has it; null when it isn't running. */
   pid(role: string): number | null {
-    let text: string;
-    try {
-      text = readFileSync(join(this.data, "run", `${role}.pid`), "utf8").trim();
-    } catch {
-      return null;
-    }
-    const pid = Number(text);
-    return Number.isSafeInteger(pid) && pid > 1 && this.#owns(pid) ? pid : null;
+    const pid = runningPid(this.data, role);
+    return pid !== null && this.#isOurs(pid) ? pid : null; // C1
   }
 
   /** The running process of a role; waits for it, and for another than `before` if that is given. */
@@ -219,7 +291,7 @@ export class Cluster {
   async signal(role: string, signal: NodeJS.Signals): Promise<number> {
     const pid = await this.running(role);
     process.kill(pid, signal);
-    if (signal === "SIGKILL") await until(`the end of ${role}`, () => !this.#owns(pid));
+    if (signal === "SIGKILL") await until(`the end of ${role}`, () => this.pid(role) !== pid);
     return pid;
   }
 
@@ -247,34 +319,43 @@ export class Cluster {
 
   /** The end of every role's log and of what the commands printed. */
   report(): string {
-    const printed = this.#running.map(
-      ({ child, stdout, stderr }) =>
-        `--- ${child.spawnargs.slice(2).join(" ")}\n${stdout.slice(-4_000)}${stderr.slice(-4_000)}`,
-    );
+    const printed = this.#running.map((running) => `--- ${running.printed}`);
     return [...printed, tails(this.data, TAIL_LINES)].join("\n");
   }
 
-  /** Pids of the cluster's role processes that still run. */
+  /** Pids of the cluster's processes that still run, whoever started them. None where there is no `ps`. */
   left(): readonly number[] {
-    const pids = spawnSync("ps", ["-A", "-o", "pid=,stat=,args="], { encoding: "utf8" }).stdout;
-    return pids
+    const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,stat=,args="], { encoding: "utf8" });
+    return (stdout ?? "")
       .split("\n")
-      .filter((line) => line.includes(this.#folder))
+      .filter((line) => line.includes(this.data))
       .map((line) => /^\s*(\d+)\s+(\S+)/.exec(line))
       .flatMap((match) => (match && !match[2]?.startsWith("Z") ? [Number(match[1])] : []))
       .filter((pid) => pid !== process.pid);
   }
 
-  /** Stops everything and removes the folder. Fails when something had to be killed for it. */
-  async stop(): Promise<void> {
+  /** Stops every process; the files stay. Fails when something had to be killed for it. */
+  async halt(): Promise<void> {
+    this.#stopping.abort(new Error("the cluster is stopped"));
     for (const client of this.#clients) client.close();
-    for (const pid of this.left()) signalIfThere(pid, "SIGCONT");
+    this.#peers?.close();
+    for (const { name } of this.roles) signalIfThere(this.pid(name), "SIGCONT");
     for (const running of this.#running) if (!running.finished) running.signal("SIGTERM");
+    const areOver = () => this.#running.every(({ finished }) => finished !== null);
     try {
-      await until("everything stopped", () => this.left().length === 0, STOP_LIMIT_MS);
+      await until("everything stopped", () => areOver() && this.left().length === 0, STOP_LIMIT_MS);
     } finally {
+      for (const running of this.#running) if (!running.finished) running.signal("SIGKILL");
       for (const pid of this.left()) signalIfThere(pid, "SIGKILL");
-      rmSync(this.#folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Stops every process and removes the folder, if that is its own. May be called again. */
+  async stop(): Promise<void> {
+    try {
+      await this.halt();
+    } finally {
+      this.#temporary?.[Symbol.dispose]();
     }
   }
 
@@ -287,25 +368,71 @@ export class Cluster {
     }
   }
 
-  #owns(pid: number): boolean {
-    if (!isAlive(pid)) return false;
-    const { stdout } = spawnSync("ps", ["-o", "stat=,args=", "-p", String(pid)], {
-      encoding: "utf8",
-    });
-    return !stdout.trim().startsWith("Z") && stdout.includes(this.#folder);
-  }
-
-  #writeStocks(rows: readonly StockRow[]): string {
-    const path = join(this.#folder, "stocks.csv");
+  /** Beside the files. Returns the path. */
+  protected writeStocks(rows: readonly StockRow[]): string {
+    const path = join(dirname(this.data), "stocks.csv");
     const lines = rows.map((row) => row.join(","));
     writeFileSync(path, `${["name,price,quantity", ...lines].join("\n")}\n`);
     return path;
   }
+
+  /** C2 */
+  #until<T>(what: string, probe: () => T | Promise<T>, limitMs: number) {
+    return until(what, probe, limitMs, this.#stopping.signal);
+  }
+
+  #statuses(): Promise<readonly ((RoleStatus & { readonly id: number }) | null)[]> {
+    return Promise.all(
+      this.replicas.map(async (id) => {
+        const status = await this.replicaStatus(id);
+        return status && { id, ...status };
+      }),
+    );
+  }
+
+  async #reach(port: number): Promise<Peer> {
+    this.#stopping.signal.throwIfAborted();
+    this.#peers ??= new Peers(readSecret(this.data), this.replicas);
+    const reached = await this.#peers.reach({ host: HOST, port }, ASK_LIMIT_MS);
+    if (reached.kind === "unreachable") throw new Error(reached.why);
+    return reached.peer;
+  }
+
+  #isOurs(pid: number): boolean {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(this.data);
+    } catch {
+      return !existsSync("/proc"); // Where there is none the pid file is believed.
+    }
+  }
 }
 
-function signalIfThere(pid: number, signal: NodeJS.Signals): void {
+/** The leader, if all are there and level with it; null otherwise. */
+export function levelLeader(
+  statuses: readonly (Pick<RoleStatus, "leads" | "leader" | "last"> | null)[],
+  ids: readonly number[],
+): number | null {
+  const leading = statuses.findIndex((status) => status?.leads);
+  const leader = ids[leading];
+  const newest = Math.max(...statuses.map((status) => status?.last ?? 0));
+  if (leader === undefined) return null;
+  const areLevel = statuses.every(
+    (status, index) =>
+      status !== null &&
+      newest - (status.last ?? 0) < BEHIND_MAX &&
+      (index === leading || (!status.leads && status.leader === leader)),
+  );
+  return areLevel ? leader : null;
+}
+
+function role(kind: Role["kind"], port: number, isFirst: boolean): Role {
+  return { kind, port, name: isFirst ? kind : `${kind}-${port}` };
+}
+
+/** Sends it unless the process has ended meanwhile. */
+export function signalIfThere(pid: number | null, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, signal);
+    if (pid !== null) process.kill(pid, signal);
   } catch {
     // It ended in the meantime.
   }

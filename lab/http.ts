@@ -1,4 +1,4 @@
-// The HTTP client of the tests: keep-alive, one that sends what it is told and
+// The HTTP client of tests and loads: keep-alive, one that sends what it is told and
 // records every call with its outcome, as bytes.
 //
 // Neither fetch nor the project's own client: both would mend, hide or retry
@@ -9,12 +9,17 @@ import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 /** No answer by then is an outcome too: the bazaar promises one within 10 s, and a second to start. */
 const ANSWER_LIMIT_MS = 15_000;
 
+/** Of whom it is only asked whether it is there. */
+const LOOK_LIMIT_MS = 2_000;
+
 /** What to send. A string body goes out as it is; chunks go out one by one, without a length. */
 export interface Sent {
   readonly method: string;
   readonly path: string;
   readonly body?: string | readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** Without an answer by then there is none. Default: longer than the bazaar may take, milliseconds. */
+  readonly limitMs?: number;
 }
 
 /** One call and what became of it. Times are milliseconds of `performance.now()`. */
@@ -31,14 +36,16 @@ export interface Call extends Sent {
 }
 
 export class HttpClient {
-  /** Every call in the order in which they ended. */
+  /** Every call in the order in which they ended, if they are kept. */
   readonly calls: Call[] = [];
   readonly #url: URL;
   readonly #agent: Agent;
+  readonly #keepsCalls: boolean;
 
-  /** `url` as `http://127.0.0.1:8000`; at most `connections` at once, kept open. */
-  constructor(url: string, connections = 1) {
+  /** `url` as `http://127.0.0.1:8000`; at most `connections` at once, kept open. A load of many calls keeps none. */
+  constructor(url: string, connections = 1, keepsCalls = true) {
     this.#url = new URL(url);
+    this.#keepsCalls = keepsCalls;
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }
 
@@ -58,7 +65,7 @@ export class HttpClient {
       const finish = (outcome: Pick<Call, "status" | "text" | "answered" | "error">) => {
         const connection = request.socket?.localPort ?? undefined;
         const call = { ...sent, ...outcome, connection, startMs, endMs: performance.now() };
-        this.calls.push(call);
+        if (this.#keepsCalls) this.calls.push(call);
         resolve(call);
       };
       const fail = (error: Error) =>
@@ -70,7 +77,7 @@ export class HttpClient {
           method: sent.method,
           path: sent.path,
           headers: { ...lengthOf(sent.body), ...sent.headers },
-          signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+          signal: AbortSignal.timeout(sent.limitMs ?? ANSWER_LIMIT_MS),
         },
         (response) => {
           read(response).then((text) => {
@@ -89,6 +96,17 @@ export class HttpClient {
 
   close(): void {
     this.#agent.destroy();
+  }
+}
+
+/** Whether `GET url` is answered with 200, at once. */
+export async function isOk(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(LOOK_LIMIT_MS) });
+    await response.arrayBuffer();
+    return response.status === 200;
+  } catch {
+    return false;
   }
 }
 

@@ -6,7 +6,7 @@
 // Not the project's own HTTP client: that asks again by itself, and here each
 // attempt counts.
 
-import { Agent, request as httpRequest } from "node:http";
+import { HttpClient, type Sent } from "../lab/http.ts";
 import { AskLeader, askOver } from "../src/cli/ask-leader.ts";
 import type { Peers } from "../src/cli/peers.ts";
 import type { ClusterConfig } from "../src/roles/config.ts";
@@ -54,14 +54,15 @@ interface Answered {
 
 export class Calls {
   readonly #options: CallsOptions;
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #clients: readonly HttpClient[];
 
   constructor(options: CallsOptions) {
     this.#options = options;
+    this.#clients = options.urls.map((url) => new HttpClient(url, Number.POSITIVE_INFINITY, false));
   }
 
   close(): void {
-    this.#agent.destroy();
+    for (const client of this.#clients) client.close();
   }
 
   trade(
@@ -222,42 +223,18 @@ export class Calls {
     return toldBy(await leader.ask({ kind: "request", requestId, content, recordRefusal }));
   }
 
-  /** Never rejects. */
-  #http(
+  async #http(
     frontend: number,
     method: string,
     path: string,
-    patience: Patience,
-    sent: { readonly body?: string; readonly headers?: Record<string, string> } = {},
+    { ms: limitMs }: Patience,
+    sent: Pick<Sent, "body" | "headers"> = {},
   ): Promise<Answered> {
-    return new Promise((resolve) => {
-      const fail = (error: Error) => resolve({ status: 0, text: error.message });
-      const request = httpRequest(
-        new URL(path, this.#options.urls[frontend]),
-        {
-          agent: this.#agent,
-          method,
-          headers: { ...sent.headers, ...lengthOf(sent.body) },
-          signal: AbortSignal.timeout(patience.ms),
-        },
-        (response) => {
-          let text = "";
-          response.setEncoding("utf8");
-          response.on("data", (part: string) => {
-            text += part;
-          });
-          response.once("error", fail);
-          response.once("close", () => fail(new Error("the answer broke off")));
-          response.once("end", () => {
-            const key = response.headers["idempotency-key"];
-            const status = response.statusCode ?? 0;
-            resolve({ status, text, ...(typeof key === "string" ? { key } : {}) });
-          });
-        },
-      );
-      request.once("error", fail);
-      request.end(sent.body);
-    });
+    const client = this.#clients[frontend];
+    if (!client) throw new Error(`there is no front end ${frontend}`);
+    const { status, text, error, answered } = await client.send({ ...sent, method, path, limitMs });
+    const key = answered["idempotency-key"];
+    return { status, text: error ?? text, ...(typeof key === "string" ? { key } : {}) };
   }
 }
 
@@ -299,8 +276,4 @@ function dataOf<T>({ status, text }: Answered): T | null {
 
 function keyed(key: string | undefined): { readonly key?: string } {
   return key === undefined ? {} : { key };
-}
-
-function lengthOf(body: string | undefined): Record<string, string> {
-  return body === undefined ? {} : { "Content-Length": String(Buffer.byteLength(body)) };
 }

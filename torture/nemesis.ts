@@ -10,9 +10,10 @@
 // long depends on the seed alone; when a process notices doesn't.
 
 import { setTimeout as delay } from "node:timers/promises";
+import type { Role } from "../lab/cluster.ts";
 import type { Direction } from "../lab/link.ts";
 import { Random } from "../simulation/random.ts";
-import type { Cluster, NamedLink, Role } from "./cluster.ts";
+import type { NamedLink, TorturedCluster } from "./cluster.ts";
 
 /** Faults at once. */
 const ACTIVE_MAX = 3;
@@ -52,7 +53,7 @@ export const ENOUGH: Readonly<Record<string, number>> = {
 const LONGER_MAX = 5;
 
 export interface NemesisOptions {
-  readonly cluster: Cluster;
+  readonly cluster: TorturedCluster;
   readonly seed: number;
   readonly durationMs: number;
   /** What it does, a line each. */
@@ -179,7 +180,7 @@ export class Nemesis {
       // A stopped process takes no other signal, and the pause ends by itself.
       if (!cluster.mayEnd(role, ENDS_LEFT) || (signal === "SIGTERM" && this.#paused.has(role)))
         continue;
-      const pid = cluster.signal(role, signal);
+      const pid = cluster.strike(role, signal);
       if (pid === null) continue;
       this.#count(what);
       tell(`${role}, process ${pid}, is ${what}`);
@@ -191,7 +192,7 @@ export class Nemesis {
     const pids = new Map<string, number>();
     for (const role of roles) {
       if (this.#paused.has(role)) continue;
-      const pid = cluster.signal(role, "SIGSTOP");
+      const pid = cluster.strike(role, "SIGSTOP");
       if (pid === null) continue;
       this.#paused.add(role);
       pids.set(role, pid);

@@ -14,7 +14,7 @@ import { type ClusterConfig, membersOf } from "../src/roles/config.ts";
 import { Calls } from "./calls.ts";
 import { check } from "./check.ts";
 import { Client, type Market } from "./client.ts";
-import { Cluster } from "./cluster.ts";
+import { TorturedCluster } from "./cluster.ts";
 import { type Attempt, type OrderSeen, type StockSeen, toJsonLines } from "./history.ts";
 import { mutations } from "./mutations.ts";
 import { Nemesis } from "./nemesis.ts";
@@ -59,7 +59,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const tell = (line: string) => {
     appendFileSync(join(folder, "timeline.txt"), `${(now() / 1e6).toFixed(3)} ms  ${line}\n`);
   };
-  const cluster = await Cluster.start({ folder, stocks: STOCKS, tell }, READY_LIMIT_MS);
+  const cluster = await TorturedCluster.begin({ folder, stocks: STOCKS, tell }, READY_LIMIT_MS);
   const history: Attempt[] = [];
   try {
     const config = configAt(cluster.config);
@@ -170,11 +170,10 @@ async function finalOrders(
   return { orders, problems };
 }
 
-async function verified(cluster: Cluster, orders: number): Promise<string[]> {
-  const { status, stdout, stderr } = await cluster.bazaar("verify", "--json");
-  if (status !== 0) return [`verify: ${stdout}${stderr}`.trim()];
-  const verdict = JSON.parse(stdout) as { ok: boolean; orders: number };
-  return verdict.ok && verdict.orders === orders ? [] : [`verify, of ${orders} orders: ${stdout}`];
+async function verified(cluster: TorturedCluster, orders: number): Promise<string[]> {
+  const verdict = await cluster.verify();
+  const isRight = verdict.ok && verdict.orders === orders;
+  return isRight ? [] : [`verify, of ${orders} orders: ${JSON.stringify(verdict)}`];
 }
 
 /** The reigns that the replicas' logs tell of. */

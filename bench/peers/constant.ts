@@ -1,9 +1,9 @@
 // node:http and fastify answering a constant: what is left when nothing is done.
 
 import { join } from "node:path";
+import { isOk } from "../../lab/http.ts";
 import { freePorts } from "../../lab/ports.ts";
 import { Running } from "../../lab/process.ts";
-import { answers } from "../http.ts";
 import { CONNECTIONS, CONNECTIONS_SWEPT, START_LIMIT_MS, STOCKS } from "../limits.ts";
 import { lookups, mix, trades } from "../requests.ts";
 import { type Round, type Subject, secondsFor } from "../round.ts";
@@ -34,7 +34,11 @@ export function constantSubject(name: "node-http" | "fastify"): Subject {
       const [port = 0] = await freePorts(1);
       const server = new Running(process.execPath, [SERVERS, name, String(port)]);
       try {
-        await server.ready(name, () => answers(port, "/stocks/StockAAA"), START_LIMIT_MS);
+        await server.ready(
+          name,
+          () => isOk(`http://127.0.0.1:${port}/stocks/StockAAA`),
+          START_LIMIT_MS,
+        );
         await warmUp(port, lookups(STOCKS), 2 * round.timing.warmUpS);
         for (const { slot, connections, requests } of loads) {
           const seconds = secondsFor(round.timing, connections);

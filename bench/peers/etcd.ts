@@ -6,13 +6,14 @@ import { join } from "node:path";
 import { freePorts } from "../../lab/ports.ts";
 import { findProgram, Running, TemporaryFolder } from "../../lab/process.ts";
 import { until } from "../../lab/wait.ts";
-import { json } from "../http.ts";
 import { CONNECTIONS_SWEPT, START_LIMIT_MS } from "../limits.ts";
 import { puts } from "../requests.ts";
 import { type Round, type Subject, secondsFor } from "../round.ts";
 import { warmUp, wrk, wrkCommand, wrkMissing } from "../wrk.ts";
 
 const MEMBERS = 3;
+/** For one question to a member. */
+const STATUS_LIMIT_MS = 2_000;
 
 export const etcdSubject: Subject = {
   name: "etcd",
@@ -75,7 +76,12 @@ function leaderPort(ports: readonly number[], members: readonly Running[]): Prom
 }
 
 async function leads(port: number): Promise<boolean> {
-  const status = (await json(port, "/v3/maintenance/status", {})) as {
+  const response = await fetch(`http://127.0.0.1:${port}/v3/maintenance/status`, {
+    method: "POST",
+    body: "{}",
+    signal: AbortSignal.timeout(STATUS_LIMIT_MS),
+  });
+  const status = (await response.json()) as {
     readonly header?: { readonly member_id?: string };
     readonly leader?: string;
   };

@@ -18,6 +18,7 @@ import {
 import { join } from "node:path";
 import { freePorts } from "../../lab/ports.ts";
 import { findProgram, Running, run, TemporaryFolder } from "../../lab/process.ts";
+import { percentile } from "../../lab/statistics.ts";
 import {
   CONNECTIONS,
   CONNECTIONS_SWEPT,
@@ -28,7 +29,6 @@ import {
   STOCKS_MANY,
 } from "../limits.ts";
 import { type Round, type Sample, type Subject, secondsFor } from "../round.ts";
-import { percentile } from "../statistics.ts";
 
 const STANDBYS = ["standby1", "standby2"] as const;
 const MANY_SLOT = `postgres.trades-${STOCKS_MANY}-stocks.${CONNECTIONS}`;

@@ -5,8 +5,8 @@
 // whatever it can't explain: a call without an answer is a failure, an order
 // that isn't found as it was made is a mismatch.
 
+import { type LatencySummary, latencySummary } from "../../lab/statistics.ts";
 import { BazaarError, type Order, type Stock, type TradeType } from "../client/index.ts";
-import { type LatencySummary, summarize } from "./percentiles.ts";
 
 /** What it needs of a client of the bazaar; calls reject with BazaarError. */
 export interface LabBazaar {
@@ -25,8 +25,12 @@ export interface LabOptions {
   /** Names of the stocks to draw from; at least one. */
   readonly names: readonly string[];
   readonly clients: number;
-  /** Lookups of each client. */
+  /** Lookups of each client; may be Infinity. */
   readonly iterations: number;
+  /** Asked before each lookup: whether to go on no longer, and check. */
+  readonly isOver?: () => boolean;
+  /** Between two iterations. */
+  readonly think?: () => Promise<unknown>;
   /** Of a trade after a lookup, 0 to 1. */
   readonly probability: number;
   /** In [0, 1). */
@@ -35,6 +39,16 @@ export interface LabOptions {
   readonly now: () => number;
   /** Told after each lookup with what may follow it, and each check: of how many so far known. */
   readonly onProgress?: (done: number, total: number) => void;
+  /** Told of each call that ended, with an answer or without. */
+  readonly onCall?: (call: LabCall) => void;
+}
+
+export interface LabCall {
+  readonly kind: "lookup" | "trade" | "order";
+  /** Of the client, counted from 0. */
+  readonly client: number;
+  /** From its beginning to its answer, with all attempts that the client library makes behind it. */
+  readonly ms: number;
 }
 
 export interface LabResult {
@@ -49,7 +63,7 @@ export interface LabResult {
   readonly matched: number;
   readonly total: number;
   readonly seconds: number;
-  readonly latencyMs: Readonly<Record<"lookup" | "trade" | "order", LatencySummary>>;
+  readonly latencyMs: Readonly<Record<LabCall["kind"], LatencySummary>>;
   /** What failed and what didn't match, a line each; the first ones only. */
   readonly problems: readonly string[];
 }
@@ -87,20 +101,20 @@ class Lab {
   }
 
   async client(index: number): Promise<void> {
-    const { bazaars, iterations, probability, random } = this.#options;
+    const { bazaars, iterations, isOver, probability, random, think } = this.#options;
     const bazaar = bazaars[index % bazaars.length];
     if (bazaar === undefined) throw new RangeError("no bazaar to ask");
     const made: Order[] = [];
-    for (let iteration = 0; iteration < iterations; iteration++) {
+    for (let iteration = 0; iteration < iterations && !isOver?.(); iteration++) {
       const name = this.#drawName();
-      const stock = await this.#timed("lookup", () => bazaar.lookup(name));
+      const stock = await this.#timed("lookup", index, () => bazaar.lookup(name));
       if (stock !== null && random() < probability) {
         const trade = {
           name,
           type: random() < 0.5 ? ("buy" as const) : ("sell" as const),
           quantity: 1 + Math.floor(random() * QUANTITY_MAX),
         };
-        const answer = await this.#timed("trade", () => bazaar.trade(trade));
+        const answer = await this.#timed("trade", index, () => bazaar.trade(trade));
         if (answer !== null) {
           made.push({ number: answer.number, ...trade });
           this.#trades += 1;
@@ -108,9 +122,11 @@ class Lab {
         }
       }
       this.#progress();
+      await think?.();
     }
     for (const order of made) {
-      this.#compare(order, await this.#timed("order", () => bazaar.order(order.number)));
+      const found = await this.#timed("order", index, () => bazaar.order(order.number));
+      this.#compare(order, found);
       this.#progress();
     }
   }
@@ -126,16 +142,20 @@ class Lab {
       total: this.#trades,
       seconds: Math.round(seconds * 1_000) / 1_000,
       latencyMs: {
-        lookup: summarize(lookup),
-        trade: summarize(trade),
-        order: summarize(order),
+        lookup: latencySummary(lookup),
+        trade: latencySummary(trade),
+        order: latencySummary(order),
       },
       problems: this.#problems,
     };
   }
 
   /** The answer; null when it was a no to a trade, or there was none, which is counted. */
-  async #timed<T>(kind: "lookup" | "trade" | "order", call: () => Promise<T>): Promise<T | null> {
+  async #timed<T>(
+    kind: LabCall["kind"],
+    client: number,
+    call: () => Promise<T>,
+  ): Promise<T | null> {
     const started = this.#options.now();
     try {
       return await call();
@@ -149,7 +169,9 @@ class Lab {
       }
       return null;
     } finally {
-      this.#latencies[kind].push(this.#options.now() - started);
+      const ms = this.#options.now() - started;
+      this.#latencies[kind].push(ms);
+      this.#options.onCall?.({ kind, client, ms });
     }
   }
 

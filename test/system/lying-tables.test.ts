@@ -17,7 +17,6 @@ import { createJournalFile, openJournal } from "../../src/io/journal/journal.ts"
 import { Ledger } from "../../src/io/journal/ledger.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { allOrders, failed, Load, type OrderRow, promised, quantityOf } from "./harness/load.ts";
-import { RpcClient } from "./harness/rpc.ts";
 
 // Several starts, on a machine that may be busy besides.
 vi.setConfig({ testTimeout: 240_000 });
@@ -141,8 +140,7 @@ test("a would-be leader whose tables are wrong is refused before it answers anyt
   const bad = cluster.start("order", String(high));
   cluster.start("order", String(low));
   {
-    using client = RpcClient.toReplica(cluster, high);
-    const calls = await client.calls();
+    const calls = await cluster.replica(high);
     await until(
       "its reign refused",
       async () => {

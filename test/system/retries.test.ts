@@ -9,9 +9,9 @@ import { until } from "../../lab/wait.ts";
 import { AskLeader, askOver } from "../../src/cli/ask-leader.ts";
 import { adjustContent, changeMarket } from "../../src/cli/change-market.ts";
 import { Peers } from "../../src/cli/peers.ts";
+import { readSecret } from "../../src/io/rpc/secret.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
-import { RpcClient, secretOf } from "./harness/rpc.ts";
 
 const clusters = useClusters("test");
 let cluster: Cluster;
@@ -37,13 +37,11 @@ async function overLeaderKill<T>(call: () => Promise<T>): Promise<T> {
 }
 
 async function lastPosition(replica: number): Promise<number> {
-  using client = RpcClient.toReplica(cluster, replica);
-  return (await (await client.calls()).health({})).lastPosition;
+  return (await (await cluster.replica(replica)).health({})).lastPosition;
 }
 
 test("a catalog update whose leader dies meanwhile counts once", async () => {
-  using client = RpcClient.toCatalog(cluster);
-  const calls = await client.calls();
+  const calls = await cluster.catalog();
   const update = () => calls.update({ name: "FishCo", by: 10, requestId: "once" });
   const result = await overLeaderKill(update);
   expect(result).toEqual({ status: 200, message: "success" });
@@ -52,7 +50,7 @@ test("a catalog update whose leader dies meanwhile counts once", async () => {
 });
 
 test("an adjust of the command line whose leader dies meanwhile counts once", async () => {
-  const peers = new Peers(secretOf(cluster), cluster.replicas);
+  const peers = new Peers(readSecret(cluster.data), cluster.replicas);
   const replicas = cluster.replicas.map((id) => ({
     id,
     name: `order-${id}`,

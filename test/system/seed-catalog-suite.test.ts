@@ -3,11 +3,11 @@
 // who knows the secret may call, and that a repeated update counts once.
 
 import { statSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Cluster } from "../../lab/cluster.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
-import { RpcClient, secretFile } from "./harness/rpc.ts";
 import { jsonAsOurs, seedLines } from "./harness/seed.ts";
 
 const clusters = useClusters("file");
@@ -19,16 +19,14 @@ beforeAll(async () => {
 
 /** `Lookup - NAME` as the document prints its outcome. */
 async function lookup(name: string): Promise<string> {
-  using client = RpcClient.toCatalog(cluster);
-  const calls = await client.calls();
+  const calls = await cluster.catalog();
   const found = await calls.find({ name });
   const told = "data" in found ? JSON.stringify({ data: found.data }) : found.message;
   return `Lookup - ${name} - ${found.status} - ${told}`;
 }
 
 async function update(name: string, by: unknown, requestId?: string): Promise<string> {
-  using client = RpcClient.toCatalog(cluster);
-  const calls = await client.calls();
+  const calls = await cluster.catalog();
   const { status, message } = await calls.update({ name, by, ...(requestId ? { requestId } : {}) });
   return `Update - ${name}, ${by} - ${status} - ${message}`;
 }
@@ -86,7 +84,7 @@ test("an update repeated under its request id counts once", async () => {
 });
 
 test("a client that doesn't know the secret gets no connection", async () => {
-  expect(statSync(secretFile(cluster)).mode & 0o777).toBe(0o600);
+  expect(statSync(join(cluster.data, "secret")).mode & 0o777).toBe(0o600);
   for (const port of [...cluster.catalogPorts, ...cluster.replicas]) {
     for (const headers of [{}, { "bazaar-secret": "a guess of some length" }]) {
       const answer = await upgrade(port, { "bazaar-role": "cli", "bazaar-name": "x", ...headers });

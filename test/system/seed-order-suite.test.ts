@@ -9,7 +9,6 @@ import { until } from "../../lab/wait.ts";
 import type { Answer, Question } from "../../src/roles/contract.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
-import { RpcClient } from "./harness/rpc.ts";
 
 const clusters = useClusters("file");
 let cluster: Cluster;
@@ -25,8 +24,7 @@ function trade(quantity: number, requestId: string = randomUUID(), name = "FishC
 
 /** Asks a replica, which passes it to the leader if it isn't that. */
 async function ask(replica: number, ...questions: readonly Question[]): Promise<readonly Answer[]> {
-  using client = RpcClient.toReplica(cluster, replica);
-  const calls = await client.calls();
+  const calls = await cluster.replica(replica);
   const result = await calls.ask({ relayed: false, questions: [...questions] });
   if (result.kind !== "answers") throw new Error(JSON.stringify(result));
   return result.answers;
@@ -44,8 +42,7 @@ async function tradeNumber(replica: number, question: Question): Promise<number>
 async function audits(position: number): Promise<readonly object[]> {
   return Promise.all(
     cluster.replicas.map(async (id) => {
-      using client = RpcClient.toReplica(cluster, id);
-      const calls = await client.calls();
+      const calls = await cluster.replica(id);
       await until(`${id} at ${position}`, async () => {
         const { applied = 0 } = await calls.status({});
         return applied >= position;
@@ -56,8 +53,7 @@ async function audits(position: number): Promise<readonly object[]> {
 }
 
 async function lastPosition(): Promise<number> {
-  using client = RpcClient.toReplica(cluster, await cluster.leader());
-  const calls = await client.calls();
+  const calls = await cluster.replica(await cluster.leader());
   return (await calls.health({})).commitPosition;
 }
 
@@ -111,8 +107,7 @@ describe("replication", () => {
   test("a call that was passed on once isn't passed on again", async () => {
     const leader = await cluster.leader();
     const follower = cluster.replicas.find((id) => id !== leader) ?? 0;
-    using client = RpcClient.toReplica(cluster, follower);
-    const calls = await client.calls();
+    const calls = await cluster.replica(follower);
     const result = await calls.ask({ relayed: true, questions: [trade(1)] });
     expect(result).toEqual({ kind: "not-leader", leader });
   });

@@ -1,8 +1,8 @@
 // Only what needs no cluster; test/system runs the whole.
 
+import { hostname } from "node:os";
 import { expect, test } from "vitest";
-import { aboutNow } from "./about.ts";
-import { evaluate } from "./evaluate.ts";
+import { aboutNow, evaluate } from "./evaluate.ts";
 
 test("an evaluation that is interrupted before it began starts nothing", async () => {
   const told: string[] = [];
@@ -16,4 +16,12 @@ test("an evaluation that is interrupted before it began starts nothing", async (
   });
   await expect(evaluating).rejects.toThrow("SIGINT");
   expect(told).toEqual([]);
+});
+
+test("the machine is told of, without its name", () => {
+  const about = aboutNow(["npx bazaar evaluate"]);
+  expect(about.node).toBe(process.version);
+  expect(about.processors).toBeGreaterThan(0);
+  expect(Date.parse(about.date)).toBeGreaterThan(0);
+  expect(Object.values({ ...about, system: "" })).not.toContain(hostname());
 });

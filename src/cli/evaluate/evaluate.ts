@@ -2,10 +2,12 @@
 // without, replacement in a small cache, fail-over; each on new clusters, so that
 // none inherits what another left.
 
-import { setTimeout as pause } from "node:timers/promises";
-import type { BazaarClient } from "../../client/index.ts";
-import { OwnCluster } from "./cluster.ts";
-import { countingFetch, failOver } from "./fail-over.ts";
+import { arch, availableParallelism, cpus, loadavg, release, totalmem, type } from "node:os";
+import { Cluster } from "../../../lab/cluster.ts";
+import { until } from "../../../lab/wait.ts";
+import product from "../../../package.json" with { type: "json" };
+import { BazaarClient } from "../../client/index.ts";
+import { evaluateFailOver } from "./fail-over.ts";
 import { cacheNow, loadCells } from "./load-grid.ts";
 import { CACHE_SIZE, watchReplacement } from "./replacement.ts";
 import type { About, Evaluation } from "./results.ts";
@@ -24,15 +26,14 @@ export interface EvaluateOptions {
 
 /** Of the progress, where each part begins; about what each takes of the time. */
 const STARTS = { replacement: 0.5, failOver: 0.6 } as const;
-const READY_PAUSE_MS = 50;
-const READY_ROUNDS_MAX = 200;
+const BYTES_PER_GIB = 2 ** 30;
 
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const { clients, iterations, about } = options;
   const common = { clients, random: Math.random, now: () => performance.now() };
   const load = await onClusters(options, [[], ["--no-cache"]], async (clusters) => {
     const sides = clusters.map((cluster, index) => {
-      const bazaar = cluster.client();
+      const bazaar = clientOf(cluster);
       return { bazaar, hasCache: index === 0, counters: () => cacheNow(bazaar) };
     });
     return loadCells({
@@ -50,7 +51,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     options,
     [[`--cache-size=${CACHE_SIZE}`]],
     async ([cluster]) => {
-      const bazaar = cluster.client();
+      const bazaar = clientOf(cluster);
       const cached = async () => (await cacheNow(bazaar)).names ?? [];
       const names = await stockNames(bazaar);
       await whenCopiesAreKept(bazaar, names[0] ?? "", cached);
@@ -65,16 +66,10 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     },
   );
   const failedOver = await onClusters(options, [[]], async ([cluster]) => {
-    let repeated = 0;
-    const counting = countingFetch(fetch, () => {
-      repeated += 1;
-    });
-    return failOver({
+    return evaluateFailOver({
       ...common,
       cluster,
-      bazaar: cluster.client(counting),
-      repeated: () => repeated,
-      names: await stockNames(cluster.client()),
+      names: await stockNames(clientOf(cluster)),
       kills: options.kills,
       onProgress: (part) => options.onProgress(STARTS.failOver + 0.4 * part, "fail-over"),
     });
@@ -83,7 +78,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
 }
 
 /** One cluster for each list of options. */
-type Clusters<M extends readonly unknown[]> = { readonly [K in keyof M]: OwnCluster };
+type Clusters<M extends readonly unknown[]> = { readonly [K in keyof M]: Cluster };
 
 /** Runs `work` on new clusters and stops them, however it ends. */
 async function onClusters<const M extends readonly (readonly string[])[], T>(
@@ -92,14 +87,15 @@ async function onClusters<const M extends readonly (readonly string[])[], T>(
   work: (clusters: Clusters<M>) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  const clusters: OwnCluster[] = [];
+  const clusters: Cluster[] = [];
   const aborted = Promise.withResolvers<never>();
   const onAbort = () => aborted.reject(signal.reason);
   signal.addEventListener("abort", onAbort);
   const open = async (more: readonly string[]) => {
-    const cluster = await OwnCluster.prepare(more);
+    const cluster = await Cluster.prepare({ logLevel: "info", options: more });
     clusters.push(cluster);
-    await (signal.aborted ? cluster.close() : cluster.open());
+    // Who kills a replica starts it again: `up` gives up a role that crashes five times in a minute.
+    await (signal.aborted ? cluster.stop() : cluster.up("--no-restart"));
   };
   const working = async () => {
     for (const more of options) await open(more); // In turn: open ports aren't taken twice.
@@ -109,8 +105,12 @@ async function onClusters<const M extends readonly (readonly string[])[], T>(
     return await Promise.race([working(), aborted.promise]);
   } finally {
     signal.removeEventListener("abort", onAbort);
-    await Promise.all(clusters.map((cluster) => cluster.close()));
+    await Promise.all(clusters.map((cluster) => cluster.stop()));
   }
+}
+
+function clientOf({ url }: Cluster): BazaarClient {
+  return new BazaarClient({ url });
 }
 
 async function stockNames(bazaar: BazaarClient | undefined): Promise<readonly string[]> {
@@ -123,11 +123,25 @@ async function whenCopiesAreKept(
   name: string,
   cached: () => Promise<readonly string[]>,
 ): Promise<void> {
-  for (let round = 1; ; round++) {
+  await until("copies kept by the front end", async () => {
     await bazaar.lookup(name);
-    if ((await cached()).includes(name)) break;
-    if (round >= READY_ROUNDS_MAX) throw new Error("the front end keeps no copies");
-    await pause(READY_PAUSE_MS);
-  }
+    return (await cached()).includes(name);
+  });
   await bazaar.trade({ name, type: "sell", quantity: 1 });
+}
+
+/** The machine and the programs as they are now; `commands` are what was typed and what that runs. Names nobody and no host. */
+export function aboutNow(commands: readonly string[]): About {
+  const [loadBefore = 0] = loadavg();
+  return {
+    date: new Date().toISOString(),
+    bazaar: product.version,
+    node: process.version,
+    system: `${type()} ${release()} ${arch()}`,
+    processor: cpus()[0]?.model.trim() || "unknown",
+    processors: availableParallelism(),
+    memoryGiB: Math.round((totalmem() / BYTES_PER_GIB) * 10) / 10,
+    loadBefore: Math.round(loadBefore * 100) / 100,
+    commands,
+  };
 }

@@ -1,74 +1,49 @@
-// A made-up cluster: whom it is told to kill, and what is made of it.
+// Real files of replicas, written in different ways; a made-up fetch.
 
+import { basename, dirname } from "node:path";
 import { expect, test } from "vitest";
-import { countingFetch, failOver } from "./fail-over.ts";
-import { replicaFile } from "./test-evaluation.ts";
+import type { Command } from "../../core/market/types.ts";
+import { appliedFile } from "../../io/journal/test-files.ts";
+import { countingFetch, killing, readReplicaFile } from "./fail-over.ts";
+import { sameContents } from "./results.ts";
 
-/** Three replicas of which the highest that is up leads; random() draws `draws`, then 0.5. */
-async function run(kills: number, drawn: number) {
-  const told: string[] = [];
-  const up = new Set([1, 2, 3]);
-  const orders: { name: string; type: "buy" | "sell"; quantity: number }[] = [];
-  const result = await failOver({
-    cluster: {
-      replicas: [1, 2, 3],
-      level: async () => Math.max(...up),
-      kill: async (replica) => {
-        told.push(`kill ${replica}`);
-        up.delete(replica);
-      },
-      restart: (replica) => {
-        told.push(`restart ${replica}`);
-        up.add(replica);
-      },
-      verify: async () => {
-        told.push(`verify ${up.size}`);
-        return { ok: false, position: 4, orders: 3, differences: ["order-2 has other orders"] };
-      },
-      stoppedFiles: async (position) => {
-        told.push(`stop, read at ${position}`);
-        up.clear();
-        return [1, 2, 3].map((id) => replicaFile(id));
-      },
-    },
-    bazaar: {
-      lookup: async (name) => ({ name, price: 1, quantity: 1 }),
-      trade: async (trade) => ({ number: orders.push(trade) }),
-      order: async (number) => {
-        const order = orders[number - 1];
-        if (!order) throw new RangeError("no such order");
-        return { number, ...order };
-      },
-    },
-    repeated: () => 7,
-    names: ["FishCo"],
-    clients: 2,
-    kills,
-    random: () => drawn,
-    now: () => performance.now(),
-    onProgress: () => {},
-  });
-  return { told, result };
+const list = (name: string): Command => ({
+  kind: "list",
+  requestId: name,
+  name,
+  price: 2,
+  quantity: 100,
+});
+const HISTORY = [[list("FishCo")], [list("BoarCo")], [list("CartCo")]];
+
+/** Of a file in DATA/ROLE. */
+function read(path: string, position = HISTORY.length) {
+  const folder = dirname(path);
+  return readReplicaFile(dirname(folder), basename(folder), position);
 }
 
-test("an evaluation whose dice spare the leader tells nothing of fail-over", async () => {
-  const { told, result } = await run(2, 0);
-  expect(told).toEqual([
-    "kill 3",
-    "restart 3",
-    "kill 1",
-    "restart 1",
-    "verify 3",
-    "stop, read at 4",
+test("files that hold the same are told to, and others to differ", async () => {
+  const one = await read(appliedFile(HISTORY));
+  const other = await read(appliedFile(HISTORY, { flushEach: true }));
+  expect(one).toMatchObject({ last: 3, problems: [] });
+  expect(one.fileDigest).toMatch(/^[0-9a-f]{64}$/);
+  expect(one.bytes).toBeGreaterThan(0);
+  expect(sameContents([one, other])).toBe(true);
+  const third = await read(appliedFile(HISTORY.with(1, [list("BardCo")])));
+  expect(sameContents([one, other, third])).toBe(false);
+});
+
+test("a file that ends too early has a problem, one that goes on has none", async () => {
+  expect((await read(appliedFile(HISTORY), 4)).problems).not.toEqual([]);
+  expect(await read(appliedFile(HISTORY), 2)).toMatchObject({ last: 3, problems: [] });
+});
+
+test("the leader is the first to be killed, so that every evaluation tells of fail-over", () => {
+  expect(killing(3).map(({ how, whom }) => `${how} ${whom}`)).toEqual([
+    "kill leader",
+    "kill any",
+    "kill any",
   ]);
-  expect(result.kills.map(({ replica, led }) => [replica, led])).toEqual([
-    [3, true],
-    [1, false],
-  ]);
-  expect(result).toMatchObject({ clients: 2, failures: 0, repeated: 7 });
-  expect(result.total).toBeGreaterThan(0);
-  expect(result.matched).toBe(result.total);
-  expect(result.verdict.differences).toEqual(["order-2 has other orders"]);
 });
 
 test("attempts that were repeated are told, answers are not", async () => {

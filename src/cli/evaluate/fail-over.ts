@@ -1,113 +1,69 @@
-// Replicas killed under clients that trade, one after the other, each brought
-// back before the next: how long clients wait, whether a call fails, and whether
-// all copies are the same at the end.
+// The evaluation's fail-over: replicas killed under clients that trade, then
+// whether all copies are the same, those of the running replicas and the files of
+// the stopped ones, each read on its own: nothing that runs can have a say in that.
 //
 // The first to be killed is the leader, so that every evaluation has one; each
 // further one is drawn from all replicas, whoever leads.
 
+import { createHash } from "node:crypto";
+import { createReadStream, statSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Verdict } from "../../roles/verification.ts";
-import type { LabBazaar } from "../lab-client.ts";
-import type { FailOver, Kill, ReplicaFile } from "./results.ts";
-import { TradingClients } from "./trading-clients.ts";
+import type { Cluster } from "../../../lab/cluster.ts";
+import { type FailOverOptions, failOver, struckCluster } from "../../../lab/fail-over.ts";
+import { BazaarClient } from "../../client/index.ts";
+import { lastPositionIn } from "../../io/journal/audit.ts";
+import { auditInWorker } from "../../io/journal/audit-worker.ts";
+import { orderFile } from "../../io/journal/cluster-files.ts";
+import type { FailOver, ReplicaFile } from "./results.ts";
 
-const POLL_MS = 10;
-/** Between two trades of a client, milliseconds. */
+/** Between two trades of a client, milliseconds: so many orders that all can be asked for at the end. */
 const THINK_MS = 10;
-/** Trades of each client before the next kill, and after one until its gap is over. */
-const TRADES_BETWEEN = 25;
-const TRADES_AFTER = 3;
-const TRADES_LIMIT_MS = 60_000;
-/** Of the progress, what killing takes; the rest is the final check. */
-const KILLS_PART = 0.8;
 
-export interface FailOverOptions {
-  readonly cluster: {
-    readonly replicas: readonly number[];
-    /** The leader, once all replicas are level. */
-    level(): Promise<number>;
-    kill(replica: number): Promise<void>;
-    restart(replica: number): void;
-    verify(): Promise<Verdict>;
-    /** Stops everything; the replicas' files at `position`. */
-    stoppedFiles(position: number): Promise<readonly ReplicaFile[]>;
-  };
-  readonly bazaar: LabBazaar;
-  /** Attempts so far that the client library repeated by itself. */
-  readonly repeated: () => number;
-  readonly names: readonly string[];
-  readonly clients: number;
+export interface EvaluateFailOverOptions
+  extends Pick<FailOverOptions, "names" | "clients" | "random" | "now" | "onProgress"> {
+  /** Opened without restarts; stopped in the end. */
+  readonly cluster: Cluster;
   readonly kills: number;
-  /** In [0, 1). */
-  readonly random: () => number;
-  /** Monotonic, milliseconds. */
-  readonly now: () => number;
-  /** 0 to 1. */
-  readonly onProgress: (part: number) => void;
 }
 
-export async function failOver(options: FailOverOptions): Promise<FailOver> {
-  const { cluster, bazaar, names, random, now, onProgress } = options;
-  await cluster.level();
-  const clients = new TradingClients({
-    bazaar,
-    names,
-    clients: options.clients,
-    random,
-    now,
-    think: () => pause(THINK_MS),
+export async function evaluateFailOver({
+  cluster,
+  kills,
+  ...common
+}: EvaluateFailOverOptions): Promise<FailOver> {
+  let repeated = 0;
+  const counting = countingFetch(fetch, () => {
+    repeated += 1;
   });
-  const kills: Kill[] = [];
-  try {
-    while (kills.length < options.kills) {
-      await traded(clients, TRADES_BETWEEN);
-      kills.push(await killOne(options, clients, kills.length === 0));
-      onProgress((kills.length / options.kills) * KILLS_PART);
-    }
-    await traded(clients, TRADES_BETWEEN);
-  } finally {
-    await clients.stop((part) => onProgress(KILLS_PART + part * (1 - KILLS_PART)));
-  }
+  const { blows, requests, failures, refusals, matched, total, latency, timeline } = await failOver(
+    {
+      ...common,
+      struck: struckCluster(cluster),
+      strikes: killing(kills),
+      bazaars: [new BazaarClient({ url: cluster.url, fetch: counting })],
+      think: () => pause(THINK_MS),
+    },
+  );
   const verdict = await cluster.verify();
+  await cluster.halt();
+  const files = cluster.replicas.map((id) =>
+    readReplicaFile(cluster.data, `order-${id}`, verdict.position),
+  );
   return {
-    ...clients.counts,
-    kills,
-    repeated: options.repeated(),
-    latency: clients.latency,
-    timeline: clients.timeline,
-    verdict,
-    files: await cluster.stoppedFiles(verdict.position),
+    ...{ clients: common.clients, calls: requests, failures, refusals, repeated, matched, total },
+    ...{ latency, timeline, verdict },
+    kills: blows.map(({ replica, led, atMs, gapMs, backMs }) => {
+      return { replica, led, atMs, gapMs, backMs };
+    }),
+    files: await Promise.all(files),
   };
 }
 
-async function killOne(
-  { cluster, random, now }: FailOverOptions,
-  clients: TradingClients,
-  isFirst: boolean,
-): Promise<Kill> {
-  const leader = await cluster.level();
-  const drawn = cluster.replicas[Math.floor(random() * cluster.replicas.length)] ?? leader;
-  const replica = isFirst ? leader : drawn;
-  clients.takeWorstMs();
-  const atMs = Math.round(clients.atMs);
-  await cluster.kill(replica);
-  await traded(clients, TRADES_AFTER);
-  const gapMs = clients.takeWorstMs();
-  const restarted = now();
-  cluster.restart(replica);
-  await cluster.level();
-  const backMs = Math.round(now() - restarted);
-  return { replica, led: replica === leader, atMs, gapMs, backMs };
-}
-
-/** Waits until each client has had so many more trades answered. */
-async function traded(clients: TradingClients, count: number): Promise<void> {
-  const goal = clients.tradedByEach + count;
-  const end = clients.atMs + TRADES_LIMIT_MS;
-  while (clients.tradedByEach < goal) {
-    if (clients.atMs > end) throw new Error("clients have had no answer for a minute");
-    await pause(POLL_MS);
-  }
+/** The leader first, then any. */
+export function killing(kills: number): FailOverOptions["strikes"] {
+  return Array.from({ length: kills }, (_, nth) => {
+    return { how: "kill", whom: nth === 0 ? "leader" : "any" };
+  });
 }
 
 /** `fetch` that counts the attempts which the client library will repeat, or give up. */
@@ -121,5 +77,30 @@ export function countingFetch(inner: typeof fetch, onRepeatable: () => void): ty
       onRepeatable();
       throw error;
     }
+  };
+}
+
+/** What the file of `role` in `data` holds at `position`. Rejects with a DataFileError for one that can't be read. */
+export async function readReplicaFile(
+  data: string,
+  role: string,
+  position: number,
+): Promise<ReplicaFile> {
+  const path = orderFile(data, role);
+  const audit = await auditInWorker({ path, position, stocksAt: [position] });
+  const { journalDigest, ordersDigest, requestsDigest, problems } = audit;
+  const [stocksDigest = ""] = audit.stocksDigests;
+  const hash = createHash("sha256");
+  for await (const bytes of createReadStream(path)) hash.update(bytes);
+  return {
+    role,
+    bytes: statSync(path).size,
+    fileDigest: hash.digest("hex"),
+    journalDigest,
+    ordersDigest,
+    stocksDigest,
+    requestsDigest,
+    last: lastPositionIn(path),
+    problems,
   };
 }

@@ -1,8 +1,9 @@
 // What an evaluation measured: the numbers behind its report, as results.json
 // holds them. Times are milliseconds unless the name says otherwise.
 
+import type { Moment } from "../../../lab/fail-over.ts";
+import type { LatencySummary } from "../../../lab/statistics.ts";
 import type { Verdict } from "../../roles/verification.ts";
-import type { LatencySummary } from "../percentiles.ts";
 
 /** Where, when and how it was measured. */
 export interface About {
@@ -68,13 +69,6 @@ export interface Kill {
   readonly gapMs: number;
   /** From its start until it was level with the others. */
   readonly backMs: number;
-}
-
-/** A tenth of a second of the clients' calls, by when each was answered. */
-export interface Moment {
-  readonly atMs: number;
-  readonly answers: number;
-  readonly worstMs: number;
 }
 
 /** The file of a replica after everything was stopped. Digests are hex SHA-256. */
