@@ -1,6 +1,6 @@
 // Which numbers of a result go into which plot.
 
-import { type Chart, chartsSvg, type Line } from "./chart.ts";
+import { type Line, type LinePlot, linePlots } from "../lab/chart.ts";
 import {
   CONNECTIONS,
   CONNECTIONS_OVERLOAD,
@@ -35,15 +35,15 @@ const ORDERS_FEW = 10_000;
 
 /** Throughput and p99 over connections, as SVG. */
 export function connectionsPlot(rounds: readonly RoundResult[]): string {
-  const chart = (field: string, title: string, yLabel: string): Chart => ({
+  const chart = (field: string, title: string, yLabel: string): LinePlot => ({
     title,
-    xLabel: "connections",
-    yLabel,
-    xMarks: CONNECTIONS_SWEPT,
-    yScale: "log",
-    lines: SWEPT.map(({ load, name }) => ({
+    x: { label: "connections", scale: "log", marks: CONNECTIONS_SWEPT },
+    y: { label: yLabel, scale: "log" },
+    lines: SWEPT.map(({ load, name }, colour) => ({
       name,
-      isOurs: load.startsWith("bazaar."),
+      colour,
+      dash: load.startsWith("bazaar.") ? 0 : 1 + (colour % 2),
+      isStrong: load.startsWith("bazaar."),
       points: points(
         rounds,
         field,
@@ -51,7 +51,7 @@ export function connectionsPlot(rounds: readonly RoundResult[]): string {
       ),
     })),
   });
-  return chartsSvg(
+  return linePlots(
     [
       chart("okPerSecond", "Throughput", "answers of 200 a second"),
       chart("p99Ms", "Latency", "p99, ms"),
@@ -67,16 +67,20 @@ export function growthPlot(rounds: readonly RoundResult[]): string {
     title: string,
     xLabel: string,
     slots: readonly (readonly [number, string])[],
-  ): Chart => {
-    const line: Line = {
+  ): LinePlot => {
+    const line = {
       name: `bazaar: trades${xLabel.includes("connections") ? "" : `, ${CONNECTIONS} connections`}`,
-      isOurs: true,
+      ...{ colour: 0, dash: 0, isStrong: true },
       points: points(rounds, "okPerSecond", slots),
     };
-    const xMarks = slots.map(([x]) => x);
-    return { title, xLabel, yLabel: "trades a second", xMarks, yScale: "linear", lines: [line] };
+    return {
+      title,
+      x: { label: xLabel, scale: "log", marks: slots.map(([x]) => x) },
+      y: { label: "trades a second", scale: "linear" },
+      lines: [line],
+    };
   };
-  return chartsSvg(
+  return linePlots(
     [
       chart("Orders in the journal", "orders (10k: a new journal, and what the load adds)", [
         [ORDERS_FEW, base],

@@ -6,12 +6,13 @@
 //       files, so a stale pid file can't make anybody kill somebody else's process.
 //   C2. Once stop() was called nothing is started any more, whoever still waits.
 
-import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { lastLine } from "../src/cli/child.ts";
 import { Peers } from "../src/cli/peers.ts";
 import { runningPid } from "../src/cli/pid-file.ts";
+import type { ConfiguredProcess } from "../src/cli/processes.ts";
+import type { StatusReport } from "../src/cli/status-report.ts";
 import { readSecret } from "../src/io/rpc/secret.ts";
 import type { Calls, Peer } from "../src/io/rpc/types.ts";
 import { catalogContract, orderContract, type RoleStatus } from "../src/roles/contract.ts";
@@ -19,7 +20,15 @@ import type { Verdict } from "../src/roles/verification.ts";
 import { dataOf, HttpClient, isOk } from "./http.ts";
 import { messages, tails } from "./logs.ts";
 import { freePorts } from "./ports.ts";
-import { type Finished, type Running, runBazaar, startBazaar, TemporaryFolder } from "./process.ts";
+import {
+  type Finished,
+  pidsNaming,
+  type Running,
+  runBazaar,
+  signalIfThere,
+  startBazaar,
+  TemporaryFolder,
+} from "./process.ts";
 import { SOON_MS, until } from "./wait.ts";
 
 const HOST = "127.0.0.1";
@@ -56,28 +65,7 @@ export interface ClusterOptions {
 }
 
 /** One process of it. */
-export interface Role {
-  readonly kind: "frontend" | "catalog" | "order";
-  /** `frontend`, `catalog-9097`, `order-9094` … */
-  readonly name: string;
-  readonly port: number;
-}
-
-/** What `bazaar status --json` prints. */
-export interface Status {
-  readonly leader: number | null;
-  readonly epoch: number;
-  readonly processes: readonly {
-    readonly role: string;
-    readonly pid?: number | null;
-    readonly up: boolean;
-    readonly leads?: boolean;
-    readonly vote?: boolean;
-    readonly last?: number;
-    readonly commit?: number;
-    readonly applied?: number;
-  }[];
-}
+export type Role = Pick<ConfiguredProcess, "kind" | "name" | "port">;
 
 export class Cluster {
   readonly data: string;
@@ -211,23 +199,14 @@ export class Cluster {
 
   /** The replica that says that it leads, with all that it says; waits until one does. */
   leading(): Promise<RoleStatus & { readonly id: number }> {
-    return this.#until(
-      "a leader",
-      async () => {
-        const all = await this.#statuses();
-        return all.find((status) => status?.leads);
-      },
-      LEVEL_LIMIT_MS,
-    );
+    const find = async () => (await this.#statuses()).find((status) => status?.leads);
+    return this.#until("a leader", find, LEVEL_LIMIT_MS);
   }
 
   /** The replica that leads; waits until all others follow it and hold what it holds. */
   level(): Promise<number> {
-    return this.#until(
-      "all replicas level",
-      async () => levelLeader(await this.#statuses(), this.replicas),
-      LEVEL_LIMIT_MS,
-    );
+    const find = async () => levelLeader(await this.#statuses(), this.replicas);
+    return this.#until("all replicas level", find, LEVEL_LIMIT_MS);
   }
 
   /** What a replica says of itself; null while it doesn't answer. */
@@ -253,7 +232,7 @@ export class Cluster {
   }
 
   /** What `bazaar status` says. */
-  async status(): Promise<Status> {
+  async status(): Promise<StatusReport> {
     return JSON.parse((await this.run("status", "--json")).stdout);
   }
 
@@ -261,12 +240,8 @@ export class Cluster {
   async verify(): Promise<Verdict> {
     const args = ["verify", ...this.options, "--json"];
     const { status, stdout, stderr } = await runBazaar(args, VERIFY_LIMIT_MS);
-    let verdict: Verdict;
-    try {
-      verdict = JSON.parse(stdout);
-    } catch {
-      throw new Error(`verify told nothing: ${stdout}${stderr}`);
-    }
+    if (!stdout.startsWith("{")) throw new Error(`verify told nothing: ${stdout}${stderr}`);
+    const verdict: Verdict = JSON.parse(stdout);
     if (verdict.ok !== (status === 0)) {
       throw new Error(`verify ended with ${status} and ${stdout}`);
     }
@@ -325,13 +300,7 @@ export class Cluster {
 
   /** Pids of the cluster's processes that still run, whoever started them. None where there is no `ps`. */
   left(): readonly number[] {
-    const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,stat=,args="], { encoding: "utf8" });
-    return (stdout ?? "")
-      .split("\n")
-      .filter((line) => line.includes(this.data))
-      .map((line) => /^\s*(\d+)\s+(\S+)/.exec(line))
-      .flatMap((match) => (match && !match[2]?.startsWith("Z") ? [Number(match[1])] : []))
-      .filter((pid) => pid !== process.pid);
+    return pidsNaming(this.data);
   }
 
   /** Stops every process; the files stay. Fails when something had to be killed for it. */
@@ -427,13 +396,4 @@ export function levelLeader(
 
 function role(kind: Role["kind"], port: number, isFirst: boolean): Role {
   return { kind, port, name: isFirst ? kind : `${kind}-${port}` };
-}
-
-/** Sends it unless the process has ended meanwhile. */
-export function signalIfThere(pid: number | null, signal: NodeJS.Signals): void {
-  try {
-    if (pid !== null) process.kill(pid, signal);
-  } catch {
-    // It ended in the meantime.
-  }
 }

@@ -5,7 +5,7 @@
 //       bazaar notices that its parent is gone even where nobody could do that.
 //   P2. Settings that whoever runs this has for a bazaar of their own don't reach them.
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
@@ -207,14 +207,24 @@ export function findProgram(name: string, folders: readonly string[] = []): stri
   return null;
 }
 
-/** Whether a process of this id is there (a zombie still is, until its parent looks). */
-export function isAlive(pid: number): boolean {
+/** Sends it unless the process has ended meanwhile. */
+export function signalIfThere(pid: number | null, signal: NodeJS.Signals): void {
   try {
-    process.kill(pid, 0);
-    return true;
+    if (pid !== null) process.kill(pid, signal);
   } catch {
-    return false;
+    // It ended in the meantime.
   }
+}
+
+/** Processes whose command line has `text` in it, other than this one. None where there is no `ps`. */
+export function pidsNaming(text: string): readonly number[] {
+  const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,stat=,args="], { encoding: "utf8" });
+  return (stdout ?? "")
+    .split("\n")
+    .filter((line) => line.includes(text))
+    .map((line) => /^\s*(\d+)\s+(\S+)/.exec(line))
+    .flatMap((match) => (match && !match[2]?.startsWith("Z") ? [Number(match[1])] : []))
+    .filter((pid) => pid !== process.pid);
 }
 
 /** Does it when this process exits, the newest first, so that nobody writes to a folder that is being removed. Returns what forgets it. */

@@ -15,11 +15,11 @@
 
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Cluster, type Role, type StockRow, signalIfThere } from "../lab/cluster.ts";
+import { Cluster, type Role, type StockRow } from "../lab/cluster.ts";
 import { isOk } from "../lab/http.ts";
 import { Link } from "../lab/link.ts";
 import { freePorts } from "../lab/ports.ts";
-import { ROOT, runBazaar } from "../lab/process.ts";
+import { ROOT, runBazaar, signalIfThere } from "../lab/process.ts";
 import { RedisServer } from "../lab/redis.ts";
 import { until } from "../lab/wait.ts";
 import { spawnChild } from "../src/cli/child.ts";

@@ -1,7 +1,7 @@
 // Made-up caches: one by the rule, one that forgets in the order of arrival.
 
 import { expect, test } from "vitest";
-import { CACHE_SIZE, unexpectedSteps, watchReplacement } from "./replacement.ts";
+import { CACHE_SIZE, occupancyPlot, unexpectedSteps, watchReplacement } from "./replacement.ts";
 
 const NAMES = [..."ABCDEFGHIJKL"];
 
@@ -56,4 +56,31 @@ test("a trade that leaves its stock in the cache is found out", () => {
     { action: "trade", name: "A", cached: ["A"] },
   ] as const;
   expect(unexpectedSteps(steps, 5)).toEqual([2]);
+});
+
+test("a stock's row is filled in the steps in which it is in the cache, and only there", () => {
+  const svg = occupancyPlot({
+    capacity: 1,
+    stocks: ["A", "B"],
+    steps: [
+      { action: "lookup", name: "A", cached: ["A"] },
+      { action: "lookup", name: "A", cached: ["A"] },
+      { action: "lookup", name: "B", cached: ["B"] },
+      { action: "trade", name: "B", cached: [] },
+    ],
+    unexpected: [],
+  });
+  const rows = [
+    ...(svg
+      .split('class="paper"')[1]
+      ?.split(">stock<")[1]
+      ?.matchAll(/<rect class="(f0|faint)"/g) ?? []),
+  ];
+  // Row by row; then the legend's three.
+  const cells = rows.map(([, kind]) => (kind === "f0" ? 1 : 0)).slice(0, 8);
+  expect(cells).toEqual([1, 1, 0, 0, 0, 0, 1, 0]);
+  // One hit, two misses; and one of each in the legend.
+  expect(svg.match(/r="1.5"/g)).toHaveLength(2);
+  expect(svg.match(/r="3.5"/g)).toHaveLength(3);
+  expect(svg.match(/class="s1"/g)).toHaveLength(2);
 });

@@ -1,9 +1,9 @@
 // An evaluation as a report: headings, paragraphs, tables and plots in their
 // order, once, for HTML and for Markdown to write down each in its own way.
 
+import { type Line, linePlot } from "../../../lab/chart.ts";
 import { answersTo, milliseconds, percent } from "./answers.ts";
-import { type Line, linePlot } from "./line-plot.ts";
-import { occupancyPlot } from "./occupancy-plot.ts";
+import { occupancyPlot } from "./replacement.ts";
 import type { Evaluation, FailOver, LoadCell } from "./results.ts";
 
 export type Block =
@@ -115,8 +115,11 @@ const STATISTICS = [
 ] as const;
 
 function loadPlots(load: readonly LoadCell[]): readonly Block[] {
-  const xMarks = [...new Set(load.map(({ probability }) => probability * 100))];
-  const x = { label: "probability p of a trade after a lookup, %", scale: "linear" } as const;
+  const x = {
+    label: "probability p of a trade after a lookup, %",
+    scale: "linear",
+    marks: [...new Set(load.map(({ probability }) => probability * 100))],
+  } as const;
   const lines = (
     yOf: (cell: LoadCell) => number | null,
     line: (typeof CACHES)[number],
@@ -137,7 +140,6 @@ function loadPlots(load: readonly LoadCell[]): readonly Block[] {
       title,
       x,
       y: { label: "latency, ms", scale: "log" },
-      xMarks,
       lines: STATISTICS.flatMap(({ field, dash }) =>
         CACHES.map((cache) =>
           lines((cell) => cell[of][field], cache, { name: `${field}, ${cache.name}`, dash }),
@@ -165,7 +167,6 @@ function loadPlots(load: readonly LoadCell[]): readonly Block[] {
         title: "Throughput",
         x,
         y: { label: "requests a second", scale: "linear" },
-        xMarks,
         lines: CACHES.map((cache) =>
           lines((cell) => cell.requestsPerSecond, cache, { name: cache.name, dash: 0 }),
         ),

@@ -1,8 +1,8 @@
 // A report as text: HTML that needs nothing else, and Markdown with its plots
 // as files beside it.
 
+import { escaped } from "../../../lab/chart.ts";
 import type { Block } from "./report.ts";
-import { escaped } from "./svg.ts";
 
 /** The names and contents of the plots. */
 export function plotFiles(blocks: readonly Block[]): readonly (readonly [string, string])[] {
