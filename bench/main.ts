@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { findProgram } from "../lab/process.ts";
+import { columns } from "../src/cli/columns.ts";
 import { Ground } from "./bazaar.ts";
 import { CATCH_UP_IDLE_SLOT, catchUpSubject, Histories, historySubject } from "./history.ts";
 import {
@@ -24,7 +25,7 @@ import { type Result, resultName } from "./result.ts";
 import { Round, type RoundResult, rotated, type Subject } from "./round.ts";
 import { measureRows, SCENARIOS, slotsOf } from "./rows.ts";
 import { bazaarSubject, missesSubject, stocksSubject } from "./subjects.ts";
-import { plainText, rowsTable, slotsTable } from "./table.ts";
+import { rowsTable, slotsTable } from "./table.ts";
 
 const RESULTS = join(import.meta.dirname, "results");
 const ROOT = resolve(import.meta.dirname, "..");
@@ -58,8 +59,8 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function show(result: Result, options: Options): void {
-  console.log(`\n${plainText(slotsTable(result.rounds))}`);
-  console.log(`\n${plainText(rowsTable(result.rows))}`);
+  console.log(`\n${columns(slotsTable(result.rounds))}`);
+  console.log(`\n${columns(rowsTable(result.rows)).replaceAll("**", "")}`);
   for (const line of result.missing) console.log(`left out: ${line}`);
   for (const { failures } of result.rounds) {
     for (const failure of failures) console.log(`\nfailed: ${failure}`);

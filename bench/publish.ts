@@ -3,11 +3,12 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { markdownTable } from "../lab/report.ts";
 import { connectionsPlot, growthPlot } from "./plots.ts";
 import type { Result } from "./result.ts";
 import { formatNumber } from "./round.ts";
 import { FSYNC_SLOT } from "./subjects.ts";
-import { markdown, median, rowsTable, slotsTable } from "./table.ts";
+import { median, rowsTable, slotsTable } from "./table.ts";
 
 /** Writes everything; returns the paths, relative to `root`. */
 export function publish(result: Result, root: string): string[] {
@@ -38,8 +39,8 @@ export function replaceSection(text: string, name: string, content: string): str
 function sections(result: Result): Readonly<Record<string, string>> {
   return {
     machine: machineText(result),
-    table: markdown(rowsTable(result.rows)),
-    loads: markdown(slotsTable(result.rounds)),
+    table: markdownTable(rowsTable(result.rows), false),
+    loads: markdownTable(slotsTable(result.rounds), false),
     commands: commandsText(result),
   };
 }

@@ -4,17 +4,14 @@ import { type Summary, summarize } from "../lab/statistics.ts";
 import { formatNumber, type RoundResult } from "./round.ts";
 import type { MeasuredRow, Row } from "./rows.ts";
 
-/** Heads and cells. */
-export interface Table {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
+/** The first row is the head. */
+export type Table = readonly (readonly string[])[];
 
 /** The rows against their targets. */
 export function rowsTable(rows: readonly MeasuredRow[]): Table {
-  return {
-    head: ["what", "target", "median", "min to max", "from", "met"],
-    rows: rows.map((row) => [
+  return [
+    ["what", "target", "median", "min to max", "from", "met"],
+    ...rows.map((row) => [
       row.what,
       targetText(row),
       row.measured === null ? "not measured" : valueText(row.measured.median, row.unit),
@@ -22,16 +19,16 @@ export function rowsTable(rows: readonly MeasuredRow[]): Table {
       row.figures.length > 1 ? row.medians.map(figureText).join(" / ") : "",
       row.met === null ? "" : row.met ? "yes" : "**no**",
     ]),
-  };
+  ];
 }
 
 /** Everything that was measured, slot by slot: medians of the rounds. */
 export function slotsTable(rounds: readonly RoundResult[]): Table {
   const slots = [...new Set(rounds.flatMap(({ samples }) => Object.keys(samples)))];
   const rates = slots.filter((slot) => median(rounds, slot, "okPerSecond") !== null);
-  return {
-    head: ["load", "200s/s", "min to max", "p50 ms", "p99 ms"],
-    rows: rates.map((slot) => {
+  return [
+    ["load", "200s/s", "min to max", "p50 ms", "p99 ms"],
+    ...rates.map((slot) => {
       const rate = summaryOf(rounds, slot, "okPerSecond");
       return [
         slot,
@@ -41,7 +38,7 @@ export function slotsTable(rounds: readonly RoundResult[]): Table {
         figureText(median(rounds, slot, "p99Ms")),
       ];
     }),
-  };
+  ];
 }
 
 /** Median, least and greatest of a slot's number over the rounds. */
@@ -58,25 +55,6 @@ export function median(rounds: readonly RoundResult[], slot: string, field: stri
   return summaryOf(rounds, slot, field)?.median ?? null;
 }
 
-/** With columns padded, for a terminal. */
-export function plainText({ head, rows }: Table): string {
-  const lines = [head, ...rows].map((cells) => cells.map((cell) => cell.replaceAll("*", "")));
-  const widths = head.map((_, column) =>
-    Math.max(...lines.map((cells) => cells[column]?.length ?? 0)),
-  );
-  return lines
-    .map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "))
-    .map((line) => line.trimEnd())
-    .join("\n");
-}
-
-/** For a page. */
-export function markdown({ head, rows }: Table): string {
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`.replaceAll("|  |", "| |");
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
-}
-
 function targetText({ target, unit }: Pick<Row, "target" | "unit">): string {
   if (target === null) return "";
   return "atLeast" in target
@@ -86,16 +64,8 @@ function targetText({ target, unit }: Pick<Row, "target" | "unit">): string {
 
 function valueText(value: number, unit: Row["unit"]): string {
   const number = formatNumber(value);
-  switch (unit) {
-    case "times":
-      return number;
-    case "":
-      return number;
-    case "per s":
-      return `${number}/s`;
-    default:
-      return `${number} ${unit}`;
-  }
+  if (unit === "times" || unit === "") return number;
+  return unit === "per s" ? `${number}/s` : `${number} ${unit}`;
 }
 
 function rangeText({ min, max }: Summary): string {

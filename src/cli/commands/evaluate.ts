@@ -4,11 +4,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { SingleBar } from "cli-progress";
 import { Command } from "commander";
+import { html, markdown, plotFiles } from "../../../lab/report.ts";
 import { answersTo } from "../evaluate/answers.ts";
 import { aboutNow, evaluate } from "../evaluate/evaluate.ts";
 import { reportOf } from "../evaluate/report.ts";
 import { allHeld, type Evaluation } from "../evaluate/results.ts";
-import { html, markdown, plotFiles } from "../evaluate/write-report.ts";
 import { numberGiven } from "../numbers.ts";
 import { signalStatus, stopSignals } from "../stop-signals.ts";
 

@@ -1,10 +1,10 @@
 // The report as its readers get it: nothing missing, nothing that breaks it.
 
 import { expect, test } from "vitest";
+import { html, markdown, plotFiles } from "../../../lab/report.ts";
 import { answersTo } from "./answers.ts";
 import { reportOf } from "./report.ts";
 import { evaluation } from "./test-evaluation.ts";
-import { html, markdown, plotFiles } from "./write-report.ts";
 
 const made = evaluation();
 const blocks = reportOf(made);

@@ -2,28 +2,10 @@
 // order, once, for HTML and for Markdown to write down each in its own way.
 
 import { type Line, linePlot } from "../../../lab/chart.ts";
+import type { Block } from "../../../lab/report.ts";
 import { answersTo, milliseconds, percent } from "./answers.ts";
 import { occupancyPlot } from "./replacement.ts";
 import type { Evaluation, FailOver, LoadCell } from "./results.ts";
-
-export type Block =
-  | { readonly kind: "heading"; readonly level: 1 | 2 | 3; readonly text: string }
-  | { readonly kind: "paragraph"; readonly text: string }
-  /** Commands, as typed. */
-  | { readonly kind: "code"; readonly lines: readonly string[] }
-  /** The first row is the head; the columns after the first are numbers when `isNumbers`. */
-  | {
-      readonly kind: "table";
-      readonly rows: readonly (readonly string[])[];
-      readonly isNumbers: boolean;
-    }
-  /** `file` is the name of the picture beside the report. */
-  | {
-      readonly kind: "plot";
-      readonly file: string;
-      readonly svg: string;
-      readonly caption: string;
-    };
 
 /** Hexadecimal digits of a digest. */
 const DIGEST_SHOWN = 12;

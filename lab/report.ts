@@ -1,8 +1,26 @@
-// A report as text: HTML that needs nothing else, and Markdown with its plots
-// as files beside it.
+// Headings, paragraphs, tables and plots in their order, as text: HTML that needs
+// nothing else, and Markdown with its plots as files beside it.
 
-import { escaped } from "../../../lab/chart.ts";
-import type { Block } from "./report.ts";
+import { escaped } from "./chart.ts";
+
+export type Block =
+  | { readonly kind: "heading"; readonly level: 1 | 2 | 3; readonly text: string }
+  | { readonly kind: "paragraph"; readonly text: string }
+  /** Commands, as typed. */
+  | { readonly kind: "code"; readonly lines: readonly string[] }
+  /** The first row is the head; the columns after the first are numbers when `isNumbers`. */
+  | {
+      readonly kind: "table";
+      readonly rows: readonly (readonly string[])[];
+      readonly isNumbers: boolean;
+    }
+  /** `file` is the name of the picture beside the report. */
+  | {
+      readonly kind: "plot";
+      readonly file: string;
+      readonly svg: string;
+      readonly caption: string;
+    };
 
 /** The names and contents of the plots. */
 export function plotFiles(blocks: readonly Block[]): readonly (readonly [string, string])[] {
@@ -25,14 +43,18 @@ function markdownOf(block: Block): string {
       return ["```sh", ...block.lines, "```"].join("\n");
     case "plot":
       return `![${block.caption}](${block.file})\n\n${block.caption}`;
-    case "table": {
-      const line = (cells: readonly string[]) =>
-        `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
-      const [head = [], ...rows] = block.rows;
-      const rule = head.map((_, column) => (column > 0 && block.isNumbers ? "---:" : "---"));
-      return [head, rule, ...rows].map(line).join("\n");
-    }
+    case "table":
+      return markdownTable(block.rows, block.isNumbers);
   }
+}
+
+/** The first row is the head; the columns after the first are set as numbers when `isNumbers`. */
+export function markdownTable(rows: readonly (readonly string[])[], isNumbers: boolean): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`.replaceAll("|  |", "| |");
+  const [head = [], ...rest] = rows;
+  const rule = head.map((_, column) => (column > 0 && isNumbers ? "---:" : "---"));
+  return [head, rule, ...rest].map(line).join("\n");
 }
 
 export function html(blocks: readonly Block[]): string {
