@@ -27,17 +27,17 @@ describe("a percentile", () => {
   });
 });
 
-test("the slowest calls are in the high percentiles", () => {
+test("percentiles are the values at their ranks, up to the slowest calls", () => {
   const latencies = Array.from({ length: 100 }, (_, n) => 100 - n);
   expect(latencySummary(latencies)).toEqual({ count: 100, mean: 50.5, p50: 50, p95: 95, p99: 99 });
   expect(latencies[0]).toBe(100);
   expect(latencySummary([7, 3])).toEqual({ count: 2, mean: 5, p50: 3, p95: 7, p99: 7 });
 });
 
-test("no calls have no latency", () => {
+test("without calls all latencies are null", () => {
   expect(latencySummary([])).toEqual({ count: 0, mean: null, p50: null, p95: null, p99: null });
 });
 
-test("nine is less than ten", () => {
+test("latencies are sorted as numbers, not as text", () => {
   expect(latencySummary([10, 9, 8]).p99).toBe(10);
 });
