@@ -35,8 +35,8 @@ export class Nemesis {
     this.#world = world;
     this.#links = new Links(world);
     this.#losses = new DiskLosses(world, this.#links);
-    world.onDamaged = (replica) => this.#losses.replace(replica);
-    world.onDeed = (replica, deed, to) => this.#deed(replica, deed, to);
+    world.onDamaged = (id) => this.#losses.replace(world.replica(id));
+    world.onDeed = (id, deed, to) => this.#deed(world.replica(id), deed, to);
     if (world.twin) this.#visit(world.twin);
     this.#next();
   }

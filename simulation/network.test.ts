@@ -32,6 +32,7 @@ function faultless() {
       name,
       isUp: true,
       isAwake: true,
+      link: name,
       configured: MEMBERS,
       deliver: (from, { kind }) => arrived.push(`${kind} from ${from}`),
       connection: (peer, isOpen) => arrived.push(`${peer} ${isOpen ? "opened" : "closed"}`),

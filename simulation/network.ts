@@ -21,13 +21,15 @@ import type { Scheduler } from "./scheduler.ts";
 /** Whoever takes messages. */
 export interface Endpoint {
   readonly name: string;
+  /** Of this life of it: what it sends says so. */
+  readonly link: string;
   readonly isUp: boolean;
   /** It runs, and says something now and then. */
   readonly isAwake: boolean;
   /** The replicas that it is configured with. */
   readonly configured: readonly number[];
-  /** A message came in. */
-  deliver(from: string, message: SimulatedMessage): void;
+  /** A message came in, from a process of this link. */
+  deliver(from: string, message: SimulatedMessage, link: string): void;
   /** A connection for sending to `peer` is open, or was closed. */
   connection(peer: string, isOpen: boolean): void;
 }
@@ -37,6 +39,12 @@ const SPIKE_MS = 400;
 const KEPT_MAX = 1_000;
 /** Between two attempts to connect again to who is cut off, or paused. */
 const AGAIN_MS = 500;
+
+/** A message, and the link of who sent it. */
+interface Sent {
+  readonly message: SimulatedMessage;
+  readonly link: string;
+}
 
 /** One direction. */
 interface Line {
@@ -49,7 +57,7 @@ interface Line {
   /** Kinds of messages that are lost or late; null: all are as they should be. */
   spoilt: ReadonlyMap<MessageKind, Target> | null;
   lastArrival: number;
-  kept: SimulatedMessage[];
+  kept: Sent[];
   /** Counts broken connections: what was sent on an earlier one never arrives. */
   connection: number;
   /** Between two connections: what is sent is lost. */
@@ -125,7 +133,7 @@ export class Network {
   #release(line: Line): void {
     const { kept } = line;
     line.kept = [];
-    for (const message of kept) this.#arrive(line, message);
+    for (const sent of kept) this.#arrive(line, sent);
   }
 
   /** What this direction carries comes later by `ms`; 0 ends it. */
@@ -180,8 +188,9 @@ export class Network {
       return;
     }
     const { lossPerMessage, duplicatePerMessage, targets } = this.faults;
+    const sent = { message, link: this.#endpoints.get(from)?.link ?? "" };
     if (line.cuts > 0) {
-      this.#meetCut(line, message);
+      this.#meetCut(line, sent);
       return;
     }
     const random = this.#random;
@@ -197,27 +206,27 @@ export class Network {
       }
       if (random.chance(target.late)) {
         this.#counters.add("delayed by kind");
-        this.#deliver(line, message, random.between(0, target.lateMs));
+        this.#deliver(line, sent, random.between(0, target.lateMs));
         return;
       }
     }
-    this.#arrive(line, message);
+    this.#arrive(line, sent);
     const again = duplicatePerMessage > 0 && random.chance(duplicatePerMessage);
     // A connection carries a call once: whoever repeats a question does so knowingly.
     if (again && message.kind !== "ask") {
       this.#counters.add("duplicated");
-      this.#arrive(line, message);
+      this.#arrive(line, sent);
     }
   }
 
-  #meetCut(line: Line, message: SimulatedMessage): void {
+  #meetCut(line: Line, sent: Sent): void {
     if (this.faults.keepsThroughCuts && line.kept.length < KEPT_MAX) {
       this.#counters.add("kept through a cut");
-      line.kept.push(message);
+      line.kept.push(sent);
     } else this.#counters.add("cut off");
   }
 
-  #arrive(line: Line, message: SimulatedMessage): void {
+  #arrive(line: Line, sent: Sent): void {
     const { delayMs, spikePerMessage, reorder } = this.faults;
     const random = this.#random;
     let delay = random.heavy(delayMs) + line.slowMs;
@@ -228,10 +237,10 @@ export class Network {
       delay = arrival - this.#scheduler.now;
     } else if (this.#scheduler.now + delay < line.lastArrival) this.#counters.add("reordered");
     else line.lastArrival = this.#scheduler.now + delay;
-    this.#deliver(line, message, delay);
+    this.#deliver(line, sent, delay);
   }
 
-  #deliver(line: Line, message: SimulatedMessage, delayMs: number): void {
+  #deliver(line: Line, sent: Sent, delayMs: number): void {
     const { connection } = line;
     this.#scheduler.after(delayMs, () => {
       if (line.connection !== connection) {
@@ -243,12 +252,18 @@ export class Network {
         return;
       }
       if (line.cuts > 0) {
-        this.#meetCut(line, message);
+        this.#meetCut(line, sent);
         return;
       }
       const endpoint = this.#endpoints.get(line.to);
-      if (endpoint?.isUp) endpoint.deliver(line.from, message);
+      if (endpoint?.isUp) endpoint.deliver(line.from, sent.message, sent.link);
     });
+  }
+
+  /** The link of this process; null while it is down. */
+  linkOf(name: string): string | null {
+    const endpoint = this.#endpoints.get(name);
+    return endpoint?.isUp ? endpoint.link : null;
   }
 
   /** `name` came up: connections to and from it open, each after a while. */

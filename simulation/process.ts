@@ -8,8 +8,22 @@ import type { Host } from "./host.ts";
 import type { SimulatedMessage } from "./messages.ts";
 import type { Endpoint } from "./network.ts";
 
+/** A turn of the event loop takes up to so long. */
+const LONGEST_TURN_MS = 0.3;
+
 /** More questions for a lease than one life of a process can ask. */
 export const ASKS_PER_LIFE_MAX = 1_000_000;
+
+/** While a restarted process has another connection, its last one may stay open for this long. */
+const LONGEST_STALE_MS = 100;
+
+/** One open connection to another process. */
+export interface Connection {
+  readonly endpoint: string;
+  /** Of the other process: another one after it has restarted. */
+  readonly link: string;
+  readonly identity: { readonly role: string; readonly name: string };
+}
 
 export abstract class Process implements Endpoint {
   readonly host: Host;
@@ -26,6 +40,10 @@ export abstract class Process implements Endpoint {
   #backlog: (() => void)[] = [];
   /** Of each open connection, in runs in which some fall silent. */
   #silences = new Map<string, Silence>();
+  /** By link. */
+  #connections = new Map<string, Connection>();
+  /** To be run at the end of this turn of the event loop. */
+  #turn: (() => void)[] = [];
   #clockRate = 1;
   #clockOffset = 0;
 
@@ -37,8 +55,25 @@ export abstract class Process implements Endpoint {
 
   protected abstract started(): void;
   protected abstract stopped(): void;
-  protected abstract received(from: string, message: SimulatedMessage): void;
-  protected abstract connectionChanged(peer: string, isOpen: boolean): void;
+  /** `connection` is null when it came over one that is over. */
+  protected abstract received(
+    from: string,
+    message: SimulatedMessage,
+    connection: Connection | null,
+  ): void;
+  /** A connection for sending to `peer` is open, or was closed. */
+  protected abstract connectionChanged(
+    peer: string,
+    isOpen: boolean,
+    connection: Connection | null,
+  ): void;
+
+  protected opened(_connection: Connection): void {}
+  protected closed(_connection: Connection): void {}
+
+  get link(): string {
+    return `${this.name}/${this.#life}`;
+  }
 
   get isAwake(): boolean {
     return this.isUp && !this.isPaused;
@@ -46,8 +81,8 @@ export abstract class Process implements Endpoint {
 
   /** `replica`, `catalog` or `frontend`. */
   get role(): string {
-    const [kind = ""] = this.name.split("-");
-    return kind === "order" ? "replica" : kind;
+    const role = roleOf(this.name);
+    return role === "order" ? "replica" : role;
   }
 
   start(): void {
@@ -61,8 +96,10 @@ export abstract class Process implements Endpoint {
     this.#clockRate = 1 + drift;
     if (drift !== 0) counters.add("clocks that drift");
     this.#clockOffset = random.between(0, 1_000) - this.#clockRate * this.host.scheduler.now;
-    this.started();
     this.#silences = new Map();
+    this.#connections = new Map();
+    this.#turn = [];
+    this.started();
     if (this.host.hasMutes) this.every(LINK_TICK_MS, () => this.#listen());
     this.host.network.opened(this.name);
   }
@@ -122,17 +159,68 @@ export abstract class Process implements Endpoint {
     });
   }
 
-  deliver(from: string, message: SimulatedMessage): void {
+  /** Everything of one turn of the event loop runs together, in order, a moment later. */
+  atTurnsEnd(run: () => void): void {
+    this.#turn.push(run);
+    if (this.#turn.length > 1) return;
+    this.after(this.host.random.between(0, LONGEST_TURN_MS), () => {
+      const turn = this.#turn;
+      this.#turn = [];
+      const life = this.#life;
+      for (const each of turn) if (life === this.#life) each();
+    });
+  }
+
+  deliver(from: string, message: SimulatedMessage, link: string): void {
     if (this.#isFrozen) return;
-    if (this.isPaused) this.#backlog.push(() => this.received(from, message));
-    else this.received(from, message);
+    const receive = (): void => this.received(from, message, this.#connectionOf(from, link));
+    if (this.isPaused) this.#backlog.push(receive);
+    else receive();
+  }
+
+  /** Whoever says something is connected; null when that was said by an earlier life of it. */
+  #connectionOf(endpoint: string, link: string): Connection | null {
+    const known = this.#connections.get(link);
+    if (known || this.host.network.linkOf(endpoint) !== link) return known ?? null;
+    return this.#open(endpoint, link);
+  }
+
+  #open(endpoint: string, link: string): Connection {
+    const name = this.host.calledOf(endpoint);
+    const connection = { endpoint, link, identity: { role: roleOf(endpoint), name } };
+    for (const other of this.#connections.values()) {
+      if (other.endpoint === endpoint)
+        this.after(this.host.random.between(0, LONGEST_STALE_MS), () => this.#close(other));
+    }
+    this.#connections.set(link, connection);
+    this.opened(connection);
+    return connection;
+  }
+
+  #close(connection: Connection): void {
+    if (this.#connections.get(connection.link) !== connection) return;
+    this.#connections.delete(connection.link);
+    this.closed(connection);
+  }
+
+  /** Sends it over this connection, unless that is over. */
+  protected sendOn(connection: Connection, message: SimulatedMessage): void {
+    const { endpoint, link } = connection;
+    const isOpen = this.isUp && this.#connections.get(link) === connection;
+    if (isOpen && this.host.network.linkOf(endpoint) === link) this.send(endpoint, message);
   }
 
   connection(peer: string, isOpen: boolean): void {
     this.#run(this.#life, () => {
       if (isOpen) this.#silences.set(peer, new Silence(this.clock()));
       else this.#silences.delete(peer);
-      this.connectionChanged(peer, isOpen);
+      const link = this.host.network.linkOf(peer);
+      const connection = isOpen && link !== null ? this.#connectionOf(peer, link) : null;
+      if (!isOpen) {
+        for (const each of [...this.#connections.values()])
+          if (each.endpoint === peer) this.#close(each);
+      }
+      this.connectionChanged(peer, isOpen, connection);
     });
   }
 
@@ -155,4 +243,9 @@ export abstract class Process implements Endpoint {
     if (this.isPaused) this.#backlog.push(run);
     else run();
   }
+}
+
+/** As the handshake tells it: `order`, `catalog` or `frontend`. */
+function roleOf(name: string): string {
+  return name.split("-")[0] ?? "";
 }

@@ -6,7 +6,7 @@ import { recordedRequest } from "../src/core/market/content.ts";
 import type { JudgeTables } from "../src/core/market/judge.ts";
 import { StockBook } from "../src/core/market/stock-book.ts";
 import type { Order, RecordedRequest, Stock } from "../src/core/market/types.ts";
-import type { Entry } from "../src/core/replication/types.ts";
+import type { CommittedEntry, Entry } from "../src/core/replication/types.ts";
 import type { OrderTables } from "../src/core/service/turn.ts";
 import { commandsOf } from "./commands.ts";
 import type { Lie } from "./lies.ts";
@@ -24,7 +24,7 @@ export class Tables implements OrderTables, JudgeTables {
   #stocks = new StockBook([]);
 
   /** The entries that follow `applied`. */
-  apply(entries: readonly Entry[]): void {
+  apply(entries: readonly (Entry | CommittedEntry)[]): void {
     for (const entry of entries) {
       for (const command of commandsOf(entry)) {
         this.#stocks.apply(command);

@@ -2,6 +2,8 @@
 
 import { encodeCommands } from "../src/core/market/codec.ts";
 import type { Entry, EntryBody } from "../src/core/replication/types.ts";
+import type { DeskLimits } from "../src/core/service/leader-desk.ts";
+import { DESK_LIMITS } from "../src/core/service/limits.ts";
 import { drawAstrayRun } from "./astray.ts";
 import { CatalogNode } from "./catalog-node.ts";
 import { CopyStore } from "./copies.ts";
@@ -21,7 +23,8 @@ import { Network } from "./network.ts";
 import { Oracle } from "./oracle.ts";
 import type { Process } from "./process.ts";
 import { Random } from "./random.ts";
-import { type ReplicaHost, ReplicaNode } from "./replica-node.ts";
+import type { ReplicaHost } from "./replica-log.ts";
+import { ReplicaNode } from "./replica-node.ts";
 import { Scheduler } from "./scheduler.ts";
 import { drawSetting, type Setting } from "./setting.ts";
 
@@ -45,7 +48,7 @@ export class World implements ReplicaHost {
   readonly oracle = new Oracle();
   readonly network: Network;
   readonly messageBytesMax: number;
-  readonly pieceBytesMax: number;
+  readonly deskLimits: DeskLimits;
   readonly replicaIds: readonly number[];
   readonly replicas: readonly ReplicaNode[];
   readonly catalogs: readonly CatalogNode[];
@@ -58,8 +61,8 @@ export class World implements ReplicaHost {
   /** Where front ends keep their copies, if not in memory. */
   readonly store: CopyStore | null;
   impaired: Process | null = null;
-  onDamaged: (replica: ReplicaNode) => void = () => {};
-  onDeed: (replica: ReplicaNode, deed: StrikeOn, to: number | null) => void = () => {};
+  onDamaged: (replica: number) => void = () => {};
+  onDeed: (replica: number, deed: StrikeOn, to: number | null) => void = () => {};
   readonly timeline: string[] = [];
   readonly lies: LieRun;
   #faults: FaultMix;
@@ -84,7 +87,7 @@ export class World implements ReplicaHost {
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
     this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
     this.messageBytesMax = this.random.pick([60, 60, 250, 1_000, 1 << 20]);
-    this.pieceBytesMax = astray.pieceBytes ?? 600;
+    this.deskLimits = { ...DESK_LIMITS, feedBytesMax: astray.pieceBytes ?? 600 };
     this.store = this.random.chance(0.4) ? new CopyStore() : null;
     const first = this.#firstEntries();
     const committedIn = (entry: Entry) => this.oracle.committedIn(entry);
@@ -138,6 +141,13 @@ export class World implements ReplicaHost {
 
   get processes(): readonly Process[] {
     return [...this.replicas, ...this.catalogs, ...this.frontends];
+  }
+
+  /** The replica of this id. */
+  replica(id: number): ReplicaNode {
+    const found = this.replicas.find((replica) => replica.id === id);
+    if (!found) throw new Error(`no replica ${id}`);
+    return found;
   }
 
   get catalogNames(): readonly string[] {

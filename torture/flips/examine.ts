@@ -176,7 +176,7 @@ class Replica {
       statePosition: this.lastPosition,
       nextPosition: this.lastPosition + 1,
       asks: [questions],
-      trace: null,
+      observer: {},
     });
     const told = JSON.stringify(asks[0]?.answers);
     if (told !== answers) throw new WrongAnswer(difference(told, answers));

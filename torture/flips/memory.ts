@@ -32,7 +32,7 @@ export class Memory {
       statePosition: this.position,
       nextPosition: this.position + 1,
       asks: [questions],
-      trace: null,
+      observer: {},
     });
     const added = entries.map((bytes) => this.add({ kind: "command", bytes }));
     return { answers: asks[0]?.answers ?? [], entries: added };

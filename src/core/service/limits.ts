@@ -3,6 +3,19 @@
 
 // The leader's side.
 
+/** A front end misses a leader after ten of these. Also the beat of everything that a replica does by the clock. */
+export const BEAT_MS = 50;
+
+/** How much a leader takes on; the simulation has it take on less. */
+export const DESK_LIMITS = {
+  /** Questions asked and not yet answered; beyond it they are answered "busy" before anything is done. */
+  questionsInHandMax: 16_384,
+  /** Turns decided and not yet exposed. What comes meanwhile is decided together in a later one, so this bounds the pipeline, not the throughput. */
+  turnsInHandMax: 64,
+  /** Entries in one message to a catalog, about. */
+  feedBytesMax: 256 * 1024,
+} as const;
+
 /** Rows of orders and stocks read for pages and lists in one turn, about 10 ms of work; further ones of that turn are "busy". */
 export const ROWS_READ_PER_TURN_MAX = 20_000;
 

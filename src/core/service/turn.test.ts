@@ -13,7 +13,7 @@ function input(over: Partial<TurnInput>): TurnInput {
     statePosition: 10,
     nextPosition: 11,
     asks: [],
-    trace: null,
+    observer: {},
     ...over,
   };
 }

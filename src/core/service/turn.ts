@@ -27,8 +27,8 @@ export interface OrderTables {
   readTogether<T>(read: () => T): T;
 }
 
-/** Who is told of each trade as it is decided. */
-export interface TurnTrace {
+/** Who is told of each change as it is decided. */
+export interface TurnObserver {
   /** `found` is the stock as it was before. */
   decided(request: Request, found: Stock | undefined, decision: Decision): void;
 }
@@ -55,8 +55,7 @@ export interface TurnInput {
   /** Position that the first entry of the turn will get. */
   readonly nextPosition: number;
   readonly asks: readonly (readonly Question[])[];
-  /** Told of each trade, where the log wants it. */
-  readonly trace: TurnTrace | null;
+  readonly observer: Partial<TurnObserver>;
 }
 
 /** Decides all asks of a turn and applies what was decided to `market`. */
@@ -83,7 +82,7 @@ interface AskInHand extends DecidedAsk {
 }
 
 function decideChanges(
-  { market, nextPosition, trace }: TurnInput,
+  { market, nextPosition, observer }: TurnInput,
   questions: readonly Question[],
   batch: EntryBatch,
 ): AskInHand {
@@ -95,7 +94,7 @@ function decideChanges(
       reads = true;
       continue;
     }
-    const found = trace === null ? undefined : market.stock(question.content.name);
+    const found = observer.decided && market.stock(question.content.name);
     const decision = decide(market, question);
     const { outcome, command } = decision;
     if (command === null) {
@@ -104,7 +103,7 @@ function decideChanges(
       market.apply(nextPosition + batch.entryIndex, [command]);
       batch.add(command);
     }
-    trace?.decided(question, found, decision);
+    observer.decided?.(question, found, decision);
     answers[index] = { kind: "outcome", outcome };
   }
   return { answers, needsConfirm: needsConfirm || reads, reads };

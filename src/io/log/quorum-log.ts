@@ -22,7 +22,8 @@ import { invariant } from "../../core/invariant.ts";
 import type { ReplicaEffect, ReplicaEvent, Write } from "../../core/replication/events.ts";
 import type { Judge } from "../../core/replication/judge.ts";
 import { HEARTBEAT_MS } from "../../core/replication/limits.ts";
-import { Replica } from "../../core/replication/replica.ts";
+import type { LogListener, ReplicatedLog } from "../../core/replication/log.ts";
+import { Replica, type ReplicaStatus } from "../../core/replication/replica.ts";
 import {
   type CommittedEntry,
   type Envelope,
@@ -34,7 +35,6 @@ import type { Journal } from "../journal/types.ts";
 import { connect } from "../rpc/connect.ts";
 import type { Calls, Identity, Link, Peer } from "../rpc/types.ts";
 import { replicationContract } from "./envelope-schema.ts";
-import type { LeadOutcome, LogListener, LogStatus, ReplicatedLog } from "./log.ts";
 import { mergeWrites } from "./merge-writes.ts";
 
 /** Commands waiting for the tables before a journal write takes them along: fewer cost a transaction more than they bring. */
@@ -55,8 +55,6 @@ const VERIFY_EVERY_MS = 60_000;
 export interface LogObserver {
   /** A leader was heard for the first time in its epoch; `behind` is how many entries we lacked. */
   following?(leader: ReplicaId, epoch: number, behind: number): void;
-  /** The connection to another replica closed: whether a leader is heard may have changed. */
-  disconnected?(peer: ReplicaId): void;
   /** Entries from the leader were appended here. */
   stored?(entries: readonly CommittedEntry[]): void;
   /** Entries came that were here already. */
@@ -77,8 +75,6 @@ export interface QuorumLogOptions {
   readonly judge: Judge;
   /** Compares this replica's file with its own journal; rejects with what is wrong. */
   readonly verify: () => Promise<void>;
-  readonly listener: LogListener;
-  readonly observer?: LogObserver;
   /** All replicas, this one included, and where they listen. */
   readonly replicas: readonly {
     readonly id: ReplicaId;
@@ -95,6 +91,9 @@ export interface QuorumLogOptions {
 export class QuorumLog implements ReplicatedLog {
   readonly #options: QuorumLogOptions;
   readonly #replica: Replica;
+  /** Null before start(). */
+  #listener: LogListener | null = null;
+  #observer: LogObserver = {};
   #links: readonly Link[] = [];
   readonly #peers = new Map<
     ReplicaId,
@@ -109,7 +108,6 @@ export class QuorumLog implements ReplicatedLog {
   #confirmations = new Map<number, (leads: boolean) => void>();
   #roundConfirmations: ((leads: boolean) => void)[] = [];
   #nextToken = 1;
-  #leadWaiters: ((outcome: LeadOutcome) => void)[] = [];
   #delivered: number;
   /** Through where entries are to be delivered. */
   #committed: number;
@@ -142,8 +140,10 @@ export class QuorumLog implements ReplicatedLog {
   }
 
   /** Connects to the other replicas; only once this one's port is its own, or two processes would speak for it. */
-  start(): void {
+  start(listener: LogListener, observer: LogObserver = {}): void {
     const { journal, replicas } = this.#options;
+    this.#listener = listener;
+    this.#observer = observer;
     this.#links = replicas
       .filter((replica) => replica.id !== journal.identity.replica)
       .map((replica) => this.#connect(replica));
@@ -171,7 +171,7 @@ export class QuorumLog implements ReplicatedLog {
       onClose: () => {
         this.#peers.delete(replica.id);
         this.#step({ kind: "disconnected", peer: replica.id });
-        this.#options.observer?.disconnected?.(replica.id);
+        this.#listener?.changed();
       },
     });
   }
@@ -186,30 +186,12 @@ export class QuorumLog implements ReplicatedLog {
     return this.#peers.get(id)?.peer ?? null;
   }
 
-  status(): LogStatus {
-    const { phase, leads, leader, epoch, lastPosition, commitPosition, reign } =
-      this.#replica.status();
-    return {
-      phase: phase === "leading" && !leads ? "standing" : phase,
-      leader: phase === "leading" && !leads ? null : leader,
-      epoch,
-      lastPosition,
-      commitPosition,
-      reign,
-    };
+  status(): ReplicaStatus {
+    return this.#replica.status();
   }
 
-  /** False for a replacement of a lost disk, until it has caught up and seen its admission committed. */
-  get hasVote(): boolean {
-    return this.#replica.status().voter;
-  }
-
-  lead(): Promise<LeadOutcome> {
-    if (this.#stopped) return Promise.resolve({ kind: "lost", reason: "stopped" });
-    return new Promise((resolve) => {
-      this.#leadWaiters.push(resolve);
-      this.#step({ kind: "lead" });
-    });
+  lead(): void {
+    this.#step({ kind: "lead" });
   }
 
   append(commands: readonly Uint8Array[]): number {
@@ -219,12 +201,13 @@ export class QuorumLog implements ReplicatedLog {
     return this.#replica.status().lastPosition;
   }
 
-  confirm(): Promise<boolean> {
-    if (this.#stopped) return Promise.resolve(false);
-    return new Promise((resolve) => {
-      this.#roundConfirmations.push(resolve);
-      this.#scheduleRound();
-    });
+  confirm(settled: (leads: boolean) => void): void {
+    if (this.#stopped) {
+      settled(false);
+      return;
+    }
+    this.#roundConfirmations.push(settled);
+    this.#scheduleRound();
   }
 
   read(position: number, bytesMax: number): readonly CommittedEntry[] {
@@ -247,12 +230,10 @@ export class QuorumLog implements ReplicatedLog {
     if (this.#timer) clearInterval(this.#timer);
     clearTimeout(this.#verifyTimer);
     for (const link of this.#links) link.close();
-    for (const resolve of [...this.#confirmations.values(), ...this.#roundConfirmations])
-      resolve(false);
-    for (const resolve of this.#leadWaiters) resolve({ kind: "lost", reason: "stopped" });
+    const waiting = [...this.#confirmations.values(), ...this.#roundConfirmations];
     this.#confirmations.clear();
     this.#roundConfirmations = [];
-    this.#leadWaiters = [];
+    for (const settled of waiting) settled(false);
   }
 
   /** One round for everything that the role appends or asks in one turn. */
@@ -268,7 +249,7 @@ export class QuorumLog implements ReplicatedLog {
         confirm = this.#nextToken;
         this.#nextToken += 1;
         this.#confirmations.set(confirm, (leads) => {
-          for (const resolve of waiting) resolve(leads);
+          for (const settled of waiting) settled(leads);
         });
       }
       this.#step({ kind: "round", confirm });
@@ -307,7 +288,8 @@ export class QuorumLog implements ReplicatedLog {
   }
 
   #carryOut(effect: ReplicaEffect): void {
-    const { journal, listener, observer } = this.#options;
+    const { journal } = this.#options;
+    const observer = this.#observer;
     switch (effect.kind) {
       case "send": {
         const { replica: from, incarnation } = journal.identity;
@@ -329,12 +311,12 @@ export class QuorumLog implements ReplicatedLog {
         break;
       case "deposed":
         if (this.#afterDelivery.some(({ kind }) => kind === "leading")) this.#neverLed();
-        else listener.deposed();
+        else this.#listener?.deposed();
         break;
       case "confirmed": {
-        const resolve = this.#confirmations.get(effect.token);
+        const settled = this.#confirmations.get(effect.token);
         this.#confirmations.delete(effect.token);
-        resolve?.(effect.leads);
+        settled?.(effect.leads);
         break;
       }
       case "verify":
@@ -353,16 +335,17 @@ export class QuorumLog implements ReplicatedLog {
         );
         break;
       case "following":
-        observer?.following?.(effect.leader, effect.epoch, effect.behind);
+        observer.following?.(effect.leader, effect.epoch, effect.behind);
+        this.#listener?.changed();
         break;
       case "stored":
-        observer?.stored?.(effect.entries.map(toCommitted));
+        observer.stored?.(effect.entries.map(toCommitted));
         break;
       case "already-held":
-        observer?.alreadyHeld?.(effect.entries.map(toCommitted));
+        observer.alreadyHeld?.(effect.entries.map(toCommitted));
         break;
       case "replicated":
-        observer?.replicated?.(effect.peer, effect.position);
+        observer.replicated?.(effect.peer, effect.position);
         break;
       case "truncated":
         this.#options.log.warn(
@@ -417,7 +400,7 @@ export class QuorumLog implements ReplicatedLog {
         through,
       });
       this.#delivered = newest.position;
-      this.#options.listener.committed(entries.map(toCommitted));
+      this.#listener?.committed(entries.map(toCommitted));
     }
     if (this.#delivered === this.#committed) {
       const effects = this.#afterDelivery;
@@ -440,13 +423,8 @@ export class QuorumLog implements ReplicatedLog {
   }
 
   #tell(effect: Extract<ReplicaEffect, { kind: "leading" | "lead-outcome" }>): void {
-    if (effect.kind === "leading") {
-      this.#options.listener.leading(effect.epoch);
-      return;
-    }
-    const waiters = this.#leadWaiters;
-    this.#leadWaiters = [];
-    for (const resolve of waiters) resolve(effect.outcome);
+    if (effect.kind === "leading") this.#listener?.leading(effect.epoch);
+    else this.#listener?.leadEnded(effect.outcome);
   }
 
   /** Deposed before anybody was told that it led. */
@@ -471,7 +449,7 @@ export class QuorumLog implements ReplicatedLog {
       this.#writes = [];
       this.#flushPeers(); // Q1
       const merged = mergeWrites(writes.map(({ write }) => write)); // Q3
-      const { journal, tables, observer } = this.#options;
+      const { journal, tables } = this.#options;
       const startedAt = performance.now();
       try {
         journal.write(merged, () => {
@@ -481,7 +459,7 @@ export class QuorumLog implements ReplicatedLog {
         this.#fail(error);
         return;
       }
-      observer?.written?.(merged.entries?.length ?? 0, performance.now() - startedAt);
+      this.#observer.written?.(merged.entries?.length ?? 0, performance.now() - startedAt);
       this.#step({ kind: "persisted", id: (writes.at(-1) as { id: number }).id }); // Q2
     }
     this.#flushPeers();

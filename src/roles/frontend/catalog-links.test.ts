@@ -2,11 +2,10 @@
 
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { LEASE_ASK_MS, LEASE_MARGIN_MS, LEASE_MS } from "../../core/coherence/limits.ts";
-import { CATALOG_TICK_MS } from "../../core/service/limits.ts";
+import { BEAT_MS, CATALOG_TICK_MS } from "../../core/service/limits.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import { rememberingLog, SECRET, TEST_CLUSTER, type TestLog } from "../../io/rpc/testing.ts";
 import type { Link, Peer } from "../../io/rpc/types.ts";
-import { BEAT_MS } from "../order/limits.ts";
 import { CatalogLinks } from "./catalog-links.ts";
 import { CATALOG_ANSWER_LIMIT_MS, CATALOG_UNLEASED_LIMIT_MS } from "./limits.ts";
 import { RequestTraces } from "./request-traces.ts";

@@ -4,8 +4,9 @@
 // mustn't stop the market; here it is only made to hold what was asked about.
 
 import { setTimeout as pause } from "node:timers/promises";
+import { BEAT_MS } from "../../core/service/limits.ts";
 import type { OrderAudit } from "../contract.ts";
-import { AUDIT_WAIT_MS, AUDITS_MAX, BEAT_MS } from "./limits.ts";
+import { AUDIT_WAIT_MS, AUDITS_MAX } from "./limits.ts";
 
 export interface AuditsOptions {
   /** Everything up to here is committed and was delivered. */

@@ -29,11 +29,12 @@ async function served() {
   const handlers = orderHandlers({
     name: "order-9094",
     replica: 9094,
-    service: {
-      ask: (relayed, questions) => {
+    desk: {
+      ask: (relayed, questions, settle) => {
         reached.push({ relayed, questions });
-        return Promise.resolve({ kind: "unknown" });
+        settle({ kind: "unknown" });
       },
+      nominate: (settled) => settled({ kind: "lost", reason: "no quorum" }),
       health: () => HEALTH,
       follow: (peer, { received }) => {
         reached.push({ follows: peer.identity.name, received });
@@ -42,10 +43,15 @@ async function served() {
       held: (peer, { held }) => reached.push({ holds: peer.identity.name, held }),
       exposed: 10,
     },
-    source: {
+    quorum: {
       receive: (envelope) => reached.push(envelope),
-      lead: () => Promise.resolve({ kind: "lost", reason: "no quorum" }),
-      hasVote: false,
+      status: () => ({
+        ...HEALTH,
+        phase: "leading",
+        durablePosition: 12,
+        voter: false,
+        reign: null,
+      }),
     },
     appliedPosition: () => 9,
     audit: (position, stocksAt) => Promise.reject(new Error(`audit ${position} ${stocksAt}`)),

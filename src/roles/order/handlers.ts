@@ -1,12 +1,12 @@
 // The calls that an order replica serves, each handed to the part that does it.
 
 import type { Logger } from "pino";
+import type { ReplicaDesk } from "../../core/service/replica-desk.ts";
 import { replicationContract } from "../../io/log/envelope-schema.ts";
 import type { QuorumLog } from "../../io/log/quorum-log.ts";
 import type { Handlers, Peer } from "../../io/rpc/types.ts";
 import { type OrderAudit, orderContract, type RoleStatus } from "../contract.ts";
 import { logTraces } from "../trace.ts";
-import type { ReplicaService } from "./replica-service.ts";
 
 /** The order contract, with replication's own schema for its messages. */
 export const servedContract = { ...orderContract, ...replicationContract } as const;
@@ -14,8 +14,11 @@ export const servedContract = { ...orderContract, ...replicationContract } as co
 export interface OrderHandlersOptions {
   readonly name: string;
   readonly replica: number;
-  readonly service: Pick<ReplicaService, "ask" | "health" | "follow" | "held" | "exposed">;
-  readonly source: Pick<QuorumLog, "receive" | "lead" | "hasVote">;
+  readonly desk: Pick<
+    ReplicaDesk<Peer>,
+    "ask" | "nominate" | "health" | "follow" | "held" | "exposed"
+  >;
+  readonly quorum: Pick<QuorumLog, "receive" | "status">;
   /** The tables durably hold the effects of the entries up to here. */
   readonly appliedPosition: () => number;
   readonly audit: (position: number, stocksAt: readonly number[]) => Promise<OrderAudit>;
@@ -25,19 +28,22 @@ export interface OrderHandlersOptions {
 }
 
 export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof servedContract> {
-  const { service, source, replica, log } = options;
+  const { desk, quorum, replica, log } = options;
   return {
-    message: (envelope) => source.receive(envelope),
+    message: (envelope) => quorum.receive(envelope),
     ask({ relayed, questions, traces }) {
       logTraces(log, traces);
-      return service.ask(relayed, questions);
+      return new Promise((settle) => desk.ask(relayed, questions, settle));
     },
-    health: () => service.health(),
-    nominate: async (_, peer) => {
+    health: () => desk.health(),
+    nominate(_, peer) {
       log.info({ by: peer.identity.name }, "Nominated as leader");
-      const outcome = await source.lead();
-      log.info({ outcome }, `Nomination ended: ${outcome.kind}`);
-      return outcome;
+      return new Promise((settle) =>
+        desk.nominate((outcome) => {
+          log.info({ outcome }, `Nomination ended: ${outcome.kind}`);
+          settle(outcome);
+        }),
+      );
     },
     notifyLeader: ({ leader }) => {
       if (leader === replica) {
@@ -47,24 +53,24 @@ export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof se
       }
       return {};
     },
-    follow: (question, peer) => service.follow(peer, question),
-    held: (answer, peer) => service.held(peer, answer),
+    follow: (question, peer) => desk.follow(peer, question),
+    held: (answer, peer) => desk.held(peer, answer),
     leaving: (_, peer) => options.leaves(peer),
     status: () => statusOf(options),
     audit: ({ position, stocksAt }) => options.audit(position, stocksAt),
   };
 }
 
-function statusOf({ name, service, source, appliedPosition }: OrderHandlersOptions): RoleStatus {
-  const { leads, leader, epoch, lastPosition, commitPosition } = service.health();
-  const { exposed } = service;
+function statusOf({ name, desk, quorum, appliedPosition }: OrderHandlersOptions): RoleStatus {
+  const { leads, leader, epoch, lastPosition, commitPosition } = desk.health();
+  const { exposed } = desk;
   return {
     role: name,
     pid: process.pid,
     up: true,
     leads,
     leader,
-    vote: source.hasVote,
+    vote: quorum.status().voter,
     epoch,
     last: lastPosition,
     commit: commitPosition,

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { BEAT_MS } from "../../core/service/limits.ts";
 import { IdleWork } from "./idle-work.ts";
-import { BEAT_MS, FLUSH_DELAY_MS, IDLE_AFTER_MS, SCRUB_EVERY_MS } from "./limits.ts";
+import { FLUSH_DELAY_MS, IDLE_AFTER_MS, SCRUB_EVERY_MS } from "./limits.ts";
 
 function idleWork({ scrubSlices = 0 } = {}) {
   const state = { nowMs: 0, delivered: 10, hasLeader: true, flushes: 0, slices: 0 };

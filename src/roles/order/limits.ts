@@ -1,17 +1,5 @@
 // Every limit and time-out of the order role, with its unit and its reason.
 
-/** Questions asked and not yet answered; beyond it they are answered "busy" before anything is done. */
-export const QUESTIONS_IN_HAND_MAX = 16_384;
-
-/** Turns decided and not yet exposed. What comes meanwhile is decided together in a later one, so this bounds the pipeline, not the throughput. */
-export const TURNS_IN_HAND_MAX = 64;
-
-/** Entries in one message to a catalog, about. */
-export const FEED_BYTES_MAX = 256 * 1024;
-
-/** A front end misses a leader after ten of these. Also the beat of everything the role does by the clock. */
-export const BEAT_MS = 50;
-
 /** How long a starting replica looks for a leader to sync with before it says that there is none. */
 export const STARTUP_LEADER_WAIT_MS = 2_000;
 

@@ -1,8 +1,8 @@
 // An order replica as a process: its file, its log, its port, its clock.
 //
-// Wiring only. It serves as soon as it listens: its log follows, its front ends
-// hear its beats, its catalogs follow it. The start is over once it knows
-// whether there is a leader to sync with.
+// Wiring only: what it answers is core/service/replica-desk.ts. It serves as soon
+// as it listens: its log follows, its front ends hear its beats, its catalogs
+// follow it. The start is over once it knows whether there is a leader to sync with.
 //
 // A disk that fails, a damaged file or a broken invariant ends it at once: it
 // falls silent, since nothing may be told that might not be durable, and
@@ -10,30 +10,38 @@
 
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { decodeCommands } from "../../core/market/codec.ts";
 import { MarketJudge } from "../../core/market/judge.ts";
+import { BEAT_MS, DESK_LIMITS } from "../../core/service/limits.ts";
+import { ReplicaDesk } from "../../core/service/replica-desk.ts";
 import { auditInWorker } from "../../io/journal/audit-worker.ts";
 import { JournalCorrupt } from "../../io/journal/errors.ts";
 import { openJournal } from "../../io/journal/journal.ts";
 import { Ledger } from "../../io/journal/ledger.ts";
 import { lockRole } from "../../io/journal/lock.ts";
 import { QuorumLog } from "../../io/log/quorum-log.ts";
+import { RpcError } from "../../io/rpc/error.ts";
 import { listen } from "../../io/rpc/listen.ts";
-import type { Identity } from "../../io/rpc/types.ts";
+import type { Calls, Identity, Peer } from "../../io/rpc/types.ts";
 import type { ClusterConfig } from "../config.ts";
+import { catalogContract, frontendContract, orderContract } from "../contract.ts";
 import { LeaderWait } from "../leader-wait.ts";
 import { FRONTEND_CLOSE_MAX_MS, Leavers } from "../leavers.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { Audits } from "./audit.ts";
-import { Beats } from "./beats.ts";
 import { orderHandlers, servedContract } from "./handlers.ts";
 import { IdleWork } from "./idle-work.ts";
+import { FollowerLines, LeaderLines, StartLines } from "./lab-lines.ts";
 import { searchLeader } from "./leader-search.ts";
-import { BEAT_MS } from "./limits.ts";
 import { OrderMetrics } from "./metrics.ts";
 import { rehearse } from "./rehearsal.ts";
-import { ReplicaService } from "./replica-service.ts";
-import { StartupSync } from "./startup-sync.ts";
-import { TradeLines } from "./trade-lines.ts";
+
+/** What a replica calls at the others. */
+const CALLED = {
+  ask: orderContract.ask,
+  entries: catalogContract.entries,
+  beat: frontendContract.beat,
+} as const;
 
 /** Starts the replica of this name. Rejects when its lock, its file or its port can't be had. */
 export async function startOrder(options: RoleOptions): Promise<RunningRole> {
@@ -41,7 +49,16 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   const place = config.replicas.find((replica) => replica.name === name);
   if (!place) throw new Error(`the configuration has no replica named ${name}`);
   const others = config.replicas.filter((replica) => replica !== place);
+  const nowMs = (): number => performance.now();
+
   const failed = Promise.withResolvers<Error>();
+  const onBroken: (() => void)[] = [];
+  let isBroken = false;
+  const broken = (reason: unknown): void => {
+    isBroken = true;
+    for (const fallSilent of onBroken) fallSilent();
+    failed.resolve(reason instanceof Error ? reason : new Error(String(reason)));
+  };
 
   await using parts = new AsyncDisposableStack(); // closed last to first
   const lock = lockRole(config.data, name);
@@ -51,27 +68,15 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   const { cluster, members } = journal.identity;
   const identity: Identity = { role: "order", name, cluster: { name: cluster, members } };
   const ledger = new Ledger(journal);
+  parts.defer(() => {
+    if (!isBroken) ledger.flush(); // the next start then has less to read
+  });
   const judge = new MarketJudge(
     ledger,
     ({ position, reason }) => new JournalCorrupt(journal.path, position, reason),
   );
-  const lines = log.isLevelEnabled("debug") ? new TradeLines(log) : null;
 
-  let isBroken = false;
-  const broken = (reason: unknown): void => {
-    isBroken = true;
-    source.close();
-    service.close();
-    failed.resolve(reason instanceof Error ? reason : new Error(String(reason)));
-  };
-  const metrics: OrderMetrics = new OrderMetrics(name, {
-    health: () => service.health(),
-    exposedPosition: () => service.exposed ?? 0,
-    appliedPosition: () => ledger.appliedPosition,
-    lastNumber: () => service.lastNumber,
-    nowMs: () => performance.now(),
-  });
-  const source: QuorumLog = new QuorumLog({
+  const quorum = new QuorumLog({
     journal,
     applied: ledger.appliedPosition,
     tables: ledger,
@@ -81,76 +86,112 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
       const { problems } = await auditInWorker({ path: journal.path, position, stocksAt: [] });
       if (problems[0] !== undefined) throw new JournalCorrupt(journal.path, null, problems[0]);
     },
-    listener: {
-      committed: (entries) => service.committed(entries),
-      leading: (epoch) => {
-        metrics.leaderFound();
-        service.leading(epoch);
-      },
-      deposed: () => service.deposed(),
-    },
-    observer: {
-      following(leader, epoch, behind) {
-        log.info({ leader, epoch, behind }, "Following the order leader");
-        metrics.leaderFound();
-        beats.send();
-      },
-      // A front end that looks for a leader waits until the followers have noticed, too.
-      disconnected: () => beats.send(),
-      replicated: (replica, position) => service.written(replica, position),
-      written: (entries, ms) => metrics.written(entries, ms),
-      ...(lines && {
-        stored: (entries) => lines.stored(entries),
-        alreadyHeld: (entries) => lines.alreadyHeld(entries),
-      }),
-    },
     replicas: config.replicas,
     identity,
     secret,
     log,
     failed: broken,
   });
-  const service: ReplicaService = new ReplicaService({
+  onBroken.push(() => quorum.close());
+  parts.defer(() => quorum.close());
+
+  const metrics = new OrderMetrics(name, nowMs);
+  const start = new StartLines(log, judge.market.lastNumber);
+  const isDebug = log.isLevelEnabled("debug");
+  const follower = new FollowerLines(log);
+  let leader: LeaderLines | null = null;
+  let lastNumber = ledger.lastNumber;
+  const called = new CallsOf();
+
+  const desk = new ReplicaDesk<Peer>({
     replica: place.id,
-    others: others.map(({ id }) => id),
     catalogs: config.catalogs.map((catalog) => catalog.name),
-    source,
+    log: quorum,
     tables: ledger,
     market: () => judge.market,
-    peerOf: (replica) => source.peer(replica),
-    log,
-    nowMs: () => performance.now(),
-    onChange: () => beats.send(),
-    onBroken: broken,
-    batches: metrics,
-    times: () => metrics.reignTimes(),
+    deliver({ position, command }) {
+      const commands = command === null ? [] : decodeCommands(command);
+      ledger.queue(position, commands);
+      for (const each of commands) if (each.kind === "order") lastNumber = each.number;
+      if (command !== null) metrics.committed(commands.length);
+    },
+    limits: DESK_LIMITS,
+    nowMs,
+    atTurnsEnd: (run) => {
+      setImmediate(() => {
+        try {
+          run();
+        } catch (error) {
+          broken(error);
+        }
+      });
+    },
+    peerOf: (replica) => quorum.peer(replica),
+    relay(to, questions, settled) {
+      called
+        .at(to)
+        .ask({ relayed: true, questions: [...questions] })
+        .then(settled, (error: unknown) => {
+          const failure = error instanceof RpcError ? error.failure : "failed";
+          settled({ kind: "failed", failure });
+        });
+    },
+    feed: (catalog, feed) => called.at(catalog).entries(feed),
+    beat: (frontend, health) => called.at(frontend).beat(health),
+    observer: {
+      asked: (questions) => metrics.asked(questions.length),
+      leading(epoch, position) {
+        metrics.leaderFound();
+        leader = isDebug
+          ? new LeaderLines(
+              log,
+              others.map(({ id }) => id),
+            )
+          : null;
+        log.info({ epoch, position }, "Leading");
+      },
+      deposed(epoch, next) {
+        metrics.reignEnded();
+        leader?.close();
+        leader = null;
+        log.warn({ epoch, leader: next }, "No longer leading");
+      },
+      unheard: ({ identity: { name: catalog } }) =>
+        log.warn(
+          { catalog },
+          "A second process of a catalog's name is not heard: stop one of them",
+        ),
+      ...(isDebug && {
+        decided: (request, found, decision) => leader?.decided(request, found, decision),
+      }),
+      turn(position, entries) {
+        if (entries === 0) return;
+        leader?.appended(position);
+        metrics.appended(position);
+      },
+      quorumHolds: (position) => metrics.quorumHolds(position),
+      exposed(position, leaseEnded) {
+        leader?.exposed(position);
+        metrics.exposed(position, leaseEnded);
+      },
+    },
   });
-  const beats: Beats = new Beats(() => service.health());
-  parts.defer(() => {
-    if (!isBroken) ledger.flush(); // the next start then has less to read
+  onBroken.push(() => desk.close());
+  metrics.watch({
+    health: () => desk.health(),
+    exposedPosition: () => desk.exposed ?? 0,
+    appliedPosition: () => ledger.appliedPosition,
+    lastNumber: () => lastNumber,
   });
-  parts.defer(() => source.close());
 
-  const startup = new StartupSync({
-    log,
-    newestNumber: () => judge.market.lastNumber,
-    deliveredPosition: () => service.deliveredPosition,
-    onReady: () => lines?.synced(),
-  });
-  const idle = new IdleWork({
-    tables: ledger,
-    journal: ledger,
-    deliveredPosition: () => service.deliveredPosition,
-    nowMs: () => performance.now(),
-  });
-
+  const deliveredPosition = (): number => desk.deliveredPosition;
+  const idle = new IdleWork({ tables: ledger, journal: ledger, deliveredPosition, nowMs });
   const audits = new Audits({
-    deliveredPosition: () => service.deliveredPosition,
+    deliveredPosition,
     tables: ledger,
     read: (position, stocksAt) => auditInWorker({ path: journal.path, position, stocksAt }),
-    nowMs: () => performance.now(),
+    nowMs,
   });
-
   const leavers = new Leavers();
   const listener = await listen({
     host: place.host,
@@ -161,19 +202,16 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     handlers: orderHandlers({
       name,
       replica: place.id,
-      service,
-      source,
+      desk,
+      quorum,
       appliedPosition: () => ledger.appliedPosition,
       audit: (position, stocksAt) => audits.at(position, stocksAt),
       leaves: (peer) => leavers.leaves(peer),
       log,
     }),
     log,
-    onOpen: (peer) => beats.join(peer),
-    onClose(peer) {
-      beats.leave(peer);
-      service.unfollow(peer);
-    },
+    onOpen: (peer) => desk.opened(peer),
+    onClose: (peer) => desk.closed(peer),
     onInvariantViolation: broken,
     metrics: () => metrics.scrape(),
     allowedHosts: config.allowedHosts,
@@ -181,23 +219,34 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     throw error.code === "EADDRINUSE" ? portTaken(error, place, config.replicas) : error;
   });
   parts.defer(() => listener.close());
-  source.start();
+  quorum.start(desk, {
+    following(leader, epoch, behind) {
+      log.info({ leader, epoch, behind }, "Following the order leader");
+      metrics.leaderFound();
+    },
+    replicated: (replica, position) => leader?.written(replica, position),
+    written: (entries, ms) => metrics.written(entries, ms),
+    ...(isDebug && {
+      stored: (entries) => start.isOver && follower.stored(entries),
+      alreadyHeld: (entries) => start.isOver && follower.alreadyHeld(entries),
+    }),
+  });
 
   const wait = new LeaderWait({
     log,
-    nowMs: () => performance.now(),
+    nowMs,
     replicas: others.map(({ id }) => id),
-    isUp: (id) => source.peer(id) !== null,
+    isUp: (id) => quorum.peer(id) !== null,
   });
   const beat = (): void => {
     try {
-      service.tick();
-      const { leads, leader } = service.health();
-      const hasLeader = leads || leader !== null;
+      desk.tick();
+      leader?.tick();
+      const { leads, leader: followed } = desk.health();
+      const hasLeader = leads || followed !== null;
       wait.tick(hasLeader);
-      startup.tick();
+      start.tick(desk.deliveredPosition, judge.market.lastNumber);
       idle.tick(hasLeader);
-      beats.send();
     } catch (error) {
       broken(error);
     }
@@ -206,11 +255,13 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   const timer = setInterval(() => setImmediate(beat), BEAT_MS);
   parts.defer(async () => {
     clearInterval(timer);
-    service.close();
+    desk.close();
+    leader?.close();
     await nextTurn(); // what was just answered is sent
   });
 
-  startup.searched(await searchLeader({ others, identity, secret, log }));
+  start.searched(await searchLeader({ others, identity, secret, log }));
+  start.tick(desk.deliveredPosition, judge.market.lastNumber);
   rehearse().catch((error: unknown) => log.warn({ err: error }, "The rehearsal failed"));
   const running = parts.move();
   return {
@@ -218,6 +269,20 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     drain: () => leavers.gone(listener.peers, config.drainMs + FRONTEND_CLOSE_MAX_MS),
     close: () => running.disposeAsync(),
   };
+}
+
+/** The calls at each connection, made once. */
+class CallsOf {
+  readonly #calls = new WeakMap<Peer, Calls<typeof CALLED>>();
+
+  at(peer: Peer): Calls<typeof CALLED> {
+    let calls = this.#calls.get(peer);
+    if (calls === undefined) {
+      calls = peer.calls(CALLED);
+      this.#calls.set(peer, calls);
+    }
+    return calls;
+  }
 }
 
 /** The id stays when the port has to move: another id would be another replica. */

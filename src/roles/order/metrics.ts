@@ -7,8 +7,6 @@ import {
   type Scrape,
 } from "../../io/metrics/role-metrics.ts";
 import type { Health } from "../contract.ts";
-import { ReignTimes } from "./reign-times.ts";
-import type { Batches } from "./replica-service.ts";
 
 export interface OrderMetricsSources {
   health(): Health;
@@ -17,26 +15,58 @@ export interface OrderMetricsSources {
   appliedPosition(): number;
   /** Number of the newest committed order. */
   lastNumber(): number;
-  /** Milliseconds of a clock that never goes back. */
-  nowMs(): number;
 }
 
-export class OrderMetrics implements Batches {
+export class OrderMetrics {
   readonly #metrics: RoleMetrics;
-  readonly #nowMs: () => number;
   readonly #writes: Observer;
   readonly #entries: Observer;
-  readonly #commit: Observer;
-  readonly #expose: Observer;
-  readonly #leaseWait: Observer;
+  readonly #times: EntryTimes;
   readonly #questions: Observer;
   readonly #commands: Observer;
   #leaderChanges = 0;
 
-  constructor(role: string, sources: OrderMetricsSources) {
+  /** `nowMs`: milliseconds of a clock that never goes back. */
+  constructor(role: string, nowMs: () => number) {
     const metrics = new RoleMetrics(role);
     this.#metrics = metrics;
-    this.#nowMs = () => sources.nowMs();
+    this.#writes = metrics.histogram(
+      "bazaar_journal_write_duration_seconds",
+      "A write to the journal, its fsync included.",
+    );
+    this.#entries = metrics.histogram(
+      "bazaar_journal_write_entries",
+      "Entries made durable by one write.",
+      BATCH_BUCKETS,
+    );
+    const commit = metrics.histogram(
+      "bazaar_commit_duration_seconds",
+      "While leading: from appending an entry until a quorum holds it.",
+    );
+    const expose = metrics.histogram(
+      "bazaar_expose_duration_seconds",
+      "While leading: from there until all views hold it, or their leases have ended.",
+    );
+    const leaseWait = metrics.histogram(
+      "bazaar_lease_wait_duration_seconds",
+      "While leading: waits that only the end of a dead view's lease ended.",
+    );
+    this.#questions = metrics.histogram(
+      "bazaar_call_questions",
+      "Questions that one call carried.",
+      BATCH_BUCKETS,
+    );
+    this.#commands = metrics.histogram(
+      "bazaar_entry_commands",
+      "Orders, and what else changes or is recorded, in one committed entry.",
+      BATCH_BUCKETS,
+    );
+    this.#times = new EntryTimes({ commit, expose, leaseWait, nowMs });
+  }
+
+  /** Where the replica stands is read when somebody asks. */
+  watch(sources: OrderMetricsSources): void {
+    const metrics = this.#metrics;
     metrics.gauge("bazaar_leads", "1 while this replica leads.", () =>
       sources.health().leads ? 1 : 0,
     );
@@ -59,37 +89,6 @@ export class OrderMetrics implements Batches {
     metrics.total("bazaar_leader_changes_total", "Reigns seen since the start.", () => {
       return this.#leaderChanges;
     });
-    this.#writes = metrics.histogram(
-      "bazaar_journal_write_duration_seconds",
-      "A write to the journal, its fsync included.",
-    );
-    this.#entries = metrics.histogram(
-      "bazaar_journal_write_entries",
-      "Entries made durable by one write.",
-      BATCH_BUCKETS,
-    );
-    this.#commit = metrics.histogram(
-      "bazaar_commit_duration_seconds",
-      "While leading: from appending an entry until a quorum holds it.",
-    );
-    this.#expose = metrics.histogram(
-      "bazaar_expose_duration_seconds",
-      "While leading: from there until all views hold it, or their leases have ended.",
-    );
-    this.#leaseWait = metrics.histogram(
-      "bazaar_lease_wait_duration_seconds",
-      "While leading: waits that only the end of a dead view's lease ended.",
-    );
-    this.#questions = metrics.histogram(
-      "bazaar_call_questions",
-      "Questions that one call carried.",
-      BATCH_BUCKETS,
-    );
-    this.#commands = metrics.histogram(
-      "bazaar_entry_commands",
-      "Orders, and what else changes or is recorded, in one committed entry.",
-      BATCH_BUCKETS,
-    );
   }
 
   /** A write of `entries` entries took `ms` milliseconds. */
@@ -111,17 +110,106 @@ export class OrderMetrics implements Batches {
     this.#leaderChanges += 1;
   }
 
-  /** For a reign of this replica. */
-  reignTimes(): ReignTimes {
-    return new ReignTimes({
-      commit: this.#commit,
-      expose: this.#expose,
-      leaseWait: this.#leaseWait,
-      nowMs: this.#nowMs,
-    });
+  // Of entries while this replica leads.
+
+  /** Nothing is known of the entries of a reign that is over. */
+  reignEnded(): void {
+    this.#times.clear();
+  }
+
+  /** A turn's entries were appended, the last of them at `position`. */
+  appended(position: number): void {
+    this.#times.appended(position);
+  }
+
+  quorumHolds(position: number): void {
+    this.#times.quorumHolds(position);
+  }
+
+  exposed(position: number, leaseEnded: boolean): void {
+    this.#times.exposed(position, leaseEnded);
   }
 
   scrape(): Promise<Scrape> {
     return this.#metrics.scrape();
+  }
+}
+
+/** Entries that are kept in mind; of more the times aren't taken. */
+const ENTRIES_MAX = 1_024;
+
+interface Entry {
+  readonly position: number;
+  readonly appendedMs: number;
+  committedMs: number | null;
+}
+
+interface EntryTimesOptions {
+  /** In seconds, as all metrics are. */
+  readonly commit: Observer;
+  readonly expose: Observer;
+  readonly leaseWait: Observer;
+  /** Milliseconds of a clock that never goes back. */
+  readonly nowMs: () => number;
+}
+
+/**
+ * How long each of a leader's entries takes: from being appended until a quorum
+ * holds it, and from then until clients may see it. The second is where a view
+ * that is waited for shows; the waits that ended with a lease, because the view is
+ * dead, are also told by themselves.
+ */
+export class EntryTimes {
+  readonly #options: EntryTimesOptions;
+  /** Ascending; the first `#committed` of them are committed. */
+  #entries: Entry[] = [];
+  #committed = 0;
+
+  constructor(options: EntryTimesOptions) {
+    this.#options = options;
+  }
+
+  clear(): void {
+    this.#entries = [];
+    this.#committed = 0;
+  }
+
+  /** A turn's entries were appended, the last of them at `position`. */
+  appended(position: number): void {
+    if (this.#entries.length >= ENTRIES_MAX) return;
+    this.#entries.push({ position, appendedMs: this.#options.nowMs(), committedMs: null });
+  }
+
+  /** A quorum holds everything up to `position`. */
+  quorumHolds(position: number): void {
+    const now = this.#options.nowMs();
+    for (
+      let entry = this.#entries[this.#committed];
+      entry;
+      entry = this.#entries[this.#committed]
+    ) {
+      if (entry.position > position) break;
+      entry.committedMs = now;
+      this.#options.commit.observe((now - entry.appendedMs) / 1_000);
+      this.#committed += 1;
+    }
+  }
+
+  /**
+   * Clients may see everything up to `position`, which is committed; `leaseEnded`: since a
+   * view that doesn't hold it may show nothing any more.
+   */
+  exposed(position: number, leaseEnded: boolean): void {
+    let count = 0;
+    const now = this.#options.nowMs();
+    for (const { position: at, committedMs } of this.#entries) {
+      if (at > position || committedMs === null) break;
+      this.#options.expose.observe((now - committedMs) / 1_000);
+      if (leaseEnded && count === 0) this.#options.leaseWait.observe((now - committedMs) / 1_000);
+      count += 1;
+    }
+    if (count === 0) return;
+    this.#entries.splice(0, count);
+    this.#committed -= count;
   }
 }

@@ -8,12 +8,12 @@
 // comes of it is thrown away, and nothing depends on it.
 
 import { setImmediate as nextTurn } from "node:timers/promises";
-import pino from "pino";
 import { type JudgeTables, MarketJudge } from "../../core/market/judge.ts";
 import type { MarketState } from "../../core/market/state.ts";
 import type { ReplicaEffect, ReplicaEvent } from "../../core/replication/events.ts";
 import type { Judge } from "../../core/replication/judge.ts";
-import { Replica } from "../../core/replication/replica.ts";
+import type { LogListener, ReplicatedLog } from "../../core/replication/log.ts";
+import { Replica, type ReplicaStatus } from "../../core/replication/replica.ts";
 import {
   type CommittedEntry,
   type Entry,
@@ -21,20 +21,22 @@ import {
   type Message,
   toCommitted,
 } from "../../core/replication/types.ts";
+import type { DeskPeer, DeskTables } from "../../core/service/leader-desk.ts";
+import { DESK_LIMITS } from "../../core/service/limits.ts";
+import { ReplicaDesk } from "../../core/service/replica-desk.ts";
 import { replicationContract } from "../../io/log/envelope-schema.ts";
-import type { LogStatus } from "../../io/log/log.ts";
 import { FrameDecoder, joinFrame, MessageEncoder } from "../../io/rpc/codec.ts";
-import type { Peer } from "../../io/rpc/types.ts";
-import { orderContract } from "../contract.ts";
-import { Reign, type ReignTables } from "./reign.ts";
+import { type AskResult, orderContract } from "../contract.ts";
 
 const REPLICAS = [1, 2, 3] as const;
-const CATALOG = "catalog";
+/** They say nothing by themselves. */
+const CATALOG: DeskPeer = { link: "1", identity: { role: "catalog", name: "catalog" } };
+const FRONTEND: DeskPeer = { link: "2", identity: { role: "frontend", name: "frontend" } };
 const STOCK = { name: "Rehearsed", price: 1, quantity: 1_000_000 };
 /** Enough for the first tier of compilation; the next one comes with real work. */
 const TURNS = 30;
 const COMMANDS_BYTES_MAX = 1 << 20;
-const TABLES: ReignTables & JudgeTables = {
+const TABLES: DeskTables & JudgeTables = {
   appliedPosition: 0,
   lastNumber: 0,
   stocks: () => [STOCK],
@@ -47,42 +49,56 @@ const TABLES: ReignTables & JudgeTables = {
 /** Settles with the number of trades that were made. */
 export async function rehearse(): Promise<number> {
   const cluster = new RehearsedCluster();
-  cluster.step(1, { kind: "lead" });
-  const { epoch } = cluster.leader.status();
-  const reign: Reign = new Reign({
+  let broken: unknown = null;
+  const desk = new ReplicaDesk<DeskPeer>({
     replica: 1,
-    epoch,
-    source: cluster,
-    market: cluster.market,
-    position: cluster.status().commitPosition,
+    catalogs: [CATALOG.identity.name],
+    log: cluster,
     tables: TABLES,
-    catalogs: [CATALOG],
-    followers: [],
-    log: pino({ level: "silent" }),
-    trace: null,
-    times: null,
+    market: () => cluster.market,
+    deliver: () => {},
+    limits: DESK_LIMITS,
     nowMs: () => 0,
-    onBroken: (reason) => {
-      throw reason;
+    atTurnsEnd: (run) => {
+      setImmediate(() => {
+        try {
+          run();
+        } catch (error) {
+          broken = error;
+        }
+      });
     },
+    peerOf: () => null,
+    relay: () => {},
+    feed: (_, { entries }) => {
+      for (const { command } of entries) overTheWire(command);
+    },
+    beat: (_, health) => {
+      overTheWire(health);
+    },
+    observer: {},
   });
-  cluster.onCommitted = (entries) => reign.committed(entries);
-  const catalog = rehearsedPeer();
+  desk.opened(FRONTEND);
+  cluster.lead(desk);
+  const { epoch } = cluster.status();
   let trades = 0;
   for (let turn = 0; turn < TURNS; turn += 1) {
-    reign.follow(catalog, { received: cluster.status().commitPosition, held: 0, epoch, ask: turn });
-    const asked = reign.ask(travelled({ relayed: false, questions: questionsOf(turn) }).questions);
+    const received = cluster.status().commitPosition;
+    desk.follow(CATALOG, { received, held: 0, epoch, ask: turn });
+    const { relayed, questions } = travelled({ relayed: false, questions: questionsOf(turn) });
+    const asked = new Promise<AskResult>((settle) => desk.ask(relayed, questions, settle));
     for (let wait = 0; wait < 4; wait += 1) await nextTurn();
+    if (broken !== null) throw broken;
     const reached = cluster.status().commitPosition;
-    reign.held(catalog, { epoch, received: reached, held: reached });
-    reign.tick();
+    desk.held(CATALOG, { epoch, received: reached, held: reached });
+    desk.tick();
     const result = await asked;
     if (result.kind !== "answers") continue;
     for (const answer of result.answers) {
       if (answer.kind === "outcome" && answer.outcome.kind === "accepted") trades += 1;
     }
   }
-  reign.close();
+  desk.close();
   return trades;
 }
 
@@ -113,9 +129,9 @@ function overTheWire(message: unknown): unknown {
 }
 
 /** Three replicas whose messages arrive and whose writes are durable at once. */
-class RehearsedCluster {
-  onCommitted: (entries: readonly CommittedEntry[]) => void = () => {};
-  readonly leader: Replica;
+class RehearsedCluster implements ReplicatedLog {
+  readonly #leader: Replica;
+  #listener: LogListener | null = null;
   /** That of the leader. */
   readonly market: MarketState;
   readonly #replicas = new Map<number, Replica>();
@@ -129,7 +145,7 @@ class RehearsedCluster {
     for (const id of REPLICAS)
       this.#replicas.set(id, rehearsedReplica(id, id === 1 ? judgeOfLeader : judge()));
     this.market = judgeOfLeader.market;
-    this.leader = this.#replica(1);
+    this.#leader = this.#replica(1);
     for (const id of REPLICAS) {
       for (const peer of REPLICAS) if (peer !== id) this.step(id, { kind: "connected", peer });
     }
@@ -147,27 +163,29 @@ class RehearsedCluster {
     this.#isRunning = false;
   }
 
-  // What a reign needs of its log.
+  lead(listener?: LogListener): void {
+    if (listener) this.#listener = listener;
+    this.step(1, { kind: "lead" });
+  }
 
-  status(): LogStatus {
-    const { leader, epoch, lastPosition, commitPosition, reign } = this.leader.status();
-    return { phase: "leading", leader, epoch, lastPosition, commitPosition, reign };
+  status(): ReplicaStatus {
+    return this.#leader.status();
   }
 
   append(commands: readonly Uint8Array[]): number {
     this.step(1, { kind: "append", commands });
     this.step(1, { kind: "round", confirm: null });
-    return this.leader.status().lastPosition;
+    return this.#leader.status().lastPosition;
   }
 
-  confirm(): Promise<boolean> {
+  confirm(settled: (leads: boolean) => void): void {
     this.step(1, { kind: "round", confirm: 1 });
-    return Promise.resolve(true);
+    settled(true);
   }
 
   read(position: number, bytesMax: number): readonly CommittedEntry[] {
-    const { commitPosition } = this.leader.status();
-    return this.leader
+    const { commitPosition } = this.#leader.status();
+    return this.#leader
       .entriesAfter(position, bytesMax)
       .filter((entry) => entry.position <= commitPosition)
       .map(toCommitted);
@@ -185,8 +203,8 @@ class RehearsedCluster {
     else if (effect.kind === "committed" && id === 1) {
       const entries = this.read(this.#delivered, COMMANDS_BYTES_MAX);
       this.#delivered = effect.position;
-      this.onCommitted(entries);
-    }
+      this.#listener?.committed(entries);
+    } else if (effect.kind === "leading") this.#listener?.leading(effect.epoch);
   }
 
   #send(from: number, to: number, message: Message): void {
@@ -212,17 +230,4 @@ function rehearsedReplica(id: number, judge: Judge): Replica {
     judge,
     applied: 0,
   });
-}
-
-/** A catalog that says nothing by itself. */
-function rehearsedPeer(): Peer {
-  return {
-    identity: { role: "catalog", name: CATALOG, cluster: { name: null, members: [] } },
-    link: "link",
-    isOpen: true,
-    calls: (contract) =>
-      Object.fromEntries(Object.keys(contract).map((name) => [name, () => {}])) as never,
-    flush() {},
-    close() {},
-  };
 }

@@ -28,7 +28,7 @@ const WITHOUT_COUNTERPART: readonly (readonly [line: RegExp, why: string])[] = [
  * The document's leader sends the newest order of a sync once more, and the
  * replica takes it for what it is: two lines. Ours goes on behind what it sent;
  * what a leader does send twice is logged in these words, which a unit test of
- * src/roles/order/trade-lines.ts asserts.
+ * src/roles/order/lab-lines.ts asserts.
  */
 const SENT_AGAIN = /^.*Writing trade data from leader - .*\n.*No update required, .*\n/gm;
 

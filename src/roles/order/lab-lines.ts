@@ -1,28 +1,35 @@
-// The leader's log lines of each trade, at debug, worded as in the seed's logs.
+// What an order replica says in its log in the words of the lab's program: at its
+// start, at info, and of each trade, at debug.
 //
-// The seed's leader does one trade after another; ours has many under way, whose
+// That program's leader does one trade after another; ours has many under way, whose
 // lines would mix. So they are logged trade by trade: of the oldest what was
 // decided at once, the rest when it is over (exposed, and written by the other
 // replicas, which one that is away holds up for a beat or two); then the next.
+// The trade is recorded before the catalog is updated: that step is not where the
+// lab has it, on purpose.
 //
-// The trade is recorded before the catalog is updated: that step is not where
-// the seed has it, on purpose.
+// What a replica fetches when it starts is logged as one sync, not order by order.
+// It only watches: fetching what was missed is the log's matter, and begins when a
+// leader makes contact.
 //
-// Made only where debug is on; otherwise a trade costs nothing here.
+// Where debug is off a trade costs nothing here.
 
 import type { Logger } from "pino";
+import { decodeCommands } from "../../core/market/codec.ts";
 import type { Decision } from "../../core/market/decide.ts";
 import type { Command, Request, Stock } from "../../core/market/types.ts";
+import type { CommittedEntry } from "../../core/replication/types.ts";
 import { unknownStockText } from "../words.ts";
+import type { FoundLeader } from "./leader-search.ts";
 
 /** Trades that wait for their end; beyond it the oldest are logged as far as they have come. */
-const TRACED_TRADES_MAX = 10_000;
+const TRADES_MAX = 10_000;
 /** Beats that an exposed trade waits for replicas that haven't written it: half a second, for a disk that is busy. */
 export const WRITTEN_WAIT_BEATS = 10;
 
 type OrderCommand = Extract<Command, { kind: "order" }>;
 
-interface TracedTrade {
+interface TradeUnderWay {
   /** Where its lines go. */
   readonly log: Logger;
   /** What to log of its decision; empty once that is done. */
@@ -35,11 +42,102 @@ interface TracedTrade {
   exposedBeats: number | null;
 }
 
-export class TradeTrace {
+/** The start. */
+export class StartLines {
+  readonly #log: Logger;
+  /** Position that the sync must reach; null while no leader was found, and after the end. */
+  #target: number | null = null;
+  #isOver = false;
+
+  /** `newest`: number of the newest order that this replica holds. */
+  constructor(log: Logger, newest: number) {
+    this.#log = log;
+    log.info("Existing Order Log File Found.");
+    log.info(`TXN_NUM is initialized as ${newest}`);
+    log.info("Loading order log");
+    log.info("Order replica just started. Trying to sync");
+    log.info("Checking for leader at startup time");
+  }
+
+  /** It has all that the leader had when it was found, or there is none. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** The search for a leader is over. */
+  searched(leader: FoundLeader | null): void {
+    if (leader === null) {
+      this.#log.info("No leader found at startup time, no sync required");
+      this.#over();
+      return;
+    }
+    this.#log.info(`Leader found at startup time, syncing... ${leader.replica}`);
+    this.#log.info(`Calling get_order_log_diff from ${leader.replica} order leader`);
+    this.#target = leader.commitPosition;
+  }
+
+  /** Every beat: everything up to `delivered` is here, the newest order of it `newest`. */
+  tick(delivered: number, newest: number): void {
+    if (this.#target === null || delivered < this.#target) return;
+    this.#target = null;
+    this.#log.info("Sync done");
+    this.#log.info(`Updated TXN_NUM is ${newest}`);
+    this.#over();
+  }
+
+  #over(): void {
+    this.#isOver = true;
+    this.#log.info("Order service ready");
+  }
+}
+
+/** A follower's lines of what it writes. */
+export class FollowerLines {
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Entries from the leader were written here. */
+  stored(entries: readonly CommittedEntry[]): void {
+    for (const order of ordersOf(entries)) {
+      this.#writing(order);
+      this.#log.debug(`TXN_NUM is - ${order.number}`);
+    }
+  }
+
+  /** Entries came from the leader that were here already. */
+  alreadyHeld(entries: readonly CommittedEntry[]): void {
+    for (const order of ordersOf(entries)) {
+      this.#writing(order);
+      this.#log.debug("No update required, since data is already captured");
+    }
+  }
+
+  #writing({ requestId, number, name, type, quantity }: OrderCommand): void {
+    const data = {
+      transaction_number: number,
+      stock_name: name,
+      order_type: type,
+      trade_quantity: quantity,
+    };
+    this.#log.debug({ requestId }, `Writing trade data from leader - ${JSON.stringify(data)}`);
+  }
+}
+
+function ordersOf(entries: readonly CommittedEntry[]): OrderCommand[] {
+  return entries
+    .flatMap(({ command }) => (command === null ? [] : decodeCommands(command)))
+    .filter((command) => command.kind === "order");
+}
+
+/** A leader's lines of each trade, during one reign. */
+export class LeaderLines {
   readonly #log: Logger;
   /** How far each of the other replicas has written, highest id first. */
   readonly #written: Map<number, number>;
-  #trades: TracedTrade[] = [];
+  #trades: TradeUnderWay[] = [];
 
   constructor(log: Logger, otherReplicas: readonly number[]) {
     this.#log = log;
@@ -63,7 +161,7 @@ export class TradeTrace {
       if (trade === undefined || trade.position !== null) break;
       trade.position = position;
     }
-    while (this.#trades.length > TRACED_TRADES_MAX) this.#finishOldest();
+    while (this.#trades.length > TRADES_MAX) this.#finishOldest();
   }
 
   /** Another replica has everything up to `position` on its disk. */
@@ -120,7 +218,7 @@ export class TradeTrace {
     this.#beginOldest();
   }
 
-  #logEnd(trade: TracedTrade): void {
+  #logEnd(trade: TradeUnderWay): void {
     if (trade.order === null || trade.position === null) return;
     const { log } = trade;
     const { number, name, type, quantity } = trade.order;

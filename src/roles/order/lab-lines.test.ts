@@ -2,10 +2,10 @@ import pino from "pino";
 import { expect, test } from "vitest";
 import { encodeCommands } from "../../core/market/codec.ts";
 import { decide } from "../../core/market/decide.ts";
+import { MarketState } from "../../core/market/state.ts";
 import type { Command } from "../../core/market/types.ts";
-import { market, trade } from "./test-support.ts";
-import { TradeLines } from "./trade-lines.ts";
-import { TradeTrace, WRITTEN_WAIT_BEATS } from "./trade-trace.ts";
+import { FollowerLines, LeaderLines, StartLines, WRITTEN_WAIT_BEATS } from "./lab-lines.ts";
+import { FISH, trade } from "./test-support.ts";
 
 /** A log that keeps its messages. */
 function recorded() {
@@ -19,8 +19,12 @@ function recorded() {
 
 function traced() {
   const { log, messages } = recorded();
-  const trace = new TradeTrace(log, [9090, 9092]);
-  const state = market();
+  const trace = new LeaderLines(log, [9090, 9092]);
+  const state = new MarketState({
+    stocks: [FISH],
+    lastNumber: 0,
+    older: { request: () => undefined },
+  });
   let position = 1;
   const decided = (requestId: string, name: string, type: string, quantity: number): void => {
     const request = trade(requestId, name, type, quantity);
@@ -49,7 +53,7 @@ const FIRST = [
   "Executing sell trade for FishCo with 43 quantity",
 ];
 
-test("a trade's lines come in the seed's order, whichever replica writes first", () => {
+test("a trade's lines come in the lab's order, whichever replica writes first", () => {
   const { trace, messages, decided } = traced();
   decided("a", "FishCo", "sell", 43);
   trace.written(9090, 2);
@@ -97,9 +101,9 @@ test("the end of a reign leaves what is known of its trades, not what isn't", ()
   expect(messages).toEqual(FIRST.slice(0, 7));
 });
 
-test("a follower logs what it writes, and what the leader sent again, which is no part of a sync", () => {
+test("a follower logs what it writes, and what the leader sent again", () => {
   const { log, messages } = recorded();
-  const lines = new TradeLines(log);
+  const lines = new FollowerLines(log);
   const order = (number: number): Command & { kind: "order" } => ({
     kind: "order",
     number,
@@ -114,8 +118,6 @@ test("a follower logs what it writes, and what the leader sent again, which is n
   ];
   const written = (number: number) =>
     `Writing trade data from leader - {"transaction_number":${number},"stock_name":"FishCo","order_type":"buy","trade_quantity":4}`;
-  lines.stored(stored(29)); // part of the sync
-  lines.synced();
   lines.stored(stored(31));
   lines.alreadyHeld(stored(31));
   expect(messages).toEqual([
@@ -124,4 +126,46 @@ test("a follower logs what it writes, and what the leader sent again, which is n
     written(31),
     "No update required, since data is already captured",
   ]);
+});
+
+function starting(newest: number) {
+  const { log, messages } = recorded();
+  return { start: new StartLines(log, newest), messages };
+}
+
+const STARTED = [
+  "Existing Order Log File Found.",
+  "TXN_NUM is initialized as 14",
+  "Loading order log",
+  "Order replica just started. Trying to sync",
+  "Checking for leader at startup time",
+];
+
+test("a replica that returns isn't called synced before it has all that the leader had", () => {
+  const { start, messages } = starting(14);
+  start.searched({ replica: 9092, commitPosition: 37 });
+  start.tick(36, 14);
+  expect(messages).toEqual([
+    ...STARTED,
+    "Leader found at startup time, syncing... 9092",
+    "Calling get_order_log_diff from 9092 order leader",
+  ]);
+  expect(start.isOver).toBe(false);
+  start.tick(40, 30);
+  start.tick(40, 30);
+  expect(messages.slice(7)).toEqual(["Sync done", "Updated TXN_NUM is 30", "Order service ready"]);
+  expect(start.isOver).toBe(true);
+});
+
+test("without a leader a replica is ready at once", () => {
+  const { start, messages } = starting(14);
+  start.tick(20, 14);
+  expect(start.isOver).toBe(false);
+  start.searched(null);
+  expect(messages).toEqual([
+    ...STARTED,
+    "No leader found at startup time, no sync required",
+    "Order service ready",
+  ]);
+  expect(start.isOver).toBe(true);
 });
