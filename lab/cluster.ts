@@ -9,13 +9,13 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { lastLine } from "../src/cli/child.ts";
-import { Peers } from "../src/cli/peers.ts";
 import { runningPid } from "../src/cli/pid-file.ts";
 import type { ConfiguredProcess } from "../src/cli/processes.ts";
 import type { StatusReport } from "../src/cli/status-report.ts";
 import { readSecret } from "../src/io/rpc/secret.ts";
 import type { Calls, Peer } from "../src/io/rpc/types.ts";
 import { catalogContract, orderContract, type RoleStatus } from "../src/roles/contract.ts";
+import { commandIdentity, Peers } from "../src/roles/peers.ts";
 import type { Verdict } from "../src/roles/verification.ts";
 import { dataOf, HttpClient, isOk } from "./http.ts";
 import { messages, tails } from "./logs.ts";
@@ -361,7 +361,7 @@ export class Cluster {
 
   async #reach(port: number): Promise<Peer> {
     this.#stopping.signal.throwIfAborted();
-    this.#peers ??= new Peers(readSecret(this.data), this.replicas);
+    this.#peers ??= new Peers(readSecret(this.data), commandIdentity(this.replicas));
     const reached = await this.#peers.reach({ host: HOST, port }, ASK_LIMIT_MS);
     if (reached.kind === "unreachable") throw new Error(reached.why);
     return reached.peer;

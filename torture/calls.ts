@@ -7,10 +7,10 @@
 // attempt counts.
 
 import { HttpClient, type Sent } from "../lab/http.ts";
-import { AskLeader, askOver } from "../src/cli/ask-leader.ts";
-import type { Peers } from "../src/cli/peers.ts";
+import { Leader } from "../src/cli/leader.ts";
 import type { ClusterConfig } from "../src/roles/config.ts";
 import { type Answer, catalogContract } from "../src/roles/contract.ts";
+import type { Peers } from "../src/roles/peers.ts";
 import { BALLAST, isBallast } from "./cluster.ts";
 import type { Attempt, OrderSeen, Outcome, StockSeen } from "./history.ts";
 
@@ -218,7 +218,7 @@ export class Calls {
   ): Promise<Told> {
     const { config, peers } = this.#options;
     const { replicas } = config;
-    const leader = new AskLeader({ replicas, ask: askOver(peers), limitMs: patience.ms });
+    const leader = new Leader({ replicas, peers, limitMs: patience.ms });
     const recordRefusal = true;
     return toldBy(await leader.ask({ kind: "request", requestId, content, recordRefusal }));
   }

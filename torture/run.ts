@@ -7,10 +7,10 @@
 
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Peers } from "../src/cli/peers.ts";
 import { resolveConfig } from "../src/cli/resolve-config.ts";
 import { readSecret } from "../src/io/rpc/secret.ts";
 import { type ClusterConfig, membersOf } from "../src/roles/config.ts";
+import { commandIdentity, Peers } from "../src/roles/peers.ts";
 import { Calls } from "./calls.ts";
 import { check } from "./check.ts";
 import { Client, type Market } from "./client.ts";
@@ -63,7 +63,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const history: Attempt[] = [];
   try {
     const config = configAt(cluster.config);
-    const peers = new Peers(readSecret(cluster.data), membersOf(config));
+    const peers = new Peers(readSecret(cluster.data), commandIdentity(membersOf(config)));
     const calls = new Calls({
       urls: cluster.urls,
       config,

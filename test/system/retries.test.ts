@@ -6,10 +6,10 @@
 import { beforeEach, expect, test } from "vitest";
 import type { Cluster } from "../../lab/cluster.ts";
 import { until } from "../../lab/wait.ts";
-import { AskLeader, askOver } from "../../src/cli/ask-leader.ts";
 import { adjustContent, changeMarket } from "../../src/cli/change-market.ts";
-import { Peers } from "../../src/cli/peers.ts";
+import { Leader } from "../../src/cli/leader.ts";
 import { readSecret } from "../../src/io/rpc/secret.ts";
+import { commandIdentity, Peers } from "../../src/roles/peers.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
 
@@ -50,14 +50,14 @@ test("a catalog update whose leader dies meanwhile counts once", async () => {
 });
 
 test("an adjust of the command line whose leader dies meanwhile counts once", async () => {
-  const peers = new Peers(readSecret(cluster.data), cluster.replicas);
+  const peers = new Peers(readSecret(cluster.data), commandIdentity(cluster.replicas));
   const replicas = cluster.replicas.map((id) => ({
     id,
     name: `order-${id}`,
     host: "127.0.0.1",
     port: id,
   }));
-  const leader = new AskLeader({ replicas, ask: askOver(peers) });
+  const leader = new Leader({ replicas, peers });
   try {
     // The command does this, but starts for longer than a leader stays one that hears nobody.
     await changeMarket(leader, adjustContent("FishCo", "5"));

@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { adjustContent, changeMarket } from "../change-market.ts";
 import { clusterCommand, configOf } from "../command.ts";
-import { withLeader } from "../with-leader.ts";
+import { withLeader } from "../leader.ts";
 
 export function adjustCommand(): Command {
   return clusterCommand("adjust", "more of a stock, or less")

@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import { NAME_LETTERS_MAX, PRICE_MAX } from "../../core/market/limits.ts";
 import { changeMarket, listContent } from "../change-market.ts";
 import { clusterCommand, configOf } from "../command.ts";
-import { withLeader } from "../with-leader.ts";
+import { withLeader } from "../leader.ts";
 
 export function listCommand(): Command {
   return clusterCommand("list", "lists a new stock")

@@ -4,9 +4,9 @@ import { once } from "node:events";
 import type { Command } from "commander";
 import { ROWS_PER_PAGE_MAX } from "../../roles/contract.ts";
 import { clusterCommand, configOf } from "../command.ts";
+import { withLeader } from "../leader.ts";
 import { ordersAsColumns, ordersAsCsv } from "../orders-text.ts";
 import { UserError } from "../user-error.ts";
-import { withLeader } from "../with-leader.ts";
 
 export function ordersCommand(): Command {
   return clusterCommand("orders", "all orders")

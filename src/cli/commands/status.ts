@@ -4,8 +4,8 @@ import type { Command } from "commander";
 import { readSecret } from "../../io/rpc/secret.ts";
 import { membersOf } from "../../roles/config.ts";
 import { catalogContract, orderContract, type RoleStatus } from "../../roles/contract.ts";
+import { commandIdentity, Peers } from "../../roles/peers.ts";
 import { clusterCommand, configOf } from "../command.ts";
-import { Peers } from "../peers.ts";
 import { otherPidFiles, runningPid } from "../pid-file.ts";
 import { type ConfiguredProcess, processesOf, urlOf } from "../processes.ts";
 import { isAllUp, statusReport, statusText, type Told } from "../status-report.ts";
@@ -22,7 +22,7 @@ export function statusCommand(): Command {
     .action(async (options: { readonly json?: true }, command: Command) => {
       const config = configOf(command);
       const processes = processesOf(config);
-      const peers = new Peers(readSecret(config.data), membersOf(config));
+      const peers = new Peers(readSecret(config.data), commandIdentity(membersOf(config)));
       const refusals: string[] = [];
       try {
         const told = await Promise.all(

@@ -16,7 +16,7 @@ import { stocksDigest } from "../../io/journal/digests.ts";
 import { lockRole } from "../../io/journal/lock.ts";
 import { RoleMetrics } from "../../io/metrics/role-metrics.ts";
 import { connect } from "../../io/rpc/connect.ts";
-import { errorText, RpcError } from "../../io/rpc/error.ts";
+import { errorText } from "../../io/rpc/error.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import type { CallOptions, Calls, Contract, Identity, Peer } from "../../io/rpc/types.ts";
 import { membersOf } from "../config.ts";
@@ -27,7 +27,7 @@ import {
   orderContract,
   type RoleStatus,
 } from "../contract.ts";
-import { LeaderWait } from "../leader-wait.ts";
+import { attemptOver, LeaderWait } from "../leader.ts";
 import { FRONTEND_CLOSE_MAX_MS, Leavers } from "../leavers.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { logTraces } from "../trace.ts";
@@ -214,14 +214,7 @@ function callsOver(log: Logger): CatalogCalls<Peer> {
         });
     },
     held: (peer, answer) => toReplica(peer).held(answer),
-    ask(peer, question, settled) {
-      toReplica(peer)
-        .ask({ relayed: false, questions: [question] })
-        .then(settled, (error: unknown) => {
-          const isFinal = error instanceof RpcError && error.failure === "refused";
-          settled({ kind: "failed", why: errorText(error), isFinal });
-        });
-    },
+    ask: (peer, question, settled) => void attemptOver(toReplica(peer), question).then(settled),
     hold: (peer, { names, ...positions }) =>
       toFrontend(peer).hold({ ...positions, names: [...names] }),
   };

@@ -19,8 +19,8 @@ import { decodeCommands } from "../../core/market/codec.ts";
 import type { Decision } from "../../core/market/decide.ts";
 import type { Command, Request, Stock } from "../../core/market/types.ts";
 import type { CommittedEntry } from "../../core/replication/types.ts";
+import type { FoundLeader } from "../leader.ts";
 import { unknownStockText } from "../words.ts";
-import type { FoundLeader } from "./leader-search.ts";
 
 /** Trades that wait for their end; beyond it the oldest are logged as far as they have come. */
 const TRADES_MAX = 10_000;

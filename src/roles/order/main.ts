@@ -25,14 +25,14 @@ import { listen } from "../../io/rpc/listen.ts";
 import type { Calls, Identity, Peer } from "../../io/rpc/types.ts";
 import type { ClusterConfig } from "../config.ts";
 import { catalogContract, frontendContract, orderContract } from "../contract.ts";
-import { LeaderWait } from "../leader-wait.ts";
+import { findLeader, LeaderWait } from "../leader.ts";
 import { FRONTEND_CLOSE_MAX_MS, Leavers } from "../leavers.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { Audits } from "./audit.ts";
 import { orderHandlers, servedContract } from "./handlers.ts";
 import { IdleWork } from "./idle-work.ts";
 import { FollowerLines, LeaderLines, StartLines } from "./lab-lines.ts";
-import { searchLeader } from "./leader-search.ts";
+import { STARTUP_LEADER_WAIT_MS } from "./limits.ts";
 import { OrderMetrics } from "./metrics.ts";
 import { rehearse } from "./rehearsal.ts";
 
@@ -260,7 +260,8 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     await nextTurn(); // what was just answered is sent
   });
 
-  start.searched(await searchLeader({ others, identity, secret, log }));
+  const limitMs = STARTUP_LEADER_WAIT_MS;
+  start.searched(await findLeader({ replicas: others, identity, secret, limitMs }));
   start.tick(desk.deliveredPosition, judge.market.lastNumber);
   rehearse().catch((error: unknown) => log.warn({ err: error }, "The rehearsal failed"));
   const running = parts.move();

@@ -6,9 +6,9 @@ import { pino } from "pino";
 import { afterEach, expect, test } from "vitest";
 import { listen } from "../io/rpc/listen.ts";
 import { TEST_CLUSTER } from "../io/rpc/testing.ts";
-import { orderContract } from "../roles/contract.ts";
-import { askOver } from "./ask-leader.ts";
-import { Peers } from "./peers.ts";
+import { orderContract } from "./contract.ts";
+import { attemptOver } from "./leader.ts";
+import { commandIdentity, Peers } from "./peers.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 const toClose: (() => unknown)[] = [];
@@ -32,7 +32,7 @@ async function replica(secret = SECRET) {
 }
 
 function peers(): Peers {
-  const made = new Peers(SECRET, TEST_CLUSTER.members);
+  const made = new Peers(SECRET, commandIdentity(TEST_CLUSTER.members));
   toClose.push(() => made.close());
   return made;
 }
@@ -46,9 +46,9 @@ test("a connection is opened once and used again", async () => {
     true,
   );
   expect(place.listener.peers.size).toBe(1);
-  const ask = askOver(some);
-  const target = { ...place, id: 9094, name: "order-9094" };
-  expect(await ask(target, { kind: "stocks", after: "", limit: 10 })).toEqual({
+  if (first.kind !== "reached") throw new Error("it was reached");
+  const calls = first.peer.calls(orderContract);
+  expect(await attemptOver(calls, { kind: "stocks", after: "", limit: 10 })).toEqual({
     kind: "not-leader",
     leader: 9092,
   });

@@ -1,10 +1,16 @@
-// Connections of a command to the processes of the bazaar, over their internal ports.
+// Connections made for a question or two, to processes of the bazaar over their
+// internal ports: of a command, or of a replica that starts and looks for a leader.
 
 import { pino } from "pino";
 import type { ReplicaId } from "../core/replication/types.ts";
 import { connect } from "../io/rpc/connect.ts";
 import type { Identity, Link, Peer } from "../io/rpc/types.ts";
-import type { Address } from "../roles/config.ts";
+import type { Address } from "./config.ts";
+
+/** Who a command is. `members`: the configured replicas, which whoever is reached must be configured with, too. */
+export function commandIdentity(members: readonly ReplicaId[]): Identity {
+  return { role: "cli", name: "cli", cluster: { name: null, members } };
+}
 
 /** An attempt to reach a process. */
 export type Reached =
@@ -20,10 +26,9 @@ export class Peers {
   /** What goes wrong is told to the caller; a log besides would be a second voice. */
   readonly #log = pino({ level: "silent" });
 
-  /** `members`: the configured replicas, which whoever is reached must be configured with, too. */
-  constructor(secret: string, members: readonly ReplicaId[]) {
+  constructor(secret: string, identity: Identity) {
     this.#secret = secret;
-    this.#identity = { role: "cli", name: "cli", cluster: { name: null, members } };
+    this.#identity = identity;
   }
 
   /** Connects, or gives up at the first failure, at most after `limitMs`. An open connection is used again. */
