@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { canonicalRequest } from "./canonical.ts";
 import { BadCommandBytes, decodeCommands, encodeCommands } from "./codec.ts";
+import { recordedRequest } from "./content.ts";
 import type { Command, Content, Refusal } from "./types.ts";
 
 const REQUEST_ID = "0b7e3f0c-58a4-4a0e-9b55-6d1c2f2f8f11";
@@ -116,6 +118,14 @@ describe("command codec", () => {
     const bytes = encodeCommands(commands);
     expect(Buffer.from(bytes).toString("hex")).toBe(parts.join("").replaceAll(" ", ""));
     expect(decodeCommands(bytes)).toStrictEqual(commands);
+  });
+
+  it("each kind of command has the bytes and the canonical line that it has always had", async () => {
+    const lines = everyKind.map((command) => {
+      const canonical = canonicalRequest(command.requestId, recordedRequest(command));
+      return `${Buffer.from(encodeCommands([command])).toString("hex")} ${canonical}`;
+    });
+    await expect(lines.join("")).toMatchFileSnapshot("testdata/commands.txt");
   });
 
   it("bytes that share a larger buffer are read from their own offset", () => {
