@@ -1,8 +1,12 @@
 // The data directory before anything runs in it: a new cluster's files, made
 // once, and a replacement for those that a lost disk took.
 
-import { formatCluster, inspectData } from "../io/journal/format.ts";
-import { replaceCatalog, replaceReplica } from "../io/journal/replace.ts";
+import {
+  formatCluster,
+  inspectData,
+  replaceCatalog,
+  replaceReplica,
+} from "../io/journal/format.ts";
 import { readStocksCsv } from "../io/journal/stocks-csv.ts";
 import { upgradeCluster } from "../io/journal/upgrade.ts";
 import type { ClusterConfig } from "../roles/config.ts";

@@ -2,8 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import type { Command } from "../../core/market/types.ts";
 import type { OrderAudit } from "../../core/service/reports.ts";
-import { auditOrderFile } from "./audit.ts";
-import { stocksDigest } from "./digests.ts";
+import { auditInWorker, auditOrderFile, LinesDigest, stocksDigest } from "./audit.ts";
 import { appliedFile, flipBit, marketEntry, offsetOf, opened } from "./test-files.ts";
 
 function order(number: number, quantity: number, name = "FishCo"): Command {
@@ -139,4 +138,48 @@ test("an audit must not disturb the replica that goes on writing", () => {
   expect(audit(path).problems).toEqual([]);
   journal.write({ entries: [marketEntry(7, [order(6, 1)])] });
   expect(journal.lastPosition).toBe(7);
+});
+
+const path = () =>
+  appliedFile([[{ kind: "list", requestId: "l", name: "FishCo", price: 2, quantity: 1 }]]);
+
+test("an audit in a thread of its own gives the same answer", async () => {
+  const request = { path: path(), position: 1, stocksAt: [1, 0] };
+  expect(await auditInWorker(request)).toEqual(auditOrderFile(request));
+});
+
+test("a file that can't be read is an error, not silence", async () => {
+  const request = { path: `${path()}.missing`, position: 1, stocksAt: [] };
+  await expect(auditInWorker(request)).rejects.toThrow(request.path);
+});
+
+const FISH = { name: "FishCo", price: 17.99, quantity: 600 };
+const BOAR = { name: "BoarCo", price: 28.59, quantity: 1102 };
+
+test("equal stocks that come in another order must not seem different", () => {
+  expect(stocksDigest([FISH, BOAR])).toBe(stocksDigest([BOAR, FISH]));
+  expect(stocksDigest([])).toMatch(/^[0-9a-f]{64}$/);
+});
+
+test("different stocks must not seem equal", () => {
+  const digests = [
+    [FISH, BOAR],
+    [FISH],
+    [{ ...FISH, quantity: 601 }, BOAR],
+    [{ ...FISH, price: 18 }, BOAR],
+    [{ ...FISH, name: "FishCe" }, BOAR],
+  ].map(stocksDigest);
+  expect(new Set(digests).size).toBe(digests.length);
+});
+
+test("a digest looked at half-way goes on as if it hadn't been", () => {
+  const one = new LinesDigest();
+  const other = new LinesDigest();
+  expect(one.hex()).toBe(stocksDigest([]));
+  one.add("a\n");
+  const half = one.hex();
+  one.add("b\n");
+  other.add("a\nb\n");
+  expect(one.hex()).toBe(other.hex());
+  expect(one.hex()).not.toBe(half);
 });

@@ -9,22 +9,22 @@
 // each. Time: some 15 µs an order. While it reads, the write-ahead log can't be
 // reused and grows.
 
-import type { DatabaseSync } from "node:sqlite";
+import { createHash, hash } from "node:crypto";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { Audit, type AuditCounts } from "../../core/market/audit.ts";
-import { canonicalOrder, canonicalRequest } from "../../core/market/canonical.ts";
-import { BadCommandBytes, decodeCommands } from "../../core/market/codec.ts";
+import { canonicalOrder, canonicalRequest, canonicalStocks } from "../../core/market/canonical.ts";
+import { BadCommandBytes, decodeCommands, encodeCommands } from "../../core/market/codec.ts";
 import { recordedRequest } from "../../core/market/content.ts";
-import type { Command } from "../../core/market/types.ts";
+import type { Command, Order, Stock } from "../../core/market/types.ts";
 import type { Entry } from "../../core/replication/types.ts";
 import type { OrderAudit } from "../../core/service/reports.ts";
-import { type Applied, readApplied } from "./applied.ts";
-import { LinesDigest, stocksDigest } from "./digests.ts";
-import { EntryTable } from "./entry-table.ts";
+import { EntryTable } from "./entries.ts";
 import { JournalCorrupt } from "./errors.ts";
-import { readMeta } from "./meta.ts";
-import { ORDER_FILE } from "./order-file.ts";
-import { openReadOnly } from "./sqlite.ts";
-import { TableAudit } from "./table-audit.ts";
+import { type Applied, ORDER_FILE, readApplied, readMeta, type TableTotals } from "./order-file.ts";
+import { RequestTable, requestKey } from "./request-table.ts";
+import { changedSum, orderOf, stockChecksum, stockOf } from "./rows.ts";
+import { numberOf, openReadOnly, reading, textOf } from "./sqlite.ts";
 
 /** Problems of the file kept in words; further ones are only counted. */
 const PROBLEMS_MAX = 100;
@@ -178,3 +178,178 @@ class FileAudit {
     return unnamed > 0 ? [...this.#problems, `and ${unnamed} more problems`] : this.#problems;
   }
 }
+
+/** An audit that takes longer has hung: a hundred million orders would. */
+const AUDIT_MS_MAX = 30 * 60_000;
+
+/**
+ * As auditOrderFile(), in a thread of its own: reading a million orders takes many seconds, in
+ * which the role's own thread must go on answering. Rejects with what that throws.
+ */
+export async function auditInWorker(request: OrderAuditRequest): Promise<OrderAudit> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: { audit: request } });
+  const timer = setTimeout(() => void worker.terminate(), AUDIT_MS_MAX);
+  timer.unref();
+  try {
+    return await new Promise((resolve, reject) => {
+      worker.once("message", resolve);
+      worker.once("error", reject);
+      worker.once("exit", (code) => reject(new Error(`the audit ended with status ${code}`)));
+    });
+  } finally {
+    clearTimeout(timer);
+    await worker.terminate();
+  }
+}
+
+/**
+ * Compares a replica's tables with the commands of its journal, one by one. Each command must be
+ * found in the tables as it stands in the journal; then, if the tables also have as many rows as
+ * the journal has commands, they hold nothing else, and nothing twice. Looks rows up by their
+ * keys, as the role does when it answers, so a tree that lost one shows as well.
+ */
+export class TableAudit {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  readonly #requests: RequestTable;
+  readonly #order: StatementSync;
+  readonly #problem: (problem: string) => void;
+  /** Names by the number that orders use; not verified, since a wrong one shows in what uses it. */
+  readonly #names: ReadonlyMap<number, string>;
+
+  /** `problem` is told whatever is wrong, in words. */
+  constructor(database: DatabaseSync, path: string, problem: (problem: string) => void) {
+    this.#path = path;
+    this.#database = database;
+    this.#problem = problem;
+    this.#requests = new RequestTable(database, path);
+    this.#order = database.prepare("SELECT * FROM orders WHERE number = ?");
+    this.#names = new Map(
+      reading(path, null, () =>
+        database
+          .prepare("SELECT id, name FROM stocks")
+          .all()
+          .map(({ id, name }) => [numberOf(id), textOf(name)]),
+      ),
+    );
+  }
+
+  /** A command of an entry that is applied. */
+  compare(position: number, command: Command): void {
+    this.#complainOnDamage(() => {
+      const { requestId } = command;
+      const row = this.#requests.find(requestKey(requestId));
+      if (row === undefined) {
+        this.#problem(`the tables lack request id ${requestId} of position ${position}`);
+      } else if (command.kind === "order" ? row.number !== command.number : row.number !== null) {
+        this.#problem(
+          `the tables have order ${row.number ?? "none"} for request id ${requestId} of position ${position}`,
+        );
+      } else if (
+        command.kind !== "order" &&
+        (row.position !== position || !encodeCommandsEquals(command, row.command))
+      ) {
+        this.#problem(
+          `the tables remember something else for request id ${requestId} of position ${position}`,
+        );
+      }
+    });
+    if (command.kind !== "order") return;
+    this.#complainOnDamage(() => this.#compareOrder(position, command));
+  }
+
+  /** All entries that are applied were compared, and fed to `audit`; `totals` is what the tables say they hold. */
+  finish(audit: Audit, totals: TableTotals): void {
+    const { counts } = audit;
+    this.#complainOnDamage(() => {
+      const row = this.#database.prepare("SELECT count(*) AS count FROM orders").get();
+      this.#compareCount("orders", counts.orders, numberOf(row?.count));
+    });
+    this.#complainOnDamage(() => {
+      this.#compareCount("requests", counts.requests, Array.from(this.#requests.all()).length);
+    });
+    this.#complainOnDamage(() => {
+      const stocks: Stock[] = [];
+      let sum = 0;
+      for (const row of this.#database.prepare("SELECT * FROM stocks ORDER BY id").all()) {
+        this.#complainOnDamage(() => stocks.push(stockOf(this.#path, row)));
+      }
+      for (const stock of stocks) sum = changedSum(sum, 0, stockChecksum(stock));
+      for (const difference of audit.differences(stocks, totals.orders)) this.#problem(difference);
+      if (
+        totals.requests !== counts.requests ||
+        totals.stocks !== stocks.length ||
+        totals.stocksSum !== sum
+      ) {
+        this.#problem("what the tables say they hold isn't what they hold");
+      }
+    });
+  }
+
+  #compareOrder(position: number, order: Order): void {
+    const row = this.#order.get(order.number);
+    if (row === undefined) {
+      this.#problem(`the tables lack order ${order.number} of position ${position}`);
+      return;
+    }
+    const { name, type, quantity, price } = orderOf(this.#path, row, (id) => this.#names.get(id));
+    if (
+      name !== order.name ||
+      type !== order.type ||
+      quantity !== order.quantity ||
+      price !== order.price ||
+      row.position !== position
+    ) {
+      this.#problem(
+        `order ${order.number} of position ${position} is ${order.type} ${order.quantity} ${order.name} ` +
+          `in the journal, ${type} ${quantity} ${name} of position ${row.position} in the tables`,
+      );
+    }
+  }
+
+  #compareCount(table: "orders" | "requests", expected: number, count: number): void {
+    if (count !== expected) {
+      this.#problem(`the journal makes ${expected} ${table}, the tables have ${count}`);
+    }
+  }
+
+  #complainOnDamage(run: () => void): void {
+    try {
+      reading(this.#path, null, run);
+    } catch (error) {
+      if (!(error instanceof JournalCorrupt)) throw error;
+      this.#problem(error.message);
+    }
+  }
+}
+
+function encodeCommandsEquals(command: Command, bytes: Uint8Array | null): boolean {
+  return bytes !== null && Buffer.from(encodeCommands([command])).equals(bytes);
+}
+
+/** Hex SHA-256 over all stocks in canonical form, whatever order they come in. */
+export function stocksDigest(stocks: Iterable<Stock>): string {
+  return hash("sha256", canonicalStocks(stocks));
+}
+
+/** Hex SHA-256 over canonical lines that come one by one. */
+export class LinesDigest {
+  readonly #hash = createHash("sha256");
+
+  add(line: string): void {
+    this.#hash.update(line);
+  }
+
+  /** The digest of the lines so far; more may follow. */
+  hex(): string {
+    return this.#hash.copy().digest("hex");
+  }
+}
+
+/** What makes a thread that runs this file one that audits. */
+interface AuditThreadData {
+  readonly audit: OrderAuditRequest;
+}
+
+const started = isMainThread ? null : (workerData as Partial<AuditThreadData> | null);
+if (started?.audit) parentPort?.postMessage(auditOrderFile(started.audit));

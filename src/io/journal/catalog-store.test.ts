@@ -6,7 +6,7 @@ import { InvariantViolation } from "../../core/invariant.ts";
 import type { Stock } from "../../core/market/types.ts";
 import { type CatalogStore, createCatalogFile, openCatalogStore } from "./catalog-store.ts";
 import { DataFileForeign, DataFileMissing, JournalCorrupt, JournalFailed } from "./errors.ts";
-import { stockChecksum } from "./stock-rows.ts";
+import { stockChecksum } from "./rows.ts";
 import { journalFile, temporaryFolder, thrown } from "./test-files.ts";
 
 const FISH = { name: "FishCo", price: 17.99, quantity: 600 };

@@ -16,8 +16,8 @@ import { crc32 } from "node:zlib";
 import { invariant } from "../../core/invariant.ts";
 import type { Stock } from "../../core/market/types.ts";
 import { type FileCluster, membersText } from "../../core/replication/members.ts";
-import { placeDatabase, removeDatabase } from "./durable-names.ts";
 import { DataFileError, DataFileForeign, DataFileMissing, JournalCorrupt } from "./errors.ts";
+import { changedSum, stockChecksum, stockOf } from "./rows.ts";
 import {
   createDatabase,
   explain,
@@ -25,10 +25,11 @@ import {
   numberOf,
   openDatabase,
   openReadOnly,
+  placeDatabase,
   reading,
+  removeDatabase,
   textOf,
 } from "./sqlite.ts";
-import { changedSum, stockChecksum, stockOf } from "./stock-rows.ts";
 
 const SCHEMA = `
   CREATE TABLE view (

@@ -3,10 +3,9 @@
 
 import { dirname, join, resolve } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
-import { orderFile, roleFiles } from "./cluster-files.ts";
-import { removeDatabase } from "./durable-names.ts";
-import { formatCluster, inspectData } from "./format.ts";
-import { replaceReplica } from "./replace.ts";
+import { orderFile, roleFiles } from "./data-directory.ts";
+import { formatCluster, inspectData, replaceReplica } from "./format.ts";
+import { removeDatabase } from "./sqlite.ts";
 import { temporaryFolder } from "./test-files.ts";
 
 /** In the order they were made: `sync PATH`, `rename FROM TO`, `remove PATH`. */

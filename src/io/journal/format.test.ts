@@ -15,11 +15,10 @@ import { describe, expect, test } from "vitest";
 import { decodeCommands } from "../../core/market/codec.ts";
 import { readSecret } from "../rpc/secret.ts";
 import { openCatalogStore } from "./catalog-store.ts";
-import { catalogFile, orderFile, roleFiles } from "./cluster-files.ts";
+import { catalogFile, lockRole, orderFile, roleFiles } from "./data-directory.ts";
 import { DataFileExists, DataFileForeign, DirectoryLocked } from "./errors.ts";
 import { formatCluster, inspectData } from "./format.ts";
 import { openJournal } from "./journal.ts";
-import { lockRole } from "./lock.ts";
 import { temporaryFolder, thrown } from "./test-files.ts";
 
 const STOCKS = [

@@ -15,17 +15,23 @@
 // must stop, and what is there is looked at again when it starts.
 
 import { existsSync } from "node:fs";
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { invariant } from "../../core/invariant.ts";
 import type { Admission } from "../../core/replication/admissions.ts";
 import type { Entry, HardState } from "../../core/replication/types.ts";
-import { type Applied, AppliedRow, type TableTotals } from "./applied.ts";
-import { firstDigest } from "./chain.ts";
-import { admissionIn, EntryTable, prepareInsert } from "./entry-table.ts";
-import { RecentEpochs } from "./epochs.ts";
+import { admissionIn, EntryTable, firstDigest, prepareInsert, RecentEpochs } from "./entries.ts";
 import { DataFileForeign, DataFileMissing, JournalCorrupt, JournalFailed } from "./errors.ts";
-import { insertMeta, type JournalEnd, type Meta, prepareMetaUpdate, readMeta } from "./meta.ts";
-import { ORDER_FILE } from "./order-file.ts";
+import {
+  type Applied,
+  AppliedRow,
+  insertMeta,
+  type JournalEnd,
+  type Meta,
+  ORDER_FILE,
+  prepareMetaUpdate,
+  readMeta,
+  type TableTotals,
+} from "./order-file.ts";
 import { RequestTable } from "./request-table.ts";
 import { createDatabase, explain, openDatabase } from "./sqlite.ts";
 import type {
@@ -373,17 +379,9 @@ export class SqliteJournal implements Journal {
   }
 }
 
-interface Statements {
-  readonly begin: StatementSync;
-  readonly beginReading: StatementSync;
-  readonly commit: StatementSync;
-  readonly rollback: StatementSync;
-  readonly truncate: StatementSync;
-  readonly insert: ReturnType<typeof prepareInsert>;
-  readonly updateMeta: ReturnType<typeof prepareMetaUpdate>;
-}
+type Statements = ReturnType<typeof prepareStatements>;
 
-function prepareStatements(database: DatabaseSync, identity: JournalIdentity): Statements {
+function prepareStatements(database: DatabaseSync, identity: JournalIdentity) {
   return {
     begin: database.prepare("BEGIN IMMEDIATE"),
     beginReading: database.prepare("BEGIN DEFERRED"),

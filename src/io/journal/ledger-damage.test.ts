@@ -4,7 +4,7 @@
 import { describe, expect, test } from "vitest";
 import { JournalCorrupt } from "./errors.ts";
 import { Ledger } from "./ledger.ts";
-import { stockChecksum } from "./stock-rows.ts";
+import { stockChecksum } from "./rows.ts";
 import { marketEntry, opened, thrown } from "./test-files.ts";
 import { LAST, order, queue, start, uuid } from "./test-ledger.ts";
 

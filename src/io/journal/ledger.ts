@@ -21,24 +21,28 @@
 // and written many at a time; a stock is written once a flush, however many
 // trades moved it.
 
-import type { SQLInputValue, StatementSync } from "node:sqlite";
+import type { SQLInputValue } from "node:sqlite";
 import { invariant } from "../../core/invariant.ts";
 import { canonicalRequest } from "../../core/market/canonical.ts";
 import { BadCommandBytes, decodeCommands, encodeCommands } from "../../core/market/codec.ts";
 import { recordedRequest } from "../../core/market/content.ts";
 import type { Command, RecordedRequest, Stock } from "../../core/market/types.ts";
-import type { TableTotals } from "./applied.ts";
-import { prepareBulkInsert } from "./bulk-insert.ts";
 import { JournalCorrupt } from "./errors.ts";
 import type { SqliteJournal } from "./journal.ts";
-import { ORDER_COLUMNS, orderOf, orderValues, type RecordedOrder } from "./order-rows.ts";
-import { compareKeys, isMade, requestKey } from "./request-key.ts";
-import { type RequestRow, RequestTable } from "./request-table.ts";
+import type { TableTotals } from "./order-file.ts";
+import { compareKeys, isMade, type RequestRow, RequestTable, requestKey } from "./request-table.ts";
+import {
+  changedSum,
+  ORDER_COLUMNS,
+  orderOf,
+  orderValues,
+  prepareBulkInsert,
+  type RecordedOrder,
+  stockChecksum,
+  stockOf,
+} from "./rows.ts";
 import { numberOf, reading } from "./sqlite.ts";
-import { changedSum, stockChecksum, stockOf } from "./stock-rows.ts";
 import type { ScrubProgress } from "./types.ts";
-
-export type { RecordedOrder };
 
 /** Commands of the newest applied entries that opening looks for in the tables at least, if there are as many. */
 const COMMANDS_COMPARED_MIN = 1_000;
@@ -340,15 +344,9 @@ class Flush {
   }
 }
 
-interface Statements {
-  readonly requests: RequestTable;
-  readonly insertStock: StatementSync;
-  readonly updateStock: StatementSync;
-  readonly insertOrders: (values: readonly SQLInputValue[]) => void;
-  readonly orders: StatementSync;
-}
+type Statements = ReturnType<typeof prepareStatements>;
 
-function prepareStatements({ database, path }: SqliteJournal): Statements {
+function prepareStatements({ database, path }: SqliteJournal) {
   return {
     requests: new RequestTable(database, path),
     insertStock: database.prepare("INSERT INTO stocks VALUES (?, ?, ?, ?, ?)"),

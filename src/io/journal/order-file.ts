@@ -7,9 +7,28 @@
 // Rows are kept small, since orders stay forever: an order names its stock by
 // number, and its request id is only in `requests`. `order_log` shows people the
 // orders with their names.
+//
+// The row of `meta` says whose file this is, what it has promised, and where its
+// journal ends. Its checksum covers every field and the format of the file: a
+// promise that changed by itself could let two leaders into one epoch, and a
+// journal whose newest entries a flipped bit hides would vote as if it had never
+// acknowledged them. Every write changes it.
+//
+// The row of `applied` says up to which position the tables hold the journal's
+// effects, and what they amount to there. It is written in the same transaction as
+// the tables, so the two can't disagree unless the disk changed one of them: a
+// flipped bit can hide rows of a table, and nothing in the table then says so.
 
-import { ADMIT } from "./chain.ts";
-import type { FileKind } from "./sqlite.ts";
+import { hash } from "node:crypto";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+import { invariant } from "../../core/invariant.ts";
+import { type FileCluster, membersText } from "../../core/replication/members.ts";
+import type { HardState } from "../../core/replication/types.ts";
+import { ADMIT } from "./entries.ts";
+import { JournalCorrupt } from "./errors.ts";
+import { bytesOf, type FileKind, numberOf, openReadOnly, reading, textOf } from "./sqlite.ts";
+import type { JournalIdentity } from "./types.ts";
 
 /**
  * - `meta`: one row; `last_position`, `last_digest` and `admissions` say where the
@@ -101,3 +120,210 @@ export const ORDER_FILE: FileKind = {
   schemaVersion: 2,
   schema: SCHEMA,
 };
+
+/** Where a journal ends. */
+export interface JournalEnd {
+  /** Of the newest entry; 0 when there is none. */
+  readonly position: number;
+  /** The running digest there. */
+  readonly digest: Uint8Array;
+  /** How many entries of kind `admit` there are. */
+  readonly admissions: number;
+}
+
+/** The content of the `meta` table. */
+export interface Meta {
+  readonly identity: JournalIdentity;
+  readonly hardState: HardState;
+  readonly end: JournalEnd;
+}
+
+/** Writes the first row. */
+export function insertMeta(database: DatabaseSync, meta: Meta): void {
+  const { cluster, members, replica, incarnation } = meta.identity;
+  database
+    .prepare("INSERT INTO meta VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+    .run(cluster, membersText(members), replica, incarnation, ...changingValues(meta));
+}
+
+/** Prepares the change of all but the identity, which never changes. */
+export function prepareMetaUpdate(
+  database: DatabaseSync,
+  identity: JournalIdentity,
+): (hardState: HardState, end: JournalEnd) => void {
+  const update = database.prepare(
+    "UPDATE meta SET promise_epoch = ?, promise_nominee = ?, voter = ?, " +
+      "last_position = ?, last_digest = ?, admissions = ?, checksum = ?",
+  );
+  return (hardState, end) => {
+    update.run(...changingValues({ identity, hardState, end }));
+  };
+}
+
+function changingValues(meta: Meta) {
+  const { promise, voter } = meta.hardState;
+  const { position, digest, admissions } = meta.end;
+  return [
+    promise.epoch,
+    promise.nominee,
+    voter ? 1 : 0,
+    position,
+    digest,
+    admissions,
+    metaChecksum(meta),
+  ] as const;
+}
+
+/** Reads the row and verifies it. Throws JournalCorrupt. */
+export function readMeta(database: DatabaseSync, path: string): Meta {
+  return reading(path, null, () => {
+    const row = database.prepare("SELECT * FROM meta").get();
+    if (row === undefined) throw new JournalCorrupt(path, null, "the row of meta is gone");
+    const meta: Meta = {
+      identity: {
+        cluster: textOf(row.cluster),
+        members: textOf(row.members).split(",").map(Number),
+        replica: numberOf(row.replica),
+        incarnation: numberOf(row.incarnation),
+      },
+      hardState: {
+        promise: { epoch: numberOf(row.promise_epoch), nominee: numberOf(row.promise_nominee) },
+        voter: numberOf(row.voter) === 1,
+      },
+      end: {
+        position: numberOf(row.last_position),
+        digest: bytesOf(row.last_digest),
+        admissions: numberOf(row.admissions),
+      },
+    };
+    if (!metaChecksum(meta).equals(bytesOf(row.checksum))) {
+      throw new JournalCorrupt(path, null, "the checksum of meta is wrong");
+    }
+    return meta;
+  });
+}
+
+/** The cluster that a replica's file belongs to. Throws a DataFileError for one that can't be read. */
+export function clusterOfOrderFile(path: string): FileCluster {
+  const database = openReadOnly(path, ORDER_FILE);
+  try {
+    const { cluster, members } = readMeta(database, path).identity;
+    return { name: cluster, members };
+  } finally {
+    database.close();
+  }
+}
+
+function metaChecksum({ identity, hardState, end }: Meta): Buffer {
+  const fields = [
+    ORDER_FILE.schemaVersion,
+    identity.cluster,
+    identity.members,
+    identity.replica,
+    identity.incarnation,
+    hardState.promise.epoch,
+    hardState.promise.nominee,
+    hardState.voter,
+    end.position,
+    Buffer.from(end.digest).toString("hex"),
+    end.admissions,
+  ];
+  return hash("sha256", JSON.stringify(fields), "buffer");
+}
+
+/** What the tables amount to. */
+export interface TableTotals {
+  /** Number of the newest order, which is also how many there are. */
+  readonly orders: number;
+  /** Request ids recorded. */
+  readonly requests: number;
+  readonly stocks: number;
+  /** stocksSum() of all stocks. */
+  readonly stocksSum: number;
+  /** The greatest key of a made request id; null when there is none. */
+  readonly greatestMade: Uint8Array | null;
+}
+
+/** The position of the tables, and what they amount to there. */
+export interface Applied extends TableTotals {
+  readonly position: number;
+}
+
+const NOTHING: Applied = {
+  position: 0,
+  orders: 0,
+  requests: 0,
+  stocks: 0,
+  stocksSum: 0,
+  greatestMade: null,
+};
+
+export class AppliedRow {
+  readonly #update: StatementSync;
+  #applied: Applied;
+
+  /** Reads and verifies the row. Throws JournalCorrupt. */
+  constructor(database: DatabaseSync, path: string) {
+    this.#update = database.prepare(
+      "UPDATE applied SET position = ?, orders = ?, requests = ?, stocks = ?, stocks_sum = ?, " +
+        "greatest_made = ?, checksum = ?",
+    );
+    this.#applied = readApplied(database, path);
+  }
+
+  /** Writes the first row, of tables that hold nothing. */
+  static insert(database: DatabaseSync): void {
+    database
+      .prepare("INSERT INTO applied VALUES (1, ?, ?, ?, ?, ?, ?, ?)")
+      .run(...appliedValues(NOTHING));
+  }
+
+  /** As committed. */
+  get applied(): Applied {
+    return this.#applied;
+  }
+
+  /** Writes the row anew; what is returned is to be called once that is committed. */
+  write(applied: Applied): () => void {
+    // R1
+    invariant(applied.position >= this.#applied.position, "the applied position never goes back", {
+      before: this.#applied.position,
+      after: applied.position,
+    });
+    this.#update.run(...appliedValues(applied));
+    return () => {
+      this.#applied = applied;
+    };
+  }
+}
+
+/** The row in the file. Throws JournalCorrupt. */
+export function readApplied(database: DatabaseSync, path: string): Applied {
+  return reading(path, null, () => {
+    const row = database.prepare("SELECT * FROM applied").get();
+    if (row === undefined) throw new JournalCorrupt(path, null, "the row of applied is gone");
+    const applied: Applied = {
+      position: numberOf(row.position),
+      orders: numberOf(row.orders),
+      requests: numberOf(row.requests),
+      stocks: numberOf(row.stocks),
+      stocksSum: numberOf(row.stocks_sum),
+      greatestMade: row.greatest_made === null ? null : bytesOf(row.greatest_made),
+    };
+    if (numberOf(row.checksum) !== appliedChecksum(applied)) {
+      throw new JournalCorrupt(path, null, "the checksum of the applied position is wrong");
+    }
+    return applied;
+  });
+}
+
+function appliedValues(applied: Applied) {
+  const { position, orders, requests, stocks, stocksSum, greatestMade } = applied;
+  const checksum = appliedChecksum(applied);
+  return [position, orders, requests, stocks, stocksSum, greatestMade, checksum] as const;
+}
+
+function appliedChecksum({ position, orders, requests, stocks, stocksSum, greatestMade }: Applied) {
+  const made = greatestMade === null ? "none" : Buffer.from(greatestMade).toString("hex");
+  return crc32(`applied ${[position, orders, requests, stocks, stocksSum, made].join(" ")}`);
+}

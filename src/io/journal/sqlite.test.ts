@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
@@ -12,10 +12,20 @@ import {
   numberOf,
   openDatabase,
   openReadOnly,
+  placeDatabase,
   reading,
+  removeDatabase,
+  syncPath,
   textOf,
 } from "./sqlite.ts";
-import { temporaryFolder, thrown } from "./test-files.ts";
+import {
+  entriesThrough,
+  entry,
+  journalFile,
+  opened,
+  temporaryFolder,
+  thrown,
+} from "./test-files.ts";
 
 const KIND: FileKind = {
   applicationId: 7,
@@ -162,4 +172,33 @@ test("a column of another type is damage, not a crash with a riddle", () => {
     });
   }
   expect(thrown(() => reading("path", null, () => numberOf(1n)))).toBeInstanceOf(JournalCorrupt);
+});
+
+test("the log of a lost file, replayed into its replacement, brings back half of the dead", () => {
+  const lost = journalFile(entriesThrough(3));
+  const journal = opened(lost);
+  journal.write({ entries: [entry(4)] });
+  const folder = temporaryFolder();
+  const path = join(folder, "order.db");
+  copyFileSync(`${lost}-wal`, `${path}-wal`);
+  const fresh = journalFile(entriesThrough(2));
+  placeDatabase(fresh, path);
+  expect(existsSync(fresh)).toBe(false);
+  expect(readdirSync(folder)).toEqual(["order.db"]);
+  expect(opened(path).lastPosition).toBe(2);
+});
+
+test("a database that is removed leaves nothing behind, and may be gone already", () => {
+  const path = journalFile(entriesThrough(3));
+  opened(path).write({ entries: [entry(4)] });
+  removeDatabase(path);
+  removeDatabase(path);
+  for (const suffix of ["", "-wal", "-shm"]) expect(existsSync(path + suffix)).toBe(false);
+});
+
+test("files and folders can be made durable; what isn't there can't", () => {
+  const path = journalFile();
+  syncPath(path);
+  syncPath(temporaryFolder());
+  expect(() => syncPath(`${path}.missing`)).toThrow();
 });

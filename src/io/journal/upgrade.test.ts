@@ -9,11 +9,11 @@ import { expect, onTestFinished, test } from "vitest";
 import { decodeCommands } from "../../core/market/codec.ts";
 import { auditOrderFile } from "./audit.ts";
 import { openCatalogStore } from "./catalog-store.ts";
+import { lockRole } from "./data-directory.ts";
 import { DataFileForeign, DataFileTooOld, DirectoryLocked, JournalCorrupt } from "./errors.ts";
 import { inspectData } from "./format.ts";
 import { openJournal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
-import { lockRole } from "./lock.ts";
 import { flipBit, temporaryFolder, thrown } from "./test-files.ts";
 import { upgradeCluster } from "./upgrade.ts";
 

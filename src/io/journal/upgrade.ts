@@ -19,14 +19,18 @@ import { membersText } from "../../core/replication/members.ts";
 import type { Entry, HardState, ReplicaId } from "../../core/replication/types.ts";
 import { auditOrderFile } from "./audit.ts";
 import { createCatalogFile } from "./catalog-store.ts";
-import { type ClusterRoles, catalogFile, orderFile } from "./cluster-files.ts";
-import { placeDatabase, removeDatabase } from "./durable-names.ts";
-import { EntryTable } from "./entry-table.ts";
+import {
+  type ClusterRoles,
+  catalogFile,
+  lockRole,
+  orderFile,
+  type RoleLock,
+} from "./data-directory.ts";
+import { EntryTable } from "./entries.ts";
 import { ClusterUnknown, DataFileForeign, JournalCorrupt } from "./errors.ts";
 import { createJournalFile, openJournal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
-import { lockRole, type RoleLock } from "./lock.ts";
-import { bytesOf, numberOf, reading, textOf } from "./sqlite.ts";
+import { bytesOf, numberOf, placeDatabase, reading, removeDatabase, textOf } from "./sqlite.ts";
 import type { JournalIdentity } from "./types.ts";
 import { checkWriteAheadLog } from "./wal.ts";
 

@@ -4,12 +4,10 @@ import { expect, onTestFinished, test } from "vitest";
 import { InvariantViolation } from "../../core/invariant.ts";
 import { OtherCluster } from "../../core/replication/members.ts";
 import { openCatalogStore } from "./catalog-store.ts";
-import { catalogFile, orderFile } from "./cluster-files.ts";
+import { catalogFile, lockRole, orderFile } from "./data-directory.ts";
 import { ClusterUnknown, DataFileExists, DirectoryLocked } from "./errors.ts";
-import { formatCluster } from "./format.ts";
+import { formatCluster, replaceCatalog, replaceReplica } from "./format.ts";
 import { openJournal } from "./journal.ts";
-import { lockRole } from "./lock.ts";
-import { replaceCatalog, replaceReplica } from "./replace.ts";
 import { temporaryFolder, thrown } from "./test-files.ts";
 
 const INCARNATION = 1_800_000_000_000;

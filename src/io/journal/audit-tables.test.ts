@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import { Audit } from "../../core/market/audit.ts";
 import { encodeCommands } from "../../core/market/codec.ts";
 import type { Command } from "../../core/market/types.ts";
-import { AppliedRow, readApplied } from "./applied.ts";
+import { TableAudit } from "./audit.ts";
+import { AppliedRow, readApplied } from "./order-file.ts";
 import { type RequestRow, RequestTable } from "./request-table.ts";
-import { TableAudit } from "./table-audit.ts";
 import { appliedFile } from "./test-files.ts";
 
 function order(number: number, quantity: number, name = "FishCo"): Command {
