@@ -2,8 +2,10 @@
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { CommanderError } from "commander";
 import { findProgram } from "../lab/process.ts";
 import { columns } from "../src/cli/columns.ts";
+import { UserError } from "../src/cli/user-error.ts";
 import { Ground } from "./bazaar.ts";
 import { CATCH_UP_IDLE_SLOT, catchUpSubject, Histories, historySubject } from "./history.ts";
 import {
@@ -20,8 +22,7 @@ import { etcdSubject } from "./peers/etcd.ts";
 import { postgresSubject } from "./peers/postgres.ts";
 import { redisSubject } from "./peers/redis.ts";
 import { SWEEP } from "./plots.ts";
-import { publish } from "./publish.ts";
-import { type Result, resultName } from "./result.ts";
+import { publish, type Result, resultName } from "./publish.ts";
 import { Round, type RoundResult, rotated, type Subject } from "./round.ts";
 import { measureRows, SCENARIOS, slotsOf } from "./rows.ts";
 import { bazaarSubject, missesSubject, stocksSubject } from "./subjects.ts";
@@ -35,16 +36,7 @@ const MS_PER_S = 1_000;
 const MEASURED_ONCE: ReadonlySet<string> = new Set([CATCH_UP_IDLE_SLOT]);
 
 async function main(args: readonly string[]): Promise<number> {
-  const parsed = parseOptions(args, SCENARIOS);
-  if (parsed.kind === "help") {
-    console.log(parsed.text);
-    return 0;
-  }
-  if (parsed.kind === "wrong") {
-    console.error(`bench: ${parsed.message}`);
-    return 1;
-  }
-  const { options } = parsed;
+  const options = parseOptions(args, SCENARIOS);
   if (options.from !== null) {
     show(JSON.parse(readFileSync(options.from, "utf8")), options);
     return 0;
@@ -150,4 +142,11 @@ function versions(): Record<string, string> {
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => process.exit(130));
 }
-process.exit(await main(process.argv.slice(2)));
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  if (error instanceof CommanderError) process.exit(error.exitCode); // It has told.
+  if (!(error instanceof UserError)) throw error;
+  console.error(`bench: ${error.message}`);
+  process.exit(1);
+}

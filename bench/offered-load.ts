@@ -12,7 +12,6 @@ import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { percentile } from "../lab/statistics.ts";
-import { AnswerReader } from "./http-answers.ts";
 import { ANSWER_LIMIT_S, OFFERED_FACTOR } from "./limits.ts";
 import { SEPARATOR } from "./requests.ts";
 import type { Sample } from "./round.ts";
@@ -23,6 +22,17 @@ const OPENING_MAX = 200;
 /** A tick that came late doesn't send more than this much of the missed time at once. */
 const BURST_MS_MAX = 100;
 export const REPORT = "offered-load ";
+
+const HEAD_END = "\r\n\r\n";
+/** Where the status is in `HTTP/1.1 200 OK`. */
+const STATUS_FROM = 9;
+const STATUS_TO = 12;
+
+/** One answer. */
+interface Answer {
+  readonly status: number;
+  readonly hasRetryAfter: boolean;
+}
 
 /** A request under way. */
 interface Sent {
@@ -153,6 +163,35 @@ class OfferedLoad {
     }
     connection.sent.push({ atMs, counts });
     connection.socket.write(request);
+  }
+}
+
+/**
+ * Reads the answers on one HTTP/1.1 connection as bytes come, for less than the server
+ * takes to write them: only those with a Content-Length, which all of the bazaar's have.
+ */
+export class AnswerReader {
+  #text = "";
+
+  /** The answers that are complete with these bytes. Throws for what isn't HTTP with a length. */
+  read(bytes: Buffer): Answer[] {
+    this.#text += bytes.toString("latin1");
+    const answers: Answer[] = [];
+    let from = 0;
+    for (;;) {
+      const headEnd = this.#text.indexOf(HEAD_END, from);
+      if (headEnd < 0) break;
+      const head = this.#text.slice(from, headEnd).toLowerCase();
+      const length = /\r\ncontent-length: *(\d+)/.exec(head)?.[1];
+      if (length === undefined) throw new Error(`an answer without a length: ${head}`);
+      const end = headEnd + HEAD_END.length + Number(length);
+      if (end > this.#text.length) break;
+      const status = Number(head.slice(STATUS_FROM, STATUS_TO));
+      answers.push({ status, hasRetryAfter: head.includes("\r\nretry-after: ") });
+      from = end;
+    }
+    this.#text = this.#text.slice(from);
+    return answers;
   }
 }
 

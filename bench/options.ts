@@ -1,6 +1,8 @@
 // The command line of `npm run bench`.
 
-import { parseArgs } from "node:util";
+import { Command } from "commander";
+import { numberGiven } from "../src/cli/numbers.ts";
+import { UserError } from "../src/cli/user-error.ts";
 import { ROUNDS_DEFAULT } from "./limits.ts";
 import { TIMING_DEFAULT, type Timing } from "./round.ts";
 
@@ -15,58 +17,30 @@ export interface Options {
   readonly from: string | null;
 }
 
-/** What was said, or one line that says what is wrong with it. */
-export type Parsed =
-  | { readonly kind: "options"; readonly options: Options }
-  | { readonly kind: "help"; readonly text: string }
-  | { readonly kind: "wrong"; readonly message: string };
+const COUNT = { min: 1, max: 1_000, isWhole: true } as const;
 
-export function parseOptions(args: readonly string[], scenarios: readonly string[]): Parsed {
-  const text = `npm run bench -- [OPTIONS]
-  --only NAMES    only these rows, with commas between: ${scenarios.join(", ")}
-  --rounds N      rounds (${ROUNDS_DEFAULT})
-  --seconds S     how long each load is measured (${TIMING_DEFAULT.slotS})
-  --publish       write the table and the plots into docs/ too
-  --from FILE     measure nothing, print or publish this result
-`;
-  let values: Readonly<Record<string, string | boolean | undefined>>;
-  try {
-    ({ values } = parseArgs({
-      args: [...args],
-      options: {
-        only: { type: "string" },
-        rounds: { type: "string" },
-        seconds: { type: "string" },
-        publish: { type: "boolean" },
-        from: { type: "string" },
-        help: { type: "boolean" },
-      },
-    }));
-  } catch (error) {
-    return { kind: "wrong", message: error instanceof Error ? error.message : String(error) };
-  }
-  if (values.help === true) return { kind: "help", text };
-  const only = typeof values.only === "string" ? values.only.split(",") : scenarios;
-  const unknown = only.filter((name) => !scenarios.includes(name));
+/** Throws UserError or CommanderError for what is wrong; a request for help throws too, once it is answered. */
+export function parseOptions(args: readonly string[], scenarios: readonly string[]): Options {
+  const command = new Command("npm run bench --")
+    .option("--only <NAMES>", `only these rows, with commas between: ${scenarios.join(", ")}`)
+    .option("--rounds <N>", "rounds", String(ROUNDS_DEFAULT))
+    .option("--seconds <S>", "how long each load is measured", String(TIMING_DEFAULT.slotS))
+    .option("--publish", "write the table and the plots into docs/ too", false)
+    .option("--from <FILE>", "measure nothing, print or publish this result")
+    .exitOverride()
+    .parse(args, { from: "user" });
+  const { only, rounds, seconds, publish, from } = command.opts();
+  const named: readonly string[] = only === undefined ? scenarios : only.split(",");
+  const unknown = named.filter((name) => !scenarios.includes(name));
   if (unknown.length > 0) {
-    return { kind: "wrong", message: `no row ${unknown.join(", ")}: ${scenarios.join(", ")}` };
+    throw new UserError(`no row ${unknown.join(", ")}: ${scenarios.join(", ")}`);
   }
-  const rounds = Number(values.rounds ?? ROUNDS_DEFAULT);
-  const slotS = Number(values.seconds ?? TIMING_DEFAULT.slotS);
-  if (!Number.isInteger(rounds) || rounds < 1) {
-    return { kind: "wrong", message: "--rounds must be a whole number from 1" };
-  }
-  if (!Number.isInteger(slotS) || slotS < 1) {
-    return { kind: "wrong", message: "--seconds must be a whole number from 1" };
-  }
+  const slotS = numberGiven("--seconds", seconds, COUNT);
   return {
-    kind: "options",
-    options: {
-      scenarios: only,
-      rounds,
-      timing: { ...TIMING_DEFAULT, slotS },
-      publish: values.publish === true,
-      from: typeof values.from === "string" ? values.from : null,
-    },
+    scenarios: named,
+    rounds: numberGiven("--rounds", rounds, COUNT),
+    timing: { ...TIMING_DEFAULT, slotS },
+    publish,
+    from: from ?? null,
   };
 }

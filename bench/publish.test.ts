@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { commandsText, machineText, replaceSection } from "./publish.ts";
-import { type Result, resultName } from "./result.ts";
+import { commandsText, machineText, type Result, replaceSection, resultName } from "./publish.ts";
 
 const RESULT: Result = {
   date: "2026-01-31T12:59:58.000Z",

@@ -1,14 +1,38 @@
-// Writes a result into the documentation: the tables between their markers in
+// A whole run, as it is kept in bench/results, and how it goes into the documentation: the tables between their markers in
 // docs/benchmarks.md, the plots beside it. The prose around them is people's.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { markdownTable } from "../lab/report.ts";
+import type { Machine } from "./machine.ts";
 import { connectionsPlot, growthPlot } from "./plots.ts";
-import type { Result } from "./result.ts";
-import { formatNumber } from "./round.ts";
+import { formatNumber, type RoundResult } from "./round.ts";
+import type { MeasuredRow } from "./rows.ts";
 import { FSYNC_SLOT } from "./subjects.ts";
 import { median, rowsTable, slotsTable } from "./table.ts";
+
+/** As JSON. */
+export interface Result {
+  /** When it began, ISO 8601. */
+  readonly date: string;
+  readonly minutes: number;
+  /** As it was typed. */
+  readonly command: string;
+  readonly machine: Machine;
+  /** Of peers and load generators. */
+  readonly versions: Readonly<Record<string, string>>;
+  readonly rounds: readonly RoundResult[];
+  readonly rows: readonly MeasuredRow[];
+  /** Who was left out, and what to install. */
+  readonly missing: readonly string[];
+  /** The command of each slot. */
+  readonly commands: Readonly<Record<string, string>>;
+}
+
+/** `2026-01-31T12-59.json`. */
+export function resultName(date: string): string {
+  return `${date.slice(0, 16).replace(":", "-")}.json`;
+}
 
 /** Writes everything; returns the paths, relative to `root`. */
 export function publish(result: Result, root: string): string[] {

@@ -7,7 +7,7 @@
 import { type Summary, summarize } from "../lab/statistics.ts";
 import { CATCH_UP_IDLE_SLOT, CATCH_UP_SLOT, MEMORY_SLOT, RESTART_SLOT } from "./history.ts";
 import { CONNECTIONS, ORDERS_MANY, ORDERS_SOME, STOCKS_MANY, STOCKS_SOME } from "./limits.ts";
-import type { RoundResult, Sample } from "./round.ts";
+import type { RoundResult } from "./round.ts";
 import { FSYNC_SLOT, OVERLOAD_CONNECTIONS_SLOT, OVERLOAD_OFFERED_SLOT } from "./subjects.ts";
 
 /** A number of a slot. */
@@ -39,182 +39,117 @@ export interface MeasuredRow extends Omit<Row, "value"> {
   readonly met: boolean | null;
 }
 
-const TRADES = rate(`bazaar.trades.${CONNECTIONS}`);
-const NODE_HTTP = rate(`node-http.get.${CONNECTIONS}`);
-const BEST = [1, 8, 256].map((connections) => rate(`bazaar.trades.${connections}`));
-
 const ratio = (ours = Number.NaN, theirs = Number.NaN) => ours / theirs;
 const first = (value = Number.NaN) => value;
+const atMost = (most: number) => ({ atMost: most });
+const atLeast = (least: number) => ({ atLeast: least });
+
+const TRADES = rate(`bazaar.trades.${CONNECTIONS}`);
+const LOOKUPS = rate(`bazaar.lookups.${CONNECTIONS}`);
+const MIX = rate(`bazaar.mix.${CONNECTIONS}`);
+const MANY_STOCKS = rate(`bazaar.trades-${STOCKS_MANY}-stocks.${CONNECTIONS}`);
+const MANY_ROWS = rate(`postgres.trades-${STOCKS_MANY}-stocks.${CONNECTIONS}`);
+const MANY_ORDERS = rate(`bazaar.trades-${ORDERS_MANY}-orders.${CONNECTIONS}`);
+const SOME_ORDERS = rate(`bazaar.trades-${ORDERS_SOME}-orders.${CONNECTIONS}`);
+const SOME_STOCKS = rate(`bazaar.trades-${STOCKS_SOME}-stocks.${CONNECTIONS}`);
+const NODE_HTTP = rate(`node-http.get.${CONNECTIONS}`);
+const BEST = [1, 8, 256].map((connections) => rate(`bazaar.trades.${connections}`));
+const OFFERED = OVERLOAD_OFFERED_SLOT;
+/** Within 1 s it must be started, or refused; what it then takes is added. */
+const SLOWEST_MS = atMost(2_000);
 
 export const ROWS: readonly Row[] = [
-  ratioRow("trades", "trades/s against etcd puts/s over HTTP", TRADES, rate("etcd.puts.64"), 2.5),
-  ratioRow(
+  against("trades", "trades/s against etcd puts/s over HTTP", TRADES, rate("etcd.puts.64"), 2.5),
+  against(
     "trades",
     "trades/s against PostgreSQL with quorum standbys",
     TRADES,
     rate("postgres.trades.64"),
     5,
   ),
-  ratioRow("trades", "trades/s against node:http answering a constant", TRADES, NODE_HTTP, 0.22),
-  ratioRow(
+  against("trades", "trades/s against node:http answering a constant", TRADES, NODE_HTTP, 0.22),
+  against(
     "trades",
     "… against node:http answering it to a POST",
     TRADES,
     rate("node-http.post.64"),
   ),
-  ratioRow("trades", "… against fastify answering it to a POST", TRADES, rate("fastify.post.64")),
+  against("trades", "… against fastify answering it to a POST", TRADES, rate("fastify.post.64")),
   {
     scenario: "latency",
     what: "trade p99 against etcd put p99",
     unit: "times",
-    target: { atMost: 0.5 },
-    figures: [
-      { slot: TRADES.slot, field: "p99Ms" },
-      { slot: "etcd.puts.64", field: "p99Ms" },
-    ],
+    target: atMost(0.5),
+    figures: [TRADES, rate("etcd.puts.64")].map(({ slot }) => ({ slot, field: "p99Ms" })),
     value: ratio,
   },
-  ratioRow(
-    "lookups",
-    "cached lookups/s against node:http",
-    rate("bazaar.lookups.64"),
-    NODE_HTTP,
-    0.85,
-  ),
-  ratioRow(
-    "lookups",
-    "… against fastify answering a constant",
-    rate("bazaar.lookups.64"),
-    rate("fastify.get.64"),
-  ),
-  ratioRow(
-    "lookups",
-    "… against Redis GETs/s by redis-benchmark",
-    rate("bazaar.lookups.64"),
-    rate("redis.get.64"),
-  ),
-  ratioRow(
+  against("lookups", "cached lookups/s against node:http", LOOKUPS, NODE_HTTP, 0.85),
+  against("lookups", "… against fastify answering a constant", LOOKUPS, rate("fastify.get.64")),
+  against("lookups", "… against Redis GETs/s by redis-benchmark", LOOKUPS, rate("redis.get.64")),
+  against(
     "misses",
     "lookups/s with the cache off against node:http",
     rate("bazaar.misses.64"),
     NODE_HTTP,
     0.35,
   ),
-  ratioRow(
-    "mix",
-    "the lab's mix, requests/s against node:http",
-    rate("bazaar.mix.64"),
-    NODE_HTTP,
-    0.35,
-  ),
-  ratioRow(
-    "mix",
-    "… against node:http answering the same mix",
-    rate("bazaar.mix.64"),
-    rate("node-http.mix.64"),
-  ),
+  against("mix", "the lab's mix, requests/s against node:http", MIX, NODE_HTTP, 0.35),
+  against("mix", "… against node:http answering the same mix", MIX, rate("node-http.mix.64")),
   {
     scenario: "alone",
     what: "one trade alone, p50 beyond two fsyncs of this disk",
     unit: "ms",
-    target: { atMost: 1.5 },
-    figures: [
-      { slot: "bazaar.trades.1", field: "p50Ms" },
-      { slot: FSYNC_SLOT, field: "p50Ms" },
-    ],
+    target: atMost(1.5),
+    figures: ["bazaar.trades.1", FSYNC_SLOT].map((slot) => ({ slot, field: "p50Ms" })),
     value: (trade = Number.NaN, fsync = Number.NaN) => trade - 2 * fsync,
   },
-  ratioRow(
+  against(
     "orders",
     "trades/s with 1,000,000 orders against an empty journal",
-    rate(`bazaar.trades-${ORDERS_MANY}-orders.64`),
+    MANY_ORDERS,
     TRADES,
     0.9,
   ),
-  ratioRow(
-    "orders",
-    "… with 100,000 orders",
-    rate(`bazaar.trades-${ORDERS_SOME}-orders.64`),
-    TRADES,
-  ),
-  ratioRow(
-    "stocks",
-    "trades/s with 10,000 stocks against 10",
-    rate(`bazaar.trades-${STOCKS_MANY}-stocks.64`),
-    TRADES,
-    0.9,
-  ),
-  ratioRow("stocks", "… with 1,000 stocks", rate(`bazaar.trades-${STOCKS_SOME}-stocks.64`), TRADES),
-  ratioRow(
-    "stocks",
-    "10,000 stocks, against PostgreSQL with as many rows",
-    rate(`bazaar.trades-${STOCKS_MANY}-stocks.64`),
-    rate(`postgres.trades-${STOCKS_MANY}-stocks.64`),
-  ),
-  figureRow("restart", "restart of a replica with 1,000,000 orders", "s", RESTART_SLOT, "seconds", {
-    atMost: 2,
+  against("orders", "… with 100,000 orders", SOME_ORDERS, TRADES),
+  against("stocks", "trades/s with 10,000 stocks against 10", MANY_STOCKS, TRADES, 0.9),
+  against("stocks", "… with 1,000 stocks", SOME_STOCKS, TRADES),
+  against("stocks", "10,000 stocks, against PostgreSQL with as many rows", MANY_STOCKS, MANY_ROWS),
+  single("restart", "restart of a replica with 1,000,000 orders", RESTART_SLOT, "seconds", {
+    unit: "s",
+    target: atMost(2),
   }),
-  figureRow(
+  single("catchup", "catch-up of 1,000,000 orders under load", CATCH_UP_SLOT, "ordersPerSecond", {
+    unit: "per s",
+    target: atLeast(100_000),
+  }),
+  against(
     "catchup",
-    "catch-up of 1,000,000 orders under load",
-    "per s",
-    CATCH_UP_SLOT,
-    "ordersPerSecond",
-    {
-      atLeast: 100_000,
-    },
+    "trades/s of the others meanwhile, against before",
+    rate(CATCH_UP_SLOT),
+    { slot: CATCH_UP_SLOT, field: "beforePerSecond" },
+    0.8,
   ),
-  {
-    scenario: "catchup",
-    what: "trades/s of the others meanwhile, against before",
-    unit: "times",
-    target: { atLeast: 0.8 },
-    figures: [
-      { slot: CATCH_UP_SLOT, field: "okPerSecond" },
-      { slot: CATCH_UP_SLOT, field: "beforePerSecond" },
-    ],
-    value: ratio,
-  },
-  figureRow(
+  single(
     "catchup",
     "catch-up of 1,000,000 orders without load",
-    "per s",
     CATCH_UP_IDLE_SLOT,
     "ordersPerSecond",
+    { unit: "per s" },
   ),
-  figureRow(
-    "memory",
-    "memory of a replica with 1,000,000 orders",
-    "MiB",
-    MEMORY_SLOT,
-    "residentMiB",
-    {
-      atMost: 150,
-    },
-  ),
-  overloadRow("overload, 2,000 connections", OVERLOAD_CONNECTIONS_SLOT),
-  ...answersRows("2,000 connections", OVERLOAD_CONNECTIONS_SLOT),
-  overloadRow("overload, twice as many offered", OVERLOAD_OFFERED_SLOT),
-  ...answersRows("twice as many offered", OVERLOAD_OFFERED_SLOT),
-  // Within 1 s it must be started, or refused; what it then takes is added.
-  figureRow(
-    "overload",
-    "twice as many offered: slowest 200",
-    "ms",
-    OVERLOAD_OFFERED_SLOT,
-    "maxMs",
-    {
-      atMost: 2_000,
-    },
-  ),
-  figureRow(
-    "overload",
-    "twice as many offered: slowest 503",
-    "ms",
-    OVERLOAD_OFFERED_SLOT,
-    "unavailableMaxMs",
-    { atMost: 2_000 },
-  ),
+  single("memory", "memory of a replica with 1,000,000 orders", MEMORY_SLOT, "residentMiB", {
+    unit: "MiB",
+    target: atMost(150),
+  }),
+  ...overload("overload, 2,000 connections", "2,000 connections", OVERLOAD_CONNECTIONS_SLOT),
+  ...overload("overload, twice as many offered", "twice as many offered", OFFERED),
+  single("overload", "twice as many offered: slowest 200", OFFERED, "maxMs", {
+    unit: "ms",
+    target: SLOWEST_MS,
+  }),
+  single("overload", "twice as many offered: slowest 503", OFFERED, "unavailableMaxMs", {
+    unit: "ms",
+    target: SLOWEST_MS,
+  }),
 ];
 
 /** Names for `--only`. `connections` has no row: it is the plot's. */
@@ -256,47 +191,45 @@ function rate(slot: string): Figure {
   return { slot, field: "okPerSecond" };
 }
 
-function ratioRow(
+function against(
   scenario: string,
   what: string,
   ours: Figure,
   theirs: Figure,
-  atLeast?: number,
+  least?: number,
 ): Row {
-  const target = atLeast === undefined ? null : { atLeast };
+  const target = least === undefined ? null : atLeast(least);
   return { scenario, what, unit: "times", target, figures: [ours, theirs], value: ratio };
 }
 
-function figureRow(
+function single(
   scenario: string,
   what: string,
-  unit: Row["unit"],
   slot: string,
-  field: keyof Sample & string,
-  target: Row["target"] = null,
+  field: string,
+  { unit = "", target = null }: Partial<Pick<Row, "unit" | "target">>,
 ): Row {
   return { scenario, what, unit, target, figures: [{ slot, field }], value: first };
 }
 
-/** 200s a second under overload against the most it did in the same round, with whatever connections. */
-function overloadRow(what: string, slot: string): Row {
-  return {
-    scenario: "overload",
-    what: `${what}: 200s/s against its best`,
-    unit: "times",
-    target: { atLeast: 0.8 },
-    figures: [rate(slot), TRADES, ...BEST],
-    value: (overloaded = Number.NaN, ...others) => overloaded / Math.max(...others),
-  };
-}
-
-function answersRows(what: string, slot: string): Row[] {
-  const none = { atMost: 0 };
+/** 200s a second under overload against the most it did in the same round, with whatever connections; and what the other answers were. */
+function overload(what: string, short: string, slot: string): Row[] {
+  const none = { target: atMost(0) };
+  const count = (name: string, field: string, more: Parameters<typeof single>[4]) =>
+    single("overload", `${short}: ${name}`, slot, field, more);
   return [
-    figureRow("overload", `${what}: 503s`, "", slot, "unavailable"),
-    figureRow("overload", `${what}: 503s without Retry-After`, "", slot, "withoutRetryAfter", none),
-    figureRow("overload", `${what}: neither 200 nor 503`, "", slot, "other", none),
-    figureRow("overload", `${what}: connections or answers lost`, "", slot, "lost", none),
-    figureRow("overload", `${what}: changes of the leader`, "", slot, "leaderChanges", none),
+    {
+      scenario: "overload",
+      what: `${what}: 200s/s against its best`,
+      unit: "times",
+      target: atLeast(0.8),
+      figures: [rate(slot), TRADES, ...BEST],
+      value: (overloaded = Number.NaN, ...others) => overloaded / Math.max(...others),
+    },
+    count("503s", "unavailable", {}),
+    count("503s without Retry-After", "withoutRetryAfter", none),
+    count("neither 200 nor 503", "other", none),
+    count("connections or answers lost", "lost", none),
+    count("changes of the leader", "leaderChanges", none),
   ];
 }

@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { counted } from "./report.ts";
+import { counted } from "./history.ts";
 import { run } from "./run.ts";
 
 const SEEDS = 1_000_000;

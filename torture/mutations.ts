@@ -2,9 +2,8 @@
 // A checker that calls one of them good is too weak: this is how it is checked,
 // after each run with the history of that run.
 
-import type { Recorded } from "./check.ts";
 import type { Attempt } from "./history.ts";
-import { operationsOf } from "./operations.ts";
+import { operationsOf, type Recorded } from "./operations.ts";
 
 export interface Mutation {
   readonly what: string;

@@ -5,9 +5,44 @@
 //   O2. Each answered order is in the final list of orders, as it was asked for.
 //   O3. Each order of that list is one call's: nothing is doubled, nothing made up.
 //   O4. No answer is one that its call can't have.
+//
+// check() adds the search for an order that explains all answers.
 
 import { type Attempt, describe, isUnknown, type OrderSeen, type StockSeen } from "./history.ts";
-import type { Deed, Movement, Operation, Seen, SeenStock } from "./linearizable.ts";
+import {
+  type Deed,
+  linearize,
+  type Movement,
+  type Operation,
+  type Seen,
+  type SeenStock,
+} from "./linearizable.ts";
+
+export interface Recorded {
+  /** The first stocks. */
+  readonly stocks: readonly StockSeen[];
+  readonly history: readonly Attempt[];
+  /** All orders once everything had settled, as listed. */
+  readonly orders: readonly OrderSeen[];
+}
+
+export interface Verdict {
+  /** What is wrong, a line each; none when the history is linearizable. */
+  readonly problems: readonly string[];
+  readonly operations: number;
+  /** Possible states that were looked at for one answer, at most. */
+  readonly statesMax: number;
+}
+
+export function check({ stocks, history, orders }: Recorded): Verdict {
+  const { operations, movements, problems } = operationsOf(history, orders);
+  // With an order that is nobody's, or lost, the search would only say so again.
+  if (problems.length > 0) return { problems, operations: operations.length, statesMax: 0 };
+  const found = linearize({ stocks: byName(stocks), movements, operations });
+  return found.ok
+    ? { problems, operations: operations.length, statesMax: found.statesMax }
+    : { problems: [found.problem], operations: operations.length, statesMax: 0 };
+}
 
 export interface Operations {
   readonly operations: readonly Operation[];

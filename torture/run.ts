@@ -12,13 +12,19 @@ import { readSecret } from "../src/io/rpc/secret.ts";
 import { type ClusterConfig, membersOf } from "../src/roles/config.ts";
 import { commandIdentity, Peers } from "../src/roles/peers.ts";
 import { Calls } from "./calls.ts";
-import { check } from "./check.ts";
 import { Client, type Market } from "./client.ts";
 import { TorturedCluster } from "./cluster.ts";
-import { type Attempt, type OrderSeen, type StockSeen, toJsonLines } from "./history.ts";
+import {
+  type Attempt,
+  longestGapMs,
+  type OrderSeen,
+  outcomes,
+  type StockSeen,
+  toJsonLines,
+} from "./history.ts";
 import { mutations } from "./mutations.ts";
 import { Nemesis } from "./nemesis.ts";
-import { longestGapMs, outcomes } from "./report.ts";
+import { check } from "./operations.ts";
 
 /** Everything must work within this after it was started, or healed, milliseconds. */
 const READY_LIMIT_MS = 60_000;

@@ -1,9 +1,8 @@
 // The slow checker that the fast one is compared with: tries every order.
 // For a handful of operations only.
 
-import type { Recorded } from "./check.ts";
 import type { Operation, SeenStock } from "./linearizable.ts";
-import { byName, operationsOf } from "./operations.ts";
+import { byName, operationsOf, type Recorded } from "./operations.ts";
 
 interface Market {
   readonly stocks: ReadonlyMap<string, SeenStock>;

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { counted } from "../report.ts";
+import { counted } from "../history.ts";
 import { Flips } from "./flips.ts";
 
 const SEEDS = 1_000_000;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { check, type Recorded } from "./check.ts";
 import type { Attempt } from "./history.ts";
 import { mutations } from "./mutations.ts";
+import { check, type Recorded } from "./operations.ts";
 import { explainedByTrying } from "./test-brute-force.ts";
 import { lookup, order, recordedByModel, STOCKS, trade } from "./testing.ts";
 

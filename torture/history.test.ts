@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { counted, longestGapMs, outcomes } from "./report.ts";
+import { counted, longestGapMs, outcomes } from "./history.ts";
 import { lookup, trade } from "./testing.ts";
 
 const history = [
