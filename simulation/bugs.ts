@@ -253,11 +253,11 @@ export const BUGS: readonly Bug[] = [
     "fill-below-the-floor",
     ["C1"],
     [805, 4],
-    ["simulation/stock-views.ts", " || position < fetch.floor", ""],
+    [`${SERVICE}/lookups.ts`, " || answer.position < floor) {", ") {"],
     [
-      "simulation/stock-views.ts",
-      "if (before !== undefined && before !== this.#connected[0]) this.#lost(before);",
-      "",
+      `${SERVICE}/catalogs.ts`,
+      "this.#options.observer.closed(catalog);\n    this.#options.lost(catalog);",
+      "this.#options.observer.closed(catalog);",
     ],
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
@@ -347,11 +347,11 @@ export const BUGS: readonly Bug[] = [
     "held-stock-answered-at-once",
     ["C1"],
     [10, 8],
-    ["simulation/stock-views.ts", " || position < fetch.floor", ""],
+    [`${SERVICE}/lookups.ts`, " || answer.position < floor) {", ") {"],
     [
-      "simulation/stock-views.ts",
-      "if (before !== undefined && before !== this.#connected[0]) this.#lost(before);",
-      "",
+      `${SERVICE}/catalogs.ts`,
+      "this.#options.observer.closed(catalog);\n    this.#options.lost(catalog);",
+      "this.#options.observer.closed(catalog);",
     ],
     [
       `${COHERENCE}/catalog-view.ts`,
@@ -498,14 +498,14 @@ export const BUGS: readonly Bug[] = [
     ["C1"],
     [9, 8],
     [
-      "simulation/stock-views.ts",
-      "const floor = this.#view.floors.newestFloor;",
-      'const floor = 0;\n    const own = new Map<string, Stock>();\n    for (const name of ["FishCo", "BoarCo", "MenhirCo", "ElmCo", "OakCo", "AshCo"])\n      this.#options.copies.get(name, (copy) => {\n        if (copy && this.holdsLease) own.set(name, copy.stock);\n      });',
+      `${SERVICE}/lookups.ts`,
+      "const floor = this.#view.floors.newestFloor;\n    this.#askCatalog",
+      'const floor = 0;\n    const own = new Map<string, Stock>();\n    for (const name of ["FishCo", "BoarCo", "MenhirCo", "ElmCo", "OakCo", "AshCo", "YewCo", "FirCo"]) {\n      const copy = this.copied(name);\n      if (copy) own.set(name, copy.body as unknown as Stock);\n    }\n    this.#askCatalog',
     ],
     [
-      "simulation/stock-views.ts",
-      'if (answer?.kind === "stocks" && answer.position >= floor) told(answer);',
-      'if (answer?.kind === "stocks" && answer.position >= floor)\n        told({ ...answer, stocks: answer.stocks.map((stock) => own.get(stock.name) ?? stock) });',
+      `${SERVICE}/lookups.ts`,
+      "settled(answer);\n        return;",
+      "settled({ ...answer, stocks: answer.stocks.map((stock) => own.get(stock.name) ?? stock) });\n        return;",
     ],
   ),
   bug(
@@ -514,8 +514,8 @@ export const BUGS: readonly Bug[] = [
     [9, 4],
     [
       `${COHERENCE}/shared-lists.ts`,
-      "if (this.#underWay === 0) this.#begin();\n    for (const { done } of waiting) done(list);",
-      "for (const { done } of [...waiting, ...this.#next.splice(0)]) done(list);",
+      "if (this.#underWay === 0) this.#begin();\n    for (const done of waiting) done(list);",
+      "for (const done of [...waiting, ...this.#next.splice(0)]) done(list);",
     ],
   ),
   bug(
@@ -743,11 +743,7 @@ export const BUGS: readonly Bug[] = [
     "copy-served-without-a-lease",
     ["C1"],
     [14, 4],
-    [
-      "simulation/stock-views.ts",
-      "&&\n      this.#view.mayServe(clock());",
-      "&&\n      clock() >= 0;",
-    ],
+    [`${SERVICE}/lookups.ts`, "if (!this.#view.mayServe(this.#nowMs())) return false; // V1", ""],
   ),
   bug(
     "catalog-answers-without-its-lease",
@@ -830,7 +826,7 @@ export const BUGS: readonly Bug[] = [
     "stored-copies-without-their-session",
     ["C1"],
     [11, 4],
-    ["simulation/copies.ts", "this.#sessions += 1;", "this.#sessions = 1;"],
+    [`${COHERENCE}/stored-copies.ts`, "this.#sessions += 1;", "this.#sessions = 1;"],
   ),
   bug(
     "entries-acknowledged-unjudged",

@@ -7,7 +7,7 @@ import type { Stock } from "../src/core/market/types.ts";
 import { CatalogDesk } from "../src/core/service/catalog-desk.ts";
 import type { LeaderAnswer } from "../src/core/service/leader-client.ts";
 import { CATALOG_TICK_MS, REPLICA_CALL_MS, STORE_DELAY_MS } from "../src/core/service/limits.ts";
-import type { AskResult, LookedUp, Unleased } from "../src/core/service/types.ts";
+import type { AskResult } from "../src/core/service/types.ts";
 import type {
   Answer,
   CatalogAnswer,
@@ -171,9 +171,9 @@ export class CatalogNode extends Process {
         this.#live.entries(message);
         break;
       case "lease":
-        this.#live.lease(connection, message.ask, message.held, (grant) => {
-          if (grant) this.send(from, { kind: "leased", grant });
-        });
+        this.#live.lease(connection, message.ask, message.held, (grant) =>
+          this.send(from, { kind: "leased", call: message.call, grant }),
+        );
         break;
       case "holding":
         this.#live.holding(connection, message.through);
@@ -183,25 +183,22 @@ export class CatalogNode extends Process {
           this.send(from, { kind: "looked", call: message.call, answer }),
         );
         break;
+      case "probe":
+        this.send(from, { kind: "probed", call: message.call });
+        break;
       default:
         throw new Error(`${this.name} got a ${message.kind}`);
     }
   }
 
-  #look(question: CatalogQuestion, done: (answer: CatalogAnswer | null) => void): void {
-    const told = <T extends { readonly kind: string }>(answer: T | Unleased): T | null => {
+  #look(question: CatalogQuestion, done: (answer: CatalogAnswer) => void): void {
+    const told = (answer: CatalogAnswer): void => {
       const isLeased = answer.kind !== "unleased";
       this.host.counters.add(isLeased ? "looked up in a catalog" : "catalog without a lease");
-      return isLeased ? (answer as T) : null;
+      done(answer);
     };
-    if (question.kind === "stocks") this.#live.list(question, (answer) => done(told(answer)));
-    else {
-      this.#live.lookup([question.name], (answer) => {
-        const found = told<LookedUp>(answer);
-        const stock = found?.stocks[0] ?? null;
-        done(found && { kind: "stock", stock, position: found.position });
-      });
-    }
+    if (question.kind === "stocks") this.#live.list(question, told);
+    else this.#live.lookup(question.names, told);
   }
 
   #call<T extends Result>(

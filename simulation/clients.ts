@@ -2,12 +2,12 @@
 
 import { LEASE_MARGIN_MS, LEASE_MS } from "../src/core/coherence/limits.ts";
 import type { Request } from "../src/core/market/types.ts";
+import { CATALOG_ANSWER_LIMIT_MS } from "../src/core/service/limits.ts";
 import { AnswerChecks, type ClientCall } from "./answer-checks.ts";
 import { type CatalogNode, isForCatalogs } from "./catalog-node.ts";
 import type { FrontendNode } from "./frontend-node.ts";
 import { type Answer, isAboutStocks, type Question } from "./messages.ts";
 import { drawHabits, type Habits } from "./setting.ts";
-import { LOOK_MS } from "./stock-views.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -194,7 +194,7 @@ export class Clients {
     if (answer === null) throw new Violation(`L1: ${what} has no answer in calm`);
     const tookMs = scheduler.now - begunMs;
     const looks = impaired?.role === "catalog" && isAboutStocks(question);
-    const limitMs = CALM_ANSWER_MS + (looks ? LOOK_MS : 0);
+    const limitMs = CALM_ANSWER_MS + (looks ? CATALOG_ANSWER_LIMIT_MS : 0);
     if (tookMs <= limitMs) return;
     this.#delayedMs ??= begunMs;
     const isOnce = Math.abs(begunMs - this.#delayedMs) <= LEASE_MS + LEASE_MARGIN_MS;

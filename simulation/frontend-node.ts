@@ -1,102 +1,73 @@
-// A front end as a process: the real leader selection and the real rules of
-// questions, and lookups by copy, catalog or leader.
+// A front end as a process: what ships (src/core/service/lookups.ts and
+// order-replicas.ts) over the simulated network and clock.
 
 import { LEASE_ASK_MS } from "../src/core/coherence/limits.ts";
-import { Selection } from "../src/core/selection/selection.ts";
-import type {
-  ReplicaHealth,
-  SelectionEffect,
-  SelectionEvent,
-} from "../src/core/selection/types.ts";
-import { QUESTION_DEADLINE_MS } from "../src/core/service/limits.ts";
-import { type CallResult, Questions, type Route } from "../src/core/service/questions.ts";
-import { type Candidate, RouteRecord, routeTo } from "../src/core/service/routes.ts";
-import type * as Service from "../src/core/service/types.ts";
-import { type CopyStore, MemoryCopies, StoredCopies } from "./copies.ts";
+import type { Stock } from "../src/core/market/types.ts";
+import {
+  CATALOG_ANSWER_LIMIT_MS,
+  HEALTH_CALL_MS,
+  NOMINATE_CALL_MS,
+  QUESTION_DEADLINE_MS,
+} from "../src/core/service/limits.ts";
+import { Lookups } from "../src/core/service/lookups.ts";
+import { OrderReplicas } from "../src/core/service/order-replicas.ts";
+import type { CallFailure } from "../src/core/service/questions.ts";
+import type { Asked, LookedUp } from "../src/core/service/types.ts";
+import { memoryCopies } from "../src/io/cache/memory.ts";
+import { type CopyStore, storedCopies } from "./copies.ts";
 import type { Host } from "./host.ts";
 import {
   type Answer,
-  type CatalogAnswer,
   isAboutStocks,
   type PositionedAnswer,
   type Question,
   type SimulatedMessage,
   type StockQuestion,
 } from "./messages.ts";
-import { ASKS_PER_LIFE_MAX, Process } from "./process.ts";
-import { StockViews } from "./stock-views.ts";
+import { Process } from "./process.ts";
 import { Violation } from "./violation.ts";
 
-const HEALTH_MS = 600;
-const NOMINATE_MS = 6_000;
-const TICK_MS = 25;
+const START_WAIT_MS = 200;
+const FLOORS_MAX = 8;
+const COPIES_MAX = 1_000;
+/** Stocks in a piece of a list: few, so that it has several. */
+const PIECE_STOCKS = 6;
 
 type Done = (answer: Answer | null) => void;
+type Listed = Extract<Answer, { kind: "stocks" }>;
 
-/** A connection to a replica. */
-class Link implements Route, Candidate {
-  readonly replica: number;
-  readonly #clock: () => number;
-  readonly #record = new RouteRecord();
-  isOpen = false;
-  health: ReplicaHealth | null = null;
-
-  constructor(replica: number, clock: () => number) {
-    this.replica = replica;
-    this.#clock = clock;
-  }
-
-  opened(): void {
-    this.isOpen = true;
-    this.#record.opened(this.#clock());
-  }
-
-  closed(): void {
-    this.isOpen = false;
-    this.health = null;
-  }
-
-  hear(health: ReplicaHealth): void {
-    this.health = health;
-    this.#record.heard(this.#clock());
-  }
-
-  isGood(nowMs: number): boolean {
-    return this.isOpen && this.#record.isGood(nowMs);
-  }
-
-  isHeard(nowMs: number): boolean {
-    return this.isOpen && this.#record.isHeard(nowMs);
-  }
-
-  lost(): void {
-    this.#record.lost(this.#clock());
-  }
-
-  silent(): void {
-    this.#record.silent(this.#clock());
-  }
-
-  flush(): void {}
+/** An open connection. */
+interface Connection {
+  readonly to: string;
 }
 
-interface Call {
-  readonly replica: number;
-  readonly settled: (result: CallResult) => void;
+type Message<K extends SimulatedMessage["kind"]> = Extract<SimulatedMessage, { kind: K }>;
+type Reply = Message<"asked" | "healthy" | "nominated" | "looked" | "leased" | "probed">;
+type Call = Message<"ask" | "health" | "nominate" | "look" | "lease" | "probe">;
+/** As it is before it has a number. */
+type Unnumbered<C> = C extends unknown ? Omit<C, "call"> : never;
+interface Failed {
+  readonly kind: "failed";
+  readonly failure: CallFailure;
+}
+
+/** One life of a front end. */
+interface Life {
+  readonly lookups: Lookups<Connection, Stock, readonly Stock[], Listed>;
+  readonly orders: OrderReplicas<Connection>;
+  /** By the name of the other end. */
+  readonly connections: Map<string, Connection>;
+  readonly calls: Map<number, { readonly over: Connection; settled(reply: Reply | Failed): void }>;
 }
 
 export class FrontendNode extends Process {
   readonly #store: CopyStore | null;
-  #selection: Selection | null = null;
-  #questions: Questions<Link> | null = null;
-  #stocks: StockViews | null = null;
-  #links: readonly Link[] = [];
-  #nextCall = 0;
+  #life: Life | null = null;
   #lives = 0;
-  #calls = new Map<number, Call>();
+  /** Of calls: an answer that outlives its life is none to a later one. */
+  #nextCall = 0;
   /** Clients that wait for an answer. */
   #waiting = new Set<Done>();
-  #expected = new Map<number, (message: SimulatedMessage) => void>();
 
   /** Its copies are in `store`, if there is one, else in its memory. */
   constructor(host: Host, name: string, store: CopyStore | null) {
@@ -105,53 +76,17 @@ export class FrontendNode extends Process {
   }
 
   protected override started(): void {
-    const { host } = this;
     this.#lives += 1;
-    this.#selection = new Selection({
-      replicas: this.configured,
-      random: () => host.random.next(),
-      startWaitMs: 200,
-    });
-    this.#links = this.configured.map((id) => new Link(id, () => this.clock()));
-    this.#questions = new Questions<Link>({
-      route: () => this.#route(),
-      call: (link, questions, settled) => this.#call(link, questions, settled),
-      atTurnsEnd: (run) => this.after(0, run),
-      nowMs: () => this.clock(),
-      observer: null,
-      onMismatch: () => {
-        throw new Error("a replica answered with another number of answers");
-      },
-    });
-    this.#calls = new Map();
     this.#waiting = new Set();
-    this.#expected = new Map();
-    const after = (ms: number, run: () => void): void => this.after(ms, run);
-    const owner = `${this.name}/${this.#lives}`;
-    this.#stocks = new StockViews({
-      host,
-      copies: this.#store
-        ? new StoredCopies({ host, store: this.#store, owner, after })
-        : new MemoryCopies(),
-      clock: () => this.clock(),
-      after,
-      send: (to, message) => this.send(to, message),
-      newCall: () => this.#newCall(),
-      firstAsk: 1 + this.#lives * ASKS_PER_LIFE_MAX,
-      askLeader: (question, deadlineMs, done) =>
-        this.#askService(question, deadlineMs, (answer) => done(answer && asLooked(answer))),
-    });
-    this.every(TICK_MS, () => {
-      this.#step({ kind: "tick" });
-      this.#questions?.sweep();
-    });
-    this.every(LEASE_ASK_MS, () => this.#stocks?.askLease());
+    const orders = this.#orders();
+    const lookups = this.#lookups(orders);
+    this.#life = { lookups, orders, connections: new Map(), calls: new Map() };
+    orders.start();
+    this.every(LEASE_ASK_MS, () => lookups.askLease());
   }
 
   protected override stopped(): void {
-    this.#selection = null;
-    this.#questions = null;
-    this.#stocks = null;
+    this.#life = null;
     // The clients' connections close: they don't know their calls' fate.
     for (const done of [...this.#waiting]) done(null);
   }
@@ -162,18 +97,18 @@ export class FrontendNode extends Process {
     for (const done of [...this.#waiting]) done(null);
   }
 
-  /** Another catalog is preferred: this one, or the next. */
-  switchCatalog(to?: string): void {
-    this.#stocks?.switchCatalog(to);
-  }
-
   /** The catalog that it asks; null if it is connected to none. */
   get catalog(): string | null {
-    return this.#stocks?.catalog ?? null;
+    return this.#life?.lookups.asked?.to ?? null;
+  }
+
+  /** Whether it was read lately. */
+  get wantsLease(): boolean {
+    return this.#life?.lookups.isRead ?? false;
   }
 
   get holdsLease(): boolean {
-    return this.#stocks?.holdsLease ?? false;
+    return (this.#life?.lookups.lease ?? null) !== null;
   }
 
   /** Asks for a client; null when it isn't answered by its deadline, or this process dies. */
@@ -188,175 +123,268 @@ export class FrontendNode extends Process {
       done(answer);
     };
     this.#waiting.add(waiting);
-    if (isAboutStocks(question)) {
-      this.#stocks?.ask(question, waiting);
-    } else this.#askLeader(question, waiting);
+    if (!this.#life) return;
+    const { lookups, orders } = this.#life;
+    if (isAboutStocks(question)) askAboutStocks(lookups, question, waiting, () => this.#served());
+    else {
+      const asked =
+        question.kind === "request"
+          ? ({ kind: "request", ...question.request } as const)
+          : question;
+      orders.ask(asked, QUESTION_DEADLINE_MS, (result) => waiting(answerIn(result)));
+    }
   }
 
-  #askLeader(question: Exclude<Question, StockQuestion>, done: Done): void {
-    const asked: Service.Question =
-      question.kind === "request" ? { kind: "request", ...question.request } : question;
-    this.#askService(asked, QUESTION_DEADLINE_MS, (answer) => done(answer && fromService(answer)));
+  #served(): void {
+    this.host.counters.add("looked up in a cache");
   }
 
-  #askService(
-    question: Service.Question,
-    deadlineMs: number,
-    done: (answer: PositionedAnswer | null) => void,
-  ): void {
-    this.#questions?.ask(question, deadlineMs, (asked) => {
-      done(asked.kind === "answer" ? (asked.answer as PositionedAnswer) : null);
+  #lookups(orders: OrderReplicas<Connection>): Life["lookups"] {
+    const { counters } = this.host;
+    const timing = this.#timing();
+    return new Lookups<Connection, Stock, readonly Stock[], Listed>({
+      ...timing,
+      copies: this.#store
+        ? storedCopies({
+            host: this.host,
+            store: this.#store,
+            owner: `${this.name}/${this.#lives}`,
+            after: timing.after,
+          })
+        : memoryCopies<Stock>({ entriesMax: COPIES_MAX, now: timing.nowMs }),
+      bodyOf: (stock) => stock,
+      lists: {
+        pieceMax: PIECE_STOCKS,
+        piece: (stocks) => stocks,
+        whole: (pieces, position) => ({ kind: "stocks", stocks: pieces.flat(), position }),
+      },
+      catalogs: {
+        lookup: (catalog, names, settled) =>
+          this.#look(catalog, { kind: "lookup", names }, (answer) =>
+            settled(answer as LookedUp | Failed),
+          ),
+        stocks: (catalog, question, settled) =>
+          this.#look(catalog, { kind: "stocks", ...question }, (answer) =>
+            settled(answer as Exclude<typeof answer, LookedUp>),
+          ),
+        lease: (catalog, asking, settled) =>
+          this.#call(catalog, { kind: "lease", ...asking }, CATALOG_ANSWER_LIMIT_MS, (reply) => {
+            if (reply.kind === "leased") settled({ kind: "answered", grant: reply.grant });
+            else settled(reply as Failed);
+          }),
+        holding: ({ to }, through) => this.send(to, { kind: "holding", through }),
+        probe: (catalog, settled) =>
+          this.#call(catalog, { kind: "probe" }, CATALOG_ANSWER_LIMIT_MS, ({ kind }) =>
+            settled(kind === "probed"),
+          ),
+      },
+      askLeader: (question, deadlineMs, settled) => orders.ask(question, deadlineMs, settled),
+      observer: {
+        served: () => this.#served(),
+        missed() {},
+        joined: () => counters.add("fetches joined"),
+        askingLeader: () => counters.add("looked up at the leader"),
+        kept() {},
+        sessionBegan: () => counters.add("sessions"),
+        sessionLost: () => counters.add("caches dropped"),
+        invalidated() {},
+        noLease() {},
+        connected() {},
+        closed() {},
+        leftAside: () => counters.add("catalogs left aside"),
+        answersAgain: () => counters.add("catalogs that answered again"),
+        wentBehind: () => counters.add("catalogs that went behind another"),
+        unexpected(asked, answered) {
+          throw new Error(`the leader answered a question for ${asked} with ${answered}`);
+        },
+      },
+      floorsMax: FLOORS_MAX,
     });
   }
 
-  #route(): Link | null {
-    const leader = this.#selection?.leader ?? null;
-    return leader === null ? null : routeTo(leader, this.#links, this.clock());
+  #orders(): OrderReplicas<Connection> {
+    const { counters, random } = this.host;
+    return new OrderReplicas<Connection>({
+      ...this.#timing(),
+      replicas: this.configured,
+      random: () => random.next(),
+      startWaitMs: START_WAIT_MS,
+      calls: {
+        ask: (replica, questions, settled) =>
+          this.#call(
+            replica,
+            { kind: "ask", relayed: false, questions },
+            QUESTION_DEADLINE_MS,
+            (reply) => settled(reply.kind === "asked" ? reply.result : (reply as Failed)),
+          ),
+        health: (replica, settled) =>
+          this.#call(replica, { kind: "health" }, HEALTH_CALL_MS, (reply) =>
+            settled(reply.kind === "healthy" ? reply.health : null),
+          ),
+        nominate: (replica, settled) =>
+          this.#call(replica, { kind: "nominate" }, NOMINATE_CALL_MS, (reply) =>
+            settled(reply.kind === "nominated" ? reply.result : null),
+          ),
+        notify() {}, // a simulated replica learns it from the leader
+        flush() {},
+      },
+      observer: {
+        failed() {},
+        triedAgain() {},
+        line() {},
+        leaderChanged() {},
+        nominating: () => counters.add("nominations"),
+        nominated() {},
+        mismatched() {
+          throw new Error("a replica answered with another number of answers");
+        },
+      },
+    });
   }
+
+  #timing() {
+    return {
+      nowMs: (): number => this.clock(),
+      atTurnsEnd: (run: () => void): void => this.after(0, run),
+      after: (ms: number, run: () => void): void => this.after(ms, run),
+    };
+  }
+
+  // Calls, which end with an answer, with their connection, or with their limit.
 
   #call(
-    { replica, isOpen }: Link,
-    questions: readonly Service.Question[],
-    settled: (result: CallResult) => void,
+    over: Connection,
+    call: Unnumbered<Call>,
+    limitMs: number,
+    settled: (reply: Reply | Failed) => void,
   ): void {
-    const call = this.#newCall();
-    const settle = (result: CallResult): void => {
-      if (this.#calls.delete(call)) settled(result);
-    };
-    this.#calls.set(call, { replica, settled: settle });
-    const failed = (failure: "closed" | "timeout") => () => settle({ kind: "failed", failure });
-    if (isOpen) this.send(`order-${replica}`, { kind: "ask", call, relayed: false, questions });
-    else this.after(0, failed("closed"));
-    this.after(QUESTION_DEADLINE_MS, failed("timeout"));
+    this.#nextCall += 1;
+    const number = this.#nextCall;
+    this.#life?.calls.set(number, { over, settled });
+    this.after(limitMs, () => this.#settle(number, { kind: "failed", failure: "timeout" }));
+    this.send(over.to, { ...call, call: number } as Call);
   }
 
-  #newCall(): number {
-    this.#nextCall += 1;
-    return this.#nextCall;
+  #look(
+    catalog: Connection,
+    question: Message<"look">["question"],
+    settled: (answer: Message<"looked">["answer"] | Failed) => void,
+  ): void {
+    this.#call(catalog, { kind: "look", question }, CATALOG_ANSWER_LIMIT_MS, (reply) =>
+      settled(reply.kind === "looked" ? reply.answer : (reply as Failed)),
+    );
+  }
+
+  #settle(number: number, reply: Reply | Failed): void {
+    const call = this.#life?.calls.get(number);
+    this.#life?.calls.delete(number);
+    call?.settled(reply);
   }
 
   protected override received(from: string, message: SimulatedMessage): void {
     switch (message.kind) {
-      case "beat":
-        this.#link(message.health.replica)?.hear(message.health);
-        this.#step({ kind: "beat", health: message.health });
-        break;
       case "asked":
-        this.#calls.get(message.call)?.settled(message.result);
-        break;
       case "healthy":
-        this.#link(message.health.replica)?.hear(message.health);
-        this.#expected.get(message.call)?.(message);
-        break;
       case "nominated":
-        this.#expected.get(message.call)?.(message);
-        break;
-      case "leased":
-      case "hold":
       case "looked":
-        this.#stocks?.received(from, message);
+      case "leased":
+      case "probed":
+        this.#settle(message.call, message);
         break;
+      case "beat":
+        if (this.#life?.connections.has(from)) this.#life.orders.beat(idOf(from), message.health);
+        break;
+      case "hold": {
+        const catalog = this.#life?.connections.get(from);
+        const { after, through, names } = message;
+        if (catalog) this.#life?.lookups.hold(catalog, after, through, names);
+        break;
+      }
       default:
         throw new Error(`${this.name} got a ${message.kind} from ${from}`);
     }
   }
 
-  #link(replica: number): Link | undefined {
-    return this.#links.find((link) => link.replica === replica);
-  }
-
   protected override connectionChanged(peer: string, isOpen: boolean): void {
-    if (peer.startsWith("catalog")) this.#stocks?.connection(peer, isOpen);
-    const link = this.#links.find(({ replica }) => peer === `order-${replica}`);
-    if (!link) return;
-    if (isOpen) link.opened();
-    else link.closed();
-    this.#step({ kind: isOpen ? "connected" : "disconnected", replica: link.replica });
-    if (isOpen) return;
-    for (const { replica, settled } of this.#calls.values()) {
-      if (replica === link.replica) settled({ kind: "failed", failure: "closed" });
+    if (!this.#life || !/^(catalog|order)-/.test(peer)) return;
+    const { connections } = this.#life;
+    const before = connections.get(peer);
+    if (before) this.#closed(before);
+    if (!isOpen) return;
+    const connection = { to: peer };
+    connections.set(peer, connection);
+    if (isCatalog(connection)) this.#life.lookups.opened(connection);
+    else this.#life.orders.opened(idOf(peer), connection);
+  }
+
+  #closed(connection: Connection): void {
+    if (!this.#life) return;
+    const { connections, calls, lookups, orders } = this.#life;
+    connections.delete(connection.to);
+    for (const [number, { over }] of calls) {
+      if (over === connection) this.#settle(number, { kind: "failed", failure: "closed" });
     }
-  }
-
-  #step(event: SelectionEvent): void {
-    for (const effect of this.#selection?.step(this.clock(), event) ?? []) this.#carryOut(effect);
-  }
-
-  #carryOut(effect: SelectionEffect): void {
-    switch (effect.kind) {
-      case "ask-health":
-        this.#expect(effect.replica, "health", HEALTH_MS, (message) =>
-          this.#step({
-            kind: "health-answer",
-            replica: effect.replica,
-            health: message?.kind === "healthy" ? message.health : null,
-          }),
-        );
-        break;
-      case "nominate":
-        this.host.counters.add("nominations");
-        this.#expect(effect.replica, "nominate", NOMINATE_MS, (message) =>
-          this.#step({
-            kind: "nominate-answer",
-            replica: effect.replica,
-            result: message?.kind === "nominated" ? message.result : null,
-          }),
-        );
-        break;
-      case "leader-changed": {
-        const { leader, epoch } = effect;
-        this.#questions?.leaderChanged(leader === null ? null : { leader, epoch });
-        break;
-      }
-      case "notify":
-      case "log":
-        break;
-    }
-  }
-
-  #expect(
-    replica: number,
-    kind: "health" | "nominate",
-    limitMs: number,
-    then: (message: SimulatedMessage | null) => void,
-  ): void {
-    const call = this.#newCall();
-    const settle = (message: SimulatedMessage | null): void => {
-      if (this.#expected.delete(call)) then(message);
-    };
-    this.#expected.set(call, settle);
-    this.after(limitMs, () => settle(null));
-    this.send(`order-${replica}`, { kind, call });
+    if (isCatalog(connection)) lookups.closed(connection);
+    else orders.closed(idOf(connection.to), connection);
   }
 }
 
-function asLooked(answer: PositionedAnswer): CatalogAnswer {
-  switch (answer.kind) {
-    case "stock":
-    case "stocks":
-    case "unchanged":
-    case "gone":
-      return answer;
-    default:
-      throw new Error(`nobody asked for ${answer.kind}`);
+function isCatalog({ to }: Connection): boolean {
+  return to.startsWith("catalog");
+}
+
+function idOf(replica: string): number {
+  return Number(replica.slice("order-".length));
+}
+
+function askAboutStocks(
+  lookups: Life["lookups"],
+  question: StockQuestion,
+  done: Done,
+  onCopy: () => void,
+): void {
+  switch (question.kind) {
+    case "lookup": {
+      const copy = lookups.copied(question.name);
+      if (copy) {
+        onCopy();
+        done({ kind: "stock", stock: copy.body, position: null });
+        return;
+      }
+      lookups.lookup(question.name, (lookup) => {
+        if (lookup.kind === "known") done({ kind: "stock", stock: lookup.body, position: null });
+        else
+          done(lookup.kind === "unknown" ? { kind: "stock", stock: null, position: null } : null);
+      });
+      break;
+    }
+    case "list":
+      lookups.list((list) => done(list.kind === "stocks" ? list : null));
+      break;
+    case "page":
+      lookups.page({ after: question.after, limit: question.limit }, (page) =>
+        done(page.kind === "stocks" ? { ...page, kind: "page" } : null),
+      );
+      break;
   }
 }
 
 /** Only what no leader was asked has no position. */
-function fromService(answer: Service.Answer | PositionedAnswer): Answer {
-  if (!("position" in answer)) {
-    if (answer.kind === "outcome") return { ...answer, position: null };
-    throw new Error(`a ${answer.kind} is answered without a position`);
-  }
-  const { position } = answer;
+function answerIn(asked: Asked): Answer | null {
+  if (asked.kind !== "answer") return null;
+  const answer = asked.answer as typeof asked.answer | PositionedAnswer;
+  const position = "position" in answer ? answer.position : null;
   switch (answer.kind) {
     case "outcome":
       return { kind: "outcome", outcome: answer.outcome, position };
     case "order":
-      return { kind: "order", order: answer.order, position };
+      if (position !== null) return { kind: "order", order: answer.order, position };
+      break;
     case "orders":
-      return { kind: "orders", orders: answer.orders, next: answer.next, position };
-    default:
-      throw new Error(`nobody asked for ${answer.kind}`);
+      if (position !== null) {
+        return { kind: "orders", orders: answer.orders, next: answer.next, position };
+      }
+      break;
   }
+  throw new Error(`a ${answer.kind} at ${position} is no answer`);
 }

@@ -24,12 +24,12 @@ export function isAboutStocks(question: Question): question is StockQuestion {
   return ["lookup", "list", "page"].includes(question.kind);
 }
 
-/** What a front end asks a catalog, and the leader where that can't say. */
+/** What a front end asks a catalog. */
 export type CatalogQuestion =
-  | { readonly kind: "lookup"; readonly name: string }
+  | { readonly kind: "lookup"; readonly names: readonly string[] }
   | ({ readonly kind: "stocks" } & StocksQuestion);
 
-export type CatalogAnswer = Extract<Answer, { kind: "stock" }> | StocksAnswer;
+export type CatalogAnswer = Service.LookedUp | StocksAnswer | { readonly kind: "unleased" };
 
 /**
  * What is answered. `position` is where in the journal it is true; clients don't
@@ -79,12 +79,19 @@ export type SimulatedMessage =
   | ({ readonly kind: "entries" } & Feed)
   | ({ readonly kind: "held" } & Held)
   // front end and catalog
-  | { readonly kind: "lease"; readonly ask: number; readonly held: number | null }
-  | { readonly kind: "leased"; readonly grant: Grant }
+  | {
+      readonly kind: "lease";
+      readonly call: number;
+      readonly ask: number;
+      readonly held: number | null;
+    }
+  | { readonly kind: "leased"; readonly call: number; readonly grant: Grant | null }
   | ({ readonly kind: "hold" } & Service.Hold)
   | { readonly kind: "holding"; readonly through: number }
   | { readonly kind: "look"; readonly call: number; readonly question: CatalogQuestion }
-  | { readonly kind: "looked"; readonly call: number; readonly answer: CatalogAnswer | null };
+  | { readonly kind: "looked"; readonly call: number; readonly answer: CatalogAnswer }
+  | { readonly kind: "probe"; readonly call: number }
+  | { readonly kind: "probed"; readonly call: number };
 
 /** A message's own kind; of replication, that of the message inside. */
 export type MessageKind = Exclude<SimulatedMessage["kind"], "replication"> | Message["kind"];
@@ -99,6 +106,6 @@ export const CONVERSATIONS: readonly (readonly MessageKind[])[] = [
   ["append", "ack", "fetch", "fetched", "prepare", "promise", "refuse"],
   ["ask", "asked", "beat", "health", "healthy", "nominate", "nominated"],
   ["follow", "leads", "entries", "held"],
-  ["lease", "leased", "hold", "holding", "look", "looked"],
+  ["lease", "leased", "hold", "holding", "look", "looked", "probe", "probed"],
   ["leads", "entries", "held", "leased", "hold", "holding", "looked"],
 ];

@@ -101,7 +101,7 @@ export class Nemesis {
     if (due(faults.islandPerSecond)) this.#island();
     if (due(faults.orphaningPerSecond)) this.#orphan();
     if (due(faults.storeOutagePerSecond)) this.#storeOutage();
-    if (due(faults.switchGrantorPerSecond)) random.pick(frontends).switchCatalog();
+    if (due(faults.switchGrantorPerSecond)) this.#breakFromCatalog(random.pick(frontends));
   }
 
   #someProcess(): Process {
@@ -258,7 +258,14 @@ export class Nemesis {
     );
     for (const replica of replicas) this.#links.slow(replica, catalog, ms, 2 * ms);
     if (random.chance(0.7)) this.#links.misunderstand(drawUnheard(random, 0.2), frontend, catalog);
-    scheduler.after(random.between(0, ms / 3), () => frontend.switchCatalog(catalog.name));
+    scheduler.after(random.between(0, ms / 3), () => this.#breakFromCatalog(frontend));
+  }
+
+  /** The connection to the catalog that it asks breaks: it turns to the next, if there is one. */
+  #breakFromCatalog({ name, catalog }: FrontendNode): void {
+    if (catalog === null) return;
+    this.#world.counters.add("grantors switched");
+    this.#world.network.reset(name, catalog);
   }
 
   #leadAstray(): void {

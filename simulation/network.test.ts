@@ -7,7 +7,7 @@ import { Random } from "./random.ts";
 import { Scheduler } from "./scheduler.ts";
 
 const hold: SimulatedMessage = { kind: "hold", after: 0, through: 1, names: [] };
-const looked: SimulatedMessage = { kind: "looked", call: 1, answer: null };
+const looked: SimulatedMessage = { kind: "looked", call: 1, answer: { kind: "unleased" } };
 
 const MEMBERS = [9090, 9092, 9094];
 

@@ -74,8 +74,9 @@ function lastRounds(world: World, clients: Clients): void {
     const deadline = world.scheduler.now + SETTLE_MS;
     while (clients.inFlight > 0 && world.scheduler.now < deadline)
       world.scheduler.runUntil(world.scheduler.now + LOOK_MS);
-    if (clients.inFlight > 0)
-      throw new Violation(`L1: ${clients.inFlight} calls are still unanswered`);
+    settle(world, clients, deadline);
+    const problem = unsettled(world, clients);
+    if (problem !== null) throw new Violation(`L1: ${problem}`);
   }
 }
 
@@ -160,7 +161,10 @@ function unsettled(world: World, clients: Clients): string | null {
   // Who asks one that is dead or deaf leaves it aside only when there is something to ask.
   const unleased = world.frontends.find(
     (frontend) =>
-      frontend !== impaired && !frontend.holdsLease && frontend.catalog !== impaired?.name,
+      frontend !== impaired &&
+      frontend.wantsLease &&
+      !frontend.holdsLease &&
+      frontend.catalog !== impaired?.name,
   );
   return unleased ? `${unleased.name} has no lease` : null;
 }

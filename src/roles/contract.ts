@@ -21,7 +21,11 @@ import { NAME_LETTERS_MAX } from "../core/market/limits.ts";
 
 import type { Stock } from "../core/market/types.ts";
 import type { Nomination, ReplicaHealth } from "../core/selection/types.ts";
-import { QUESTIONS_PER_CALL_MAX, STOCKS_PER_PIECE_MAX } from "../core/service/limits.ts";
+import {
+  NAMES_PER_LOOKUP_MAX,
+  QUESTIONS_PER_CALL_MAX,
+  STOCKS_PER_PIECE_MAX,
+} from "../core/service/limits.ts";
 import type { CatalogAudit, OrderAudit, RoleStatus } from "../core/service/reports.ts";
 import type {
   Answer,
@@ -50,7 +54,6 @@ export type {
 } from "../core/service/types.ts";
 
 /** Limits on what one call may carry; a bigger call is split by the sender, refused by the receiver. */
-export const NAMES_PER_CALL_MAX = 4_096;
 /** Stocks that one piece of the journal can change: each takes some bytes of it, and a frame has 16 MiB. */
 export const NAMES_PER_HOLD_MAX = 1 << 20;
 export const ROWS_PER_PAGE_MAX = 1_000;
@@ -310,7 +313,7 @@ export const catalogContract = {
   /** Names and stocks pair up; null for an unknown one. `position`: what all of them are true at. */
   lookup: {
     argument: z.object({
-      names: z.array(name).min(1).max(NAMES_PER_CALL_MAX),
+      names: z.array(name).min(1).max(NAMES_PER_LOOKUP_MAX),
       traces: tracesSchema,
     }),
     result: z.discriminatedUnion("kind", [

@@ -61,18 +61,24 @@ export class Waking {
       const readers = [read];
       this.#readers = readers;
       after(LEASE_WAIT_MS, () => {
-        if (this.#readers === readers) this.#wake();
+        if (this.#readers === readers) this.wake();
       });
       ask();
     } else read();
   }
 
-  /** A lease may count now. */
-  looked(): void {
-    if (this.#readers && this.#options.isLeased()) this.#wake();
+  /** The view was read, under its lease. */
+  wasRead(): void {
+    this.#demand.read(this.#options.nowMs());
   }
 
-  #wake(): void {
+  /** A lease may count now. */
+  looked(): void {
+    if (this.#readers && this.#options.isLeased()) this.wake();
+  }
+
+  /** Nobody waits any more: there is a lease, or none to be had. */
+  wake(): void {
     const readers = this.#readers ?? [];
     this.#readers = null;
     for (const read of readers) read();

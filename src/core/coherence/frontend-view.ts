@@ -13,16 +13,16 @@
 import { CopyRules } from "./copies.ts";
 import { type Grant, LeaseHolder } from "./lease-holder.ts";
 
-export class FrontendView<F> {
+/** `P` stands for one open connection to a catalog, `F` for a fetch. */
+export class FrontendView<P, F> {
   readonly #rules: CopyRules<F>;
-  readonly #lease: LeaseHolder;
+  readonly #lease: LeaseHolder<P>;
   /** By catalog: everything that it sent up to here is held. */
-  readonly #held = new Map<string, number>();
+  readonly #held = new Map<P, number>();
 
-  /** `firstAsk` as in LeaseHolder. */
-  constructor(floorsMax?: number, firstAsk = 1) {
+  constructor(floorsMax?: number) {
     this.#rules = new CopyRules(floorsMax);
-    this.#lease = new LeaseHolder({ beginsEmpty: true, firstAsk });
+    this.#lease = new LeaseHolder({ beginsEmpty: true });
   }
 
   /** Whether copies of the present session may be served now. U1 */
@@ -30,9 +30,9 @@ export class FrontendView<F> {
     return this.#lease.isValid(nowMs);
   }
 
-  /** Changes when all copies from before became void. */
-  get session(): number {
-    return this.#lease.session;
+  /** The lease under which they may; null if none runs. */
+  lease(nowMs: number): { readonly grantor: P; readonly ms: number } | null {
+    return this.#lease.lease(nowMs);
   }
 
   get floors(): Pick<CopyRules<F>, "floorOf" | "serves" | "newestFloor"> {
@@ -70,7 +70,7 @@ export class FrontendView<F> {
    * their copies. Returns what to tell it is held; null for nothing.
    */
   hold(
-    catalog: string,
+    catalog: P,
     after: number,
     through: number,
     names: readonly string[],
@@ -79,24 +79,24 @@ export class FrontendView<F> {
     this.#rules.invalidate(names, through);
     const held = this.#held.get(catalog);
     // Without a lease of this catalog there is no copy that rests on its holds.
-    if (held === undefined || this.#lease.grantor(nowMs) !== catalog || after <= held) {
+    if (held === undefined || this.#lease.lease(nowMs)?.grantor !== catalog || after <= held) {
       this.#held.set(catalog, Math.max(held ?? 0, through)); // U3
     }
     return this.#held.get(catalog) ?? null;
   }
 
   /** What this catalog may be told is held; null if nothing is known. */
-  heldOf(catalog: string): number | null {
+  heldOf(catalog: P): number | null {
     return this.#held.get(catalog) ?? null;
   }
 
   /** About to ask this catalog for a lease. */
-  ask(catalog: string, nowMs: number): number {
+  ask(catalog: P, nowMs: number): number {
     return this.#lease.ask(catalog, nowMs);
   }
 
   /** A grant of this catalog came in. True if a new session began: the caller drops all copies. */
-  granted(catalog: string, grant: Grant, nowMs: number): boolean {
+  granted(catalog: P, grant: Grant, nowMs: number): boolean {
     const held = this.#held.get(catalog) ?? 0;
     const began = this.#lease.granted(grant, { applied: grant.exposed, held }, nowMs);
     if (began) {
@@ -110,7 +110,7 @@ export class FrontendView<F> {
    * The connection to a catalog is gone. True if the newest lease was its: no copy
    * counts any more, and the caller drops all.
    */
-  lost(catalog: string): boolean {
+  lost(catalog: P): boolean {
     this.#held.delete(catalog);
     if (!this.#lease.lost(catalog)) return false;
     this.#rules.newSession();

@@ -20,7 +20,7 @@ describe("a lease", () => {
     const holder = new LeaseHolder({ beginsEmpty: true });
     holder.ask("9094", 0);
     expect(holder.isValid(0)).toBe(false);
-    expect(holder.grantor(0)).toBe(null);
+    expect(holder.lease(0)).toBe(null);
     expect(holder.remainingMs(0)).toBe(0);
   });
 
@@ -31,7 +31,7 @@ describe("a lease", () => {
     expect(holder.isValid(1_499)).toBe(true);
     expect(holder.remainingMs(1_400)).toBe(100);
     expect(holder.isValid(1_500)).toBe(false);
-    expect(holder.grantor(1_500)).toBe(null);
+    expect(holder.lease(1_500)).toBe(null);
     expect(holder.remainingMs(1_600)).toBe(0);
   });
 
@@ -164,7 +164,7 @@ describe("copies from before are still served (V3)", () => {
   test("under the lease of another grantor, who may have sent holds before", () => {
     const holder = leased();
     expect(holder.granted(grant(holder.ask("9092", 1_200)), level, 1_210)).toBe(true);
-    expect(holder.grantor(1_210)).toBe("9092");
+    expect(holder.lease(1_210)?.grantor).toBe("9092");
     expect(holder.session).toBe(2);
   });
 
@@ -179,7 +179,7 @@ describe("copies from before are still served (V3)", () => {
     const late = holder.ask("9090", 1_100);
     holder.granted(grant(holder.ask("9092", 1_150), { epoch: 3 }), level, 1_160);
     expect(holder.granted(grant(late, { epoch: 2 }), level, 1_200)).toBe(false);
-    expect(holder.grantor(1_200)).toBe("9092");
+    expect(holder.lease(1_200)?.grantor).toBe("9092");
   });
 
   test("after their grantor was lost, or another of its grants counts", () => {
@@ -220,6 +220,6 @@ describe("a grantor that isn't the lease's is lost", () => {
     holder.lost("9092");
     expect(holder.progressed({ applied: 101, held: 101 }, 1_330)).toBe(false);
     holder.granted(grant(asked), level, 1_340);
-    expect(holder.grantor(1_340)).toBe("9094");
+    expect(holder.lease(1_340)?.grantor).toBe("9094");
   });
 });

@@ -34,25 +34,28 @@ export interface ViewProgress {
   readonly held: number;
 }
 
-interface CountingLease {
-  readonly grantor: string;
+/** `G` stands for a grantor. */
+interface CountingLease<G> {
+  readonly grantor: G;
   readonly epoch: number;
+  /** How long it was given for. */
+  readonly ms: number;
   readonly untilMs: number;
 }
 
-interface Offer extends CountingLease {
+interface Offer<G> extends CountingLease<G> {
   readonly exposed: number;
   readonly sent: number;
 }
 
-export class LeaseHolder {
+export class LeaseHolder<G = string> {
   /** Whether beginning a session leaves the view without any copy, so that it holds everything by that. */
   readonly #beginsEmpty: boolean;
-  readonly #asks = new Map<number, { readonly grantor: string; readonly atMs: number }>();
+  readonly #asks = new Map<number, { readonly grantor: G; readonly atMs: number }>();
   #nextAsk: number;
-  #lease: CountingLease | null = null;
+  #lease: CountingLease<G> | null = null;
   /** The newest grant that doesn't count yet (V2). */
-  #offer: Offer | null = null;
+  #offer: Offer<G> | null = null;
   #session = 0;
 
   /**
@@ -69,9 +72,9 @@ export class LeaseHolder {
     return this.#session;
   }
 
-  /** Whose lease it is; null if none runs. */
-  grantor(nowMs: number): string | null {
-    return this.isValid(nowMs) && this.#lease ? this.#lease.grantor : null;
+  /** Whose lease runs, and for how long it was given; null if none does. */
+  lease(nowMs: number): { readonly grantor: G; readonly ms: number } | null {
+    return this.isValid(nowMs) ? this.#lease : null;
   }
 
   isValid(nowMs: number): boolean {
@@ -84,7 +87,7 @@ export class LeaseHolder {
   }
 
   /** About to ask `grantor`; the number goes with the question. */
-  ask(grantor: string, nowMs: number): number {
+  ask(grantor: G, nowMs: number): number {
     const ask = this.#nextAsk;
     this.#nextAsk += 1;
     this.#asks.set(ask, { grantor, atMs: nowMs }); // V1
@@ -101,8 +104,8 @@ export class LeaseHolder {
     if (this.#lease && grant.epoch < this.#lease.epoch) return false;
     if (this.#offer && this.#offer.grantor === asked.grantor && this.#offer.untilMs > untilMs)
       return false;
-    const { epoch, exposed, sent } = grant;
-    this.#offer = { grantor: asked.grantor, epoch, untilMs, exposed, sent };
+    const { epoch, ms, exposed, sent } = grant;
+    this.#offer = { grantor: asked.grantor, epoch, ms, untilMs, exposed, sent };
     return this.progressed(view, nowMs);
   }
 
@@ -132,7 +135,7 @@ export class LeaseHolder {
    * This grantor is gone, and what it sent may be missed: its lease is over, and none that was
    * asked of it counts. Returns true if there was a lease of its, run out or not.
    */
-  lost(grantor: string): boolean {
+  lost(grantor: G): boolean {
     for (const [ask, asked] of this.#asks) {
       if (asked.grantor === grantor) this.#asks.delete(ask);
     }

@@ -23,6 +23,9 @@ export const LEASE_WAIT_MS = 100;
 /** An unanswered hold is sent again after this long. */
 export const HOLD_AGAIN_MS = 100;
 
+/** Copies in a store elsewhere that one command drops; where more are to go, all do: no command grows without limit. */
+export const STORED_NAMES_DROPPED_MAX = 1_024;
+
 /** Lease questions without an answer that a holder remembers; later answers to older ones are ignored. */
 export const LEASE_ASKS_MAX = 16;
 

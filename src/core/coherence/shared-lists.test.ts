@@ -2,9 +2,10 @@ import { beforeEach, expect, test } from "vitest";
 import type { StocksAnswer, StocksQuestion } from "../market/stock-lists.ts";
 import type { Stock } from "../market/types.ts";
 import { LIST_BEGIN_MS, QUESTION_DEADLINE_MS } from "../service/limits.ts";
-import { type NoList, SharedLists } from "./shared-lists.ts";
+import type { Unanswered } from "../service/types.ts";
+import { SharedLists } from "./shared-lists.ts";
 
-type Answer = StocksAnswer | NoList | null;
+type Answer = StocksAnswer | Unanswered | null;
 interface Asked {
   readonly of: "catalog" | "leader";
   readonly question: StocksQuestion;

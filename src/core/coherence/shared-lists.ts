@@ -17,22 +17,20 @@
 import type { StocksAnswer, StocksQuestion } from "../market/stock-lists.ts";
 import type { Stock } from "../market/types.ts";
 import { LIST_BEGIN_MS, QUESTION_DEADLINE_MS } from "../service/limits.ts";
-
-/** Why there is no list. */
-export type NoList = { readonly kind: "unavailable" } | { readonly kind: "overloaded" };
+import type { Unanswered } from "../service/types.ts";
 
 /** `P` is a piece as it is kept, `L` the whole list made of them. */
 export interface SharedListsOptions<P, L> {
   /** Asks a catalog, and calls back once; null: it can't say. */
   readonly askCatalog: (
     question: StocksQuestion,
-    done: (answer: StocksAnswer | NoList | null) => void,
+    done: (answer: StocksAnswer | Unanswered | null) => void,
   ) => void;
   /** Asks the leader, for so long at most, and calls back once. */
   readonly askLeader: (
     question: StocksQuestion,
     deadlineMs: number,
-    done: (answer: StocksAnswer | NoList) => void,
+    done: (answer: StocksAnswer | Unanswered) => void,
   ) => void;
   /** The newest position that something was dropped for. */
   readonly newestFloor: () => number;
@@ -46,7 +44,7 @@ export interface SharedListsOptions<P, L> {
   readonly after: (ms: number, run: () => void) => void;
 }
 
-type Done<L> = (list: L | NoList) => void;
+type Done<L> = (list: L | Unanswered) => void;
 
 /** One list, from its first question to its last piece. */
 interface Reading<P, L> {
@@ -110,13 +108,13 @@ export class SharedLists<P, L> {
       ...(known !== undefined && { known }),
     };
     const leftMs = deadlineMs - nowMs();
-    const answered = (answer: StocksAnswer | NoList | null) => this.#answered(reading, answer);
+    const answered = (answer: StocksAnswer | Unanswered | null) => this.#answered(reading, answer);
     if (leftMs <= 0) this.#end(reading, { kind: "unavailable" });
     else if (reading.fromLeader) askLeader(question, leftMs, answered);
     else askCatalog(question, answered);
   }
 
-  #answered(reading: Reading<P, L>, answer: StocksAnswer | NoList | null): void {
+  #answered(reading: Reading<P, L>, answer: StocksAnswer | Unanswered | null): void {
     switch (answer?.kind) {
       case "unavailable":
       case "overloaded":
@@ -164,7 +162,7 @@ export class SharedLists<P, L> {
     this.#read(reading);
   }
 
-  #end({ waiting }: Reading<P, L>, list: L | NoList): void {
+  #end({ waiting }: Reading<P, L>, list: L | Unanswered): void {
     this.#underWay -= 1;
     if (this.#underWay === 0) this.#begin();
     for (const done of waiting) done(list);

@@ -40,6 +40,24 @@ export const QUESTIONS_PER_CALL_MAX = 1_024;
  */
 export const QUESTIONS_PER_BATCH_MAX = 256;
 
+/** Stocks looked up in one call to a catalog; it refuses more. */
+export const NAMES_PER_LOOKUP_MAX = 4_096;
+
+/**
+ * A catalog that hasn't answered a lookup by then is left aside, and the leader asked. Longer than
+ * one may have to wait for a view that died: a lease, its margin, and the ticks that notice.
+ */
+export const CATALOG_ANSWER_LIMIT_MS = 700;
+
+/** A catalog left aside is asked again whether it answers, this often. */
+export const CATALOG_PROBE_INTERVAL_MS = 250;
+
+/**
+ * A catalog without a lease for this long goes behind the others. Longer than a healthy one is
+ * while a new leader waits for the leases of the last: a lease, its margin, and the next question.
+ */
+export const CATALOG_UNLEASED_LIMIT_MS = 700;
+
 /** How long a client's question may take in all, changes of leader included. */
 export const QUESTION_DEADLINE_MS = 10_000;
 
@@ -57,6 +75,13 @@ export const QUESTIONS_WAITING_MAX = 16_384;
 
 /** Calls to the leader at once. Few, so that what comes meanwhile grows into a batch of its own; enough to keep the leader at work. */
 export const CALLS_IN_FLIGHT_MAX = 4;
+
+/** The selection is never ticked sooner than after this: a time to wake at that is nearly reached would have it ticked in a circle. */
+export const WAKE_MIN_MS = 1;
+
+/** A health answer or a nomination that takes longer is given up by the selection; the call ends a little later. */
+export const HEALTH_CALL_MS = 600;
+export const NOMINATE_CALL_MS = 6_000;
 
 /** A call without an answer for this long is made again another way. Beyond a view that holds an answer up, and a slow fsync. */
 export const ANSWER_WAIT_MS = 1_000;

@@ -45,13 +45,15 @@ export interface CatalogResult {
 /** A stock, or why there is none, as `GET /stocks/NAME` says it. */
 export type FindResult = { readonly status: 200; readonly data: Stock } | CatalogResult;
 
-/** How a question ended for its client. */
-export type Asked =
-  | { readonly kind: "answer"; readonly answer: Answer }
+/** Why a question has no answer. */
+export type Unanswered =
   /** No leader answered in time. A change may have happened: ask again under the same request id. */
   | { readonly kind: "unavailable" }
   /** It could not be begun in time. Nothing happened. */
   | { readonly kind: "overloaded" };
+
+/** How a question ended for its client. */
+export type Asked = { readonly kind: "answer"; readonly answer: Answer } | Unanswered;
 
 /** From a catalog to its front ends: these stocks changed in (after, through]. */
 export interface Hold {

@@ -2,13 +2,8 @@
 // too many, each goes after ten minutes.
 
 import { LRUCache } from "lru-cache";
-import {
-  COPY_TTL_MS,
-  type CopyRemoved,
-  type CopyStats,
-  type StockCopies,
-  type StockCopy,
-} from "./types.ts";
+import type { Copy } from "../../core/service/lookups.ts";
+import { COPY_TTL_MS, type CopyRemoved, type CopyStats, type StockCopies } from "./types.ts";
 
 export interface MemoryCopiesOptions {
   /** How many copies are kept at most; at least 1. */
@@ -17,12 +12,10 @@ export interface MemoryCopiesOptions {
   readonly ttlMs?: number;
   /** A clock that never goes back, milliseconds; the process's unless told. */
   readonly now?: () => number;
-  /** Told of each copy that goes while the others stay. */
-  readonly onRemoved?: (name: string, why: CopyRemoved) => void;
 }
 
 /** Makes an empty store. Throws when `entriesMax` is no positive whole number. */
-export function memoryCopies(options: MemoryCopiesOptions): StockCopies {
+export function memoryCopies<B = string>(options: MemoryCopiesOptions): StockCopies<B> {
   return new MemoryCopies(options);
 }
 
@@ -33,31 +26,32 @@ const REMOVED: Readonly<Record<string, CopyRemoved>> = {
   expire: "expired",
 };
 
-class MemoryCopies implements StockCopies {
+class MemoryCopies<B> implements StockCopies<B> {
   readonly kind = "memory";
-  readonly #copies: LRUCache<string, StockCopy>;
+  readonly #copies: LRUCache<string, Copy<B>>;
   #evictions = 0;
   #invalidations = 0;
   #isClearing = false;
+  #removed: (name: string, why: CopyRemoved) => void = () => {};
 
   constructor(options: MemoryCopiesOptions) {
-    this.#copies = new LRUCache<string, StockCopy>({
+    this.#copies = new LRUCache<string, Copy<B>>({
       max: options.entriesMax,
       ttl: options.ttlMs ?? COPY_TTL_MS,
       dispose: (_copy, name, reason) => {
         if (reason === "evict") this.#evictions++;
         const why = REMOVED[reason];
-        if (why && !this.#isClearing) options.onRemoved?.(name, why);
+        if (why && !this.#isClearing) this.#removed(name, why);
       },
       ...(options.now && { perf: { now: options.now }, ttlResolution: 0 }),
     });
   }
 
-  get(name: string): StockCopy | undefined {
+  get(name: string): Copy<B> | undefined {
     return this.#copies.get(name);
   }
 
-  put(name: string, copy: StockCopy): void {
+  put(name: string, copy: Copy<B>): void {
     this.#copies.set(name, copy);
   }
 
@@ -69,6 +63,10 @@ class MemoryCopies implements StockCopies {
     this.#isClearing = true;
     this.#copies.clear();
     this.#isClearing = false;
+  }
+
+  observe(removed: (name: string, why: CopyRemoved) => void): void {
+    this.#removed = removed;
   }
 
   names(max: number): readonly string[] {

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { RedisServer } from "../../../lab/redis.ts";
 import { type RedisCopies, type RedisCopiesOptions, redisCopies } from "./redis.ts";
 import { type Form, RedisConnection, type Values } from "./redis-connection.ts";
+import { copyOf } from "./test-hostile-redis.ts";
 import type { StockCopies, StockCopy } from "./types.ts";
 
 vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waited for
@@ -64,16 +65,16 @@ describe("copies in Redis", () => {
     const one = await openRedis();
     const other = await openRedis();
     one.put("FishCo", copyAt(7));
-    expect(await other.get("FishCo")).toBeUndefined();
+    expect(await copyOf(other, "FishCo")).toBeUndefined();
     other.clear();
-    expect(await one.get("FishCo")).toEqual(copyAt(7));
+    expect(await copyOf(one, "FishCo")).toEqual(copyAt(7));
   });
 
   test("a copy is gone after its time", async () => {
     const copies = await openRedis(server.url, undefined, { ttlMs: 20 });
     copies.put("FishCo", copyAt(7));
-    expect(await copies.get("FishCo")).toEqual(copyAt(7));
-    await vi.waitFor(async () => expect(await copies.get("FishCo")).toBeUndefined(), WAIT);
+    expect(await copyOf(copies, "FishCo")).toEqual(copyAt(7));
+    await vi.waitFor(async () => expect(await copyOf(copies, "FishCo")).toBeUndefined(), WAIT);
   });
 
   test("the server's memory limits are logged in the reference program's words, and left as they are", async () => {
@@ -123,12 +124,12 @@ describe("copies in Redis", () => {
       await own.start();
       const copies = await openRedis(own.url, log);
       copies.put("FishCo", copyAt(7));
-      expect(await copies.get("FishCo")).toEqual(copyAt(7));
+      expect(await copyOf(copies, "FishCo")).toEqual(copyAt(7));
       await own.kill();
       for (let i = 0; i < 100; i++) {
         copies.put("FishCo", copyAt(8));
         copies.drop(["BoarCo"]);
-        expect(await copies.get("FishCo")).toBeUndefined();
+        expect(await copyOf(copies, "FishCo")).toBeUndefined();
       }
       await own.start();
       await filled(copies, copyAt(9));
@@ -148,7 +149,7 @@ describe("copies in Redis", () => {
       own.pause();
       copies.drop(["FishCo"]);
       const startedMs = performance.now();
-      expect(await copies.get("FishCo")).toBeUndefined();
+      expect(await copyOf(copies, "FishCo")).toBeUndefined();
       expect(performance.now() - startedMs).toBeLessThan(2_000); // nobody waits for it long
       own.resume();
       expect(await seenUntilOpen(copies, "FishCo")).toEqual([]);
@@ -164,7 +165,7 @@ describe("copies in Redis", () => {
       const copies = await openRedis(own.url);
       await filled(copies, copyAt(7));
       own.pause();
-      expect(await copies.get("FishCo")).toBeUndefined(); // late, so the connection is given up
+      expect(await copyOf(copies, "FishCo")).toBeUndefined(); // late, so the connection is given up
       copies.drop(["FishCo"]); // never sent: nothing is queued for a server that hangs
       own.resume();
       expect(await seenUntilOpen(copies, "FishCo")).toEqual([]);
@@ -197,7 +198,7 @@ describe("copies in Redis", () => {
     const own = await RedisServer.prepare();
     try {
       const copies = await openRedis(own.url, log);
-      expect(copies.get("FishCo")).toBeUndefined();
+      expect(await copyOf(copies, "FishCo")).toBeUndefined();
       await own.start();
       await filled(copies, copyAt(3));
       expect(lines.filter((line) => line.level === 40)).toHaveLength(1);
@@ -213,7 +214,7 @@ describe("copies in Redis", () => {
       await own.start();
       const copies = await openRedis(own.url, log);
       for (let i = 0; i < 10; i++) copies.put("FishCo", copyAt(i));
-      expect(await copies.get("FishCo")).toBeUndefined();
+      expect(await copyOf(copies, "FishCo")).toBeUndefined();
       expect(lines.filter((line) => line.level === 40)).toHaveLength(1);
     } finally {
       await own.kill();
@@ -223,9 +224,9 @@ describe("copies in Redis", () => {
   test("a copy too long to be read back isn't put", async () => {
     const copies = await openRedis();
     copies.put("FishCo", { body: "x".repeat(2_000), position: 1 });
-    expect(await copies.get("FishCo")).toBeUndefined();
+    expect(await copyOf(copies, "FishCo")).toBeUndefined();
     copies.put("FishCo", copyAt(2));
-    expect(await copies.get("FishCo")).toEqual(copyAt(2));
+    expect(await copyOf(copies, "FishCo")).toEqual(copyAt(2));
   });
 
   test("a copy whose drop the server refused isn't served again (K1)", async () => {
@@ -235,14 +236,14 @@ describe("copies in Redis", () => {
       const { log, lines } = recorder();
       const copies = await openRedis(own.url, log);
       copies.put("FishCo", copyAt(7));
-      expect(await copies.get("FishCo")).toEqual(copyAt(7));
+      expect(await copyOf(copies, "FishCo")).toEqual(copyAt(7));
       copies.drop(["FishCo"]);
-      expect(await copies.get("FishCo")).toBeUndefined();
-      expect(await copies.get("FishCo")).toBeUndefined();
+      expect(await copyOf(copies, "FishCo")).toBeUndefined();
+      expect(await copyOf(copies, "FishCo")).toBeUndefined();
       expect(copies.stats().invalidations).toBe(0);
       expect(lines.at(-1)?.msg).toBe("Redis refused a command");
       copies.put("FishCo", copyAt(8));
-      expect(await copies.get("FishCo")).toEqual(copyAt(8));
+      expect(await copyOf(copies, "FishCo")).toEqual(copyAt(8));
     } finally {
       await own.kill();
     }
@@ -252,7 +253,7 @@ describe("copies in Redis", () => {
     const copies = await openRedis();
     copies.put("FishCo", copyAt(7));
     copies.drop(Array.from({ length: 100_000 }, (_, i) => (i === 99_999 ? "FishCo" : `No${i}`)));
-    expect(await copies.get("FishCo")).toBeUndefined();
+    expect(await copyOf(copies, "FishCo")).toBeUndefined();
   });
 
   test("a copy is served only under its own name, as it was put, and sealed by its own cluster (D1)", async () => {
@@ -262,7 +263,7 @@ describe("copies in Redis", () => {
     const stored = stranger(own.url);
     copies.put("FishCo", copyAt(7));
     copies.put("BoarCo", copyAt(8));
-    expect(await copies.get("BoarCo")).toEqual(copyAt(8));
+    expect(await copyOf(copies, "BoarCo")).toEqual(copyAt(8));
     const [fish = "", boar = ""] = await stored.keysOf(copies, ["FishCo", "BoarCo"]);
     const value = await stored.get(fish);
     for (const wrong of [
@@ -276,11 +277,11 @@ describe("copies in Redis", () => {
       "",
     ]) {
       await stored.set(fish, wrong);
-      expect(await copies.get("FishCo"), wrong).toBeUndefined();
+      expect(await copyOf(copies, "FishCo"), wrong).toBeUndefined();
     }
     expect(value).toBe(sealedBy(SECRET, fish, value.slice(value.indexOf(" ") + 1)));
     await stored.set(fish, value);
-    expect(await copies.get("FishCo")).toEqual(copyAt(7));
+    expect(await copyOf(copies, "FishCo")).toEqual(copyAt(7));
     stored.close();
     await own.kill();
   });
@@ -295,14 +296,14 @@ describe("copies in Redis", () => {
         const { log, lines } = recorder();
         const copies = await openRedis(url, log, { password });
         copies.put("FishCo", copyAt(7));
-        expect(await copies.get("FishCo"), url).toEqual(copyAt(7));
+        expect(await copyOf(copies, "FishCo"), url).toEqual(copyAt(7));
         expect(JSON.stringify(lines)).not.toContain("pass word");
       }
       for (const wrong of [undefined, "another"]) {
         const { log, lines } = recorder();
         const copies = await openRedis(own.url, log, { password: wrong });
         copies.put("FishCo", copyAt(7));
-        expect(await copies.get("FishCo")).toBeUndefined();
+        expect(await copyOf(copies, "FishCo")).toBeUndefined();
         expect(JSON.stringify(lines)).toContain(wrong ? "AUTH was refused: WRONGPASS" : "NOAUTH");
         expect(JSON.stringify(lines)).not.toContain("another");
       }
@@ -341,7 +342,7 @@ function stranger(url: string) {
         for (const key of found) keys.push(key);
       }
       expect(keys).toHaveLength(names.length);
-      expect(await copies.get(names[0] ?? "")).toBeDefined();
+      expect(await copyOf(copies, names[0] ?? "")).toBeDefined();
       return keys;
     },
     close: () => connection.close(),
@@ -352,7 +353,7 @@ function stranger(url: string) {
 async function filled(copies: StockCopies, copy: StockCopy): Promise<void> {
   await vi.waitFor(async () => {
     copies.put("FishCo", copy);
-    expect(await copies.get("FishCo")).toEqual(copy);
+    expect(await copyOf(copies, "FishCo")).toEqual(copy);
   }, WAIT);
 }
 
@@ -360,10 +361,10 @@ async function filled(copies: StockCopies, copy: StockCopy): Promise<void> {
 async function seenUntilOpen(copies: StockCopies, name: string): Promise<StockCopy[]> {
   const seen: (StockCopy | undefined)[] = [];
   await vi.waitFor(async () => {
-    seen.push(await copies.get(name));
+    seen.push(await copyOf(copies, name));
     copies.put("AnyCo", copyAt(1));
-    expect(await copies.get("AnyCo")).toEqual(copyAt(1));
+    expect(await copyOf(copies, "AnyCo")).toEqual(copyAt(1));
   }, WAIT);
-  seen.push(await copies.get(name));
+  seen.push(await copyOf(copies, name));
   return seen.filter((copy) => copy !== undefined);
 }

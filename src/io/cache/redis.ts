@@ -1,10 +1,8 @@
 // Copies in a Redis, so that they outlive no front end but can be many more
 // than fit in its memory.
 //
-// Keys carry a session, a prefix of this store's own that is never used again:
-// two front ends on one server don't meet, and clear() is a new session; what
-// the old one left goes by its ttl. A new session also begins whenever the
-// connection is lost, because what was dropped meanwhile is still in there (K1).
+// Keys carry a session (core/coherence/stored-copies.ts), so that two front ends
+// on one server don't meet; what an old session left goes by its ttl.
 //
 // The server isn't believed. Whoever else may write to it, and whoever it is,
 // the worst that comes of it is a store without copies (K2):
@@ -14,14 +12,14 @@
 //       didn't put under this very name in this session. An earlier copy of the
 //       same stock is sealed as well; its position is below the floor by then.
 //   D2. What may come over the connection is bounded (redis-connection.ts).
-//   D3. A drop that isn't confirmed is a new session. One that is confirmed and
-//       wasn't done leaves an earlier copy: see D1.
+//   D3. A drop that is confirmed and wasn't done leaves an earlier copy: see D1.
 //
 // A Redis that is down, hangs or answers nonsense is tried again in the
 // background. Nothing is queued for a connection that isn't open.
 
 import { createHmac, hkdfSync, randomUUID, timingSafeEqual } from "node:crypto";
 import type { Logger } from "pino";
+import { StoredCopies } from "../../core/coherence/stored-copies.ts";
 import { Complaints } from "../rpc/complaints.ts";
 import { within } from "../within.ts";
 import {
@@ -42,8 +40,6 @@ const RETRY_MAX_MS = 2_000;
 const LASTED_MS = 10_000;
 /** Lines about one thing that goes wrong again and again: one in this time. */
 const COMPLAINT_INTERVAL_MS = 60_000;
-/** More names to drop at once are a new session: no command grows without limit. */
-const NAMES_DROPPED_MAX = 1_024;
 /** Characters of what a server said, in a log line. */
 const SAID_LENGTH_MAX = 200;
 
@@ -86,9 +82,7 @@ class Store implements RedisCopies {
   readonly #log: Logger;
   readonly #complaints: Complaints;
   readonly #sealKey: Buffer;
-  readonly #id = randomUUID();
-  #sessions = 0;
-  #prefix = "";
+  readonly #stored: StoredCopies<string>;
   /** The connection in use or being opened; null between attempts. */
   #current: RedisConnection | null = null;
   #openSinceMs: number | null = null;
@@ -98,7 +92,6 @@ class Store implements RedisCopies {
   #configLogged = false;
   #retryMs = RETRY_MIN_MS;
   #retry: NodeJS.Timeout | undefined;
-  #invalidations = 0;
 
   constructor(options: RedisCopiesOptions) {
     this.#options = options;
@@ -107,61 +100,34 @@ class Store implements RedisCopies {
     this.#log = options.log.child({ redis: `${this.#server.host}:${this.#server.port}` });
     this.#complaints = new Complaints(this.#log, COMPLAINT_INTERVAL_MS);
     this.#sealKey = Buffer.from(hkdfSync("sha256", options.secret, "", "copies in Redis", 32));
-    this.#newSession();
+    this.#stored = new StoredCopies(`bazaar:${randomUUID()}`, {
+      get: (key, then) => this.#get(key, then),
+      put: (key, copy) => this.#put(key, copy),
+      delete: (keys, then) => this.#delete(keys, then),
+    });
     this.tried = this.#connect();
   }
 
-  get(name: string): undefined | Promise<StockCopy | undefined> {
-    const connection = this.#connection();
-    if (!connection) return undefined;
-    const prefix = this.#prefix;
-    const key = prefix + name;
-    return new Promise((resolve) => {
-      connection.send("text", ["GET", key], (end) => {
-        const value = this.#valueOf(end);
-        // A session that ended while we waited takes its copies along. K1
-        resolve(value && prefix === this.#prefix ? this.#unsealed(key, value) : undefined);
-      });
-    });
+  get(): undefined {}
+
+  read(name: string, then: (copy: StockCopy | undefined) => void): void {
+    this.#stored.read(name, then);
   }
 
   put(name: string, copy: StockCopy): void {
-    const connection = this.#connection();
-    if (!connection) return;
-    const key = this.#prefix + name;
-    const value = this.#sealed(key, copy);
-    if (Buffer.byteLength(value) > TEXT_BYTES_MAX) return; // it would never be read
-    connection.send("ok", ["SET", key, value, "PX", String(this.#ttlMs)], (end) => {
-      this.#valueOf(end);
-    });
+    this.#stored.put(name, copy);
   }
 
   drop(names: readonly string[]): void {
-    const connection = this.#connection();
-    if (!connection || names.length === 0) return; // the next connection starts a session
-    if (names.length > NAMES_DROPPED_MAX) {
-      this.clear();
-      return;
-    }
-    const keys = names.map((name) => this.#prefix + name);
-    connection.send("count", ["DEL", ...keys], (end) => {
-      const count = this.#valueOf(end);
-      if (count === undefined)
-        this.clear(); // D3: who knows what is still there
-      else this.#invalidations += Math.min(count, names.length);
-    });
+    this.#stored.drop(names);
   }
 
   clear(): void {
-    this.#newSession();
+    this.#stored.clear();
   }
 
   stats(): CopyStats {
-    return {
-      size: null,
-      evictions: null,
-      invalidations: this.#invalidations,
-    };
+    return { size: null, evictions: null, invalidations: this.#stored.invalidations };
   }
 
   close(): void {
@@ -172,13 +138,41 @@ class Store implements RedisCopies {
     this.#openSinceMs = null;
   }
 
+  // Commands; where there is no connection, the next one begins a session.
+
   #connection(): RedisConnection | null {
     return this.#openSinceMs === null ? null : this.#current;
   }
 
-  #newSession(): void {
-    this.#sessions++;
-    this.#prefix = `bazaar:${this.#id}:${this.#sessions}:`;
+  #get(key: string, then: (copy: StockCopy | undefined) => void): void {
+    const connection = this.#connection();
+    if (!connection) {
+      then(undefined);
+      return;
+    }
+    connection.send("text", ["GET", key], (end) => {
+      const value = this.#valueOf(end);
+      then(value ? this.#unsealed(key, value) : undefined);
+    });
+  }
+
+  #put(key: string, copy: StockCopy): void {
+    const connection = this.#connection();
+    if (!connection) return;
+    const value = this.#sealed(key, copy);
+    if (Buffer.byteLength(value) > TEXT_BYTES_MAX) return; // it would never be read
+    connection.send("ok", ["SET", key, value, "PX", String(this.#ttlMs)], (end) => {
+      this.#valueOf(end);
+    });
+  }
+
+  #delete(keys: readonly string[], then: (count: number | undefined) => void): void {
+    const connection = this.#connection();
+    if (!connection) {
+      then(0);
+      return;
+    }
+    connection.send("count", ["DEL", ...keys], (end) => then(this.#valueOf(end)));
   }
 
   // Copies as they are stored: seal, position, body, with a space between. D1
@@ -299,7 +293,7 @@ class Store implements RedisCopies {
     }
     this.#current = null;
     this.#openSinceMs = null;
-    this.#newSession();
+    this.#stored.clear();
     connection.close();
     // One that comes and goes doesn't fill the log.
     if (!this.#warned && nowMs - this.#warnedAtMs >= COMPLAINT_INTERVAL_MS) {

@@ -3,6 +3,7 @@
 // changed while it runs.
 
 import { type AddressInfo, createServer, type Socket } from "node:net";
+import type { StockCopies, StockCopy } from "./types.ts";
 
 /** One command, and what a good server would say to it. */
 export interface HostileAsked {
@@ -335,4 +336,12 @@ function randomBytes(seed: number): (bytes: number) => Buffer {
     return (mixed ^ (mixed >>> 14)) & 0xff;
   };
   return (bytes) => Buffer.from(Array.from({ length: bytes }, next));
+}
+
+/** The copy that a store has, wherever it keeps it. */
+export function copyOf(copies: StockCopies, name: string): Promise<StockCopy | undefined> {
+  return new Promise((then) => {
+    if (copies.read) copies.read(name, then);
+    else then(copies.get(name));
+  });
 }

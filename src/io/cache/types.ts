@@ -2,21 +2,18 @@
 // Redis. A store knows nothing of when a copy is fresh (core/coherence does);
 // it promises only that what was dropped or cleared doesn't come back:
 //
-//   K1. After drop(names) or clear(), a get() that is called later finds no
-//       copy that was put before; after clear(), one under way doesn't either.
-//   K2. Nothing here rejects or throws, and nothing takes longer than the
+//   K1. After drop(names) or clear(), no copy is found that was put before;
+//       clear() takes constant time, and what is being read then doesn't count.
+//   K2. Nothing here throws, and nothing takes longer than the
 //       store's own short limit: a store that fails is a store without copies.
+
+import type { Copies, Copy } from "../../core/service/lookups.ts";
 
 /** How long a copy is kept at most, milliseconds. */
 export const COPY_TTL_MS = 600_000;
 
-/** One stock as it was answered. */
-export interface StockCopy {
-  /** The body of the answer, ready to be sent. */
-  readonly body: string;
-  /** The journal position that it is true at. */
-  readonly position: number;
-}
+/** A copy as front ends keep it: the body of the answer, as text. */
+export type StockCopy = Copy<string>;
 
 /** What a store did since it was made. Null where the store can't tell. */
 export interface CopyStats {
@@ -30,15 +27,11 @@ export interface CopyStats {
 /** Why a copy went. */
 export type CopyRemoved = "evicted" | "invalidated" | "expired";
 
-export interface StockCopies {
+export interface StockCopies<B = string> extends Copies<B> {
   readonly kind: "memory" | "redis" | "none";
-  /** A promise only where the copy is on another machine: a copy in memory costs no turn of the event loop. */
-  get(name: string): StockCopy | undefined | Promise<StockCopy | undefined>;
-  put(name: string, copy: StockCopy): void;
-  drop(names: readonly string[]): void;
-  /** Drops everything, in constant time. */
-  clear(): void;
   stats(): CopyStats;
+  /** From now on `removed` is told of each copy that goes while the others stay; missing where the store can't tell. */
+  observe?(removed: (name: string, why: CopyRemoved) => void): void;
   /** At most so many of its names, the most recently used first; missing where the store can't tell. */
   names?(max: number): readonly string[];
   close(): void;

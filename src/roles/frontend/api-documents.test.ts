@@ -10,9 +10,8 @@ import { memoryCopies } from "../../io/cache/memory.ts";
 import { apiDocuments } from "./api-documents.ts";
 import { api, described } from "./api-schemas.ts";
 import { build } from "./app.ts";
-import { StockCache } from "./stock-cache.ts";
 import { overSocket, type TestRequest } from "./test-http.ts";
-import { TestMarket } from "./test-market.ts";
+import { stocksOver, TestMarket } from "./test-market.ts";
 
 const log = pino({ level: "silent" });
 const API_PAGE = readFileSync(join(import.meta.dirname, "../../../docs/api.md"), "utf8");
@@ -45,7 +44,7 @@ beforeEach(() => {
   market = new TestMarket();
   const copies = memoryCopies({ entriesMax: 100 });
   const nowMs = () => 0;
-  const stocks = new StockCache({ copies, catalogs: market, orders: market, log, nowMs });
+  const stocks = stocksOver(market, { copies, log });
   const verification = {
     verify: async () => ({ ok: true, position: 1, orders: 0, differences: [] }),
     told: () => ({ lastOrder: 0, failed: 0 }),
@@ -217,8 +216,7 @@ test("an answer has another shape than the document says", async () => {
   for (const example of [...EXAMPLES, ["/orders", 422, reused] as const]) await check(example);
   market.failing = "unavailable";
   market.leaderId = null;
-  market.lookup = async () => null;
-  market.stocks = async () => null;
+  market.isLeased = false;
   for (const example of UNANSWERED) await check(example);
   expect([...left]).toEqual([]);
 });

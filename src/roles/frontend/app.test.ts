@@ -6,9 +6,8 @@ import pino from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { build } from "./app.ts";
-import { StockCache } from "./stock-cache.ts";
 import { overSocket, type TestRequest, type TestResponse } from "./test-http.ts";
-import { TestMarket } from "./test-market.ts";
+import { stocksOver, TestMarket } from "./test-market.ts";
 
 const log = pino({ level: "silent" });
 const INVALID_URL = '{"error":{"code":404,"message":"Invalid request url"}}';
@@ -19,15 +18,7 @@ let app: ReturnType<typeof build>;
 beforeEach(() => {
   market = new TestMarket();
   const copies = memoryCopies({ entriesMax: 100 });
-  const stocks = new StockCache({
-    copies,
-    catalogs: market,
-    orders: market,
-    log,
-    nowMs: () => 0,
-  });
-  const { ask } = stocks.askLease("catalog");
-  stocks.granted("catalog", { epoch: 1, ask, ms: 1, exposed: 0, sent: 0 });
+  const stocks = stocksOver(market, { copies, log });
   app = build({ orders: market, stocks, log });
 });
 
@@ -395,9 +386,8 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
     test.each(["unavailable", "overloaded"] as const)(
       "%s is 503 with Retry-After, for trades, queries and lookups",
       async (kind) => {
-        market.usable = false;
+        market.isLeased = false;
         market.failing = kind;
-        market.stocks = async () => null;
         for (const url of asking) {
           const response = await ask(url);
           expect(response.statusCode).toBe(503);

@@ -35,13 +35,13 @@ import { RequestGate } from "./request-gate.ts";
 import { logRequests } from "./request-log.ts";
 import { RequestTraces } from "./request-traces.ts";
 import { serviceRoutes } from "./service-routes.ts";
-import { type Stocks, stockRoutes } from "./stock-routes.ts";
+import { type StockLookups, stockRoutes } from "./stock-routes.ts";
 import { Trades } from "./trades.ts";
 import { type VerifyOptions, verifyRoute } from "./verify-route.ts";
 
 export interface AppOptions {
   readonly orders: Pick<Orders, "ask" | "leader" | "health">;
-  readonly stocks: Stocks;
+  readonly stocks: StockLookups;
   /** The seed's lines go here, at debug; unexpected errors, at error. */
   readonly log: Logger;
   /** Where the traces of requests are kept while these are under way; one of its own unless told. */

@@ -1,211 +1,127 @@
-// The front end's connections to its catalogs: all of them may say what
-// changed, one of them is asked: for stocks, and for the lease.
-//
-// Asked is the one that has been answering for longest, so that a catalog that
-// comes back doesn't take over while it still catches up. One that lets a call
-// time out is left aside until it answers a probe; one that stays without a lease
-// of its own, cut off from the leader, goes behind the others. `lost` and `asks`
-// say when a catalog goes, and when another is the one that is asked.
+// A front end's connections to its catalogs. What is asked of which of them is
+// decided in core/service/lookups.ts.
 
 import type { Logger } from "pino";
-import type { StocksAnswer, StocksQuestion } from "../../core/market/stock-lists.ts";
+import type { CatalogCalls } from "../../core/service/catalogs.ts";
+import { CATALOG_ANSWER_LIMIT_MS } from "../../core/service/limits.ts";
+import type { CallFailure } from "../../core/service/questions.ts";
+import { connect } from "../../io/rpc/connect.ts";
 import { RpcError } from "../../io/rpc/error.ts";
-import type { Calls, Peer } from "../../io/rpc/types.ts";
-import { catalogContract } from "../contract.ts";
-import {
-  CATALOG_ANSWER_LIMIT_MS,
-  CATALOG_PROBE_INTERVAL_MS,
-  CATALOG_UNLEASED_LIMIT_MS,
-} from "./limits.ts";
+import type { Calls, Identity, Link, Peer, Unreachable } from "../../io/rpc/types.ts";
+import type { ClusterConfig } from "../config.ts";
+import { catalogContract, frontendContract } from "../contract.ts";
 import type { RequestTraces } from "./request-traces.ts";
+import type { Stocks } from "./stocks.ts";
 
-type CatalogCalls = Calls<typeof catalogContract>;
-type Leased<T> = Exclude<T, { kind: "unleased" }>;
-export type CatalogLookup = Leased<Awaited<ReturnType<CatalogCalls["lookup"]>>>;
+const holdContract = { hold: frontendContract.hold } as const;
+const leavingContract = { leaving: catalogContract.leaving } as const;
 
-/** What lookups need of the catalogs. */
-export interface Catalogs {
-  /** Whether one is connected and answers. */
-  readonly usable: boolean;
-  /** Names and stocks pair up. Null when no catalog can answer: ask the leader. Never rejects. */
-  lookup(names: readonly string[]): Promise<CatalogLookup | null>;
-  /** Stocks by name, in pieces. Null when no catalog can answer: ask the leader. Never rejects. */
-  stocks(question: StocksQuestion): Promise<StocksAnswer | null>;
+export interface CatalogLinksOptions {
+  readonly catalogs: ClusterConfig["catalogs"];
+  readonly secret: string;
+  readonly identity: Identity;
+  readonly log: Logger;
+  /** Told of connections, and of what catalogs say over them. */
+  readonly lookups: Pick<Stocks<Peer>["lookups"], "opened" | "closed" | "hold">;
+  readonly onUnreachable: (catalog: string, why: Unreachable) => void;
+  readonly onInvariantViolation: (error: Error) => void;
 }
 
-/** A catalog that is connected. */
-export interface Connected {
-  readonly peer: Peer;
-  readonly calls: CatalogCalls;
-}
+export class CatalogLinks {
+  #links: readonly Link[] = [];
 
-export class CatalogLinks implements Catalogs {
-  readonly #traces: RequestTraces;
-  readonly #log: Logger;
-  readonly #lost: (catalog: string) => void;
-  readonly #asks: () => void;
-  readonly #nowMs: () => number;
-  /** Those that answer, the longest serving first. */
-  #answering: readonly Connected[] = [];
-  /** Since when the one that is asked has shown no lease; null while it does. */
-  #unleasedSinceMs: number | null = null;
-  readonly #probes = new Map<Peer, NodeJS.Timeout>();
-  #ended = false;
-
-  /**
-   * `lost` is called on the turn in which a catalog closed, was left aside or
-   * went behind the others, `asks` when another than before is asked from now on.
-   * `nowMs`: milliseconds of a clock that never goes back.
-   */
-  constructor(options: {
-    readonly traces: RequestTraces;
-    readonly log: Logger;
-    readonly lost: (catalog: string) => void;
-    readonly asks: () => void;
-    readonly nowMs: () => number;
-  }) {
-    this.#traces = options.traces;
-    this.#log = options.log;
-    this.#lost = options.lost;
-    this.#asks = options.asks;
-    this.#nowMs = options.nowMs;
+  /** Connects, and again whenever a connection closes. */
+  connect({ catalogs, lookups, onUnreachable, ...how }: CatalogLinksOptions): void {
+    this.#links = catalogs.map(({ host, port, name }) =>
+      connect({
+        host,
+        port,
+        ...how,
+        contract: holdContract,
+        handlers: {
+          hold: ({ after, through, names }, peer) => lookups.hold(peer, after, through, names),
+        },
+        onOpen: (peer) => lookups.opened(peer),
+        onClose: (peer) => lookups.closed(peer),
+        onUnreachable: (why) => onUnreachable(name, why),
+      }),
+    );
   }
 
-  /** Who is asked, for stocks and for the lease; null while nobody can be. */
-  get asked(): Connected | null {
-    return this.#answering[0] ?? null;
-  }
-
-  get usable(): boolean {
-    return this.#answering.length > 0;
-  }
-
-  /** A connection to a catalog is open. */
-  opened(peer: Peer): void {
-    const calls = peer.calls(catalogContract, { timeoutMs: CATALOG_ANSWER_LIMIT_MS });
-    this.#setAnswering([...this.#answering, { peer, calls }]);
-    this.#log.info({ catalog: peer.identity.name }, "Catalog connected");
+  /** The open connection to the catalog at this place of the configuration; null while there is none. */
+  peer(index: number): Peer | null {
+    return this.#links[index]?.peer ?? null;
   }
 
   /** Tells every catalog that this front end stops. */
   leaving(): void {
-    for (const { calls } of this.#answering) calls.leaving({});
+    for (const { peer } of this.#links) peer?.calls(leavingContract).leaving({});
   }
 
-  /** That connection is gone. */
-  closed(peer: Peer): void {
-    if (this.#ended) return;
-    this.#stopProbing(peer);
-    this.#without(peer);
-    this.#log.warn({ catalog: peer.identity.name }, "Catalog connection closed");
-    this.#lost(peer.identity.name);
-  }
-
-  /**
-   * A catalog's answer shows whether it has a lease of its own. Without one for
-   * longer than a healthy one can be, it makes room for another.
-   */
-  showed(catalog: Connected, isLeased: boolean): void {
-    if (catalog !== this.asked) return;
-    if (isLeased) {
-      this.#unleasedSinceMs = null;
-      return;
-    }
-    const nowMs = this.#nowMs();
-    this.#unleasedSinceMs ??= nowMs;
-    const [, next] = this.#answering;
-    if (!next || nowMs - this.#unleasedSinceMs < CATALOG_UNLEASED_LIMIT_MS) return;
-    const { name } = catalog.peer.identity;
-    this.#log.info(
-      { catalog: name, next: next.peer.identity.name },
-      "Catalog has no lease; another is asked",
-    );
-    this.#setAnswering([...this.#answering.slice(1), catalog]);
-    this.#lost(name);
-  }
-
-  /** Ends the probes; the connections are their opener's. */
   close(): void {
-    this.#ended = true;
-    for (const peer of [...this.#probes.keys()]) this.#stopProbing(peer);
-    this.#answering = [];
-  }
-
-  lookup(names: readonly string[]): Promise<CatalogLookup | null> {
-    const traces = this.#traces.of(names.map((name) => ({ kind: "lookup", name })));
-    return this.#ask((calls) => calls.lookup({ names: [...names], ...traces }));
-  }
-
-  stocks(question: StocksQuestion): Promise<StocksAnswer | null> {
-    const traces = this.#traces.of([{ kind: "stocks", ...question }]);
-    return this.#ask((calls) => calls.stocks({ ...question, ...traces }));
-  }
-
-  async #ask<T extends { kind: string }>(
-    call: (calls: CatalogCalls) => Promise<T>,
-  ): Promise<Leased<T> | null> {
-    const { asked } = this;
-    if (!asked) return null;
-    try {
-      const answer = call(asked.calls);
-      asked.peer.flush(); // the batch is complete: it needn't wait for this turn's end
-      const answered = await answer;
-      const leased = isLeased(answered);
-      this.showed(asked, leased);
-      return leased ? answered : null;
-    } catch (error) {
-      if (!(error instanceof RpcError)) throw error;
-      if (error.failure === "timeout") this.#leaveAside(asked);
-      return null;
-    }
-  }
-
-  #leaveAside(late: Connected): void {
-    if (!this.#answering.includes(late)) return; // closed meanwhile, or another call said so
-    this.#without(late.peer);
-    this.#log.warn(
-      { catalog: late.peer.identity.name, limitMs: CATALOG_ANSWER_LIMIT_MS },
-      "Catalog doesn't answer; left aside",
-    );
-    this.#lost(late.peer.identity.name);
-    this.#probeLater(late);
-  }
-
-  #probeLater(late: Connected): void {
-    const timer = setTimeout(() => void this.#probe(late), CATALOG_PROBE_INTERVAL_MS);
-    this.#probes.set(late.peer, timer);
-  }
-
-  async #probe(late: Connected): Promise<void> {
-    const answers = await late.calls.status({}).then(
-      () => true,
-      () => false,
-    );
-    if (!this.#probes.has(late.peer)) return; // closed meanwhile
-    if (!answers) return this.#probeLater(late);
-    this.#stopProbing(late.peer);
-    this.#setAnswering([...this.#answering, late]);
-    this.#log.info({ catalog: late.peer.identity.name }, "Catalog answers again");
-  }
-
-  #stopProbing(peer: Peer): void {
-    clearTimeout(this.#probes.get(peer));
-    this.#probes.delete(peer);
-  }
-
-  #without(peer: Peer): void {
-    this.#setAnswering(this.#answering.filter((connected) => connected.peer !== peer));
-  }
-
-  #setAnswering(answering: readonly Connected[]): void {
-    const before = this.asked;
-    this.#answering = answering;
-    if (this.asked === before) return;
-    this.#unleasedSinceMs = null;
-    if (this.asked) this.#asks();
+    for (const link of this.#links) link.close();
   }
 }
 
-function isLeased<T extends { kind: string }>(answer: T): answer is Leased<T> {
-  return answer.kind !== "unleased";
+/** What is said to catalogs, over their connections. */
+export class PeerCalls implements CatalogCalls<Peer> {
+  readonly #traces: RequestTraces;
+  readonly #known = new WeakMap<Peer, Calls<typeof catalogContract>>();
+
+  constructor(traces: RequestTraces) {
+    this.#traces = traces;
+  }
+
+  lookup: CatalogCalls<Peer>["lookup"] = (catalog, names, settled) => {
+    const traces = this.#traces.of(names.map((name) => ({ kind: "lookup", name })));
+    this.#calls(catalog)
+      .lookup({ names: [...names], ...traces })
+      .then(settled, failed(settled));
+    catalog.flush(); // the batch is complete: it needn't wait for this turn's end
+  };
+
+  stocks: CatalogCalls<Peer>["stocks"] = (catalog, question, settled) => {
+    const traces = this.#traces.of([{ kind: "stocks", ...question }]);
+    this.#calls(catalog)
+      .stocks({ ...question, ...traces })
+      .then(settled, failed(settled));
+    catalog.flush();
+  };
+
+  lease: CatalogCalls<Peer>["lease"] = (catalog, asking, settled) => {
+    this.#calls(catalog)
+      .lease(asking)
+      .then(({ grant }) => settled({ kind: "answered", grant }), failed(settled));
+  };
+
+  holding(catalog: Peer, through: number): void {
+    this.#calls(catalog).holding({ through });
+  }
+
+  probe(catalog: Peer, settled: (answers: boolean) => void): void {
+    this.#calls(catalog)
+      .status({})
+      .then(
+        () => settled(true),
+        () => settled(false),
+      );
+  }
+
+  #calls(catalog: Peer): Calls<typeof catalogContract> {
+    let calls = this.#known.get(catalog);
+    if (!calls) {
+      calls = catalog.calls(catalogContract, { timeoutMs: CATALOG_ANSWER_LIMIT_MS });
+      this.#known.set(catalog, calls);
+    }
+    return calls;
+  }
+}
+
+function failed(
+  settled: (failed: { readonly kind: "failed"; readonly failure: CallFailure }) => void,
+): (error: unknown) => void {
+  return (error) => {
+    if (!(error instanceof RpcError)) throw error;
+    settled({ kind: "failed", failure: error.failure });
+  };
 }

@@ -16,7 +16,7 @@ import type { AnswerOrigin } from "./cors.ts";
 import { type HttpAnswer, INTERNAL_ERROR, jsonHeaders, writeAnswer } from "./http-answer.ts";
 import type { RequestDurations } from "./metrics.ts";
 import { beforeRequests } from "./request-gate.ts";
-import { lookupAnswer, type Stocks } from "./stock-routes.ts";
+import { lookupAnswer, type StockLookups } from "./stock-routes.ts";
 import { bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
 
 /** The routes of these requests, as the router has them. */
@@ -26,7 +26,7 @@ const LOOKUP_URL = "/stocks/";
 const TRADE_URL = "/orders";
 
 export interface DirectOptions {
-  readonly stocks: Pick<Stocks, "lookup">;
+  readonly stocks: Pick<StockLookups, "lookup">;
   readonly trades: Trades;
   readonly log: Logger;
   /** Says to a browser whether a page may ask; null: none may. */

@@ -3,10 +3,10 @@
 import type { CachePart, GoneCopy } from "../../client/event-messages.ts";
 import type { CopyRemoved, StockCopies } from "../../io/cache/types.ts";
 import { CACHE_GONE_MAX, CACHE_NAMES_MAX } from "./events-limits.ts";
-import type { StockCache } from "./stock-cache.ts";
+import type { Stocks } from "./stocks.ts";
 
 type WatchedCopies = Pick<StockCopies, "kind" | "names">;
-type WatchedLookups = Pick<StockCache, "stats">;
+type WatchedLookups = Pick<Stocks<never>, "stats">;
 
 export class WatchedCache {
   readonly #copies: WatchedCopies;

@@ -36,7 +36,7 @@ class Market {
 
   async page() {
     const stocks: Stock[] = NAMES.map((name) => ({ name, price: 1, quantity: this.last }));
-    return { kind: "stocks" as const, stocks, next: null, total: stocks.length };
+    return { kind: "stocks" as const, stocks, next: null, total: stocks.length, position: 1 };
   }
 }
 

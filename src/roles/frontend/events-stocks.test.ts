@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { StocksQuestion } from "../../core/market/stock-lists.ts";
 import type { Stock } from "../../core/market/types.ts";
 import {
   STOCKS_BUSY_MS,
@@ -8,17 +9,23 @@ import {
   TRAIL_STEPS_MAX,
 } from "./events-limits.ts";
 import { WatchedStocks } from "./events-stocks.ts";
-import type { StockPage, StocksWanted } from "./stock-cache.ts";
+import type { StockPage } from "./stocks.ts";
 
 function watched(first: readonly Stock[]) {
   const market = { stocks: first, asked: 0, isThere: true };
   const sums = { volumes: new Map([["FishCo", { volume: 5, trades: 2 }]]), countedFrom: 1 };
-  const page = async ({ after, limit }: StocksWanted): Promise<StockPage> => {
+  const page = async ({ after, limit }: StocksQuestion): Promise<StockPage> => {
     market.asked += 1;
     expect(after).toBe("");
     const { stocks, isThere } = market;
     if (!isThere) return { kind: "unavailable" };
-    return { kind: "stocks", stocks: stocks.slice(0, limit), next: null, total: stocks.length };
+    return {
+      kind: "stocks",
+      stocks: stocks.slice(0, limit),
+      next: null,
+      total: stocks.length,
+      position: 1,
+    };
   };
   return { market, sums, stocks: new WatchedStocks({ page }, sums) };
 }
@@ -54,7 +61,7 @@ test("what isn't known yet is told as an empty bazaar, and an empty one as unkno
 
 test("before the orders are summed, nothing seems to have been traded", async () => {
   const unknown = new WatchedStocks(
-    { page: async () => ({ kind: "stocks", stocks: [FISH], next: null, total: 1 }) },
+    { page: async () => ({ kind: "stocks", stocks: [FISH], next: null, total: 1, position: 1 }) },
     { volumes: null, countedFrom: 1 },
   );
   await unknown.ask(0, true);

@@ -14,7 +14,7 @@ import {
   TRAIL_STEPS_MAX,
 } from "./events-limits.ts";
 import type { Volume } from "./events-tape.ts";
-import type { StockCache } from "./stock-cache.ts";
+import type { Stocks } from "./stocks.ts";
 
 const NOTHING = { volume: 0, trades: 0 } as const;
 const UNKNOWN = { volume: null, trades: null } as const;
@@ -26,7 +26,7 @@ interface Sums {
 }
 
 export class WatchedStocks {
-  readonly #stocks: Pick<StockCache, "page">;
+  readonly #stocks: Pick<Stocks<never>, "page">;
   readonly #sums: Sums;
   /** Null until somebody has told. */
   #shown: readonly Stock[] | null = null;
@@ -40,7 +40,7 @@ export class WatchedStocks {
   #toldFrom = 1;
   readonly #trails = new Map<string, number[]>();
 
-  constructor(stocks: Pick<StockCache, "page">, sums: Sums) {
+  constructor(stocks: Pick<Stocks<never>, "page">, sums: Sums) {
     this.#stocks = stocks;
     this.#sums = sums;
   }

@@ -2,21 +2,20 @@
 
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
-import type { CopyRemoved, StockCopies } from "../../io/cache/types.ts";
-import type { Link } from "../../io/rpc/types.ts";
+import type { StockCopies } from "../../io/cache/types.ts";
 import { type ClusterConfig, quorumOf } from "../config.ts";
 import type { CatalogLinks } from "./catalog-links.ts";
 import { Feed } from "./events.ts";
 import { WatchedCache } from "./events-cache.ts";
 import { WatchedCluster } from "./events-cluster.ts";
-import { type LeaseWatch, observedOrders } from "./events-observed.ts";
+import { observedOrders } from "./events-observed.ts";
 import { Probes } from "./events-probes.ts";
 import { WatchedStocks } from "./events-stocks.ts";
 import { Tape } from "./events-tape.ts";
 import type { OrderService } from "./order-service.ts";
 import type { Orders } from "./orders.ts";
 import type { Playground } from "./playground.ts";
-import type { StockCache } from "./stock-cache.ts";
+import type { Stocks } from "./stocks.ts";
 
 export interface WatchOptions {
   readonly config: ClusterConfig;
@@ -24,11 +23,8 @@ export interface WatchOptions {
   readonly name: string;
   readonly copies: StockCopies;
   readonly orders: Pick<OrderService, "ask" | "leader" | "health" | "replicas" | "onLeader">;
-  readonly catalogs: Pick<CatalogLinks, "asked">;
-  readonly stocks: Pick<StockCache, "page" | "stats">;
-  readonly leases: Pick<LeaseWatch, "lease">;
-  /** To the catalogs, in the configuration's order. */
-  readonly links: readonly Pick<Link, "peer">[];
+  readonly catalogs: Pick<CatalogLinks, "peer">;
+  readonly stocks: Pick<Stocks<never>, "page" | "stats" | "asked" | "lease">;
   readonly playground: Playground | undefined;
   readonly log: Logger;
   readonly nowMs: () => number;
@@ -38,14 +34,12 @@ export interface WatchedFrontend {
   readonly feed: Feed;
   /** For the routes, in the place of the order service. */
   readonly orders: Pick<Orders, "ask" | "leader" | "health">;
-  /** A copy went from the cache. */
-  removed(name: string, why: CopyRemoved): void;
 }
 
 const NAME_BYTES = 6;
 
 export function watchFrontend(options: WatchOptions): WatchedFrontend {
-  const { config, name, copies, orders, catalogs, stocks, leases, links, nowMs, log } = options;
+  const { config, name, copies, orders, catalogs, stocks, nowMs, log } = options;
   const wallMs = () => Date.now();
   const tape = new Tape(orders);
   const sizeMax = config.cache.kind === "memory" ? config.cache.entriesMax : null;
@@ -56,11 +50,11 @@ export function watchFrontend(options: WatchOptions): WatchedFrontend {
       port: catalog.port,
       link: {
         get peer() {
-          return links[index]?.peer ?? null; // connected later, when the port is bound
+          return catalogs.peer(index); // connected later, when the port is bound
         },
       },
     })),
-    asked: () => catalogs.asked?.peer.identity.name ?? null,
+    asked: () => stocks.asked,
     frontends: config.frontends,
     self: name,
     committed: () => {
@@ -76,7 +70,7 @@ export function watchFrontend(options: WatchOptions): WatchedFrontend {
     replicas: () => orders.replicas(),
     catalogs: () => probes.catalogs(),
     frontends: () => probes.frontends(),
-    lease: () => leases.lease,
+    lease: () => stocks.lease,
     playground: () => options.playground?.state() ?? null,
     quorum: quorumOf(config.replicas.length),
     roleOf: (replica) => roles.get(replica) ?? `order-${replica}`,
@@ -93,9 +87,9 @@ export function watchFrontend(options: WatchOptions): WatchedFrontend {
     wallMs,
   });
   orders.onLeader((leader) => feed.led(leader));
+  copies.observe?.((copy, why) => cache.removed(copy, why, wallMs()));
   return {
     feed,
     orders: observedOrders(orders, feed),
-    removed: (copy, why) => cache.removed(copy, why, wallMs()),
   };
 }

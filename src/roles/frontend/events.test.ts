@@ -20,8 +20,7 @@ import type { WatchedStocks } from "./events-stocks.ts";
 import { Tape } from "./events-tape.ts";
 import { type WatchedFrontend, watchFrontend } from "./events-watch.ts";
 import type { Asked } from "./orders.ts";
-import { StockCache } from "./stock-cache.ts";
-import { TestMarket } from "./test-market.ts";
+import { stocksOver, TestMarket } from "./test-market.ts";
 
 const WAIT = { timeout: 15_000, interval: 10 };
 const log = pino({ level: "silent" });
@@ -47,20 +46,15 @@ let url: string;
 beforeEach(async () => {
   market = new TestMarket();
   const nowMs = () => performance.now();
-  const copies = memoryCopies({
-    entriesMax: 2,
-    onRemoved: (name, why) => watch.removed(name, why),
-  });
-  const stocks = new StockCache({ copies, catalogs: market, orders: market, log, nowMs });
+  const copies = memoryCopies({ entriesMax: 2 });
+  const stocks = stocksOver(market, { copies, log, nowMs });
   watch = watchFrontend({
     config: CONFIG,
     name: "frontend",
     copies,
     orders: Object.assign(market, { replicas: () => [] }),
-    catalogs: { asked: null },
+    catalogs: { peer: () => null },
     stocks,
-    leases: { lease: null },
-    links: [],
     playground: undefined,
     log,
     nowMs,
@@ -172,12 +166,10 @@ test("a feed that fails keeps its route from answering", async () => {
 });
 
 test("the cache is told with what isn't in it, or without what went", async () => {
-  const copies = memoryCopies({
-    entriesMax: 2,
-    onRemoved: (name, why) => cache.removed(name, why, 5),
-  });
+  const copies = memoryCopies({ entriesMax: 2 });
   const lookups = { stats: () => ({ ...copies.stats(), hits: 1, misses: 2 }) };
   const cache = new WatchedCache(copies, lookups, 2);
+  copies.observe?.((name, why) => cache.removed(name, why, 5));
   for (const name of ["A", "B", "C"]) copies.put(name, { body: "{}", position: 1 });
   copies.get("B");
   expect(cache.look()).toMatchObject({

@@ -10,8 +10,7 @@ import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { build } from "./app.ts";
-import { StockCache } from "./stock-cache.ts";
-import { TestMarket } from "./test-market.ts";
+import { stocksOver, TestMarket } from "./test-market.ts";
 
 const RUNS = 750;
 const TEST_LIMIT_MS = 120_000;
@@ -24,9 +23,7 @@ beforeAll(async () => {
   market = new TestMarket();
   const log = pino({ level: "silent" });
   const copies = memoryCopies({ entriesMax: 100 });
-  const stocks = new StockCache({ copies, catalogs: market, orders: market, log, nowMs: () => 0 });
-  const { ask } = stocks.askLease("catalog");
-  stocks.granted("catalog", { epoch: 1, ask, ms: 1, exposed: 0, sent: 0 });
+  const stocks = stocksOver(market, { copies, log });
   app = build({ orders: market, stocks, log });
   await app.listen({ host: "127.0.0.1", port: 0 });
   port = (app.server.address() as AddressInfo).port;

@@ -7,6 +7,7 @@ import { LEASE_MS } from "../../core/coherence/limits.ts";
 import type { Stock } from "../../core/market/types.ts";
 import { redisCopies } from "../../io/cache/redis.ts";
 import {
+  copyOf,
   HONEST,
   HOSTILITIES,
   type HostileRedis,
@@ -14,14 +15,15 @@ import {
   hostileRedis,
   LIES,
 } from "../../io/cache/test-hostile-redis.ts";
-import type { Catalogs } from "./catalog-links.ts";
-import { StockCache } from "./stock-cache.ts";
+import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
+import { Stocks } from "./stocks.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 }); // they run together, on a busy machine
 const WAIT = { timeout: 60_000, interval: 20 };
 const SECRET = "5".repeat(64);
 const NAMES = ["FishCo", "BoarCo", "MenhirCo"];
 const ROUNDS = 6;
+const CATALOG = { identity: { role: "catalog", name: "catalog", cluster: TEST_CLUSTER } } as const;
 
 interface Line {
   readonly level: number;
@@ -37,18 +39,26 @@ function bazaarOver(server: HostileRedis) {
   const stocks = new Map<string, Stock>(
     NAMES.map((name) => [name, { name, price: 17.99, quantity: 600 }]),
   );
-  const catalogs: Catalogs = {
-    usable: true,
-    async lookup(names) {
-      return { kind: "stocks", stocks: names.map((name) => stocks.get(name) ?? null), position };
-    },
-    async stocks() {
-      return null;
-    },
-  };
-  const cache = new StockCache({
+  const cache = new Stocks<typeof CATALOG>({
     copies,
-    catalogs,
+    catalogs: {
+      lookup: (_catalog, names, settled) =>
+        queueMicrotask(() =>
+          settled({
+            kind: "stocks",
+            stocks: names.map((name) => stocks.get(name) ?? null),
+            position,
+          }),
+        ),
+      stocks() {},
+      lease: (_catalog, { ask }, settled) =>
+        queueMicrotask(() => {
+          const grant = { epoch: 1, ask, ms: LEASE_MS, exposed: 0, sent: 0 };
+          settled({ kind: "answered", grant });
+        }),
+      holding() {},
+      probe() {},
+    },
     orders: {
       async ask() {
         throw new Error("the catalog answers everything");
@@ -57,8 +67,7 @@ function bazaarOver(server: HostileRedis) {
     log: pino({ level: "silent" }),
     nowMs: () => 0,
   });
-  const { ask } = cache.askLease("catalog");
-  cache.granted("catalog", { epoch: 1, ask, ms: LEASE_MS, exposed: 0, sent: 0 });
+  cache.lookups.opened(CATALOG);
   return {
     copies,
     cache,
@@ -68,7 +77,7 @@ function bazaarOver(server: HostileRedis) {
       const stock = stocks.get(name);
       if (!stock) throw new Error(`no ${name}`);
       const after = position++;
-      cache.hold("catalog", after, position, [name]);
+      cache.lookups.hold(CATALOG, after, position, [name]);
       stocks.set(name, { ...stock, quantity: stock.quantity - 1 });
     },
     async lookUp(name: string): Promise<void> {
@@ -95,7 +104,7 @@ async function attempt(hostility: Hostility): Promise<readonly Line[]> {
         // Nothing of before a session's end, whatever is given back.
         if (round === 3) {
           bazaar.copies.clear();
-          expect(await bazaar.copies.get("FishCo")).toBeUndefined();
+          expect(await copyOf(bazaar.copies, "FishCo")).toBeUndefined();
         }
       }
       server.be(HONEST);
@@ -141,15 +150,15 @@ test("an earlier copy of the same session is sealed like the newest, and yet bel
   try {
     await copies.tried;
     await lookUp("FishCo");
-    const first = await copies.get("FishCo");
+    const first = await copyOf(copies, "FishCo");
     expect(first?.position).toBe(1);
     trade("FishCo");
     await lookUp("FishCo");
-    expect((await copies.get("FishCo"))?.position).toBe(2);
+    expect((await copyOf(copies, "FishCo"))?.position).toBe(2);
     const earlier = HOSTILITIES.find(({ what }) => what === "an earlier copy of the same stock");
     if (!earlier) throw new Error("there is no such hostility");
     server.be(earlier);
-    expect(await copies.get("FishCo")).toEqual(first); // authentic: the seal can't tell
+    expect(await copyOf(copies, "FishCo")).toEqual(first); // authentic: the seal can't tell
     const { hits } = cache.stats();
     await lookUp("FishCo"); // 599, not the 600 of that copy
     expect(cache.stats().hits).toBe(hits);

@@ -7,9 +7,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { build } from "./app.ts";
 import { BODY_DISCARDED_BYTES_MAX } from "./limits.ts";
-import { StockCache } from "./stock-cache.ts";
 import { Connection, WAIT } from "./test-http.ts";
-import { TestMarket } from "./test-market.ts";
+import { stocksOver, TestMarket } from "./test-market.ts";
 
 vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waited for
 
@@ -24,15 +23,8 @@ beforeEach(async () => {
   lines = [];
   const log = pino({ level: "info" }, { write: (line: string) => lines.push(line) });
   const copies = memoryCopies({ entriesMax: 100 });
-  const stocks = new StockCache({
-    copies,
-    catalogs: market,
-    orders: market,
-    log,
-    nowMs: () => 0,
-  });
-  const { ask } = stocks.askLease("catalog");
-  stocks.granted("catalog", { epoch: 1, ask, ms: 1, exposed: 0, sent: 0 });
+  const stocks = stocksOver(market, { copies, log });
+  lines = []; // of what comes from here on
   app = build({ orders: market, stocks, log });
   await app.listen({ host: "127.0.0.1", port: 0 });
   port = (app.server.address() as AddressInfo).port;

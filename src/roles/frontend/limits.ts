@@ -22,19 +22,6 @@ export const PAGES_AT_ONCE_MAX = 8;
 /** Pages that wait for their turn; beyond START_LIMIT_MS of work, or nearly, they would be turned away anyway. */
 export const PAGES_WAITING_MAX = 1_024;
 
-/**
- * A catalog that hasn't answered a lookup by then is left aside, and the leader asked. Longer than
- * one may have to wait for a view that died: a lease, its margin, and the ticks that notice.
- */
-export const CATALOG_ANSWER_LIMIT_MS = 700;
-/** A catalog left aside is asked again whether it answers, this often. */
-export const CATALOG_PROBE_INTERVAL_MS = 250;
-/**
- * A catalog without a lease for this long goes behind the others. Longer than a healthy one is
- * while a new leader waits for the leases of the last: a lease, its margin, and the next question.
- */
-export const CATALOG_UNLEASED_LIMIT_MS = 700;
-
 /** How long a front end that starts waits for a leader before it listens all the same. */
 export const LEADER_WAIT_MS = 2_000;
 /** What the client is told to wait before it asks again after a 503, seconds. */

@@ -10,34 +10,26 @@ import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promi
 import type { FastifyInstance } from "fastify";
 import type { Logger } from "pino";
 import about from "../../../package.json" with { type: "json" };
-import { Demand } from "../../core/coherence/demand.ts";
 import { OtherCluster } from "../../core/replication/members.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
-import { type CopyRemoved, noCopies, type StockCopies } from "../../io/cache/types.ts";
+import { noCopies, type StockCopies } from "../../io/cache/types.ts";
 import { HostNames } from "../../io/host-names.ts";
-import { connect } from "../../io/rpc/connect.ts";
 import { readSecretFile, SecretError } from "../../io/rpc/secret.ts";
-import type { Identity, Link, Peer, Unreachable } from "../../io/rpc/types.ts";
+import type { Identity, Peer, Unreachable } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
 import { type ClusterConfig, membersOf } from "../config.ts";
-import { catalogContract, frontendContract } from "../contract.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { catalogOver, NotReachable, replicaOver, verifyCluster } from "../verification.ts";
 import { build } from "./app.ts";
-import { CatalogLinks } from "./catalog-links.ts";
-import { LeaseWatch } from "./events-observed.ts";
-import { type WatchedFrontend, watchFrontend } from "./events-watch.ts";
-import { Leases } from "./leases.ts";
+import { CatalogLinks, PeerCalls } from "./catalog-links.ts";
+import { watchFrontend } from "./events-watch.ts";
 import { CLOSE_FLUSH_MS, CLOSE_GRACE_MS, CLOSE_NOTICE_MS, LEADER_WAIT_MS } from "./limits.ts";
 import { FrontendMetrics } from "./metrics.ts";
 import { OrderService } from "./order-service.ts";
 import type { Playground } from "./playground.ts";
 import { RequestGate } from "./request-gate.ts";
 import { RequestTraces } from "./request-traces.ts";
-import { StockCache } from "./stock-cache.ts";
-
-const holdContract = { hold: frontendContract.hold } as const;
-const holdingContract = { holding: catalogContract.holding } as const;
+import { Stocks } from "./stocks.ts";
 
 export interface FrontendOptions extends RoleOptions {
   /** Given by `bazaar up --playground`. */
@@ -56,9 +48,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   };
   const failed = Promise.withResolvers<Error>();
 
-  const copies = await openCopies(config.cache, secret, log, (copy, why) =>
-    watch.removed(copy, why),
-  );
+  const copies = await openCopies(config.cache, secret, log);
   const unreachable = untilAccepted(config, identity, (why) => failed.resolve(why));
   const traces = new RequestTraces(log);
   const orders = new OrderService({
@@ -70,67 +60,16 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     onUnreachable: (replica, why) => unreachable(`order-${replica}`, why),
   });
   const nowMs = (): number => performance.now();
-  const catalogs: CatalogLinks = new CatalogLinks({
-    traces,
-    log,
-    nowMs,
-    lost: (catalog) => {
-      stocks.catalogLost(catalog);
-      leaseWatch.lost(catalog);
-    },
-    asks: () => void leases.ask(),
-  });
-  const demand = new Demand();
-  const stocks: StockCache = new StockCache({
-    copies,
-    catalogs,
-    orders,
-    log,
-    nowMs,
-    demand,
-    wanted: () => leases.wanted(),
-  });
-  const leaseWatch = new LeaseWatch(stocks, nowMs);
-  const leases: Leases = new Leases({
-    catalogs,
-    demand,
-    stocks: leaseWatch.observed,
-    isLeased: () => stocks.isLeased,
-    nowMs,
-    log,
-  });
-  const links: Link[] = [];
-  const connectToCatalog = ({
-    host,
-    port,
-    name: catalog,
-  }: ClusterConfig["catalogs"][number]): Link =>
-    connect({
-      host,
-      port,
-      secret,
-      identity,
-      contract: holdContract,
-      handlers: {
-        hold: ({ after, through, names }, peer) => {
-          const held = stocks.hold(peer.identity.name, after, through, names);
-          if (held !== null) peer.calls(holdingContract).holding({ through: held });
-        },
-      },
-      log,
-      onOpen: (peer) => catalogs.opened(peer),
-      onClose: (peer) => catalogs.closed(peer),
-      onUnreachable: (why) => unreachable(catalog, why),
-      onInvariantViolation: failed.resolve,
-    });
+  const stocks = new Stocks({ copies, catalogs: new PeerCalls(traces), orders, log, nowMs });
+  const catalogs = new CatalogLinks();
   const { playground } = options;
-  const seen = { copies, orders, catalogs, stocks, leases: leaseWatch, links, playground };
-  const watch: WatchedFrontend = watchFrontend({ config, name, log, nowMs, ...seen });
+  const seen = { copies, orders, catalogs, stocks, playground };
+  const watch = watchFrontend({ config, name, log, nowMs, ...seen });
   const gate = new RequestGate(new HostNames(place.host, config.allowedHosts));
   const metrics = new FrontendMetrics(name, {
     cache: () => stocks.stats(),
     isReady: () => !gate.isStopping && orders.health().ready,
-    isLeased: () => leaseWatch.lease !== null,
+    isLeased: () => stocks.lease !== null,
     onLeader: (callback) => orders.onLeader(callback),
   });
   const app = build({
@@ -151,7 +90,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
             replicaOver(replica, () => reached(orders.peer(id))),
           ),
           catalogs: config.catalogs.map(({ name: catalog }, index) =>
-            catalogOver(catalog, () => reached(links[index]?.peer ?? null)),
+            catalogOver(catalog, () => reached(catalogs.peer(index))),
           ),
         }),
       told: () => watch.feed.told,
@@ -160,12 +99,20 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     },
     ...(playground && { playground }),
   });
-  const parts = { app, gate, orders, catalogs, leases, links, copies };
+  const parts = { app, gate, orders, stocks, catalogs, copies };
   const started = Promise.withResolvers<void>();
   holdRequests(app.server, started.promise);
   try {
     await app.listen({ host: place.host, port: place.port });
-    links.push(...config.catalogs.map(connectToCatalog));
+    catalogs.connect({
+      catalogs: config.catalogs,
+      secret,
+      identity,
+      log,
+      lookups: stocks.lookups,
+      onUnreachable: unreachable,
+      onInvariantViolation: failed.resolve,
+    });
     const refused = failed.promise.then((reason) => Promise.reject(reason));
     await Promise.race([within(orders.start(), LEADER_WAIT_MS), refused]);
   } catch (error) {
@@ -242,13 +189,12 @@ async function openCopies(
   cache: ClusterConfig["cache"],
   secret: string,
   log: Logger,
-  onRemoved: (name: string, why: CopyRemoved) => void,
 ): Promise<StockCopies> {
   switch (cache.kind) {
     case "none":
       return noCopies();
     case "memory":
-      return memoryCopies({ entriesMax: cache.entriesMax, onRemoved });
+      return memoryCopies({ entriesMax: cache.entriesMax });
     case "redis": {
       // Loaded only where it is used: it is a tenth of the time to start.
       const { redisCopies } = await import("../../io/cache/redis.ts");
@@ -276,8 +222,7 @@ interface Parts {
   readonly gate: RequestGate;
   readonly orders: OrderService;
   readonly catalogs: CatalogLinks;
-  readonly leases: Leases;
-  readonly links: readonly Link[];
+  readonly stocks: Stocks<Peer>;
   readonly copies: StockCopies;
 }
 
@@ -291,7 +236,7 @@ function leave({ gate, orders, catalogs }: Parts): void {
 
 /** The port closes; requests under way are answered, then with 503, then cut off. */
 async function stop(parts: Parts): Promise<void> {
-  const { app, orders, catalogs, leases, links, copies } = parts;
+  const { app, orders, stocks, catalogs, copies } = parts;
   leave(parts);
   // Right behind the poll phase: a connection that waits to be accepted is reset with the port.
   await nextTurn();
@@ -302,9 +247,8 @@ async function stop(parts: Parts): Promise<void> {
   orders.close();
   await within(closed, CLOSE_FLUSH_MS);
   app.server.closeAllConnections();
-  leases.close();
+  stocks.close();
   catalogs.close();
-  for (const link of links) link.close();
   copies.close();
   await closed;
 }

@@ -3,9 +3,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { build } from "./app.ts";
 import { FrontendMetrics } from "./metrics.ts";
-import { StockCache } from "./stock-cache.ts";
 import { overSocket } from "./test-http.ts";
-import { TestMarket } from "./test-market.ts";
+import { stocksOver, TestMarket } from "./test-market.ts";
 
 const log = pino({ level: "silent" });
 let app: ReturnType<typeof build>;
@@ -15,9 +14,7 @@ let found: (leader: number | null) => void;
 beforeEach(() => {
   market = new TestMarket();
   const copies = memoryCopies({ entriesMax: 100 });
-  const stocks = new StockCache({ copies, catalogs: market, orders: market, log, nowMs: () => 0 });
-  const { ask } = stocks.askLease("catalog");
-  stocks.granted("catalog", { epoch: 1, ask, ms: 1, exposed: 0, sent: 0 });
+  const stocks = stocksOver(market, { copies, log });
   const metrics = new FrontendMetrics("frontend", {
     cache: () => stocks.stats(),
     isReady: () => true,

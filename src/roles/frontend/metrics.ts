@@ -3,7 +3,7 @@
 
 import type { FastifyInstance } from "fastify";
 import { type Observer, RoleMetrics, type Scrape } from "../../io/metrics/role-metrics.ts";
-import type { CacheStats } from "./stock-cache.ts";
+import type { CacheStats } from "./stocks.ts";
 import type { TradeEnd } from "./trades.ts";
 
 const METRICS_URL = "/metrics";

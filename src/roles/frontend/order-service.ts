@@ -1,23 +1,38 @@
-// The order service as a front end sees it: three replicas behind one `ask`.
-//
-// Owns the connections to the replicas, drives the selection of their leader in
-// real time, and gives both to the questions of clients. What the selection
-// decides, and how a question gets its answer, is in core/selection and in
-// core/service; here they meet the clock and the network.
+// A front end's order service: core/service/order-replicas.ts over connections to
+// the replicas, real time, promises for the routes, and log lines.
 
 import type { Logger } from "pino";
-import { Selection } from "../../core/selection/selection.ts";
-import type { SelectionEffect, SelectionEvent } from "../../core/selection/types.ts";
-import { routeTo } from "../../core/service/routes.ts";
-import type { Identity, Peer, Unreachable } from "../../io/rpc/types.ts";
-import type { Health, Question } from "../contract.ts";
-import { ReplicaLink } from "./order-service-links.ts";
-import { Questions } from "./order-service-questions.ts";
-import type { Asked, AskOptions, Orders, OrdersHealth } from "./orders.ts";
+import {
+  HEALTH_CALL_MS,
+  NOMINATE_CALL_MS,
+  QUESTION_DEADLINE_MS,
+} from "../../core/service/limits.ts";
+import {
+  OrderReplicas,
+  type ReplicaCalls,
+  type ReplicaState,
+  type ReplicasObserver,
+} from "../../core/service/order-replicas.ts";
+import type { Asked, Question } from "../../core/service/types.ts";
+import { Complaints } from "../../io/rpc/complaints.ts";
+import { connect } from "../../io/rpc/connect.ts";
+import { RpcError } from "../../io/rpc/error.ts";
+import type { Calls, Identity, Link, Peer, Unreachable } from "../../io/rpc/types.ts";
+import { frontendContract, orderContract } from "../contract.ts";
+import type { AskOptions, Orders, OrdersHealth } from "./orders.ts";
 import type { RequestTraces } from "./request-traces.ts";
 
+export type { ReplicaState };
+
+const NOTIFY_CALL_MS = 2_000;
+/** At most one line about what a replica does wrong in this time. */
+const COMPLAINT_INTERVAL_MS = 10_000;
+
+const beatContract = { beat: frontendContract.beat } as const;
+const leavingContract = { leaving: orderContract.leaving } as const;
+
 export interface OrderServiceOptions {
-  /** All configured replicas. */
+  /** All configured replicas. A replica's id is its port, unless something stands between. */
   readonly replicas: readonly {
     readonly id: number;
     readonly host: string;
@@ -38,35 +53,34 @@ export interface OrderServiceOptions {
   readonly random?: () => number;
 }
 
-/** What a front end knows of one replica. */
-export interface ReplicaState {
-  readonly id: number;
-  readonly connected: boolean;
-  /** What it said last on the open connection. */
-  readonly health: Health | null;
-  /** When something last came from it, milliseconds of performance.now(). */
-  readonly heardAtMs: number;
-}
-
 export class OrderService implements Orders {
   readonly #options: OrderServiceOptions;
-  readonly #selection: Selection;
-  readonly #questions: Questions;
+  readonly #replicas: OrderReplicas<Peer>;
   readonly #onLeader: ((leader: number | null) => void)[] = [];
-  #links: readonly ReplicaLink[] = [];
+  #links = new Map<number, Link>();
   #started: Promise<void> | null = null;
-  #timer: NodeJS.Timeout | null = null;
-  #timerAtMs = 0;
-  #closed = false;
 
   constructor(options: OrderServiceOptions) {
+    const { replicas, traces, log, random = Math.random, startWaitMs } = options;
     this.#options = options;
-    this.#selection = new Selection({
-      replicas: options.replicas.map(({ id }) => id),
-      random: options.random ?? Math.random,
-      ...(options.startWaitMs === undefined ? {} : { startWaitMs: options.startWaitMs }),
+    const nowMs = () => performance.now();
+    const complaints = new Complaints(log, COMPLAINT_INTERVAL_MS, nowMs);
+    this.#replicas = new OrderReplicas({
+      replicas: replicas.map(({ id }) => id),
+      calls: new PeerCalls(traces, complaints),
+      observer: {
+        ...logLines(log, complaints),
+        leaderChanged: (leader) => {
+          for (const callback of this.#onLeader) callback(leader);
+        },
+      },
+      random,
+      ...(startWaitMs !== undefined && { startWaitMs }),
+      nowMs,
+      // Check phase: every socket that had a request in this turn was read by then.
+      atTurnsEnd: setImmediate,
+      after: (ms, run) => setTimeout(run, ms).unref(),
     });
-    this.#questions = new Questions({ route: () => this.#route(), log: options.log });
   }
 
   /** Connects and begins to look for a leader. Settles once the first is found, which may be never. */
@@ -75,37 +89,50 @@ export class OrderService implements Orders {
       this.onLeader((leader) => {
         if (leader !== null) resolve();
       });
-      this.#links = this.#options.replicas.map((replica) => this.#link(replica));
-      this.#tick();
+      for (const replica of this.#options.replicas) {
+        this.#links.set(replica.id, this.#link(replica));
+      }
+      this.#replicas.start();
     });
     return this.#started;
   }
 
-  ask(question: Question, options?: AskOptions): Promise<Asked> {
-    return this.#questions.ask(question, options);
+  #link({ id, host, port }: OrderServiceOptions["replicas"][number]): Link {
+    const { secret, identity, log, onUnreachable } = this.#options;
+    return connect({
+      host,
+      port,
+      secret,
+      identity,
+      contract: beatContract,
+      handlers: { beat: (health) => this.#replicas.beat(id, health) },
+      log,
+      onOpen: (peer) => this.#replicas.opened(id, peer),
+      onClose: (peer) => this.#replicas.closed(id, peer),
+      onUnreachable: (why) => onUnreachable?.(id, why),
+    });
+  }
+
+  ask(question: Question, { deadlineMs = QUESTION_DEADLINE_MS }: AskOptions = {}): Promise<Asked> {
+    return new Promise((settled) => this.#replicas.ask(question, deadlineMs, settled));
   }
 
   leader(): number | null {
-    return this.#selection.leader;
+    return this.#replicas.leader;
   }
 
   health(): OrdersHealth {
-    return { leader: this.leader(), ready: this.#route() !== null };
+    return { leader: this.leader(), ready: this.#replicas.ready };
   }
 
   /** Every configured replica, in the configuration's order. */
   replicas(): readonly ReplicaState[] {
-    return this.#links.map((link) => ({
-      id: link.replica,
-      connected: link.isOpen,
-      health: link.health,
-      heardAtMs: link.heardAtMs,
-    }));
+    return this.#replicas.states();
   }
 
   /** The connection to a replica; null while there is none. */
   peer(replica: number): Peer | null {
-    return this.#linkTo(replica)?.peer ?? null;
+    return this.#links.get(replica)?.peer ?? null;
   }
 
   onLeader(callback: (leader: number | null) => void): void {
@@ -114,107 +141,105 @@ export class OrderService implements Orders {
 
   /** Tells every replica that this front end stops. */
   leaving(): void {
-    for (const link of this.#links) link.leaving();
+    for (const { peer } of this.#links.values()) peer?.calls(leavingContract).leaving({});
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#questions.close();
-    for (const link of this.#links) link.close();
+    this.#replicas.close();
+    for (const link of this.#links.values()) link.close();
+  }
+}
+
+/** What a replica serves to a front end, each call with its own time-out. */
+interface ServedCalls {
+  readonly ask: Calls<Pick<typeof orderContract, "ask">>["ask"];
+  readonly health: Calls<Pick<typeof orderContract, "health">>["health"];
+  readonly nominate: Calls<Pick<typeof orderContract, "nominate">>["nominate"];
+  readonly notifyLeader: Calls<Pick<typeof orderContract, "notifyLeader">>["notifyLeader"];
+}
+
+/** What is said to replicas, over their connections. */
+class PeerCalls implements ReplicaCalls<Peer> {
+  readonly #traces: RequestTraces;
+  readonly #complaints: Complaints;
+  readonly #known = new WeakMap<Peer, ServedCalls>();
+
+  constructor(traces: RequestTraces, complaints: Complaints) {
+    this.#traces = traces;
+    this.#complaints = complaints;
   }
 
-  #link(replica: OrderServiceOptions["replicas"][number]): ReplicaLink {
-    const { secret, identity, traces, log } = this.#options;
-    const { id } = replica;
-    return new ReplicaLink({
-      replica,
-      secret,
-      identity,
-      traces,
-      log,
-      nowMs: () => performance.now(),
-      onOpen: () => this.#step({ kind: "connected", replica: id }),
-      onClose: () => this.#step({ kind: "disconnected", replica: id }),
-      onBeat: (health) => this.#step({ kind: "beat", health }),
-      onUnreachable: (why) => this.#options.onUnreachable?.(id, why),
-    });
+  ask: ReplicaCalls<Peer>["ask"] = (peer, questions, settled) => {
+    this.#calls(peer)
+      .ask({ relayed: false, questions, ...this.#traces.of(questions) })
+      .then(settled, (error: unknown) => {
+        const failure = error instanceof RpcError ? error.failure : "failed";
+        if (failure === "failed" || failure === "refused") {
+          const replica = peer.identity.name;
+          const line = failure === "failed" ? "Questions failed" : "Questions refused";
+          this.#complaints.warn(`${failure} ${replica}`, { replica, err: error }, line);
+        }
+        settled({ kind: "failed", failure });
+      });
+  };
+
+  health: ReplicaCalls<Peer>["health"] = (peer, settled) => {
+    this.#calls(peer)
+      .health({})
+      .then(settled, () => settled(null));
+  };
+
+  nominate: ReplicaCalls<Peer>["nominate"] = (peer, settled) => {
+    this.#calls(peer)
+      .nominate({})
+      .then(settled, () => settled(null));
+  };
+
+  notify(peer: Peer, leader: number): void {
+    this.#calls(peer)
+      .notifyLeader({ leader })
+      .catch(() => {}); // it learns that from the leader all the same
   }
 
-  #route(): ReplicaLink | null {
-    const leader = this.leader();
-    return leader === null ? null : routeTo(leader, this.#links, performance.now());
+  flush(peer: Peer): void {
+    peer.flush();
   }
 
-  // Time.
-
-  #tick(): void {
-    this.#timer = null;
-    this.#step({ kind: "tick" });
-    this.#questions.sweep();
-  }
-
-  /** Sees to it that the next tick comes at this time or before. */
-  #wakeBy(atMs: number): void {
-    if (this.#closed || (this.#timer && this.#timerAtMs <= atMs)) return;
-    if (this.#timer) clearTimeout(this.#timer);
-    this.#timerAtMs = atMs;
-    this.#timer = setTimeout(() => this.#tick(), Math.max(0, atMs - performance.now()));
-  }
-
-  // The selection.
-
-  #step(event: SelectionEvent): void {
-    if (this.#closed) return;
-    const effects = this.#selection.step(performance.now(), event);
-    for (const effect of effects) this.#carryOut(effect);
-    this.#wakeBy(performance.now() + this.#selection.wakeInMs);
-  }
-
-  #carryOut(effect: SelectionEffect): void {
-    switch (effect.kind) {
-      case "log":
-        this.#options.log[effect.level](effect.message);
-        break;
-      case "leader-changed": {
-        const { leader, epoch } = effect;
-        this.#questions.leaderChanged(leader === null ? null : { leader, epoch });
-        for (const callback of this.#onLeader) callback(leader);
-        break;
-      }
-      case "ask-health": {
-        const { replica } = effect;
-        void this.#linkTo(replica)
-          ?.askHealth()
-          .catch(() => null)
-          .then((health) => this.#step({ kind: "health-answer", replica, health }));
-        break;
-      }
-      case "nominate": {
-        const { replica } = effect;
-        const { log } = this.#options;
-        log.debug({ replica }, "Nominating");
-        void this.#linkTo(replica)
-          ?.nominate()
-          .catch(() => null)
-          .then((result) => {
-            log.debug({ replica, result }, "Nomination ended");
-            this.#step({ kind: "nominate-answer", replica, result });
-          });
-        break;
-      }
-      case "notify": {
-        // A replica learns its leader from the leader; this is to tell it sooner.
-        void this.#linkTo(effect.replica)
-          ?.notifyLeader(effect.leader)
-          .catch(() => null);
-        break;
-      }
+  #calls(peer: Peer): ServedCalls {
+    let calls = this.#known.get(peer);
+    if (!calls) {
+      const { ask, health, nominate, notifyLeader } = orderContract;
+      calls = {
+        ...peer.calls({ ask }, { timeoutMs: QUESTION_DEADLINE_MS }),
+        ...peer.calls({ health }, { timeoutMs: HEALTH_CALL_MS }),
+        ...peer.calls({ nominate }, { timeoutMs: NOMINATE_CALL_MS }),
+        ...peer.calls({ notifyLeader }, { timeoutMs: NOTIFY_CALL_MS }),
+      };
+      this.#known.set(peer, calls);
     }
+    return calls;
   }
+}
 
-  #linkTo(replica: number): ReplicaLink | undefined {
-    return this.#links.find((link) => link.replica === replica);
-  }
+/** In the words of the seed's logs, where it has any. */
+function logLines(log: Logger, complaints: Complaints): Omit<ReplicasObserver, "leaderChanged"> {
+  const requestId = (question: Question) =>
+    question.kind === "request" ? { requestId: question.requestId } : {};
+  return {
+    line: (level, message) => log[level](message),
+    nominating: (replica) => log.debug({ replica }, "Nominating"),
+    nominated: (replica, result) => log.debug({ replica, result }, "Nomination ended"),
+    mismatched: (replica, counts) =>
+      complaints.warn(
+        `pairs ${replica}`,
+        { replica, ...counts },
+        "Answers don't pair up with the questions",
+      ),
+    failed(question) {
+      if (log.isLevelEnabled("debug")) log.debug(requestId(question), "Trying request again...");
+    },
+    triedAgain(question) {
+      if (log.isLevelEnabled("debug")) log.debug(requestId(question), "Calling trade service");
+    },
+  };
 }

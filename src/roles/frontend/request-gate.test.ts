@@ -9,9 +9,8 @@ import { HostNames } from "../../io/host-names.ts";
 import { build } from "./app.ts";
 import { REQUEST_RECEIVE_LIMIT_MS } from "./limits.ts";
 import { RequestGate } from "./request-gate.ts";
-import { StockCache } from "./stock-cache.ts";
 import { Connection, WAIT } from "./test-http.ts";
-import { TestMarket } from "./test-market.ts";
+import { stocksOver, TestMarket } from "./test-market.ts";
 
 let app: ReturnType<typeof build>;
 let port: number;
@@ -23,9 +22,7 @@ beforeEach(async () => {
   market = new TestMarket();
   const log = pino({ level: "silent" });
   const copies = memoryCopies({ entriesMax: 100 });
-  const stocks = new StockCache({ copies, catalogs: market, orders: market, log, nowMs: () => 0 });
-  const { ask } = stocks.askLease("catalog");
-  stocks.granted("catalog", { epoch: 1, ask, ms: 1, exposed: 0, sent: 0 });
+  const stocks = stocksOver(market, { copies, log });
   gate = new RequestGate(new HostNames("127.0.0.1", []));
   app = build({ orders: market, stocks, log, gate });
   await app.listen({ host: "127.0.0.1", port: 0 });

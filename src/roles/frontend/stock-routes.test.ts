@@ -3,13 +3,13 @@ import { validatorCompiler } from "fastify-type-provider-zod";
 import { expect, test } from "vitest";
 import { rememberingLog } from "../../io/rpc/testing.ts";
 import { Lane } from "./lane.ts";
-import { type Stocks, stockRoutes } from "./stock-routes.ts";
+import { type StockLookups, stockRoutes } from "./stock-routes.ts";
 
-function serving(over: Partial<Stocks>) {
+function serving(over: Partial<StockLookups>) {
   const app = Fastify();
   app.setValidatorCompiler(validatorCompiler);
   const log = rememberingLog();
-  const stocks: Stocks = {
+  const stocks: StockLookups = {
     lookup: () => Promise.resolve({ kind: "unknown" }),
     list: () => Promise.resolve({ kind: "list", body: Buffer.from('{"data":[]}') }),
     page: () => Promise.resolve({ kind: "unavailable" }),

@@ -19,16 +19,10 @@ import {
   unknownStock,
 } from "./http-answer.ts";
 import type { Lane } from "./lane.ts";
-import {
-  type Lookup,
-  type StockCache,
-  type StockList,
-  type StockPage,
-  stockText,
-} from "./stock-cache.ts";
+import { type Lookup, type StockList, type StockPage, type Stocks, stockText } from "./stocks.ts";
 
-/** What the routes need of the cache. */
-export type Stocks = Pick<StockCache, "lookup" | "list" | "page" | "drop">;
+/** What the routes need of the stocks. */
+export type StockLookups = Pick<Stocks<never>, "lookup" | "list" | "page" | "drop">;
 
 interface ByName {
   Params: { name: string };
@@ -36,7 +30,7 @@ interface ByName {
 
 export function stockRoutes(
   app: FastifyInstance,
-  stocks: Stocks,
+  stocks: StockLookups,
   log: Logger,
   isForeign: IsForeign,
   pages: Lane,

@@ -1,13 +1,18 @@
 // For tests: the real market in memory, in the place of the order service and
 // of a catalog. It is always at its newest state, and can be told to fail.
 
+import type { Logger } from "pino";
+import { LEASE_MS } from "../../core/coherence/limits.ts";
 import { decide } from "../../core/market/decide.ts";
 import { MarketState } from "../../core/market/state.ts";
 import type { StocksAnswer, StocksQuestion } from "../../core/market/stock-lists.ts";
 import type { Stock } from "../../core/market/types.ts";
+import type { StockCopies } from "../../io/cache/types.ts";
+import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
+import type { Identity } from "../../io/rpc/types.ts";
 import type { Answer, Question } from "../contract.ts";
-import type { CatalogLookup, Catalogs } from "./catalog-links.ts";
 import type { Asked, Orders } from "./orders.ts";
+import { Stocks } from "./stocks.ts";
 
 export const FIRST_STOCKS: readonly Stock[] = [
   { name: "FishCo", price: 17.99, quantity: 600 },
@@ -15,7 +20,8 @@ export const FIRST_STOCKS: readonly Stock[] = [
   { name: "GameStart", price: 23.5, quantity: 100 },
 ];
 
-export class TestMarket implements Orders, Catalogs {
+export class TestMarket implements Orders {
+  readonly identity: Identity = { role: "catalog", name: "catalog", cluster: TEST_CLUSTER };
   /** What the leader was asked, in order. */
   readonly questions: Question[] = [];
   /** What the catalog was asked: the names of each call, in order. */
@@ -25,7 +31,8 @@ export class TestMarket implements Orders, Catalogs {
   failing: Exclude<Asked["kind"], "answer"> | Error | null = null;
   /** The leader decides nothing before. */
   until: Promise<void> = Promise.resolve();
-  usable = true;
+  /** Whether the catalog has a lease, so that it answers. */
+  isLeased = true;
   position = 3;
   readonly #state = new MarketState({
     stocks: FIRST_STOCKS,
@@ -53,18 +60,9 @@ export class TestMarket implements Orders, Catalogs {
   close(): void {}
   onLeader(): void {}
 
-  async lookup(names: readonly string[]): Promise<CatalogLookup | null> {
-    this.lookups.push(names);
-    return this.lookupNow(names);
-  }
-
-  async stocks(question: StocksQuestion): Promise<StocksAnswer | null> {
-    return this.stocksNow(question);
-  }
-
-  lookupNow(names: readonly string[]): CatalogLookup {
+  lookupNow(names: readonly string[]) {
     const stocks = names.map((name) => this.#state.stock(name) ?? null);
-    return { kind: "stocks", stocks, position: this.position };
+    return { kind: "stocks" as const, stocks, position: this.position };
   }
 
   stocksNow(question: StocksQuestion): StocksAnswer {
@@ -103,4 +101,42 @@ export class TestMarket implements Orders, Catalogs {
     }
     return outcome;
   }
+}
+
+const UNLEASED = { kind: "unleased" } as const;
+
+interface OverMarket {
+  readonly copies: StockCopies;
+  readonly log: Logger;
+  /** Stands still at 0 unless told: a lease never ends. */
+  readonly nowMs?: () => number;
+}
+
+/** The stocks of a front end over this market, in the place of a catalog and of the leader. */
+export function stocksOver(
+  market: TestMarket,
+  { copies, log, nowMs = () => 0 }: OverMarket,
+): Stocks<TestMarket> {
+  const stocks = new Stocks<TestMarket>({
+    copies,
+    log,
+    nowMs,
+    orders: market,
+    catalogs: {
+      lookup(_catalog, names, settled) {
+        market.lookups.push(names);
+        queueMicrotask(() => settled(market.isLeased ? market.lookupNow(names) : UNLEASED));
+      },
+      stocks: (_catalog, question, settled) =>
+        queueMicrotask(() => settled(market.isLeased ? market.stocksNow(question) : UNLEASED)),
+      lease(_catalog, { ask }, settled) {
+        const grant = { epoch: 1, ask, ms: LEASE_MS, exposed: 0, sent: 0 };
+        queueMicrotask(() => settled({ kind: "answered", grant }));
+      },
+      holding() {},
+      probe: (_catalog, settled) => queueMicrotask(() => settled(true)),
+    },
+  });
+  stocks.lookups.opened(market);
+  return stocks;
 }

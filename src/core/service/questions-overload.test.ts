@@ -8,20 +8,20 @@ import {
   QUESTIONS_PER_BATCH_MAX,
   QUESTIONS_WAITING_MAX,
   START_LIMIT_MS,
-} from "../../core/service/limits.ts";
-import type { Asked } from "./orders.ts";
-import { accepted, trade } from "./test-order-service.ts";
-import { Bench, SWEEP_MS, turn, watch } from "./test-questions.ts";
+} from "./limits.ts";
+import { again, Bench, SWEEP_MS, turn, watch } from "./test-questions.ts";
+import { accepted, trade } from "./test-support.ts";
+import type { Asked } from "./types.ts";
 
 describe("Q3", () => {
-  test("a leader with too much to do keeps its clients waiting until the deadline", async () => {
+  test("a question that a leader with too much to do never begins is turned away", async () => {
     const bench = new Bench();
     await bench.lead(9094);
     for (let i = 0; i < CALLS_IN_FLIGHT_MAX; i += 1) {
-      void bench.questions.ask(trade(`${i}`));
+      void bench.ask(trade(`${i}`));
       await turn();
     }
-    const late = watch(bench.questions.ask(trade("late")));
+    const late = watch(bench.ask(trade("late")));
     await bench.pass(ANSWER_WAIT_MS - 50); // the calls in flight are not given up yet
     expect(late.now()).toBe("pending");
     const answers = bench.made.map((made) => made.answer([{ kind: "busy" }]));
@@ -35,21 +35,21 @@ describe("Q3", () => {
     expect(late.now()).toBe("overloaded");
   });
 
-  test("a question that waits for a new leader is turned away as if there were too much to do", async () => {
+  test("a question that waits for a new leader is not turned away", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);
     await bench.lead(null);
-    const asked = watch(bench.questions.ask(trade("a")));
+    const asked = watch(bench.ask(trade("a")));
     await bench.pass(5 * START_LIMIT_MS);
     expect(asked.now()).toBe("pending");
     await bench.lead(9092, 2);
     expect(bench.made).toHaveLength(1);
   });
 
-  test("a question that a leader may have begun with is said not to have happened", async () => {
+  test("a question that a leader may have begun with is not turned away", async () => {
     const bench = new Bench();
     await bench.lead(9094);
-    const asked = watch(bench.questions.ask(trade("a")));
+    const asked = watch(bench.ask(trade("a")));
     await turn();
     await bench.call(0).fail("closed");
     await bench.pass(SWEEP_MS);
@@ -60,17 +60,17 @@ describe("Q3", () => {
     expect(asked.now()).toBe("pending");
   });
 
-  test("a question that waited for the last leader has no time left for the next", async () => {
+  test("a question that waited for the last leader has all of its time with the next", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);
     for (let i = 0; i < CALLS_IN_FLIGHT_MAX; i += 1) {
-      void bench.questions.ask(trade(`${i}`));
+      void bench.ask(trade(`${i}`));
       await turn();
     }
     for (let i = 0; i < CALLS_IN_FLIGHT_MAX * QUESTIONS_PER_BATCH_MAX; i += 1) {
-      void bench.questions.ask(trade(`more ${i}`));
+      void bench.ask(trade(`more ${i}`));
     }
-    const asked = watch(bench.questions.ask(trade("a")));
+    const asked = watch(bench.ask(trade("a")));
     await bench.pass(START_LIMIT_MS - 100);
     await bench.lead(9092, 2);
     await bench.pass(200);
@@ -78,15 +78,15 @@ describe("Q3", () => {
     expect(bench.made).toHaveLength(2 * CALLS_IN_FLIGHT_MAX);
   });
 
-  test("a front end that was paused turns away what it had no time to send", async () => {
+  test("a front end that was paused turns nothing away that it had no time to send", async () => {
     const bench = new Bench();
     await bench.lead(9094);
     await bench.pass(SWEEP_MS);
     for (let i = 0; i < CALLS_IN_FLIGHT_MAX; i += 1) {
-      void bench.questions.ask(trade(`${i}`));
+      void bench.ask(trade(`${i}`));
       await turn();
     }
-    const asked = watch(bench.questions.ask(trade("a")));
+    const asked = watch(bench.ask(trade("a")));
     bench.nowMs += 3_000;
     bench.questions.sweep();
     expect(bench.silent).toEqual([]); // the answers may lie unread
@@ -96,48 +96,48 @@ describe("Q3", () => {
 });
 
 describe("Q4", () => {
-  test("questions pile up without limit while there is no leader", async () => {
+  test("beyond a limit questions are turned away while there is no leader", async () => {
     const bench = new Bench();
     const asked: Promise<Asked>[] = [];
-    for (let i = 0; i <= QUESTIONS_WAITING_MAX; i += 1) asked.push(bench.questions.ask(trade("x")));
+    for (let i = 0; i <= QUESTIONS_WAITING_MAX; i += 1) asked.push(bench.ask(trade("x")));
     expect((await asked.at(-1))?.kind).toBe("overloaded");
     expect(watch(asked[0] as Promise<Asked>).now()).toBe("pending");
     bench.questions.close();
     await Promise.all(asked);
   });
 
-  test("questions whose clients were told take the place of others", async () => {
+  test("questions whose clients were told leave their place to others", async () => {
     const bench = new Bench();
     const asked: Promise<Asked>[] = [];
     for (let i = 0; i < QUESTIONS_WAITING_MAX; i += 1) {
-      asked.push(bench.questions.ask(trade("x"), { deadlineMs: 50 }));
+      asked.push(bench.ask(trade("x"), 50));
     }
     await bench.pass(100);
     await Promise.all(asked);
-    const late = watch(bench.questions.ask(trade("y")));
+    const late = watch(bench.ask(trade("y")));
     await turn();
     expect(late.now()).toBe("pending");
   });
 
-  test("a call that is never answered holds its questions for good", async () => {
+  test("a call that is never answered is made again another way", async () => {
     const bench = new Bench();
     await bench.lead(9094);
-    const asked = bench.questions.ask(trade("a"));
+    const asked = bench.ask(trade("a"));
     await turn();
     await bench.pass(ANSWER_WAIT_MS + SWEEP_MS);
     expect(bench.silent).toEqual([9094]); // ask it another way
-    expect(bench.call(1).questions).toEqual([trade("a", true)]);
+    expect(bench.call(1).questions).toEqual([again("a")]);
     await bench.call(1).answer([accepted(1)]);
     expect((await asked).kind).toBe("answer");
   });
 
-  test("one question that a replica chokes on takes its neighbours with it", async () => {
+  test("one question that a replica chokes on is told apart from its neighbours", async () => {
     const bench = new Bench();
     await bench.lead(9094);
-    const asked = ["good", "bad", "fine"].map((id) => bench.questions.ask(trade(id)));
+    const asked = ["good", "bad", "fine"].map((id) => bench.ask(trade(id)));
     await turn();
     await bench.call(0).fail("refused");
-    void bench.questions.ask(trade("later"));
+    void bench.ask(trade("later"));
     await bench.pass(SWEEP_MS);
     expect(bench.made.slice(1).map((made) => made.questions.length)).toEqual([1, 1, 1, 1]);
     await bench.call(1).answer([accepted(1)]);
@@ -147,11 +147,11 @@ describe("Q4", () => {
     expect(kinds).toEqual(["answer", "unavailable", "answer"]);
   });
 
-  test("a replica that can't relay is asked again as the first", async () => {
+  test("a replica that can't relay is known to be of no use", async () => {
     const bench = new Bench();
     await bench.lead(9094);
     bench.asked = 9090;
-    void bench.questions.ask(trade("a"));
+    void bench.ask(trade("a"));
     await turn();
     await bench.call(0).result({ kind: "not-leader", leader: null });
     expect(bench.lost).toEqual([9090]);

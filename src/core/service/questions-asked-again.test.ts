@@ -1,28 +1,13 @@
-import pino from "pino";
 import { describe, expect, test } from "vitest";
-import {
-  CALLS_IN_FLIGHT_MAX,
-  QUESTION_DEADLINE_MS,
-  QUESTIONS_PER_BATCH_MAX,
-} from "../../core/service/limits.ts";
-import { Questions } from "./order-service-questions.ts";
-import { accepted, refused, trade, until } from "./test-order-service.ts";
-import { Bench, type Made, SWEEP_MS, turn, watch } from "./test-questions.ts";
-
-test("on the process's own clock, no question is ever given up", async () => {
-  const questions = new Questions({ route: () => null, log: pino({ level: "silent" }) });
-  const asked = watch(questions.ask(trade("a"), { deadlineMs: 5 }));
-  await until("it is given up", () => {
-    questions.sweep();
-    return asked.now() === "unavailable";
-  });
-});
+import { CALLS_IN_FLIGHT_MAX, QUESTION_DEADLINE_MS, QUESTIONS_PER_BATCH_MAX } from "./limits.ts";
+import { again, Bench, type Made, SWEEP_MS, turn, watch } from "./test-questions.ts";
+import { accepted, refused, trade } from "./test-support.ts";
 
 describe("a turn's questions", () => {
-  test("travel one by one", async () => {
+  test("travel together in one call", async () => {
     const bench = new Bench();
     await bench.lead(9094);
-    const asked = ["a", "b", "c"].map((id) => bench.questions.ask(trade(id)));
+    const asked = ["a", "b", "c"].map((id) => bench.ask(trade(id)));
     await turn();
     expect(bench.made).toHaveLength(1);
     await bench.call(0).answer([accepted(1), accepted(2), accepted(3)]);
@@ -31,9 +16,9 @@ describe("a turn's questions", () => {
     );
   });
 
-  test("go to a leader that isn't known yet, or get lost before it is", async () => {
+  test("wait until a leader is known", async () => {
     const bench = new Bench();
-    const asked = bench.questions.ask(trade("a"));
+    const asked = bench.ask(trade("a"));
     await turn();
     expect(bench.made).toHaveLength(0);
     await bench.lead(9092);
@@ -42,19 +27,19 @@ describe("a turn's questions", () => {
     expect(bench.call(0).replica).toBe(9092);
   });
 
-  test("make a call with more questions than a replica takes", async () => {
+  test("go in several calls when they are more than a batch holds", async () => {
     const bench = new Bench();
     await bench.lead(9094);
-    for (let i = 0; i <= QUESTIONS_PER_BATCH_MAX; i += 1) void bench.questions.ask(trade(`${i}`));
+    for (let i = 0; i <= QUESTIONS_PER_BATCH_MAX; i += 1) void bench.ask(trade(`${i}`));
     await turn();
     expect(bench.made.map((made) => made.questions.length)).toEqual([QUESTIONS_PER_BATCH_MAX, 1]);
   });
 
-  test("make more calls than are allowed at once, or stay when there is room again", async () => {
+  test("wait for room when all calls are under way, and go on together", async () => {
     const bench = new Bench();
     await bench.lead(9094);
     for (let i = 0; i < CALLS_IN_FLIGHT_MAX + 3; i += 1) {
-      void bench.questions.ask(trade(`${i}`));
+      void bench.ask(trade(`${i}`));
       await turn();
     }
     expect(bench.made).toHaveLength(CALLS_IN_FLIGHT_MAX);
@@ -65,33 +50,33 @@ describe("a turn's questions", () => {
 });
 
 describe("a call given up", () => {
-  test("a question in flight at a leader that was replaced is not asked of the new one", async () => {
+  test("has its questions asked of the next leader, and the first answer counts", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);
-    const asked = bench.questions.ask(trade("a"));
+    const asked = bench.ask(trade("a"));
     await turn();
     await bench.lead(9092, 2);
     expect(bench.call(1).replica).toBe(9092);
-    expect(bench.call(1).questions).toEqual([trade("a", true)]);
+    expect(bench.call(1).questions).toEqual([again("a")]);
     await bench.call(1).answer([accepted(7)]);
     await bench.call(0).answer([accepted(8)]);
     expect(await asked).toEqual({ kind: "answer", answer: accepted(7) });
   });
 
-  test("an answer of the leader that was given up is thrown away", async () => {
+  test("is listened to: its late answer counts", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);
-    const asked = bench.questions.ask(trade("a"));
+    const asked = bench.ask(trade("a"));
     await turn();
     await bench.lead(9092, 2);
     await bench.call(0).answer([accepted(7)]);
     expect(await asked).toEqual({ kind: "answer", answer: accepted(7) });
   });
 
-  test("a refusal that wasn't recorded is told while the trade is tried again", async () => {
+  test("doesn't settle a trade that is tried again by a refusal that wasn't recorded", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);
-    const asked = bench.questions.ask(trade("a"));
+    const asked = bench.ask(trade("a"));
     await turn();
     await bench.lead(9092, 2);
     await bench.call(0).answer([refused]);
@@ -99,10 +84,10 @@ describe("a call given up", () => {
     expect(await asked).toEqual({ kind: "answer", answer: accepted(7) });
   });
 
-  test("a failure of the leader that was given up has the question asked once more", async () => {
+  test("has nothing asked once more when it fails late", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);
-    void bench.questions.ask(trade("a"));
+    void bench.ask(trade("a"));
     await turn();
     await bench.lead(9092, 2);
     await bench.call(0).fail("closed");
@@ -110,10 +95,10 @@ describe("a call given up", () => {
     expect(bench.made).toHaveLength(2);
   });
 
-  test("a leader that was given up and is busy has the question asked once more", async () => {
+  test("has nothing asked once more when its leader was busy", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);
-    void bench.questions.ask(trade("a"));
+    void bench.ask(trade("a"));
     await turn();
     await bench.lead(9092, 2);
     await bench.call(0).answer([{ kind: "busy" }]);
@@ -121,60 +106,60 @@ describe("a call given up", () => {
     expect(bench.made).toHaveLength(2);
   });
 
-  test("what was asked before goes after what came since", async () => {
+  test("has its questions asked before those that came since", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);
-    void bench.questions.ask(trade("old"));
+    void bench.ask(trade("old"));
     await turn();
     await bench.lead(null);
-    void bench.questions.ask(trade("new"));
+    void bench.ask(trade("new"));
     await bench.lead(9092, 2);
-    expect(bench.call(1).questions).toEqual([trade("old", true), trade("new")]);
+    expect(bench.call(1).questions).toEqual([again("old"), trade("new")]);
   });
 
-  test("the same leader in a later epoch is trusted to answer what it was asked before", async () => {
+  test("is asked again of the same leader in a later epoch", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);
-    void bench.questions.ask(trade("a"));
+    void bench.ask(trade("a"));
     await turn();
     await bench.lead(9094, 2);
     expect(bench.made).toHaveLength(2);
   });
 
-  test("a leader lost and found again in its epoch is asked twice", async () => {
+  test("isn't asked again of a leader that was lost and found again in its epoch", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);
-    void bench.questions.ask(trade("a"));
+    void bench.ask(trade("a"));
     await turn();
     await bench.lead(null);
     await bench.lead(9094, 1);
     expect(bench.made).toHaveLength(1);
   });
 
-  test("abandoned calls leave no room for new ones", async () => {
+  test("leaves its room to others", async () => {
     const bench = new Bench();
     await bench.lead(9094, 1);
     for (let i = 0; i < CALLS_IN_FLIGHT_MAX; i += 1) {
-      void bench.questions.ask(trade(`${i}`));
+      void bench.ask(trade(`${i}`));
       await turn();
     }
     await bench.lead(9092, 2);
     expect(bench.call(CALLS_IN_FLIGHT_MAX).questions).toHaveLength(CALLS_IN_FLIGHT_MAX);
     for (let i = 0; i < CALLS_IN_FLIGHT_MAX; i += 1) await bench.call(i).fail("closed");
     for (let i = 0; i < CALLS_IN_FLIGHT_MAX + 2; i += 1) {
-      void bench.questions.ask(trade(`later ${i}`));
+      void bench.ask(trade(`later ${i}`));
       await turn();
     }
     expect(bench.made).toHaveLength(2 * CALLS_IN_FLIGHT_MAX);
   });
 
-  test("a client without an answer waits beyond its deadline", async () => {
+  test("leaves nobody waiting beyond the deadline", async () => {
     const bench = new Bench();
     await bench.lead(9094);
-    const inFlight = watch(bench.questions.ask(trade("a")));
+    const inFlight = watch(bench.ask(trade("a")));
     await turn();
     await bench.lead(null);
-    const waiting = watch(bench.questions.ask(trade("b"), { deadlineMs: 300 }));
+    const waiting = watch(bench.ask(trade("b"), 300));
     await bench.pass(275);
     expect(waiting.now()).toBe("pending");
     await bench.pass(50);
@@ -185,16 +170,16 @@ describe("a call given up", () => {
     expect(inFlight.now()).toBe("unavailable");
   });
 
-  test("a client still waits after the front end closed", async () => {
+  test("is over for everybody once the front end closes", async () => {
     const bench = new Bench();
     await bench.lead(9094);
-    const inFlight = bench.questions.ask(trade("a"));
+    const inFlight = bench.ask(trade("a"));
     await turn();
-    const waiting = bench.questions.ask(trade("b"));
+    const waiting = bench.ask(trade("b"));
     bench.questions.close();
     expect((await inFlight).kind).toBe("unavailable");
     expect((await waiting).kind).toBe("unavailable");
-    expect((await bench.questions.ask(trade("c"))).kind).toBe("unavailable");
+    expect((await bench.ask(trade("c"))).kind).toBe("unavailable");
     await turn();
     expect(bench.made).toHaveLength(1);
   });
@@ -210,48 +195,37 @@ describe("asked again", () => {
     ["answers that don't pair up", (made) => made.answer([])],
   ];
   for (const [cause, happen] of causes) {
-    test(`after ${cause}, another id is used or a refusal isn't recorded`, async () => {
+    test(`after ${cause}, under the same id, with a refusal to be recorded`, async () => {
       const bench = new Bench();
       await bench.lead(9094);
-      const asked = bench.questions.ask(trade("a"));
+      const asked = bench.ask(trade("a"));
       await turn();
       await happen(bench.call(0));
       expect(bench.made).toHaveLength(1); // not in a tight loop
       await bench.pass(SWEEP_MS);
-      expect(bench.call(1).questions).toEqual([trade("a", true)]);
+      expect(bench.call(1).questions).toEqual([again("a")]);
       await bench.call(1).answer([accepted(1)]);
       expect((await asked).kind).toBe("answer");
     });
   }
 
-  test("a question that was never begun is charged with a recorded refusal", async () => {
+  test("as it was, when it was never begun", async () => {
     const bench = new Bench();
     await bench.lead(9094);
-    void bench.questions.ask(trade("a"));
+    void bench.ask(trade("a"));
     await turn();
     await bench.call(0).answer([{ kind: "busy" }]);
     await bench.pass(SWEEP_MS);
     expect(bench.call(1).questions).toEqual([trade("a")]);
   });
 
-  test("only questions that change something can be asked again", async () => {
+  test("questions that change nothing are repeated as they are", async () => {
     const bench = new Bench();
     await bench.lead(9094);
-    void bench.questions.ask({ kind: "order", number: 3 });
+    void bench.ask({ kind: "order", number: 3 });
     await turn();
     await bench.call(0).fail("closed");
     await bench.pass(SWEEP_MS);
     expect(bench.call(1).questions).toEqual([{ kind: "order", number: 3 }]);
   });
-});
-
-test("the log doesn't tell that a trade is tried again, and called again", async () => {
-  const bench = new Bench();
-  await bench.lead(9094);
-  void bench.questions.ask(trade("a"));
-  await turn();
-  await bench.call(0).fail("closed");
-  await bench.lead(null);
-  await bench.lead(9092, 2);
-  expect(bench.lines).toEqual(["Trying request again...", "Calling trade service"]);
 });

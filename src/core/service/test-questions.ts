@@ -1,13 +1,15 @@
 // Questions on a bench: over replicas that do what the test says, by its clock.
 
-import pino from "pino";
-import { RpcError } from "../../io/rpc/error.ts";
-import type { RpcFailure } from "../../io/rpc/types.ts";
-import type { Answer, AskResult, Question } from "../contract.ts";
-import { Questions, type Route } from "./order-service-questions.ts";
-import type { Asked } from "./orders.ts";
+import { type CallFailure, type CallResult, Questions, type Route } from "./questions.ts";
+import { trade } from "./test-support.ts";
+import type { Answer, Asked, AskResult, Question } from "./types.ts";
 
 export const SWEEP_MS = 25;
+
+/** A trade that is asked again after an attempt of unknown fate. */
+export function again(requestId: string): Question {
+  return trade(requestId, "FishCo", "sell", 1, true);
+}
 
 /** One call that Questions made; the test answers it. */
 export interface Made {
@@ -15,26 +17,27 @@ export interface Made {
   readonly questions: readonly Question[];
   answer(answers: readonly Answer[]): Promise<void>;
   result(result: AskResult): Promise<void>;
-  fail(failure: RpcFailure): Promise<void>;
+  fail(failure: CallFailure): Promise<void>;
 }
 
-/** Questions over replicas that do what the test says, by the test's clock. */
 export class Bench {
   nowMs = 1_000;
   readonly made: Made[] = [];
   readonly lost: number[] = [];
   readonly silent: number[] = [];
-  readonly lines: string[] = [];
   /** Whom the route leads to; null for nobody. */
   asked: number | null = 9094;
-  readonly questions: Questions;
+  readonly questions: Questions<Route>;
 
   constructor() {
-    const log = pino(
-      { level: "debug", base: null },
-      { write: (line: string) => this.lines.push(JSON.parse(line).msg) },
-    );
-    this.questions = new Questions({ log, nowMs: () => this.nowMs, route: () => this.#route() });
+    this.questions = new Questions<Route>({
+      route: () => this.#route(),
+      call: ({ replica }, questions, settled) => this.#call(replica, questions, settled),
+      atTurnsEnd: setImmediate,
+      nowMs: () => this.nowMs,
+      observer: null,
+      onMismatch: () => {},
+    });
     this.questions.sweep();
   }
 
@@ -43,29 +46,32 @@ export class Bench {
     if (replica === null) return null;
     return {
       replica,
-      ask: (questions) =>
-        new Promise((resolve, reject) => {
-          this.made.push({
-            replica,
-            questions,
-            answer: (answers) => {
-              resolve({ kind: "answers", answers: [...answers] });
-              return turn();
-            },
-            result: (result) => {
-              resolve(result);
-              return turn();
-            },
-            fail: (failure) => {
-              reject(new RpcError(failure, "as the test wants it"));
-              return turn();
-            },
-          });
-        }),
-      flush: () => {},
+      flush() {},
       lost: () => this.lost.push(replica),
       silent: () => this.silent.push(replica),
     };
+  }
+
+  #call(
+    replica: number,
+    questions: readonly Question[],
+    settled: (result: CallResult) => void,
+  ): void {
+    const end = (result: CallResult): Promise<void> => {
+      settled(result);
+      return turn();
+    };
+    this.made.push({
+      replica,
+      questions,
+      answer: (answers) => end({ kind: "answers", answers: [...answers] }),
+      result: end,
+      fail: (failure) => end({ kind: "failed", failure }),
+    });
+  }
+
+  ask(question: Question, deadlineMs = 10_000): Promise<Asked> {
+    return new Promise((settled) => this.questions.ask(question, deadlineMs, settled));
   }
 
   lead(leader: number | null, epoch = 1): Promise<void> {
