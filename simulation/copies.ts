@@ -1,9 +1,13 @@
 // A store of copies that outlives front ends and answers late or not at all, as
 // Redis does. When a copy counts is in src/core/coherence/stored-copies.ts.
 
-import { type CopyCommands, StoredCopies } from "../src/core/coherence/stored-copies.ts";
+import {
+  type Copies,
+  type Copy,
+  type CopyCommands,
+  StoredCopies,
+} from "../src/core/coherence/stored-copies.ts";
 import type { Stock } from "../src/core/market/types.ts";
-import type { Copies, Copy } from "../src/core/service/lookups.ts";
 import type { Host } from "./host.ts";
 
 const ANSWER_LIMIT_MS = 200;

@@ -7,8 +7,30 @@
 //   D2. Whenever the store may have missed a command, another session begins: when
 //       a drop isn't confirmed, and, by clear(), when the connection is lost.
 
-import type { Copies, Copy } from "../service/lookups.ts";
 import { STORED_NAMES_DROPPED_MAX } from "./limits.ts";
+
+/** One stock as it was answered. */
+export interface Copy<B> {
+  /** What is answered, ready to be sent. */
+  readonly body: B;
+  /** The journal position that it is true at. */
+  readonly position: number;
+}
+
+/**
+ * Where copies are kept. A store knows nothing of when a copy is fresh; it promises that after
+ * drop(names) or clear() no copy is found that was put before, and after clear() none that is
+ * being read.
+ */
+export interface Copies<B> {
+  /** A copy that is at hand; of a store elsewhere there is none. */
+  get(name: string): Copy<B> | undefined;
+  /** Only of a store elsewhere: calls back once, within the store's own short limit. */
+  read?(name: string, then: (copy: Copy<B> | undefined) => void): void;
+  put(name: string, copy: Copy<B>): void;
+  drop(names: readonly string[]): void;
+  clear(): void;
+}
 
 /** A connection to the store, which carries out commands in the order in which they come. */
 export interface CopyCommands<B> {

@@ -1,9 +1,10 @@
 // The interleavings of fetches, holds, leases and lost catalogs, step by step.
+// Longer than 400 lines because they are all told of the same bench.
 
 import { describe, expect, test } from "vitest";
 import { DEMAND_MS, LEASE_MS, LEASE_WAIT_MS } from "../coherence/limits.ts";
+import type { Copies, Copy } from "../coherence/stored-copies.ts";
 import { NAMES_PER_LOOKUP_MAX } from "./limits.ts";
-import type { Copies, Copy } from "./lookups.ts";
 import { A, B, Bench, fish, listOf, MapCopies } from "./test-lookups.ts";
 
 describe("fetching", () => {

@@ -18,34 +18,12 @@
 import { Waking } from "../coherence/demand.ts";
 import { FrontendView } from "../coherence/frontend-view.ts";
 import { SharedLists } from "../coherence/shared-lists.ts";
+import type { Copies, Copy } from "../coherence/stored-copies.ts";
 import type { StocksAnswer, StocksQuestion } from "../market/stock-lists.ts";
 import type { Stock } from "../market/types.ts";
 import { type CatalogCalls, Catalogs, type CatalogsObserver } from "./catalogs.ts";
 import { NAMES_PER_LOOKUP_MAX, QUESTION_DEADLINE_MS } from "./limits.ts";
 import type { Answer, Asked, LookedUp, Question, Unanswered } from "./types.ts";
-
-/** One stock as it was answered. */
-export interface Copy<B> {
-  /** What is answered, ready to be sent. */
-  readonly body: B;
-  /** The journal position that it is true at. */
-  readonly position: number;
-}
-
-/**
- * Where copies are kept. A store knows nothing of when a copy is fresh; it promises that after
- * drop(names) or clear() no copy is found that was put before, and after clear() none that is
- * being read.
- */
-export interface Copies<B> {
-  /** A copy that is at hand; of a store elsewhere there is none. */
-  get(name: string): Copy<B> | undefined;
-  /** Only of a store elsewhere: calls back once, within the store's own short limit. */
-  read?(name: string, then: (copy: Copy<B> | undefined) => void): void;
-  put(name: string, copy: Copy<B>): void;
-  drop(names: readonly string[]): void;
-  clear(): void;
-}
 
 /** How a lookup ended that no copy at hand answered. */
 export type Lookup<B> =
@@ -310,10 +288,10 @@ export class Lookups<P, B, Piece, L> {
   #miss(name: string, settled: Settled<B>): void {
     this.#misses += 1;
     this.#options.observer.missed();
-    this.#waking.read(() => this.#fetch(name, settled));
+    this.#waking.read(() => this.#fetchOrJoin(name, settled));
   }
 
-  #fetch(name: string, settled: Settled<B>): void {
+  #fetchOrJoin(name: string, settled: Settled<B>): void {
     const nowMs = this.#nowMs();
     const shared = this.#view.joinable(name, nowMs);
     if (shared) {

@@ -2,10 +2,11 @@
 // turns of the event loop.
 
 import { LEASE_ASK_MS, LEASE_MS } from "../coherence/limits.ts";
+import type { Copies, Copy } from "../coherence/stored-copies.ts";
 import type { StocksAnswer, StocksQuestion } from "../market/stock-lists.ts";
 import type { Stock } from "../market/types.ts";
 import type { CatalogCalls } from "./catalogs.ts";
-import { type Copies, type Copy, type Lookup, Lookups } from "./lookups.ts";
+import { type Lookup, Lookups } from "./lookups.ts";
 import type { CallFailure } from "./questions.ts";
 import type { Asked, Question, Unanswered } from "./types.ts";
 

@@ -2,7 +2,7 @@
 // too many, each goes after ten minutes.
 
 import { LRUCache } from "lru-cache";
-import type { Copy } from "../../core/service/lookups.ts";
+import type { Copy } from "../../core/coherence/stored-copies.ts";
 import { COPY_TTL_MS, type CopyRemoved, type CopyStats, type StockCopies } from "./types.ts";
 
 export interface MemoryCopiesOptions {

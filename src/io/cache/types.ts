@@ -7,7 +7,7 @@
 //   K2. Nothing here throws, and nothing takes longer than the
 //       store's own short limit: a store that fails is a store without copies.
 
-import type { Copies, Copy } from "../../core/service/lookups.ts";
+import type { Copies, Copy } from "../../core/coherence/stored-copies.ts";
 
 /** How long a copy is kept at most, milliseconds. */
 export const COPY_TTL_MS = 600_000;
