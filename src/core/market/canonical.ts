@@ -5,9 +5,8 @@
 // fields in a fixed order, so no two different facts give the same string, and a
 // digest may be taken over any number of lines, one after the other.
 
-import type { Content, Order, Outcome, RecordedRequest, Refusal, Stock } from "./types.ts";
-
-type Field = string | number;
+import { contentFields, type Field, refusedValue } from "./content.ts";
+import type { Order, Outcome, RecordedRequest, Stock } from "./types.ts";
 
 /** All stocks, a line each, whatever order they come in. */
 export function canonicalStocks(stocks: Iterable<Stock>): string {
@@ -27,41 +26,14 @@ export function canonicalRequest(requestId: string, recorded: RecordedRequest): 
   return line([requestId, ...contentFields(recorded.content), ...outcomeFields(recorded.outcome)]);
 }
 
-/** Each kind has a fixed number of fields, so that where one list ends and the next begins is never in doubt. */
-function contentFields(content: Content): Field[] {
-  switch (content.kind) {
-    case "trade":
-      return ["trade", content.name, content.type, content.quantity];
-    case "list":
-      return ["list", content.name, content.price, content.quantity];
-    case "adjust":
-      return ["adjust", content.name, content.by];
-  }
-}
-
 function outcomeFields(outcome: Outcome): Field[] {
   switch (outcome.kind) {
     case "accepted":
       return ["accepted", outcome.number];
     case "refused":
-      return ["refused", ...refusalFields(outcome.refusal)];
-    case "listed":
-    case "adjusted":
-    case "reused":
+      return ["refused", outcome.refusal.kind, refusedValue(outcome.refusal)];
+    default:
       return [outcome.kind];
-  }
-}
-
-function refusalFields(refusal: Refusal): Field[] {
-  switch (refusal.kind) {
-    case "invalid-quantity":
-      return [refusal.kind, refusal.quantity];
-    case "unknown-type":
-      return [refusal.kind, refusal.type];
-    case "unknown-stock":
-    case "insufficient-volume":
-    case "stock-exists":
-      return [refusal.kind, refusal.name];
   }
 }
 

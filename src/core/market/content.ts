@@ -1,12 +1,212 @@
-// What a request asks for: whether that can be at all, and how it is remembered,
-// with the answer it was given.
+// The kinds of requests and of commands, each with all that differs between them,
+// in two tables: its bytes, its canonical fields, what no market accepts, what is
+// remembered of it, what it does to a stock. A new kind is a row here, its rules in
+// decide.ts, and its checks in audit.ts, which shares no code with these on purpose.
 //
 // Every recorded command carries the whole content of its request, so that the
-// tables need nothing else to tell a further attempt from a request id that is
-// used a second time for something else.
+// tables of a replica need nothing else to tell a further attempt from a request id
+// that is used a second time for something else.
 
+import { fail, type RecordReader, type RecordWriter } from "./codec-bytes.ts";
 import { NAME_LETTERS_MAX, PRICE_MAX, QUANTITY_MAX } from "./limits.ts";
-import type { Command, Content, RecordedRequest, Refusal } from "./types.ts";
+import type { Command, Content, RecordedRequest, Refusal, Stock } from "./types.ts";
+
+/** One fact in its canonical form. */
+export type Field = string | number;
+
+/** One kind of content. */
+interface ContentKind<C extends Content> {
+  /** First bytes that it can have. Written to disk: add numbers, never change one. */
+  readonly tags: readonly number[];
+  /** Which of `tags` it has. */
+  tag(content: C): number;
+  /** What follows the first byte and the name, and the content that they make. */
+  write(writer: RecordWriter, content: C): void;
+  read(reader: RecordReader, tag: number, name: string): C;
+  /** What there is beside kind and name, as many for each: where these are the same, it is the same content. */
+  fields(content: C): readonly Field[];
+  /** Why no market accepts it, whatever its name is; else null. */
+  impossible(content: C): Refusal | null;
+  /** Of how much it is: a refusal for that needn't repeat it. */
+  quantity(content: C): number;
+}
+
+/** One kind of command. */
+interface CommandKind<C extends Command> {
+  /** As of ContentKind. */
+  readonly tags: readonly number[];
+  tag(command: C): number;
+  /** What follows the first byte; properties are read in the order they are written. */
+  write(writer: RecordWriter, command: C): void;
+  read(reader: RecordReader, tag: number): C;
+  /** What it makes remembered under its request id. */
+  recorded(command: C): RecordedRequest;
+  effect(command: C): StockEffect | null;
+}
+
+/** What a command does to a stock. */
+export type StockEffect =
+  | { readonly kind: "list"; readonly stock: Stock }
+  | { readonly kind: "move"; readonly name: string; readonly by: number };
+
+type Of<U extends { readonly kind: string }, K extends U["kind"]> = Extract<U, { kind: K }>;
+
+const [CONTENT_BUY, CONTENT_SELL, CONTENT_OTHER_TYPE] = [1, 2, 3];
+const [BUY, SELL] = [1, 2];
+
+const CONTENTS: { readonly [K in Content["kind"]]: ContentKind<Of<Content, K>> } = {
+  trade: {
+    tags: [CONTENT_BUY, CONTENT_SELL, CONTENT_OTHER_TYPE],
+    tag: ({ type }) =>
+      type === "buy" ? CONTENT_BUY : type === "sell" ? CONTENT_SELL : CONTENT_OTHER_TYPE,
+    write(writer, { type, quantity }) {
+      if (type !== "buy" && type !== "sell") writer.string(type);
+      writer.number(quantity);
+    },
+    read(reader, tag, name) {
+      const type = tag === CONTENT_BUY ? "buy" : tag === CONTENT_SELL ? "sell" : reader.string();
+      return { kind: "trade", name, type, quantity: reader.number() };
+    },
+    fields: ({ type, quantity }) => [type, quantity],
+    impossible({ type, quantity }) {
+      // A whole number beyond QUANTITY_MAX is a quantity like any other, only more
+      // than anybody has: the seed answers it with "Insufficient volume".
+      if (!Number.isInteger(quantity) || quantity <= 0) return invalidQuantity(quantity);
+      return type === "buy" || type === "sell" ? null : { kind: "unknown-type", type };
+    },
+    quantity: ({ quantity }) => quantity,
+  },
+  list: {
+    tags: [4],
+    tag: () => 4,
+    write(writer, { price, quantity }) {
+      writer.number(price);
+      writer.number(quantity);
+    },
+    read: (reader, _tag, name) => ({
+      kind: "list",
+      name,
+      price: reader.number(),
+      quantity: reader.number(),
+    }),
+    fields: ({ price, quantity }) => [price, quantity],
+    impossible({ price, quantity }) {
+      if (!isPrice(price)) return invalidQuantity(price);
+      return isQuantity(quantity) ? null : invalidQuantity(quantity);
+    },
+    quantity: ({ quantity }) => quantity,
+  },
+  adjust: {
+    tags: [5],
+    tag: () => 5,
+    write: (writer, { by }) => writer.number(by),
+    read: (reader, _tag, name) => ({ kind: "adjust", name, by: reader.number() }),
+    fields: ({ by }) => [by],
+    impossible: ({ by }) => (isQuantity(Math.abs(by)) ? null : invalidQuantity(by)),
+    quantity: ({ by }) => by,
+  },
+};
+
+const COMMANDS: { readonly [K in Command["kind"]]: CommandKind<Of<Command, K>> } = {
+  order: {
+    tags: [BUY, SELL],
+    tag: ({ type }) => (type === "buy" ? BUY : SELL),
+    write(writer, { number, requestId, name, quantity, price }) {
+      writer.varint(number);
+      writer.string(requestId);
+      writer.string(name);
+      writer.varint(quantity);
+      writer.number(price);
+    },
+    read: (reader, tag) => ({
+      kind: "order",
+      number: reader.varint(),
+      requestId: reader.string(),
+      name: reader.string(),
+      type: tag === BUY ? "buy" : "sell",
+      quantity: reader.varint(),
+      price: reader.number(),
+    }),
+    recorded: ({ number, name, type, quantity }) => ({
+      content: { kind: "trade", name, type, quantity },
+      outcome: { kind: "accepted", number },
+    }),
+    effect: ({ name, type, quantity }) => ({
+      kind: "move",
+      name,
+      by: type === "buy" ? -quantity : quantity,
+    }),
+  },
+  refuse: {
+    tags: [3],
+    tag: () => 3,
+    write(writer, { requestId, content, refusal }) {
+      writer.string(requestId);
+      writeContent(writer, content);
+      writeRefusal(writer, refusal, content);
+    },
+    read(reader) {
+      const requestId = reader.string();
+      const content = readContent(reader);
+      return { kind: "refuse", requestId, content, refusal: readRefusal(reader, content) };
+    },
+    recorded: ({ content, refusal }) => ({ content, outcome: { kind: "refused", refusal } }),
+    effect: () => null,
+  },
+  list: {
+    tags: [4],
+    tag: () => 4,
+    write(writer, { requestId, name, price, quantity }) {
+      writer.string(requestId);
+      writer.string(name);
+      writer.number(price);
+      writer.varint(quantity);
+    },
+    read: (reader) => ({
+      kind: "list",
+      requestId: reader.string(),
+      name: reader.string(),
+      price: reader.number(),
+      quantity: reader.varint(),
+    }),
+    recorded: ({ name, price, quantity }) => ({
+      content: { kind: "list", name, price, quantity },
+      outcome: { kind: "listed" },
+    }),
+    effect: ({ name, price, quantity }) => ({ kind: "list", stock: { name, price, quantity } }),
+  },
+  adjust: {
+    tags: [5],
+    tag: () => 5,
+    write(writer, { requestId, name, by }) {
+      writer.string(requestId);
+      writer.string(name);
+      writer.number(by);
+    },
+    read: (reader) => ({
+      kind: "adjust",
+      requestId: reader.string(),
+      name: reader.string(),
+      by: reader.number(),
+    }),
+    recorded: ({ name, by }) => ({
+      content: { kind: "adjust", name, by },
+      outcome: { kind: "adjusted" },
+    }),
+    effect: ({ name, by }) => ({ kind: "move", name, by }),
+  },
+};
+
+/** First byte of a refusal, and the field in which it says what of. */
+const REFUSALS: { readonly [K in Refusal["kind"]]: number } = {
+  "invalid-quantity": 1,
+  "unknown-type": 2,
+  "unknown-stock": 3,
+  "insufficient-volume": 4,
+  "stock-exists": 5,
+};
+/** Added to a refusal's first byte: its value is the content's, and not repeated. */
+const AS_IN_CONTENT = 0x80;
 
 const STOCK_NAME = new RegExp(`^[A-Za-z]{1,${NAME_LETTERS_MAX}}$`);
 
@@ -32,83 +232,132 @@ export function isQuantity(quantity: number): boolean {
  * words of trades, with the price for a quantity: their callers have better ones.
  */
 export function refusedInAnyMarket(content: Content): Refusal | null {
+  const impossible = contentKind(content).impossible(content);
+  if (impossible !== null) return impossible;
   const { name } = content;
-  switch (content.kind) {
-    case "trade": {
-      const { type, quantity } = content;
-      // A whole number beyond QUANTITY_MAX is a quantity like any other, only more
-      // than anybody has: the seed answers it with "Insufficient volume".
-      if (!Number.isInteger(quantity) || quantity <= 0)
-        return { kind: "invalid-quantity", quantity };
-      if (type !== "buy" && type !== "sell") return { kind: "unknown-type", type };
-      break;
-    }
-    case "list":
-      if (!isPrice(content.price)) return { kind: "invalid-quantity", quantity: content.price };
-      if (!isQuantity(content.quantity)) {
-        return { kind: "invalid-quantity", quantity: content.quantity };
-      }
-      break;
-    case "adjust":
-      if (!isQuantity(Math.abs(content.by))) {
-        return { kind: "invalid-quantity", quantity: content.by };
-      }
-  }
   return isStockName(name) ? null : { kind: "unknown-stock", name };
 }
 
 /** Whether two attempts under one request id ask for the same. */
 export function sameContent(a: Content, b: Content): boolean {
-  if (a.name !== b.name) return false;
-  switch (a.kind) {
-    case "trade":
-      return b.kind === "trade" && a.type === b.type && sameNumber(a.quantity, b.quantity);
-    case "list":
-      return (
-        b.kind === "list" && sameNumber(a.price, b.price) && sameNumber(a.quantity, b.quantity)
-      );
-    case "adjust":
-      return b.kind === "adjust" && sameNumber(a.by, b.by);
-  }
+  if (a.kind !== b.kind || a.name !== b.name) return false;
+  const fields = contentKind(b).fields(b);
+  return contentKind(a)
+    .fields(a)
+    .every((field, index) => isSameField(field, fields[index]));
+}
+
+/** 0 and -0 are the same, since not every encoding on the way keeps them apart; so is NaN. */
+function isSameField(a: Field, b: Field | undefined): boolean {
+  return a === b || (Number.isNaN(a) && Number.isNaN(b));
+}
+
+/** Each kind has a fixed number of them, so that where one list ends and the next begins is never in doubt. */
+export function contentFields(content: Content): readonly Field[] {
+  return [content.kind, content.name, ...contentKind(content).fields(content)];
 }
 
 /** What a recorded command makes remembered under its request id. */
 export function recordedRequest(command: Command): RecordedRequest {
-  switch (command.kind) {
-    case "order":
-      return {
-        content: {
-          kind: "trade",
-          name: command.name,
-          type: command.type,
-          quantity: command.quantity,
-        },
-        outcome: { kind: "accepted", number: command.number },
-      };
-    case "refuse":
-      return {
-        content: command.content,
-        outcome: { kind: "refused", refusal: command.refusal },
-      };
-    case "list":
-      return {
-        content: {
-          kind: "list",
-          name: command.name,
-          price: command.price,
-          quantity: command.quantity,
-        },
-        outcome: { kind: "listed" },
-      };
-    case "adjust":
-      return {
-        content: { kind: "adjust", name: command.name, by: command.by },
-        outcome: { kind: "adjusted" },
-      };
+  return commandKind(command).recorded(command);
+}
+
+/** What a command does to a stock; null for one that moves none. */
+export function effectOf(command: Command): StockEffect | null {
+  return commandKind(command).effect(command);
+}
+
+export function writeCommand(writer: RecordWriter, command: Command): void {
+  const kind = commandKind(command);
+  writer.byte(kind.tag(command));
+  kind.write(writer, command);
+}
+
+/** Throws BadCommandBytes. */
+export function readCommand(reader: RecordReader): Command {
+  const tag = reader.byte();
+  const kind = COMMANDS_BY_TAG[tag] ?? fail(`unknown command ${tag}`);
+  return kind.read(reader, tag);
+}
+
+function writeContent(writer: RecordWriter, content: Content): void {
+  const kind = contentKind(content);
+  writer.byte(kind.tag(content));
+  writer.string(content.name);
+  kind.write(writer, content);
+}
+
+function readContent(reader: RecordReader): Content {
+  const tag = reader.byte();
+  const name = reader.string();
+  const kind = CONTENTS_BY_TAG[tag] ?? fail(`unknown content ${tag}`);
+  return kind.read(reader, tag, name);
+}
+
+function writeRefusal(writer: RecordWriter, refusal: Refusal, content: Content): void {
+  const value = refusedValue(refusal);
+  const isAsInContent = Object.is(value, valueIn(content, refusal.kind));
+  writer.byte(isAsInContent ? REFUSALS[refusal.kind] | AS_IN_CONTENT : REFUSALS[refusal.kind]);
+  if (isAsInContent) return;
+  if (typeof value === "number") writer.number(value);
+  else writer.string(value);
+}
+
+function readRefusal(reader: RecordReader, content: Content): Refusal {
+  const byte = reader.byte();
+  const tag = byte & ~AS_IN_CONTENT;
+  const kind = REFUSALS_BY_TAG[tag] ?? fail(`unknown refusal ${tag}`);
+  const isAsInContent = (byte & AS_IN_CONTENT) !== 0;
+  const inContent = isAsInContent ? valueIn(content, kind) : null;
+  if (kind === "invalid-quantity") {
+    return { kind, quantity: Number(inContent ?? reader.number()) };
+  }
+  const value = String(inContent ?? reader.string());
+  return kind === "unknown-type" ? { kind, type: value } : { kind, name: value };
+}
+
+/** What a refusal is about. */
+export function refusedValue(refusal: Refusal): Field {
+  switch (refusal.kind) {
+    case "invalid-quantity":
+      return refusal.quantity;
+    case "unknown-type":
+      return refusal.type;
+    default:
+      return refusal.name;
   }
 }
 
-/** 0 and -0 are the same, since not every encoding on the way keeps them apart; so is NaN. */
-function sameNumber(a: number, b: number): boolean {
-  return a === b || (Number.isNaN(a) && Number.isNaN(b));
+/** What a refusal of this kind is about if it is about the content's own. */
+function valueIn(content: Content, kind: Refusal["kind"]): Field {
+  switch (kind) {
+    case "invalid-quantity":
+      return contentKind(content).quantity(content);
+    case "unknown-type":
+      return content.kind === "trade" ? content.type : "";
+    default:
+      return content.name;
+  }
+}
+
+function invalidQuantity(quantity: number): Refusal {
+  return { kind: "invalid-quantity", quantity };
+}
+
+// The compiler can't see that a row found by its kind is that kind's.
+const contentKind = ({ kind }: Content) => CONTENTS[kind] as ContentKind<Content>;
+const commandKind = ({ kind }: Command) => COMMANDS[kind] as CommandKind<Command>;
+
+const CONTENTS_BY_TAG = byTag(Object.values(CONTENTS) as ContentKind<Content>[]);
+const COMMANDS_BY_TAG = byTag(Object.values(COMMANDS) as CommandKind<Command>[]);
+const REFUSALS_BY_TAG: Readonly<Record<number, Refusal["kind"]>> = Object.fromEntries(
+  Object.entries(REFUSALS).map(([kind, tag]) => [tag, kind as Refusal["kind"]]),
+);
+
+function byTag<T extends { readonly tags: readonly number[] }>(
+  kinds: readonly T[],
+): readonly (T | undefined)[] {
+  const found: T[] = [];
+  for (const kind of kinds) for (const tag of kind.tags) found[tag] = kind;
+  return found;
 }

@@ -6,6 +6,7 @@
 // only when a list is asked for, and the next list is made from the last one.
 
 import { invariant } from "../invariant.ts";
+import { effectOf } from "./content.ts";
 import type { Command, Stock } from "./types.ts";
 
 /** A mutable set of stocks. Stocks handed out are never changed afterwards. */
@@ -18,7 +19,7 @@ export class StockBook {
   #listed: string[] = [];
 
   constructor(stocks: Iterable<Stock> = []) {
-    for (const stock of stocks) this.#list(stock.name, stock.price, stock.quantity);
+    for (const stock of stocks) this.#list(stock);
   }
 
   get size(): number {
@@ -85,19 +86,9 @@ export class StockBook {
    * decided on this state; throws InvariantViolation for any other.
    */
   apply(command: Command): Stock | null {
-    switch (command.kind) {
-      case "order":
-        return this.#move(
-          command.name,
-          command.type === "buy" ? -command.quantity : command.quantity,
-        );
-      case "adjust":
-        return this.#move(command.name, command.by);
-      case "list":
-        return this.#list(command.name, command.price, command.quantity);
-      case "refuse":
-        return null;
-    }
+    const effect = effectOf(command);
+    if (effect === null) return null;
+    return effect.kind === "list" ? this.#list(effect.stock) : this.#move(effect.name, effect.by);
   }
 
   #move(name: string, by: number): Stock {
@@ -111,7 +102,7 @@ export class StockBook {
     return after;
   }
 
-  #list(name: string, price: number, quantity: number): Stock {
+  #list({ name, price, quantity }: Stock): Stock {
     invariant(!this.#stocks.has(name), "a stock is listed once", { name });
     invariant(Number.isFinite(price) && price > 0, "a price is positive", { name, price });
     assertQuantity(name, quantity);

@@ -25,7 +25,7 @@ import type { SQLInputValue } from "node:sqlite";
 import { invariant } from "../../core/invariant.ts";
 import { canonicalRequest } from "../../core/market/canonical.ts";
 import { BadCommandBytes, decodeCommands, encodeCommands } from "../../core/market/codec.ts";
-import { recordedRequest } from "../../core/market/content.ts";
+import { effectOf, recordedRequest } from "../../core/market/content.ts";
 import type { Command, RecordedRequest, Stock } from "../../core/market/types.ts";
 import { JournalCorrupt } from "./errors.ts";
 import type { SqliteJournal } from "./journal.ts";
@@ -278,16 +278,18 @@ class Flush {
   add(position: number, command: Command): void {
     const { kind, requestId } = command;
     const id = requestKey(requestId);
+    const effect = effectOf(command);
+    if (effect?.kind === "list") this.#list(position, effect.stock);
+    else if (effect?.kind === "move") this.#move(position, effect.name, effect.by);
     if (kind === "order") {
-      const { number, name, type, quantity } = command;
+      const { number, name } = command;
       const before = this.#totals.orders;
       invariant(number === before + 1, "numbers have no gaps", { position, number, before }); // M3
-      const stock = this.#move(position, name, type === "buy" ? -quantity : quantity);
+      const stock = this.stocks.get(name);
+      invariant(stock !== undefined, "an order moved its stock", { position, name });
       this.#orders.push(...orderValues(command, stock.id, position));
       this.#requests.push({ id, number, position: null, command: null });
     } else {
-      if (kind === "list") this.#list(position, command);
-      if (kind === "adjust") this.#move(position, command.name, command.by);
       this.#requests.push({ id, number: null, position, command: encodeCommands([command]) });
     }
     const { orders, requests, greatestMade } = this.#totals;
@@ -328,7 +330,7 @@ class Flush {
     this.stocks.set(name, { id, name, price, quantity });
   }
 
-  #move(position: number, name: string, by: number): NumberedStock {
+  #move(position: number, name: string, by: number): void {
     const before = this.#stock(name);
     invariant(before !== undefined, "only listed stocks move", { position, name });
     const quantity = before.quantity + by;
@@ -338,9 +340,7 @@ class Flush {
       "a quantity is a safe integer, never negative",
       { position, name, before: before.quantity, by },
     );
-    const stock = { ...before, quantity };
-    this.stocks.set(name, stock);
-    return stock;
+    this.stocks.set(name, { ...before, quantity });
   }
 }
 

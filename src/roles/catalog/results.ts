@@ -59,9 +59,7 @@ function outcomeResult(outcome: Outcome): CatalogResult {
       return { status: 200, message: "success" };
     case "refused":
       return refusalResult(outcome.refusal);
-    case "reused":
-    case "accepted":
-    case "listed":
+    default:
       return { status: 422, message: "The request id was used before, for something else" };
   }
 }
