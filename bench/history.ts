@@ -23,7 +23,7 @@ import {
 } from "./limits.ts";
 import { trades } from "./requests.ts";
 import type { Round, Sample, Subject } from "./round.ts";
-import { measureLoad, portOf, withBazaar } from "./subjects.ts";
+import { aloneSubject, portOf } from "./subjects.ts";
 import { startWrk, warmUp, wrk, wrkCommand, wrkMissing } from "./wrk.ts";
 
 export const MEMORY_SLOT = "replica.memory";
@@ -94,23 +94,19 @@ function nameOf(orders: number): string {
 
 /** Trades on top of a history; with a million orders also what a replica takes. */
 export function historySubject(histories: Histories, orders: number): Subject {
-  const slot = `bazaar.trades-${orders}-orders.${CONNECTIONS}`;
-  const isMany = orders === ORDERS_MANY;
-  return {
-    name: `bazaar, ${orders} orders`,
-    slots: [slot, ...(isMany ? [MEMORY_SLOT, RESTART_SLOT] : [])],
-    missing: wrkMissing,
-    async run(round) {
-      const data = await histories.copy(orders);
-      await withBazaar(histories.ground, data, [], async (bazaar) => {
-        await warmUp(portOf(bazaar), trades(STOCKS), WARM_UPS_ALONE * round.timing.warmUpS);
-        await measureLoad(round, bazaar, slot, trades(STOCKS), CONNECTIONS);
-        if (!isMany) return;
-        await round.measure(MEMORY_SLOT, "VmRSS in /proc/PID/status", async () => memory(bazaar));
-        await round.measure(RESTART_SLOT, "kill -9 PID; bazaar order ID", () => restart(bazaar));
-      });
+  const replica = {
+    slots: [MEMORY_SLOT, RESTART_SLOT],
+    async run(round: Round, bazaar: Cluster) {
+      await round.measure(MEMORY_SLOT, "VmRSS in /proc/PID/status", async () => memory(bazaar));
+      await round.measure(RESTART_SLOT, "kill -9 PID; bazaar order ID", () => restart(bazaar));
     },
   };
+  return aloneSubject(`bazaar, ${orders} orders`, `bazaar.trades-${orders}-orders.${CONNECTIONS}`, {
+    open: async () => histories.ground.bazaar(await histories.copy(orders)),
+    requests: () => trades(STOCKS),
+    warmUps: WARM_UPS_ALONE,
+    ...(orders === ORDERS_MANY && { more: replica }),
+  });
 }
 
 /** The largest of the replicas, after the load. */

@@ -48,7 +48,7 @@ export function bazaarSubject(ground: Ground): Subject {
     async run(round) {
       const data = await ground.format("new", STOCKS);
       await round.measure(FSYNC_SLOT, "bench/machine.ts", async () => fsyncProbe(ground.folder));
-      await withBazaar(ground, data, [], async (bazaar) => {
+      await withBazaar(await ground.bazaar(data), async (bazaar) => {
         await warmUp(portOf(bazaar), trades(STOCKS), 2 * round.timing.warmUpS);
         for (const connections of CONNECTIONS_SWEPT) {
           const slot = `bazaar.trades.${connections}`;
@@ -73,33 +73,50 @@ export function bazaarSubject(ground: Ground): Subject {
 
 /** Every lookup goes to the catalog. */
 export function missesSubject(ground: Ground): Subject {
-  const slot = `bazaar.misses.${CONNECTIONS}`;
-  return {
-    name: "bazaar --no-cache",
-    slots: [slot],
-    missing: wrkMissing,
-    async run(round) {
-      const data = await ground.format("misses", STOCKS);
-      await withBazaar(ground, data, ["--no-cache"], async (bazaar) => {
-        await warmUp(portOf(bazaar), lookups(STOCKS), 2 * round.timing.warmUpS);
-        await measureLoad(round, bazaar, slot, lookups(STOCKS), CONNECTIONS);
-      });
-    },
-  };
+  return aloneSubject("bazaar --no-cache", `bazaar.misses.${CONNECTIONS}`, {
+    open: async () =>
+      ground.bazaar(await ground.format("misses", STOCKS), { options: ["--no-cache"] }),
+    requests: () => lookups(STOCKS),
+    warmUps: 2,
+  });
 }
 
 /** A new cluster with so many stocks, all of them traded. */
 export function stocksSubject(ground: Ground, stocks: number): Subject {
   const slot = `bazaar.trades-${stocks}-stocks.${CONNECTIONS}`;
+  return aloneSubject(`bazaar, ${stocks} stocks`, slot, {
+    open: async () => ground.bazaar(await ground.format("stocks", stocks)),
+    requests: () => trades(stocks),
+    warmUps: WARM_UPS_ALONE,
+  });
+}
+
+export interface Alone {
+  /** Makes the bazaar; nothing is started. */
+  readonly open: () => Promise<Cluster>;
+  readonly requests: () => readonly string[];
+  /** How many times the usual. */
+  readonly warmUps: number;
+  /** Further slots, measured after the load on the same bazaar. */
+  readonly more?: {
+    readonly slots: readonly string[];
+    readonly run: (round: Round, bazaar: Cluster) => Promise<void>;
+  };
+}
+
+/** One load on a bazaar of its own. */
+export function aloneSubject(name: string, slot: string, alone: Alone): Subject {
+  const { more, warmUps } = alone;
   return {
-    name: `bazaar, ${stocks} stocks`,
-    slots: [slot],
+    name,
+    slots: [slot, ...(more?.slots ?? [])],
     missing: wrkMissing,
     async run(round) {
-      const data = await ground.format("stocks", stocks);
-      await withBazaar(ground, data, [], async (bazaar) => {
-        await warmUp(portOf(bazaar), trades(stocks), WARM_UPS_ALONE * round.timing.warmUpS);
-        await measureLoad(round, bazaar, slot, trades(stocks), CONNECTIONS);
+      const requests = alone.requests();
+      await withBazaar(await alone.open(), async (bazaar) => {
+        await warmUp(portOf(bazaar), requests, warmUps * round.timing.warmUpS);
+        await measureLoad(round, bazaar, slot, requests, CONNECTIONS);
+        await more?.run(round, bazaar);
       });
     },
   };
@@ -110,13 +127,7 @@ export function portOf({ frontendPorts }: Cluster): number {
 }
 
 /** `bazaar up` for as long as `use` takes. */
-export async function withBazaar(
-  ground: Ground,
-  data: string,
-  options: readonly string[],
-  use: (bazaar: Cluster) => Promise<void>,
-): Promise<void> {
-  const bazaar = await ground.bazaar(data, { options });
+async function withBazaar(bazaar: Cluster, use: (bazaar: Cluster) => Promise<void>): Promise<void> {
   try {
     // A role that crashes stays down, to be seen.
     await bazaar.up("--no-restart");
@@ -127,7 +138,7 @@ export async function withBazaar(
 }
 
 /** A load of wrk, after which all of the bazaar must still be there. */
-export async function measureLoad(
+async function measureLoad(
   round: Round,
   bazaar: Cluster,
   slot: string,

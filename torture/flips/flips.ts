@@ -1,9 +1,17 @@
-// One flip after another, each on fresh copies of the files, with what came of
-// them counted.
+// npm run flips -- [--flips 10000] [--seed N]
+//
+// Flips bits in files of every kind, one at a time, each on fresh copies of the
+// files, and has the role that owns them started, asked everything and started
+// again. Exit status 1 when any flip comes to something else than being refused,
+// healed or harmless. A flip's number is its seed: `--flips 1 --seed N` tries it
+// again.
 
 import { closeSync, copyFileSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { TemporaryFolder } from "../../lab/process.ts";
 import { Random } from "../../simulation/random.ts";
+import { counted } from "../history.ts";
 import { examine, type Outcome } from "./examine.ts";
 import { type Place, Places } from "./places.ts";
 import { makeSpecimens, type Specimen, type Truth } from "./specimens.ts";
@@ -12,6 +20,10 @@ import { makeSpecimens, type Specimen, type Truth } from "./specimens.ts";
 const SPECIMENS_SEED = 1;
 /** How many flips hit a file that is open; for others the role is started after it. */
 const WHILE_OPEN = 0.3;
+const SEEDS = 1_000_000;
+/** What is wrong is told up to here; the rest is counted. */
+const WRONG_TOLD_MAX = 20;
+const TOLD_EVERY = 1_000;
 
 export class Flips {
   readonly truth: Truth;
@@ -98,3 +110,33 @@ function flipBit(path: string, { offset, bit }: Place): void {
     closeSync(file);
   }
 }
+
+function main(): void {
+  const { values } = parseArgs({
+    options: {
+      flips: { type: "string", default: "10000" },
+      seed: { type: "string", default: String(1 + Math.floor(Math.random() * SEEDS)) },
+    },
+  });
+  const [flips = 0, seed = 0] = [values.flips, values.seed].map(Number);
+  if (![flips, seed].every((value) => Number.isSafeInteger(value) && value > 0)) {
+    console.error("flips: --flips and --seed take whole numbers above 0");
+    process.exit(1);
+  }
+  console.log(`flips ${seed} to ${seed + flips - 1}`);
+  using folder = new TemporaryFolder("flips");
+  const all = new Flips(folder.path);
+  let wrong = 0;
+  for (let number = seed; number < seed + flips; number++) {
+    const problem = all.flip(number);
+    if (problem !== null && ++wrong <= WRONG_TOLD_MAX) {
+      console.log(`\n${problem}\nagain: npm run flips -- --flips 1 --seed ${number}`);
+    }
+    const done = number - seed + 1;
+    if (done % TOLD_EVERY === 0 && done < flips) console.log(`${done} of ${flips}, ${wrong} wrong`);
+  }
+  console.log(`\n${counted(all.counts)}\n\n${wrong} of ${flips} flips went wrong`);
+  if (wrong > 0) process.exitCode = 1;
+}
+
+if (import.meta.main) main();

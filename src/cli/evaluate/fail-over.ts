@@ -34,23 +34,26 @@ export async function evaluateFailOver({
   const counting = countingFetch(fetch, () => {
     repeated += 1;
   });
-  const { blows, requests, failures, refusals, matched, total, latency, timeline } = await failOver(
-    {
-      ...common,
-      struck: struckCluster(cluster),
-      strikes: killing(kills),
-      bazaars: [new BazaarClient({ url: cluster.url, fetch: counting })],
-      think: () => pause(THINK_MS),
-    },
-  );
+  const {
+    blows,
+    requests: calls,
+    trades: _,
+    problems: __,
+    ...seen
+  } = await failOver({
+    ...common,
+    struck: struckCluster(cluster),
+    strikes: killing(kills),
+    bazaars: [new BazaarClient({ url: cluster.url, fetch: counting })],
+    think: () => pause(THINK_MS),
+  });
   const verdict = await cluster.verify();
   await cluster.halt();
   const files = cluster.replicas.map((id) =>
     readReplicaFile(cluster.data, `order-${id}`, verdict.position),
   );
   return {
-    ...{ clients: common.clients, calls: requests, failures, refusals, repeated, matched, total },
-    ...{ latency, timeline, verdict },
+    ...{ ...seen, clients: common.clients, calls, repeated, verdict },
     kills: blows.map(({ replica, led, atMs, gapMs, backMs }) => {
       return { replica, led, atMs, gapMs, backMs };
     }),

@@ -64,20 +64,15 @@ async function loadCell(
   const before = await side.counters();
   const result = await lab(options, side, options.iterations, probability, onPart);
   const after = await side.counters();
+  const { requests, seconds, refusals, failures, matched, total, latencyMs } = result;
   return {
-    hasCache: side.hasCache,
-    probability,
-    requests: result.requests,
-    requestsPerSecond: result.seconds > 0 ? Math.round(result.requests / result.seconds) : 0,
-    seconds: result.seconds,
-    refusals: result.refusals,
-    failures: result.failures,
-    matched: result.matched,
-    total: result.total,
+    ...{ hasCache: side.hasCache, probability, requests, seconds },
+    requestsPerSecond: seconds > 0 ? Math.round(requests / seconds) : 0,
+    ...{ refusals, failures, matched, total },
     hits: after.hits - before.hits,
     misses: after.misses - before.misses,
-    lookup: result.latencyMs.lookup,
-    trade: result.latencyMs.trade,
+    lookup: latencyMs.lookup,
+    trade: latencyMs.trade,
   };
 }
 
@@ -89,13 +84,7 @@ function lab(
   onPart: (part: number) => void,
 ): Promise<LabResult> {
   return runLab({
-    bazaars: [bazaar],
-    names,
-    clients,
-    iterations,
-    probability,
-    random,
-    now,
+    ...{ bazaars: [bazaar], names, clients, iterations, probability, random, now },
     onProgress: (done, total) => onPart(done / total),
   });
 }

@@ -1,9 +1,10 @@
 // What an evaluation measured: the numbers behind its report, as results.json
 // holds them. Times are milliseconds unless the name says otherwise.
 
-import type { Moment } from "../../../lab/fail-over.ts";
+import type { Blow, FailOverResult } from "../../../lab/fail-over.ts";
 import type { LatencySummary } from "../../../lab/statistics.ts";
 import type { Verdict } from "../../roles/verification.ts";
+import type { LabResult } from "../lab-client.ts";
 
 /** Where, when and how it was measured. */
 export interface About {
@@ -22,19 +23,12 @@ export interface About {
   readonly commands: readonly string[];
 }
 
-/** The lab's clients at one probability of a trade, with the cache or without. */
-export interface LoadCell {
+/** The lab's clients at one probability of a trade, with the cache or without. `matched`: orders found as they were made, of `total`. */
+export interface LoadCell
+  extends Pick<LabResult, "requests" | "seconds" | "refusals" | "failures" | "matched" | "total"> {
   readonly hasCache: boolean;
   readonly probability: number;
-  /** All calls, the final check of each order included. */
-  readonly requests: number;
   readonly requestsPerSecond: number;
-  readonly seconds: number;
-  readonly refusals: number;
-  readonly failures: number;
-  /** Orders found as they were made, of `total`. */
-  readonly matched: number;
-  readonly total: number;
   /** Lookups that the cache answered, and that it couldn't. */
   readonly hits: number;
   readonly misses: number;
@@ -59,17 +53,7 @@ export interface Replacement {
   readonly unexpected: readonly number[];
 }
 
-export interface Kill {
-  /** Id of the replica. */
-  readonly replica: number;
-  readonly led: boolean;
-  /** Since the clients began. */
-  readonly atMs: number;
-  /** The longest that a call took, of all clients, from the kill until each had traded again. */
-  readonly gapMs: number;
-  /** From its start until it was level with the others. */
-  readonly backMs: number;
-}
+export type Kill = Pick<Blow, "replica" | "led" | "atMs" | "gapMs" | "backMs">;
 
 /** The file of a replica after everything was stopped. Digests are hex SHA-256. */
 export interface ReplicaFile {
@@ -89,22 +73,17 @@ export interface ReplicaFile {
   readonly problems: readonly string[];
 }
 
-export interface FailOver {
+export interface FailOver
+  extends Pick<
+    FailOverResult,
+    "refusals" | "failures" | "matched" | "total" | "latency" | "timeline"
+  > {
   readonly clients: number;
   readonly kills: readonly Kill[];
   /** Lookups, trades and checks, each with all its attempts. */
   readonly calls: number;
-  readonly refusals: number;
-  /** Calls that had no answer. */
-  readonly failures: number;
   /** Attempts that the client library repeated by itself. */
   readonly repeated: number;
-  /** The final check: orders found as they were made, of `total`. */
-  readonly matched: number;
-  readonly total: number;
-  /** Of all lookups and trades. */
-  readonly latency: LatencySummary;
-  readonly timeline: readonly Moment[];
   /** What `bazaar verify` said at the end. */
   readonly verdict: Verdict;
   /** One for each replica. */
