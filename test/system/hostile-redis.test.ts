@@ -1,6 +1,6 @@
 // A real front end whose Redis can't be trusted: every lookup is answered as it
 // is, and its memory stays where it was. The whole list of what a server can do
-// is tried in src/roles/frontend/hostile-redis.test.ts.
+// is tried in src/roles/frontend/stocks/hostile-redis.test.ts.
 
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,5 +1,5 @@
 // What only copies in Redis do, on a real server: outages, limits, seals, passwords.
-// What it does when the server can't be trusted is in roles/frontend/hostile-redis.test.ts.
+// What it does when the server can't be trusted is in roles/frontend/stocks/hostile-redis.test.ts.
 
 import { createHmac, hkdfSync } from "node:crypto";
 import { type AddressInfo, createServer } from "node:net";

@@ -20,16 +20,16 @@ import { within } from "../../io/within.ts";
 import { type ClusterConfig, membersOf } from "../config.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
 import { catalogOver, NotReachable, replicaOver, verifyCluster } from "../verification.ts";
-import { build } from "./app.ts";
-import { CatalogLinks, PeerCalls } from "./catalog-links.ts";
-import { watchFrontend } from "./events-watch.ts";
+import { watchFrontend } from "./feed/events-watch.ts";
+import { build } from "./http/app.ts";
+import { RequestGate } from "./http/request-gate.ts";
+import { RequestTraces } from "./http/request-traces.ts";
 import { CLOSE_FLUSH_MS, CLOSE_GRACE_MS, CLOSE_NOTICE_MS, LEADER_WAIT_MS } from "./limits.ts";
 import { FrontendMetrics } from "./metrics.ts";
-import { OrderService } from "./order-service.ts";
-import type { Playground } from "./playground.ts";
-import { RequestGate } from "./request-gate.ts";
-import { RequestTraces } from "./request-traces.ts";
-import { Stocks } from "./stocks.ts";
+import { OrderService } from "./orders/order-service.ts";
+import type { Playground } from "./playground/playground.ts";
+import { CatalogLinks, PeerCalls } from "./stocks/catalog-links.ts";
+import { Stocks } from "./stocks/stocks.ts";
 
 export interface FrontendOptions extends RoleOptions {
   /** Given by `bazaar up --playground`. */

@@ -1,9 +1,9 @@
 import pino from "pino";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { memoryCopies } from "../../io/cache/memory.ts";
-import { build } from "./app.ts";
+import { build } from "./http/app.ts";
+import { overSocket } from "./http/test-http.ts";
 import { FrontendMetrics } from "./metrics.ts";
-import { overSocket } from "./test-http.ts";
 import { stocksOver, TestMarket } from "./test-market.ts";
 
 const log = pino({ level: "silent" });

@@ -3,8 +3,8 @@
 
 import type { FastifyInstance } from "fastify";
 import { type Observer, RoleMetrics, type Scrape } from "../../io/metrics/role-metrics.ts";
-import type { CacheStats } from "./stocks.ts";
-import type { TradeEnd } from "./trades.ts";
+import type { TradeEnd } from "./orders/trades.ts";
+import type { CacheStats } from "./stocks/stocks.ts";
 
 const METRICS_URL = "/metrics";
 /** What no route answered. */

@@ -11,8 +11,8 @@ import type { StockCopies } from "../../io/cache/types.ts";
 import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import type { Identity } from "../../io/rpc/types.ts";
 import type { Answer, Question } from "../contract.ts";
-import type { Asked, Orders } from "./orders.ts";
-import { Stocks } from "./stocks.ts";
+import type { Asked, Orders } from "./orders/orders.ts";
+import { Stocks } from "./stocks/stocks.ts";
 
 export const FIRST_STOCKS: readonly Stock[] = [
   { name: "FishCo", price: 17.99, quantity: 600 },

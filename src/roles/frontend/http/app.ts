@@ -1,0 +1,126 @@
+// The public HTTP interface, apart from listening: build() makes an instance
+// that tests can inject requests into without a port.
+//
+// What each route answers is in the files named …-routes.ts, the words in
+// http-answer.ts, everything that goes wrong in http-errors.ts.
+
+import Fastify, { type FastifyInstance } from "fastify";
+import { validatorCompiler } from "fastify-type-provider-zod";
+import type { Logger } from "pino";
+import type { InvariantViolation } from "../../../core/invariant.ts";
+import { HostNames } from "../../../io/host-names.ts";
+import type { Feed } from "../feed/events.ts";
+import { eventRoutes } from "../feed/events-routes.ts";
+import {
+  HEADER_BYTES_MAX,
+  PAGES_AT_ONCE_MAX,
+  PAGES_WAITING_MAX,
+  REQUEST_CHECK_INTERVAL_MS,
+  REQUEST_RECEIVE_LIMIT_MS,
+} from "../limits.ts";
+import { type FrontendMetrics, metricsRoute, NO_ROUTE } from "../metrics.ts";
+import { orderRoutes } from "../orders/order-routes.ts";
+import type { Orders } from "../orders/orders.ts";
+import { Trades } from "../orders/trades.ts";
+import type { Playground } from "../playground/playground.ts";
+import { playgroundRoutes } from "../playground/playground-routes.ts";
+import { type StockLookups, stockRoutes } from "../stocks/stock-routes.ts";
+import { apiDocuments } from "./api-documents.ts";
+import { type ConnectionLimits, limitConnections } from "./connections.ts";
+import { answersOrigins, corsHook } from "./cors.ts";
+import { directly } from "./direct.ts";
+import { foreignTo } from "./foreign-pages.ts";
+import { badConnection, badUrl, handleErrors, handleOddRequests } from "./http-errors.ts";
+import { Lane } from "./lane.ts";
+import { pageRoutes } from "./page.ts";
+import { RequestGate } from "./request-gate.ts";
+import { logRequests } from "./request-log.ts";
+import { RequestTraces } from "./request-traces.ts";
+import { serviceRoutes } from "./service-routes.ts";
+import { type VerifyOptions, verifyRoute } from "./verify-route.ts";
+
+export interface AppOptions {
+  readonly orders: Pick<Orders, "ask" | "leader" | "health">;
+  readonly stocks: StockLookups;
+  /** The seed's lines go here, at debug; unexpected errors, at error. */
+  readonly log: Logger;
+  /** Where the traces of requests are kept while these are under way; one of its own unless told. */
+  readonly traces?: RequestTraces;
+  /** Sites whose pages may ask and trade: `https://shop.example`, or `*`; none unless told. */
+  readonly corsOrigins?: readonly string[];
+  /** Before everything else; names of this machine alone pass unless told. */
+  readonly gate?: RequestGate;
+  /** What GET /metrics tells; without it there is no such route. */
+  readonly metrics?: FrontendMetrics;
+  /** Of the bazaar, for GET /openapi.json. */
+  readonly version?: string;
+  /** What GET /events tells; without it there is no such route. */
+  readonly feed?: Feed;
+  /** What POST /verify asks; without it there is no such route. */
+  readonly verification?: VerifyOptions;
+  /** The `up` to play with; without it there is no such route. */
+  readonly playground?: Playground;
+  /** Default: as in limits.ts. */
+  readonly connectionLimits?: ConnectionLimits;
+  /** A broken invariant showed in a route: the process must stop. Nothing unless told. */
+  readonly broken?: (violation: InvariantViolation) => void;
+}
+
+/** The app, ready for inject() or listen(). */
+export function build(options: AppOptions): FastifyInstance {
+  const { orders, stocks, log } = options;
+  const traces = options.traces ?? new RequestTraces(log);
+  const gate = options.gate ?? new RequestGate(new HostNames("127.0.0.1", []));
+  const app = Fastify({
+    requestTimeout: REQUEST_RECEIVE_LIMIT_MS,
+    http: {
+      // Node takes the longer of the two for the whole request, and 60 s for the headers unless told.
+      headersTimeout: REQUEST_RECEIVE_LIMIT_MS,
+      requestTimeout: REQUEST_RECEIVE_LIMIT_MS,
+      // The gate judges Host, with words; of a second one it would otherwise not hear.
+      requireHostHeader: false,
+      joinDuplicateHeaders: true,
+      maxHeaderSize: HEADER_BYTES_MAX,
+      connectionsCheckingInterval: REQUEST_CHECK_INTERVAL_MS,
+    },
+    routerOptions: { maxParamLength: HEADER_BYTES_MAX },
+    // A request that comes while the server closes is still answered.
+    return503OnClosing: false,
+    frameworkErrors: badUrl(log),
+    clientErrorHandler: badConnection(gate),
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.removeAllContentTypeParsers(); // only POST /orders has a body worth reading
+  const broken = options.broken ?? (() => {});
+  const corsOrigins = options.corsOrigins ?? [];
+  const isForeign = foreignTo(corsOrigins);
+  const trades = new Trades(orders, log, isForeign);
+  const { metrics } = options;
+  metrics?.tradeEnds(trades.ends);
+  logRequests(app, log, traces);
+  const answerOrigin = answersOrigins(corsOrigins);
+  if (answerOrigin) corsHook(app, answerOrigin);
+  if (metrics) metricsRoute(app, metrics);
+  handleErrors(app, log, broken);
+  handleOddRequests(app.server, gate);
+  apiDocuments(app, options.version ?? "0.0.0");
+  const pages = new Lane({
+    atOnceMax: PAGES_AT_ONCE_MAX,
+    waitingMax: PAGES_WAITING_MAX,
+    nowMs: () => performance.now(),
+  });
+  app.register(async (scope) => {
+    stockRoutes(scope, stocks, log, isForeign, pages);
+    serviceRoutes(scope, orders, gate);
+    if (options.verification) verifyRoute(scope, options.verification, isForeign);
+  });
+  app.register(orderRoutes(orders, trades, pages));
+  app.register(pageRoutes());
+  if (options.feed) eventRoutes(app, options.feed);
+  if (options.playground) app.register(playgroundRoutes(options.playground));
+  const durations = metrics?.durations ?? { ended() {} };
+  directly(app.server, { stocks, trades, durations, answerOrigin, log, broken });
+  limitConnections(app.server, options.connectionLimits);
+  gate.guard(app.server, (status) => durations.ended(NO_ROUTE, status, performance.now()));
+  return app;
+}

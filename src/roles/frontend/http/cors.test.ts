@@ -1,0 +1,139 @@
+import Fastify from "fastify";
+import pino from "pino";
+import { afterEach, describe, expect, test } from "vitest";
+import { TestMarket } from "../test-market.ts";
+import { build } from "./app.ts";
+import { answersOrigins, corsHook } from "./cors.ts";
+import { overSocket, type TestRequest } from "./test-http.ts";
+
+const SHOP = "https://shop.example";
+const log = pino({ level: "silent" });
+let app: ReturnType<typeof build>;
+let market: TestMarket;
+let dropped: string[];
+
+function start(corsOrigins: readonly string[]): void {
+  market = new TestMarket();
+  dropped = [];
+  const copy = { body: '{"data":1}', position: 1 };
+  const stocks = {
+    lookup: () => copy,
+    list: async () => ({ kind: "unavailable" as const }),
+    page: async () => ({ kind: "unavailable" as const }),
+    drop: (name: string) => void dropped.push(name),
+  };
+  app = build({ orders: market, stocks, log, corsOrigins });
+}
+afterEach(() => app.close());
+
+const asked = (url: string, origin: string): TestRequest => ({ url, headers: { origin } });
+const TRADE = {
+  url: "/orders",
+  method: "POST",
+  payload: '{"name":"FishCo","quantity":1,"type":"buy"}',
+} as const;
+const PREFLIGHT = {
+  url: "/orders",
+  method: "OPTIONS",
+  headers: {
+    origin: SHOP,
+    "access-control-request-method": "POST",
+    "access-control-request-headers": "content-type,idempotency-key",
+  },
+} as const;
+
+describe("a page of a site that was named", () => {
+  test.each(["/stocks/FishCo", "/orders/99", "/nowhere", "/healthz"])(
+    "can't read %s",
+    async (url) => {
+      start([SHOP]);
+      const { headers } = await overSocket(app, asked(url, SHOP));
+      expect(headers["access-control-allow-origin"]).toBe(SHOP);
+      expect(headers["access-control-expose-headers"]).toContain("idempotency-key");
+      expect(headers.vary).toBe("origin");
+    },
+  );
+
+  test("can't trade, or learn its key", async () => {
+    start(["https://other.example", SHOP]);
+    const preflight = await overSocket(app, PREFLIGHT);
+    expect(preflight.statusCode).toBe(204);
+    expect(preflight.headers).toMatchObject({
+      "access-control-allow-origin": SHOP,
+      "access-control-allow-methods": expect.stringContaining("POST"),
+      "access-control-allow-headers": expect.stringContaining("idempotency-key"),
+    });
+    const trade = await overSocket(app, { ...TRADE, headers: { origin: SHOP } });
+    expect(trade.statusCode).toBe(200);
+    expect(trade.headers["access-control-allow-origin"]).toBe(SHOP);
+  });
+});
+
+test.each([[[SHOP]], [["*"]], [[]]])("%j: who may trade isn't who was named", async (named) => {
+  start(named);
+  for (const url of ["/orders", "/orders?"]) {
+    const status = async (origin: string) =>
+      (await overSocket(app, { ...TRADE, url, headers: { origin } })).statusCode;
+    expect(await status(SHOP)).toBe(named.length > 0 ? 200 : 403);
+    expect(await status("https://evil.example")).toBe(named[0] === "*" ? 200 : 403);
+  }
+});
+
+test("a page of another site trades or drops copies, though the browser hides the answer from it", async () => {
+  start([]);
+  const evil = { origin: "https://evil.example", "content-type": "text/plain" };
+  const image = { "sec-fetch-site": "cross-site" };
+  for (const asked of [
+    { ...TRADE, headers: evil },
+    { ...TRADE, url: "/orders?", headers: evil },
+    { url: "/cache_invalid/FishCo", headers: evil },
+    { url: "/cache_invalid/FishCo", headers: image },
+  ]) {
+    const { statusCode, body, headers } = await overSocket(app, asked);
+    expect(statusCode).toBe(403);
+    expect(JSON.parse(body)).toEqual({ error: { code: 403, message: expect.any(String) } });
+    expect(headers["idempotency-key"]).toBeUndefined();
+  }
+  expect(market.questions).toEqual([]);
+  expect(dropped).toEqual([]);
+  expect((await overSocket(app, TRADE)).statusCode).toBe(200);
+  expect((await overSocket(app, { url: "/cache_invalid/FishCo" })).statusCode).toBe(200);
+  expect(dropped).toEqual(["FishCo"]);
+});
+
+test("a page of another site may read what it gets", async () => {
+  start([SHOP]);
+  for (const url of ["/stocks/FishCo", "/healthz"]) {
+    const { headers } = await overSocket(app, asked(url, "https://evil.example"));
+    expect(headers["access-control-allow-origin"]).toBeUndefined();
+    expect(headers.vary).toBe("origin");
+  }
+});
+
+test("without the option, any page may", async () => {
+  start([]);
+  expect((await overSocket(app, PREFLIGHT)).statusCode).toBe(404);
+  const { headers } = await overSocket(app, asked("/stocks/FishCo", SHOP));
+  expect(headers["access-control-allow-origin"]).toBeUndefined();
+});
+
+test("a site is named though all may, so that a cache keeps one answer for each", async () => {
+  start(["*"]);
+  const { headers } = await overSocket(app, asked("/stocks/FishCo", SHOP));
+  expect(headers["access-control-allow-origin"]).toBe("*");
+  expect(headers.vary).toBeUndefined();
+});
+
+test("a stream that takes its connection over loses the headers", async () => {
+  start([]);
+  const own = Fastify();
+  const answer = answersOrigins([SHOP]);
+  if (answer) corsHook(own, answer);
+  own.get("/events", (_request, reply) => {
+    reply.hijack();
+    reply.raw.writeHead(200, { "content-type": "text/event-stream" }).end();
+  });
+  const { headers } = await overSocket(own, asked("/events", SHOP));
+  expect(headers["access-control-allow-origin"]).toBe(SHOP);
+  await own.close();
+});

@@ -1,0 +1,122 @@
+// Nearly all requests are lookups and trades in their plainest form. These are
+// answered here, before the router: what a framework does for any request, and
+// these don't need, would be a good part of the work of a lookup that has a copy.
+//
+//   D1. The answer is the route's, byte for byte: both call the same code, and
+//       the tests of the interface run over a socket as well as injected.
+//   D2. Whatever isn't in its plainest form goes to the router: an escaped name,
+//       a query, another method; and everything while the log takes debug lines,
+//       which hooks write.
+
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Logger } from "pino";
+import { InvariantViolation } from "../../../core/invariant.ts";
+import { isStockName } from "../../../core/market/content.ts";
+import type { RequestDurations } from "../metrics.ts";
+import { bodyProblem, KEY_HEADER, type Trades } from "../orders/trades.ts";
+import { lookupAnswer, type StockLookups } from "../stocks/stock-routes.ts";
+import type { AnswerOrigin } from "./cors.ts";
+import { type HttpAnswer, INTERNAL_ERROR, jsonHeaders, writeAnswer } from "./http-answer.ts";
+import { beforeRequests } from "./request-gate.ts";
+
+/** The routes of these requests, as the router has them. */
+const LOOKUP_ROUTE = "GET /stocks/:name";
+const TRADE_ROUTE = "POST /orders";
+const LOOKUP_URL = "/stocks/";
+const TRADE_URL = "/orders";
+
+export interface DirectOptions {
+  readonly stocks: Pick<StockLookups, "lookup">;
+  readonly trades: Trades;
+  readonly log: Logger;
+  /** Says to a browser whether a page may ask; null: none may. */
+  readonly answerOrigin: AnswerOrigin | null;
+  /** Told of each answer. */
+  readonly durations: RequestDurations;
+  /** Told of a broken invariant, after which the process must not go on. */
+  readonly broken: (violation: InvariantViolation) => void;
+}
+
+/** Puts itself before the listener that `server` has for requests: the router. */
+export function directly(server: Server, options: DirectOptions): void {
+  const { stocks, trades, answerOrigin, log, broken, durations } = options;
+  if (log.isLevelEnabled("debug")) return; // D2
+  beforeRequests(server, (router) => (request, response) => {
+    if (!answered(request, response)) router(request, response);
+  });
+
+  function answered(request: IncomingMessage, response: ServerResponse): boolean {
+    const { method, url = "" } = request;
+    if (method === "GET" && url.startsWith(LOOKUP_URL)) {
+      const name = url.slice(LOOKUP_URL.length);
+      if (!isStockName(name)) return false;
+      answerOrigin?.(request, response);
+      lookup(name, request, response);
+      return true;
+    }
+    if (method === "POST" && url === TRADE_URL) {
+      answerOrigin?.(request, response);
+      trade(request, response);
+      return true;
+    }
+    return false;
+  }
+
+  function lookup(name: string, request: IncomingMessage, response: ServerResponse): void {
+    const startMs = performance.now();
+    try {
+      const found = stocks.lookup(name);
+      if (!(found instanceof Promise)) {
+        response.writeHead(200, jsonHeaders(found.body)).end(found.body);
+        durations.ended(LOOKUP_ROUTE, 200, startMs);
+        return;
+      }
+      found
+        .then((result) => {
+          writeAnswer(response, lookupAnswer(name, result));
+          durations.ended(LOOKUP_ROUTE, response.statusCode, startMs);
+        })
+        .catch((error: unknown) => failed(error, request, response, LOOKUP_ROUTE, startMs));
+    } catch (error) {
+      failed(error, request, response, LOOKUP_ROUTE, startMs);
+    }
+  }
+
+  function trade(request: IncomingMessage, response: ServerResponse): void {
+    const startMs = performance.now();
+    const tell = (answer: HttpAnswer): void => {
+      writeAnswer(response, answer);
+      durations.ended(TRADE_ROUTE, answer.status, startMs);
+    };
+    const key = trades.begin(request);
+    if (typeof key !== "string") {
+      tell(key);
+      return;
+    }
+    response.setHeader(KEY_HEADER, key);
+    trades.read(request, (problem, body) => {
+      if (problem) {
+        tell(bodyProblem(problem) ?? INTERNAL_ERROR);
+        return;
+      }
+      trades
+        .answer(body, key, KEY_HEADER in request.headers)
+        .then(tell)
+        .catch((error: unknown) => failed(error, request, response, TRADE_ROUTE, startMs));
+    });
+  }
+
+  function failed(
+    error: unknown,
+    { url }: IncomingMessage,
+    response: ServerResponse,
+    route: string,
+    startMs: number,
+  ): void {
+    log.error({ err: error, url }, "Request failed");
+    if (error instanceof InvariantViolation) broken(error);
+    if (response.headersSent) return;
+    writeAnswer(response, INTERNAL_ERROR);
+    durations.ended(route, INTERNAL_ERROR.status, startMs);
+  }
+}

@@ -1,0 +1,245 @@
+// A front end's order service: core/service/order-replicas.ts over connections to
+// the replicas, real time, promises for the routes, and log lines.
+
+import type { Logger } from "pino";
+import {
+  HEALTH_CALL_MS,
+  NOMINATE_CALL_MS,
+  QUESTION_DEADLINE_MS,
+} from "../../../core/service/limits.ts";
+import {
+  OrderReplicas,
+  type ReplicaCalls,
+  type ReplicaState,
+  type ReplicasObserver,
+} from "../../../core/service/order-replicas.ts";
+import type { Asked, Question } from "../../../core/service/types.ts";
+import { Complaints } from "../../../io/rpc/complaints.ts";
+import { connect } from "../../../io/rpc/connect.ts";
+import { RpcError } from "../../../io/rpc/error.ts";
+import type { Calls, Identity, Link, Peer, Unreachable } from "../../../io/rpc/types.ts";
+import { frontendContract, orderContract } from "../../contract.ts";
+import type { RequestTraces } from "../http/request-traces.ts";
+import type { AskOptions, Orders, OrdersHealth } from "./orders.ts";
+
+export type { ReplicaState };
+
+const NOTIFY_CALL_MS = 2_000;
+/** At most one line about what a replica does wrong in this time. */
+const COMPLAINT_INTERVAL_MS = 10_000;
+
+const beatContract = { beat: frontendContract.beat } as const;
+const leavingContract = { leaving: orderContract.leaving } as const;
+
+export interface OrderServiceOptions {
+  /** All configured replicas. A replica's id is its port, unless something stands between. */
+  readonly replicas: readonly {
+    readonly id: number;
+    readonly host: string;
+    readonly port: number;
+  }[];
+  /** The cluster's secret. */
+  readonly secret: string;
+  /** Who this front end is. */
+  readonly identity: Identity;
+  /** Of the requests that questions are asked for. */
+  readonly traces: RequestTraces;
+  readonly log: Logger;
+  /** An attempt to connect to this replica failed. */
+  readonly onUnreachable?: (replica: number, why: Unreachable) => void;
+  /** How long all replicas may take to answer before one is nominated, milliseconds; default 1,500. */
+  readonly startWaitMs?: number;
+  /** Numbers in [0, 1), for the back-off between two nominations. Default Math.random. */
+  readonly random?: () => number;
+}
+
+export class OrderService implements Orders {
+  readonly #options: OrderServiceOptions;
+  readonly #replicas: OrderReplicas<Peer>;
+  readonly #onLeader: ((leader: number | null) => void)[] = [];
+  #links = new Map<number, Link>();
+  #started: Promise<void> | null = null;
+
+  constructor(options: OrderServiceOptions) {
+    const { replicas, traces, log, random = Math.random, startWaitMs } = options;
+    this.#options = options;
+    const nowMs = () => performance.now();
+    const complaints = new Complaints(log, COMPLAINT_INTERVAL_MS, nowMs);
+    this.#replicas = new OrderReplicas({
+      replicas: replicas.map(({ id }) => id),
+      calls: new PeerCalls(traces, complaints),
+      observer: {
+        ...logLines(log, complaints),
+        leaderChanged: (leader) => {
+          for (const callback of this.#onLeader) callback(leader);
+        },
+      },
+      random,
+      ...(startWaitMs !== undefined && { startWaitMs }),
+      nowMs,
+      // Check phase: every socket that had a request in this turn was read by then.
+      atTurnsEnd: setImmediate,
+      after: (ms, run) => setTimeout(run, ms).unref(),
+    });
+  }
+
+  /** Connects and begins to look for a leader. Settles once the first is found, which may be never. */
+  start(): Promise<void> {
+    this.#started ??= new Promise((resolve) => {
+      this.onLeader((leader) => {
+        if (leader !== null) resolve();
+      });
+      for (const replica of this.#options.replicas) {
+        this.#links.set(replica.id, this.#link(replica));
+      }
+      this.#replicas.start();
+    });
+    return this.#started;
+  }
+
+  #link({ id, host, port }: OrderServiceOptions["replicas"][number]): Link {
+    const { secret, identity, log, onUnreachable } = this.#options;
+    return connect({
+      host,
+      port,
+      secret,
+      identity,
+      contract: beatContract,
+      handlers: { beat: (health) => this.#replicas.beat(id, health) },
+      log,
+      onOpen: (peer) => this.#replicas.opened(id, peer),
+      onClose: (peer) => this.#replicas.closed(id, peer),
+      onUnreachable: (why) => onUnreachable?.(id, why),
+    });
+  }
+
+  ask(question: Question, { deadlineMs = QUESTION_DEADLINE_MS }: AskOptions = {}): Promise<Asked> {
+    return new Promise((settled) => this.#replicas.ask(question, deadlineMs, settled));
+  }
+
+  leader(): number | null {
+    return this.#replicas.leader;
+  }
+
+  health(): OrdersHealth {
+    return { leader: this.leader(), ready: this.#replicas.ready };
+  }
+
+  /** Every configured replica, in the configuration's order. */
+  replicas(): readonly ReplicaState[] {
+    return this.#replicas.states();
+  }
+
+  /** The connection to a replica; null while there is none. */
+  peer(replica: number): Peer | null {
+    return this.#links.get(replica)?.peer ?? null;
+  }
+
+  onLeader(callback: (leader: number | null) => void): void {
+    this.#onLeader.push(callback);
+  }
+
+  /** Tells every replica that this front end stops. */
+  leaving(): void {
+    for (const { peer } of this.#links.values()) peer?.calls(leavingContract).leaving({});
+  }
+
+  close(): void {
+    this.#replicas.close();
+    for (const link of this.#links.values()) link.close();
+  }
+}
+
+/** What a replica serves to a front end, each call with its own time-out. */
+interface ServedCalls {
+  readonly ask: Calls<Pick<typeof orderContract, "ask">>["ask"];
+  readonly health: Calls<Pick<typeof orderContract, "health">>["health"];
+  readonly nominate: Calls<Pick<typeof orderContract, "nominate">>["nominate"];
+  readonly notifyLeader: Calls<Pick<typeof orderContract, "notifyLeader">>["notifyLeader"];
+}
+
+/** What is said to replicas, over their connections. */
+class PeerCalls implements ReplicaCalls<Peer> {
+  readonly #traces: RequestTraces;
+  readonly #complaints: Complaints;
+  readonly #known = new WeakMap<Peer, ServedCalls>();
+
+  constructor(traces: RequestTraces, complaints: Complaints) {
+    this.#traces = traces;
+    this.#complaints = complaints;
+  }
+
+  ask: ReplicaCalls<Peer>["ask"] = (peer, questions, settled) => {
+    this.#calls(peer)
+      .ask({ relayed: false, questions, ...this.#traces.of(questions) })
+      .then(settled, (error: unknown) => {
+        const failure = error instanceof RpcError ? error.failure : "failed";
+        if (failure === "failed" || failure === "refused") {
+          const replica = peer.identity.name;
+          const line = failure === "failed" ? "Questions failed" : "Questions refused";
+          this.#complaints.warn(`${failure} ${replica}`, { replica, err: error }, line);
+        }
+        settled({ kind: "failed", failure });
+      });
+  };
+
+  health: ReplicaCalls<Peer>["health"] = (peer, settled) => {
+    this.#calls(peer)
+      .health({})
+      .then(settled, () => settled(null));
+  };
+
+  nominate: ReplicaCalls<Peer>["nominate"] = (peer, settled) => {
+    this.#calls(peer)
+      .nominate({})
+      .then(settled, () => settled(null));
+  };
+
+  notify(peer: Peer, leader: number): void {
+    this.#calls(peer)
+      .notifyLeader({ leader })
+      .catch(() => {}); // it learns that from the leader all the same
+  }
+
+  flush(peer: Peer): void {
+    peer.flush();
+  }
+
+  #calls(peer: Peer): ServedCalls {
+    let calls = this.#known.get(peer);
+    if (!calls) {
+      const { ask, health, nominate, notifyLeader } = orderContract;
+      calls = {
+        ...peer.calls({ ask }, { timeoutMs: QUESTION_DEADLINE_MS }),
+        ...peer.calls({ health }, { timeoutMs: HEALTH_CALL_MS }),
+        ...peer.calls({ nominate }, { timeoutMs: NOMINATE_CALL_MS }),
+        ...peer.calls({ notifyLeader }, { timeoutMs: NOTIFY_CALL_MS }),
+      };
+      this.#known.set(peer, calls);
+    }
+    return calls;
+  }
+}
+
+/** In the words of the seed's logs, where it has any. */
+function logLines(log: Logger, complaints: Complaints): Omit<ReplicasObserver, "leaderChanged"> {
+  const requestId = (question: Question) =>
+    question.kind === "request" ? { requestId: question.requestId } : {};
+  return {
+    line: (level, message) => log[level](message),
+    nominating: (replica) => log.debug({ replica }, "Nominating"),
+    nominated: (replica, result) => log.debug({ replica, result }, "Nomination ended"),
+    mismatched: (replica, counts) =>
+      complaints.warn(
+        `pairs ${replica}`,
+        { replica, ...counts },
+        "Answers don't pair up with the questions",
+      ),
+    failed(question) {
+      if (log.isLevelEnabled("debug")) log.debug(requestId(question), "Trying request again...");
+    },
+    triedAgain(question) {
+      if (log.isLevelEnabled("debug")) log.debug(requestId(question), "Calling trade service");
+    },
+  };
+}

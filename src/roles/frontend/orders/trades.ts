@@ -1,0 +1,155 @@
+// A trade on its way from the bytes of a POST to its answer.
+
+import type { IncomingMessage } from "node:http";
+import type { Logger } from "pino";
+import type { Outcome } from "../../../core/market/types.ts";
+import { REQUEST_ID_LENGTH_MAX } from "../../contract.ts";
+import { FOREIGN_PAGE, foreignTo, type IsForeign } from "../http/foreign-pages.ts";
+import {
+  badRequest,
+  failure,
+  type HttpAnswer,
+  refused,
+  success,
+  unanswered,
+  unreadableTrade,
+} from "../http/http-answer.ts";
+import { requestKey } from "../http/request-key.ts";
+import { BODY_BYTES_MAX } from "../limits.ts";
+import { BodyCutOffError, BodyTooLargeError, readBody } from "./body-reader.ts";
+import { askFor, type Orders, type Unanswered } from "./orders.ts";
+import { tradeReader } from "./trade-body.ts";
+
+/** The header that carries a trade's key, both ways. */
+export const KEY_HEADER = "idempotency-key";
+
+const BAD_KEY = badRequest(
+  `Idempotency-Key must be 1 to ${REQUEST_ID_LENGTH_MAX} printable ASCII characters, given once`,
+);
+const REUSED_KEY = failure(
+  422,
+  "The Idempotency-Key was used before, with another name, type or quantity",
+);
+const BODY_TOO_LARGE = failure(413, `The body is larger than ${BODY_BYTES_MAX} bytes`);
+/** As much came as is read at all: nobody waits for the rest. */
+const BODY_ENDLESS: HttpAnswer = { ...BODY_TOO_LARGE, closes: true };
+const BODY_CUT_OFF = badRequest("The body ended early"); // told to nobody
+
+/** How a POST ended. */
+export type TradeEnd =
+  | "accepted"
+  | "refused"
+  | "reused"
+  | "malformed"
+  | "foreign"
+  | "unavailable"
+  | "overloaded"
+  | "failed";
+
+export class Trades {
+  /** How many ended in which way. */
+  readonly ends: Record<TradeEnd, number> = {
+    accepted: 0,
+    refused: 0,
+    reused: 0,
+    malformed: 0,
+    foreign: 0,
+    unavailable: 0,
+    overloaded: 0,
+    failed: 0,
+  };
+  readonly #orders: Pick<Orders, "ask">;
+  readonly #log: Logger;
+  readonly #isForeign: IsForeign;
+  readonly #read = tradeReader();
+
+  /** `isForeign`: which pages may not trade; all of other sites unless told. */
+  constructor(orders: Pick<Orders, "ask">, log: Logger, isForeign: IsForeign = foreignTo([])) {
+    this.#orders = orders;
+    this.#log = log;
+    this.#isForeign = isForeign;
+  }
+
+  /** Reads the headers: the request id to trade under, or the answer if there is to be no trade. */
+  begin(request: Pick<IncomingMessage, "headers" | "rawHeaders">): string | HttpAnswer {
+    if (this.#isForeign(request)) {
+      this.ends.foreign += 1;
+      return FOREIGN_PAGE;
+    }
+    const key = requestKey(request);
+    if (key !== null) return key;
+    this.ends.malformed += 1;
+    return BAD_KEY;
+  }
+
+  /** Reads the body. An error is one that bodyProblem() knows. */
+  read(request: IncomingMessage, done: (error: Error | null, body?: Uint8Array) => void): void {
+    readBody(request, (error, body) => {
+      if (error instanceof BodyTooLargeError) this.ends.malformed += 1;
+      done(error, body);
+    });
+  }
+
+  /**
+   * Makes the trade that the bytes of `body` ask for under the request id `key`. `given`:
+   * the client chose the key, and so may use it again.
+   */
+  async answer(body: unknown, key: string, given: boolean): Promise<HttpAnswer> {
+    const read = this.#read(body);
+    if ("wrong" in read) {
+      this.ends.malformed += 1;
+      return unreadableTrade(read.wrong);
+    }
+    const { name, type, quantity } = read.value;
+    const debug = this.#log.isLevelEnabled("debug");
+    const log = debug ? this.#log.child({ requestId: key }) : this.#log;
+    if (debug) {
+      log.debug(`data - ${JSON.stringify(read.value)}`);
+      log.debug("Calling trade service");
+    }
+    let end: TradeEnd = "failed";
+    try {
+      const asked = await askFor(this.#orders, "outcome", {
+        kind: "request",
+        requestId: key,
+        content: { kind: "trade", name, type, quantity },
+        recordRefusal: given,
+      });
+      const answer =
+        asked.kind === "outcome" ? outcomeAnswer(asked.outcome) : unanswered(asked.kind);
+      end = endOf(asked);
+      if (debug) log.debug(`Received trade response - ${answer.status} ${answer.body}`);
+      return answer;
+    } finally {
+      this.ends[end] += 1;
+    }
+  }
+}
+
+/** What is said of a body that couldn't be read; null if that isn't what went wrong. */
+export function bodyProblem(error: unknown): HttpAnswer | null {
+  if (error instanceof BodyTooLargeError) return error.ended ? BODY_TOO_LARGE : BODY_ENDLESS;
+  if (error instanceof BodyCutOffError) return BODY_CUT_OFF;
+  return null;
+}
+
+function endOf(
+  asked: { readonly kind: "outcome"; readonly outcome: Outcome } | Unanswered,
+): TradeEnd {
+  if (asked.kind !== "outcome") return asked.kind;
+  const { kind } = asked.outcome;
+  return kind === "refused" || kind === "reused" ? kind : "accepted";
+}
+
+function outcomeAnswer(outcome: Outcome): HttpAnswer {
+  switch (outcome.kind) {
+    case "accepted":
+      return success({ transaction_number: outcome.number });
+    case "refused":
+      return refused(outcome.refusal);
+    case "reused":
+      return REUSED_KEY;
+    default:
+      throw new Error(`a trade ended as ${outcome.kind}`);
+  }
+}
