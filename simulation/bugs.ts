@@ -29,6 +29,7 @@ const REPLICATION = "src/core/replication";
 const COHERENCE = "src/core/coherence";
 const MARKET = "src/core/market";
 const SERVICE = "src/core/service";
+const TABLES = "src/core/table-log";
 
 function bug(
   name: string,
@@ -893,6 +894,134 @@ export const BUGS: readonly Bug[] = [
       `${REPLICATION}/members.ts`,
       "const other = otherMembers(what, theirs.members, ours.members);",
       "const other = null;",
+    ],
+  ),
+  bug(
+    "what-queued-meanwhile-counts-as-acknowledged",
+    ["R4"],
+    [1, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "this.#deliver(entries, true);",
+      "this.#deliver([...entries, ...phase.queued.splice(0)], true);",
+    ],
+  ),
+  bug(
+    "a-statement-on-its-way-confirms-what-is-asked-meanwhile",
+    ["F1"],
+    [101, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "for (const token of running.tokens)",
+      "for (const token of [...running.tokens, ...phase.asked.splice(0)])",
+    ],
+  ),
+  bug(
+    "a-warning-before-success-is-ignored",
+    ["R4", "all before a reign was read", "entries"],
+    [3, 4],
+    [`${TABLES}/table-replica.ts`, " && !answer.isWarned) {", ") {"],
+  ),
+  bug(
+    "rows-of-an-append-not-counted",
+    ["R4"],
+    [1, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "answer.rows === rows",
+      "(answer.rows === rows || phase.kind === 'leading')",
+    ],
+  ),
+  bug(
+    "an-answer-that-is-lost-is-taken-for-done",
+    ["R4"],
+    [1, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
+      'if (this.#phase.kind === "leading") {\n      if (running?.statement.kind === "append") this.#deliver(running.statement.entries, true);\n      this.#depose(reason, running?.tokens);\n    }',
+    ],
+  ),
+  bug(
+    "a-reign-goes-on-over-a-new-connection",
+    ["R4", "L1"],
+    [1, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
+      'if (this.#phase.kind === "leading") {\n      if (running?.statement.kind === "append") this.#phase.queued.unshift(...running.statement.entries);\n      this.#phase.roundWanted = true;\n    }',
+    ],
+  ),
+  bug(
+    "followers-deliver-all-that-stands-in-the-table",
+    ["R4"],
+    [1, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "entry.position > head.committed); // T4",
+      "entry.position > head.last);",
+    ],
+  ),
+  bug(
+    "leads-before-its-reign-is-acknowledged",
+    ["R4"],
+    [1, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      'this.#run({ kind: "claim", seen, leader: id, committed, reign });',
+      'this.#emit({ kind: "leading", epoch: reign.entry.epoch });\n    this.#run({ kind: "claim", seen, leader: id, committed, reign });',
+    ],
+  ),
+  bug(
+    "what-was-read-is-kept-over-a-new-connection",
+    ["R4"],
+    [1, 4],
+    [`${TABLES}/table-replica.ts`, "else if (running !== null) this.#lose(reason);", ""],
+  ),
+  bug(
+    "leads-without-what-it-read-before-its-reign",
+    ["R4"],
+    [1, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "this.#deliver([...phase.tail, reign], false);",
+      "this.#deliver([reign], false);",
+    ],
+  ),
+  bug(
+    "confirmed-from-when-the-answer-came",
+    ["F2"],
+    [40, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "phase.confirmedAt = running.beganAt; // T6",
+      "phase.confirmedAt = this.#now;",
+    ],
+  ),
+  bug(
+    "won-when-the-claim-was-sent",
+    ["F2"],
+    [1, 4],
+    [`${TABLES}/table-replica.ts`, "wonAt: this.#now, // T6", "wonAt: phase.sinceMs,"],
+  ),
+  bug(
+    "an-old-primary-taken-for-another-history",
+    ["R4"],
+    [53, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "if (digest !== null && after <= head.committed) {",
+      "if (digest !== null) {",
+    ],
+  ),
+  bug(
+    "a-history-followed-from-another-one",
+    ["R4"],
+    [115, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "if (digest === null || !isSame(digest, read.digest)) {",
+      "if (digest === null) {",
     ],
   ),
 ];

@@ -7,6 +7,7 @@ import { drawImpairment, impair } from "./impairments.ts";
 import { Misconfigured } from "./misconfigured.ts";
 import { Nemesis } from "./nemesis.ts";
 import type { ReplicaNode } from "./replica-node.ts";
+import { runTableLog } from "./table-log-run.ts";
 import { Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
@@ -29,11 +30,15 @@ export interface RunResult {
   readonly timeline: readonly string[];
 }
 
-/** Runs `seed` for `ticks` simulated milliseconds with faults, then until all is settled. */
+/** Runs `seed` for `ticks` simulated milliseconds with faults, then until all is settled: the log over tables first, then a whole bazaar. */
 export function run(seed: number, ticks: number): RunResult {
   const world = new World(seed);
   let violation: string | null = null;
   try {
+    runTableLog(seed, ticks, {
+      counters: world.counters,
+      log: (line) => world.timeline.push(line),
+    });
     for (const process of world.processes) {
       world.scheduler.after(world.random.between(0, 50), () => process.start());
     }
