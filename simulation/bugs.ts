@@ -918,8 +918,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "a-warning-before-success-is-ignored",
-    ["R4", "all before a reign was read", "entries"],
-    [3, 4],
+    ["R4", "L1"],
+    [1, 4],
     [`${TABLES}/table-replica.ts`, " && !answer.isWarned) {", ") {"],
   ),
   bug(
@@ -954,7 +954,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "followers-deliver-all-that-stands-in-the-table",
-    ["R4"],
+    ["R4", "L1"],
     [1, 4],
     [
       `${TABLES}/table-replica.ts`,
@@ -974,9 +974,9 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "what-was-read-is-kept-over-a-new-connection",
-    ["R4"],
-    [1, 4],
-    [`${TABLES}/table-replica.ts`, "else if (running !== null) this.#lose(reason);", ""],
+    ["R4", "all before a reign was read"],
+    [11, 4],
+    [`${TABLES}/table-replica.ts`, "else if (wasOpen) this.#lose(reason);", ""],
   ),
   bug(
     "leads-without-what-it-read-before-its-reign",
@@ -1001,7 +1001,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "won-when-the-claim-was-sent",
     ["F2"],
-    [1, 4],
+    [9, 4],
     [`${TABLES}/table-replica.ts`, "wonAt: this.#now, // T6", "wonAt: phase.sinceMs,"],
   ),
   bug(

@@ -7,6 +7,7 @@
 //
 // What a server holds is its write-ahead log; what others see of it ends before the
 // one transaction that waits, which holds the lock on the row of `logs`.
+// Longer than 400 lines because what goes wrong reaches into all that a server does.
 
 import type { Answer, ChainedEntry, Head, Statement } from "../src/core/table-log/types.ts";
 import type { Counters } from "./counters.ts";

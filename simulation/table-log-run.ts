@@ -10,6 +10,8 @@
 //   F2. No leader confirms itself from a time after a later one says that it won.
 //   L1. Once the faults are over there is a leader again, what it appends is
 //       committed, and all replicas are level.
+//
+// Longer than 400 lines because it is a whole run: its replicas, its nemesis, its checker.
 
 import { HEARTBEAT_MS } from "../src/core/replication/limits.ts";
 import type { Entry } from "../src/core/replication/types.ts";

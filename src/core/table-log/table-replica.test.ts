@@ -278,7 +278,7 @@ describe("a history that isn't the one known here", () => {
       digest: chained(FIRST)[1]?.digest ?? null,
       entries: [{ ...third, entry: command(3, 1, 4) }],
     });
-    expect(kinds(effects)).toEqual(["foreign", "run"]);
+    expect(kinds(effects)).toEqual(["foreign"]);
     expect(committed(effects)).toEqual([]);
   });
 });

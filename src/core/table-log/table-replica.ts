@@ -31,6 +31,7 @@
 // given up and still arrives changes nothing once another has. Between replicas
 // travels only that a leader lives: `beat`. A leader that nobody hears is no
 // danger, only a statement's time slower to be replaced.
+// Longer than 400 lines because it is what a replica does in every phase, each answer once.
 
 import { invariant } from "../invariant.ts";
 import type { LeadResult, StepTime } from "../replication/events.ts";
@@ -503,11 +504,12 @@ export class TableReplica {
 
   /** What runs has an end that is no acknowledgement: whatever this replica was, it follows. T3 */
   #giveUp(reason: string): void {
-    this.#isOpen = false;
+    const wasOpen = this.#isOpen;
     const running = this.#running;
+    this.#isOpen = false;
     this.#running = null;
     if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);
-    else if (running !== null) this.#lose(reason); // with what it read: the next primary may have something else
+    else if (wasOpen) this.#lose(reason); // with what it read: the next primary may have something else
   }
 
   #reconnect(reason: string): void {
