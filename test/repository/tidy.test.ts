@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { describe, expect, test, vi } from "vitest";
-import { ROOT, type SourceFile, textFiles, typeScript } from "./sources.ts";
+import { isTest, ROOT, type SourceFile, textFiles, typeScript } from "./sources.ts";
 
 /** A header shorter than this many letters says nothing. */
 const HEADER_MIN = 20;
@@ -44,7 +44,7 @@ function headerOf({ text }: SourceFile): string {
 }
 
 describe("a source file", () => {
-  test("without a header leaves its reader to guess what it is for", () => {
+  test("says in its header what it is for", () => {
     // A test beside its source is for what that one's header says.
     const bare = sources
       .filter(({ path }) => !path.endsWith(".test.ts") || path.startsWith("test/"))
@@ -60,6 +60,14 @@ describe("a source file", () => {
     );
     expect(paths(long)).toEqual([]);
   });
+});
+
+test("the program doesn't depend on its tests", () => {
+  const program = sources.filter(
+    ({ path }) => /^(?:src|lab|simulation|scripts)\//.test(path) && !isTest(path),
+  );
+  const ofTests = /from "[./][^"]*(?:\.test|\/test-[\w-]+|\/testing)\.ts"|from "[./]+\/test\//;
+  expect(linesWith(program, ofTests)).toEqual([]);
 });
 
 describe("nothing is left open or switched off:", () => {
@@ -83,27 +91,27 @@ describe("nothing is left open or switched off:", () => {
 });
 
 describe("text", () => {
-  test("with the line ends of another system, or without the last one", () => {
+  test("has the line ends of one system, the last one included", () => {
     const wrong = files.filter(
       ({ text }) => text.includes("\r") || (text !== "" && !text.endsWith("\n")),
     );
     expect(paths(wrong)).toEqual([]);
   });
 
-  test("that names a folder of one machine", () => {
+  test("names no folder of one machine", () => {
     const folders = ["(?:home|Users)/(?!me\\b)", "(?:root|work|tmp)/"].join("|");
     const expression = new RegExp(`(?<![\\w.~*)\\]}])/(?:${folders})\\w`);
     expect(linesWith(files, expression)).toEqual([]);
   });
 
-  test("with blanks at the end of a line", () => {
+  test("has no blanks at the end of a line", () => {
     const among = files.filter(({ path }) => !path.startsWith("test/system/seed/"));
     expect(linesWith(among, /[ \t]$/)).toEqual([]);
   });
 });
 
 describe("documentation", () => {
-  test("with a link that leads nowhere", () => {
+  test("has no link that leads nowhere", () => {
     const dead = pages.flatMap((page) =>
       linksOf(page)
         .filter((link) => !resolves(page, link))
@@ -112,13 +120,13 @@ describe("documentation", () => {
     expect(dead).toEqual([]);
   });
 
-  test("that names an npm script which isn't there", () => {
+  test("names only npm scripts that are there", () => {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
     const named = namedBy(/\bnpm (?:run ([\w:-]+)|(start|test)\b)/g);
     expect(named.filter(({ name }) => !Object.hasOwn(scripts, name))).toEqual([]);
   });
 
-  test("that names a bazaar command which isn't there", () => {
+  test("names only bazaar commands that are there", () => {
     const named = namedBy(/\b(?:npx bazaar|`bazaar) ([a-z]+)/g);
     const known = bazaarCommands();
     expect(known).toContain("up");
