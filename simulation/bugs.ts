@@ -778,6 +778,36 @@ export const BUGS: readonly Bug[] = [
     ],
   ),
   bug(
+    "second-catalog-of-a-name-heard",
+    ["C1", "L1"],
+    [1, 4],
+    [
+      "src/core/connection/names.ts",
+      "if (heard?.connection) return false;",
+      "if (heard?.connection && nowMs < 0) return false;",
+    ],
+  ),
+  bug(
+    "front-end-that-is-gone-owes-nothing",
+    ["L1"],
+    [1, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "this.#frontends.owes(frontend, through, nowMs); // K3\n        if (!this.#connected.has(frontend)) continue;",
+      "if (!this.#connected.has(frontend)) continue;\n        this.#frontends.owes(frontend, through, nowMs);",
+    ],
+  ),
+  bug(
+    "lost-held-not-said-again",
+    ["L1"],
+    [4, 4],
+    [
+      `${SERVICE}/catalog-desk.ts`,
+      "held: this.#view.heldThrough(nowMs()), epoch",
+      "held: 0, epoch",
+    ],
+  ),
+  bug(
     "silent-connection-never-given-up",
     ["L1"],
     [132, 4],

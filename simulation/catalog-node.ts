@@ -16,12 +16,7 @@ import type {
   Question,
   SimulatedMessage,
 } from "./messages.ts";
-import { ASKS_PER_LIFE_MAX, Process } from "./process.ts";
-
-/** One connection to another process. */
-interface Connection {
-  readonly peer: string;
-}
+import { ASKS_PER_LIFE_MAX, type Connection, Process } from "./process.ts";
 
 type Result = Following | AskResult;
 type Done = (answer: Answer | null) => void;
@@ -42,14 +37,12 @@ export class CatalogNode extends Process {
   /** Answers can outlive a life: each has numbers of its own. */
   #lives = 0;
   #nextCall = 0;
-  #connections = new Map<string, Connection>();
-  #calls = new Map<number, (result: Result | null) => void>();
+  #calls = new Map<number, { readonly to: Connection; settled(result: Result | null): void }>();
   /** Clients that wait for an answer. */
   #waiting = new Set<Done>();
 
   protected override started(): void {
     this.#lives += 1;
-    this.#connections = new Map();
     this.#calls = new Map();
     this.#waiting = new Set();
     const desk = this.#newDesk();
@@ -69,13 +62,13 @@ export class CatalogNode extends Process {
       start: { position: this.#applied, stocks: this.#stored.values() },
       firstAsk: 1 + this.#lives * ASKS_PER_LIFE_MAX,
       calls: {
-        follow: ({ peer }, question, settled) =>
-          this.#call(peer, (call) => ({ kind: "follow", call, ...question }), settled),
-        held: ({ peer }, answer) => this.send(peer, { kind: "held", ...answer }),
-        hold: ({ peer }, hold) => this.send(peer, { kind: "hold", ...hold }),
-        ask: ({ peer }, question, settled) =>
+        follow: (replica, question, settled) =>
+          this.#call(replica, (call) => ({ kind: "follow", call, ...question }), settled),
+        held: (replica, answer) => this.sendOn(replica, { kind: "held", ...answer }),
+        hold: (frontend, hold) => this.sendOn(frontend, { kind: "hold", ...hold }),
+        ask: (replica, question, settled) =>
           this.#call<AskResult>(
-            peer,
+            replica,
             (call) => ({ kind: "ask", call, relayed: false, questions: [question] }),
             (result) => settled(result ?? { kind: "failed", why: "no answer", isFinal: false }),
           ),
@@ -129,50 +122,45 @@ export class CatalogNode extends Process {
     } else throw new Error(`nobody asks a catalog for ${question.kind}`);
   }
 
-  protected override connectionChanged(peer: string, isOpen: boolean): void {
-    const before = this.#connections.get(peer);
-    if (isOpen) this.#opened(peer);
-    else if (before) {
-      this.#connections.delete(peer);
-      const id = this.#replicaOf(peer);
-      if (id === null) this.#live.left(before);
-      else this.#live.replicaClosed(id, before);
-    }
+  protected override opened(connection: Connection): void {
+    const id = this.#replicaAt(connection);
+    const { role, name } = connection.identity;
+    if (id !== undefined) this.#desk?.replicaOpened(id, connection);
+    else if (role === "frontend") this.#desk?.joined(connection, name, connection.link);
   }
 
-  #opened(peer: string): Connection {
-    const before = this.#connections.get(peer);
-    const connection = { peer };
-    this.#connections.set(peer, connection);
-    const id = this.#replicaOf(peer);
-    if (id !== null) this.#live.replicaOpened(id, connection);
-    else if (peer.startsWith("frontend")) {
-      this.#live.joined(connection, this.host.calledOf(peer), peer);
-    }
-    if (before) this.#live.left(before); // as over real connections: the next one is there first
-    return connection;
+  protected override closed(connection: Connection): void {
+    for (const { to, settled } of [...this.#calls.values()]) if (to === connection) settled(null);
+    const id = this.#replicaAt(connection);
+    if (id !== undefined) this.#desk?.replicaClosed(id, connection);
+    else this.#desk?.left(connection);
   }
 
-  #replicaOf(peer: string): number | null {
-    return this.host.replicaIds.find((id) => peer === `order-${id}`) ?? null;
+  #replicaAt({ endpoint }: Connection): number | undefined {
+    return this.configured.find((id) => endpoint === `order-${id}`);
   }
 
-  protected override received(from: string, message: SimulatedMessage): void {
-    // Whoever says something is connected.
-    const connection = this.#connections.get(from) ?? this.#opened(from);
+  protected override connectionChanged(): void {}
+
+  protected override received(
+    from: string,
+    message: SimulatedMessage,
+    connection: Connection | null,
+  ): void {
+    if (connection === null) return;
     switch (message.kind) {
       case "leads":
-        this.#calls.get(message.call)?.(message);
+        this.#calls.get(message.call)?.settled(message);
         break;
       case "asked":
-        this.#calls.get(message.call)?.(message.result);
+        this.#calls.get(message.call)?.settled(message.result);
         break;
       case "entries":
         this.#live.entries(message);
         break;
       case "lease":
         this.#live.lease(connection, message.ask, message.held, (grant) =>
-          this.send(from, { kind: "leased", call: message.call, grant }),
+          this.sendOn(connection, { kind: "leased", call: message.call, grant }),
         );
         break;
       case "holding":
@@ -180,14 +168,14 @@ export class CatalogNode extends Process {
         break;
       case "look":
         this.#look(message.question, (answer) =>
-          this.send(from, { kind: "looked", call: message.call, answer }),
+          this.sendOn(connection, { kind: "looked", call: message.call, answer }),
         );
         break;
       case "probe":
-        this.send(from, { kind: "probed", call: message.call });
+        this.sendOn(connection, { kind: "probed", call: message.call });
         break;
       default:
-        throw new Error(`${this.name} got a ${message.kind}`);
+        throw new Error(`${this.name} got a ${message.kind} from ${from}`);
     }
   }
 
@@ -202,16 +190,17 @@ export class CatalogNode extends Process {
   }
 
   #call<T extends Result>(
-    to: string,
+    to: Connection,
     message: (call: number) => SimulatedMessage,
     settled: (result: T | null) => void,
   ): void {
     const call = this.#newCall();
-    this.#calls.set(call, (result) => {
+    const settle = (result: Result | null): void => {
       if (this.#calls.delete(call)) settled(result as T | null);
-    });
-    this.after(REPLICA_CALL_MS, () => this.#calls.get(call)?.(null));
-    this.send(to, message(call));
+    };
+    this.#calls.set(call, { to, settled: settle });
+    this.after(REPLICA_CALL_MS, () => settle(null));
+    this.sendOn(to, message(call));
   }
 
   /** A number that no call had, in an earlier life neither. */

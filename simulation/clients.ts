@@ -17,6 +17,8 @@ const IN_FLIGHT_MAX = 100;
 const OF_CATALOGS = 0.1;
 /** In calm every call is answered within this time: a store of copies may take half of it. */
 const CALM_ANSWER_MS = 400;
+/** In calm a change waits for no view's lease, and so for a fraction of one, also when a connection of a view breaks. */
+const CALM_CHANGE_MS = LEASE_MS / 4;
 
 interface Client {
   readonly client: number;
@@ -194,7 +196,10 @@ export class Clients {
     if (answer === null) throw new Violation(`L1: ${what} has no answer in calm`);
     const tookMs = scheduler.now - begunMs;
     const looks = impaired?.role === "catalog" && isAboutStocks(question);
-    const limitMs = CALM_ANSWER_MS + (looks ? CATALOG_ANSWER_LIMIT_MS : 0);
+    const isUnimpaired = impaired === null && question.kind === "request";
+    const limitMs = isUnimpaired
+      ? CALM_CHANGE_MS
+      : CALM_ANSWER_MS + (looks ? CATALOG_ANSWER_LIMIT_MS : 0);
     if (tookMs <= limitMs) return;
     this.#delayedMs ??= begunMs;
     const isOnce = Math.abs(begunMs - this.#delayedMs) <= LEASE_MS + LEASE_MARGIN_MS;

@@ -306,7 +306,9 @@ export class FrontendNode extends Process {
   }
 
   protected override connectionChanged(peer: string, isOpen: boolean): void {
-    if (!this.#life || !/^(catalog|order)-/.test(peer)) return;
+    // Only whom it is configured with.
+    if (!this.#life || !(peer.startsWith("order-") || this.host.catalogNames.includes(peer)))
+      return;
     const { connections } = this.#life;
     const before = connections.get(peer);
     if (before) this.#closed(before);

@@ -10,6 +10,7 @@ import { Links } from "./links.ts";
 import type { Process } from "./process.ts";
 import type { ReplicaNode } from "./replica-node.ts";
 import { drawMisunderstanding, drawSpoilt, drawUnheard } from "./spoilt.ts";
+import { Visits } from "./visits.ts";
 import type { World } from "./world.ts";
 
 const STEP_MS = 10;
@@ -18,14 +19,12 @@ const LONGEST_PAUSE_MS = 2_500;
 const LONGEST_STORE_OUTAGE_MS = 1_500;
 const LONGEST_ISOLATED_PAUSE_MS = 1_500;
 const SLOWEST_LINK_MS = 1_500;
-/** A second front end of one name: how long it is away, and there. */
-const LONGEST_AWAY_MS = 500;
-const LONGEST_VISIT_MS = 1_000;
 
 export class Nemesis {
   readonly #world: World;
   readonly #links: Links;
   readonly #losses: DiskLosses;
+  readonly #visits: Visits;
   #resting = false;
   #strikeAgainAt = 0;
   /** Will be stranded when it fetches. */
@@ -37,7 +36,7 @@ export class Nemesis {
     this.#losses = new DiskLosses(world, this.#links);
     world.onDamaged = (id) => this.#losses.replace(world.replica(id));
     world.onDeed = (id, deed, to) => this.#deed(world.replica(id), deed, to);
-    if (world.twin) this.#visit(world.twin);
+    this.#visits = new Visits(world);
     this.#next();
   }
 
@@ -47,7 +46,7 @@ export class Nemesis {
     this.#resting = true;
     this.#links.rest();
     this.#losses.rest();
-    world.twin?.die();
+    this.#visits.rest();
     world.faults = withoutFaults(world.faults);
     world.network.heal();
     if (world.store) world.store.isOut = false;
@@ -58,6 +57,11 @@ export class Nemesis {
     for (const replica of world.replicas) {
       if (replica.disk.tables.isLying) this.#losses.replace(replica);
     }
+  }
+
+  /** Second processes of one name come and go: no call waits for that. */
+  visit(): void {
+    this.#visits.inCalm();
   }
 
   /** A nomination that nothing calls for: no working leader may be disturbed by it. */
@@ -197,23 +201,6 @@ export class Nemesis {
     counters.add("connections fallen silent");
     this.#world.log(`silent: ${one.name} | ${other.name}`);
     network.mute(one.name, other.name);
-  }
-
-  /** A second front end of one name comes, and goes soon, again and again. */
-  #visit(twin: FrontendNode): void {
-    const { random, scheduler, counters } = this.#world;
-    scheduler.after(random.between(10, LONGEST_AWAY_MS), () => {
-      if (this.#resting) return;
-      counters.add("second processes of one name");
-      this.#world.log(`${twin.name} starts, called as another`);
-      twin.start();
-      scheduler.after(random.between(20, LONGEST_VISIT_MS), () => {
-        if (this.#resting) return;
-        this.#world.log(`${twin.name} ends`);
-        twin.crash();
-        this.#visit(twin);
-      });
-    });
   }
 
   #slowLink(): void {

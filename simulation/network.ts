@@ -271,7 +271,6 @@ export class Network {
     for (const other of this.#endpoints.values()) {
       if (other.name === name) continue;
       this.#connect(name, other.name);
-      this.#connect(other.name, name);
     }
   }
 
@@ -280,10 +279,8 @@ export class Network {
    * lost, both are told, and it opens again after a while.
    */
   reset(one: string, other: string, connects: () => boolean = () => true): void {
-    for (const [from, to] of [
-      [one, other],
-      [other, one],
-    ] as const) {
+    let told = 0;
+    for (const [from, to] of bothWays(one, other)) {
       const line = this.#line(from, to);
       line.connection += 1;
       line.isBroken = true;
@@ -292,7 +289,8 @@ export class Network {
       this.#scheduler.after(this.#random.heavy(this.faults.delayMs), () => {
         const sender = this.#endpoints.get(from);
         if (sender?.isUp) sender.connection(to, false);
-        this.#connectOnce(from, to, connects);
+        told += 1;
+        if (told === 2) this.#connectOnce(one, other, connects);
       });
     }
   }
@@ -308,19 +306,20 @@ export class Network {
     );
   }
 
-  #connectOnce(from: string, to: string, connects: () => boolean): void {
-    if (connects()) this.#connect(from, to);
-    else this.#scheduler.after(AGAIN_MS, () => this.#connectOnce(from, to, connects));
+  #connectOnce(one: string, other: string, connects: () => boolean): void {
+    if (connects()) this.#connect(one, other);
+    else this.#scheduler.after(AGAIN_MS, () => this.#connectOnce(one, other, connects));
   }
 
-  #connect(from: string, to: string): void {
+  /** Both ways at once: whoever says something over a new connection can be answered. */
+  #connect(one: string, other: string): void {
     this.#scheduler.after(this.#random.heavy(5), () => {
-      this.#line(from, to).isBroken = false;
-      const sender = this.#endpoints.get(from);
-      const receiver = this.#endpoints.get(to);
-      if (!sender?.isUp || !receiver?.isUp) return;
-      if (this.#refuse(from, to)) this.#counters.add("connections refused");
-      else sender.connection(to, true);
+      const ends = bothWays(one, other);
+      for (const [from, to] of ends) this.#line(from, to).isBroken = false;
+      const areUp = ends.every(([from]) => this.#endpoints.get(from)?.isUp);
+      if (!areUp) return;
+      if (this.#refuse(one, other)) this.#counters.add("connections refused");
+      else for (const [from, to] of ends) this.#endpoints.get(from)?.connection(to, true);
     });
   }
 
@@ -343,4 +342,11 @@ export class Network {
       });
     }
   }
+}
+
+function bothWays(one: string, other: string): readonly (readonly [from: string, to: string])[] {
+  return [
+    [one, other],
+    [other, one],
+  ];
 }

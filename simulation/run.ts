@@ -18,6 +18,9 @@ const SETTLE_MS = 12_000;
 const LOOK_MS = 100;
 const DISTURBANCES = 10;
 const DISTURBANCE_MS = 40;
+const RECONNECTIONS = 12;
+/** Until both ends are connected again, and more. */
+const RECONNECTION_MS = 60;
 /** Three leases: who waits for a view again and again is seen to. */
 const IMPAIRED_VIEW_MS = 3 * (LEASE_MS + LEASE_MARGIN_MS);
 
@@ -55,6 +58,8 @@ export function run(seed: number, ticks: number): RunResult {
     settle(world, clients, deadline);
     clients.isCalm = true;
     undisturbed(world, nemesis);
+    reconnected(world);
+    nemesis.visit();
     if (world.impaired && world.impaired.role !== "replica")
       world.scheduler.runUntil(world.scheduler.now + IMPAIRED_VIEW_MS);
     clients.stop();
@@ -103,6 +108,19 @@ function undisturbed(world: World, nemesis: Nemesis): void {
   const status = leader.replica?.status();
   if (!status?.leads || status.epoch !== epoch) {
     throw new Violation(`L1: ${leader.name}, leading epoch ${epoch} in calm, was disturbed`);
+  }
+}
+
+/** Connections of views break and are there again: a trade waits for that, and not for the end of a lease (K3, D2). */
+function reconnected(world: World): void {
+  const { network, random, scheduler, catalogs, frontends, impaired, counters } = world;
+  const leader = world.replicas.find((replica) => replica.leads && !replica.isPaused);
+  if (!leader || impaired) return;
+  for (let time = 0; time < RECONNECTIONS; time += 1) {
+    const catalog = random.pick(catalogs);
+    network.reset(random.pick([leader, ...frontends]).name, catalog.name);
+    counters.add("connections of views broken in calm");
+    scheduler.runUntil(scheduler.now + RECONNECTION_MS);
   }
 }
 

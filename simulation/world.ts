@@ -34,9 +34,6 @@ const RESETS_STREAM = 2 ** 42;
 const MUTES_STREAM = 2 ** 45 + 37 * 2 ** 20;
 /** Such that the runs which find the other deliberate bugs stay as they were. */
 const MISCONFIGURED_STREAM = 2 ** 43 + 1_718 * 2 ** 21;
-const TWINS_STREAM = 2 ** 46 + 22 * 2 ** 20;
-/** How many runs have a second front end of one name, which comes and goes. */
-const TWINS = 0.03;
 const TIMELINE_LINES_MAX = 4_000;
 const STOCKS = ["FishCo", "BoarCo", "MenhirCo", "ElmCo", "OakCo", "AshCo", "YewCo", "FirCo"];
 
@@ -53,8 +50,8 @@ export class World implements ReplicaHost {
   readonly replicas: readonly ReplicaNode[];
   readonly catalogs: readonly CatalogNode[];
   readonly frontends: readonly FrontendNode[];
-  /** A second process named as the first front end, in few runs; null in the others. */
-  readonly twin: FrontendNode | null;
+  /** Second processes, called as the first front end and the first catalog: see visits.ts. */
+  readonly visitors: { readonly frontend: FrontendNode; readonly catalog: CatalogNode };
   readonly hasMutes: boolean;
   readonly setting: Setting;
   readonly stockNames: readonly string[];
@@ -110,11 +107,12 @@ export class World implements ReplicaHost {
       { length: this.setting.frontends },
       (_, n) => new FrontendNode(this, `frontend-${n}`, this.store),
     );
-    this.twin = new Random(seed + TWINS_STREAM).chance(TWINS)
-      ? new FrontendNode(this, `frontend-${this.setting.frontends}`, this.store)
-      : null;
-    for (const process of this.processes) this.network.add(process);
-    if (this.twin) this.network.add(this.twin);
+    this.visitors = {
+      frontend: new FrontendNode(this, "frontend-visiting", this.store),
+      catalog: new CatalogNode(this, "catalog-visiting"),
+    };
+    const { frontend, catalog } = this.visitors;
+    for (const process of [...this.processes, frontend, catalog]) this.network.add(process);
   }
 
   #firstEntries(): readonly Entry[] {
@@ -155,11 +153,12 @@ export class World implements ReplicaHost {
   }
 
   get frontendNames(): readonly string[] {
-    return [...this.frontends, ...(this.twin ? [this.twin] : [])].map(({ name }) => name);
+    return [...this.frontends, this.visitors.frontend].map(({ name }) => name);
   }
 
   calledOf(name: string): string {
-    return name === this.twin?.name ? (this.frontends[0]?.name ?? name) : name;
+    const [visited] = name.split("-visiting");
+    return visited === name ? name : `${visited}-0`;
   }
 
   get faults(): FaultMix {
