@@ -1,11 +1,14 @@
 // Real files of replicas, written in different ways; a made-up fetch.
 
 import { basename, dirname } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Command } from "../../core/market/types.ts";
 import { appliedFile } from "../../io/journal/test-files.ts";
 import { countingFetch, killing, readReplicaFile } from "./fail-over.ts";
 import { sameContents } from "./results.ts";
+
+// Files are written and audited, which takes longer when the machine does other things besides.
+vi.setConfig({ testTimeout: 60_000 });
 
 const list = (name: string): Command => ({
   kind: "list",
