@@ -91,7 +91,7 @@ export class Cluster {
     given?: readonly string[],
   ) {
     const { frontends = 1, catalogs = 1, logLevel = "debug" } = options;
-    this.#temporary = options.data === undefined ? new TemporaryFolder("test") : null;
+    this.#temporary = options.data === undefined ? new TemporaryFolder("cluster") : null;
     this.data = options.data ?? join(this.#temporary?.path ?? "", "data");
     this.frontendPorts = ports.slice(0, frontends);
     const [low = 0, middle = 0, high = 0] = ports.slice(frontends);

@@ -87,10 +87,9 @@ export function postgresSubject(): PostgresSubject {
         await cluster.pgbench(STOCKS, CONNECTIONS, 2 * round.timing.warmUpS);
         for (const connections of CONNECTIONS_SWEPT) {
           const seconds = secondsFor(round.timing, connections);
-          await round.measure(
-            `postgres.trades.${connections}`,
-            cluster.command(connections, seconds),
-            () => measured(cluster, STOCKS, connections, seconds),
+          const slot = `postgres.trades.${connections}`;
+          await round.measure(slot, cluster.command(connections, seconds), () =>
+            measured(cluster, STOCKS, connections, seconds),
           );
         }
         await round.measure(MANY_SLOT, cluster.command(CONNECTIONS, round.timing.slotS), () =>
@@ -230,14 +229,8 @@ class Postgres {
       .replace("trade.sql", script)
       .split(" ")
       .slice(1);
-    const printed = await this.#run(
-      "pgbench",
-      ...args,
-      `--log-prefix=${prefix}`,
-      "-U",
-      "postgres",
-      "postgres",
-    );
+    const target = [`--log-prefix=${prefix}`, "-U", "postgres", "postgres"];
+    const printed = await this.#run("pgbench", ...args, ...target);
     const logs = readdirSync(this.#folder).filter((name) => /^log\./.test(name));
     const log = logs.map((name) => readFileSync(join(this.#folder, name), "utf8")).join("");
     for (const name of logs) rmSync(join(this.#folder, name));
@@ -247,15 +240,8 @@ class Postgres {
   #serve(index: number): Running {
     const name = index === 0 ? "primary" : (STANDBYS[index - 1] ?? "");
     const [command, ...prefix] = [...asPostgres(), join(this.#bin, "postgres")];
-    const args = [
-      "-D",
-      join(this.#folder, name),
-      "-p",
-      String(this.#port(index)),
-      "-k",
-      this.#folder,
-    ];
-    return new Running(command ?? "", [...prefix, ...args]);
+    const place = ["-D", join(this.#folder, name), "-k", this.#folder];
+    return new Running(command ?? "", [...prefix, ...place, "-p", String(this.#port(index))]);
   }
 
   #accepts(server: Running, index: number): Promise<void> {

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { until } from "../../../../lab/wait.ts";
 import { TEST_CLUSTER } from "../../../io/rpc/testing.ts";
 import { RequestTraces } from "../http/request-traces.ts";
 import { OrderService } from "./order-service.ts";
-import { accepted, logInto, ScriptedReplica, SECRET, trade, until } from "./test-order-service.ts";
+import { accepted, logInto, ScriptedReplica, SECRET, trade } from "./test-order-service.ts";
 
 let low: ScriptedReplica;
 let middle: ScriptedReplica;

@@ -42,15 +42,6 @@ export function logInto(lines: string[]): Logger {
   return pino({ level: "debug", base: null }, { write });
 }
 
-/** Waits until something is so, at most five seconds. */
-export async function until(what: string, isSo: () => boolean): Promise<void> {
-  const endMs = performance.now() + 5_000;
-  while (!isSo()) {
-    if (performance.now() > endMs) throw new Error(`not within 5 s: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
-}
-
 /** A replica that says and does what the test wants. */
 export class ScriptedReplica {
   /** Its port. */
