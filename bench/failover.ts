@@ -1,4 +1,4 @@
-// npm run failover -- --kills 20 [--pauses 5] [--clients 8] [--level debug] [--json FILE]
+// npm run failover -- --kills 20 [--pauses 5] [--clients 8]
 //
 // How long clients wait when the order leader is killed, and when it is paused.
 // `bazaar up`, clients that trade without pause; kill -9 of the leader, again
@@ -13,7 +13,6 @@
 // the benchmark, and so does a wait beyond the limits, which are for a machine that
 // has nothing else to do.
 
-import { writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { Cluster } from "../lab/cluster.ts";
@@ -38,15 +37,12 @@ const { values } = parseArgs({
     kills: { type: "string", default: "20" },
     pauses: { type: "string", default: "5" },
     clients: { type: "string", default: "8" },
-    level: { type: "string", default: "info" },
-    json: { type: "string" },
   },
 });
 
 const [loadBefore = 0] = loadavg();
 const clients = Number(values.clients);
-const logLevel = values.level === "debug" ? "debug" : "info";
-const cluster = await Cluster.prepare({ stocks: STOCKS, logLevel });
+const cluster = await Cluster.prepare({ stocks: STOCKS, logLevel: "info" });
 const client = new HttpClient(cluster.url, clients, false);
 try {
   await cluster.up("--no-restart");
@@ -83,7 +79,6 @@ try {
     console.log(`the machine was busy before (load ${loadBefore.toFixed(1)}): waits are too long`);
   }
   console.log(JSON.stringify(result));
-  if (values.json) writeFileSync(values.json, `${JSON.stringify(result)}\n`);
   for (const problem of problems) console.log(problem);
   if (result.failed > 0) process.exitCode = 1;
 } finally {
