@@ -2,9 +2,9 @@
 // started one by one, on free ports and in a folder of its own; with the means to
 // watch it and to break it.
 //
-//   C1. Signals go only to processes whose command line names the folder of the
-//       files, so a stale pid file can't make anybody kill somebody else's process.
-//   C2. Once stop() was called nothing is started any more, whoever still waits.
+//   - Signals go only to processes whose command line names the folder of the
+//     files, so a stale pid file can't make anybody kill somebody else's process.
+//   - Once stop() was called nothing is started any more, whoever still waits.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -160,7 +160,7 @@ export class Cluster {
 
   /** Starts any long-lived command: `start("order", "9090")`. */
   start(command: string, ...args: readonly string[]): Running {
-    this.#stopping.signal.throwIfAborted(); // C2
+    this.#stopping.signal.throwIfAborted();
     const running = startBazaar([command, ...this.options, ...args]);
     this.#running.push(running);
     return running;
@@ -251,7 +251,7 @@ export class Cluster {
   /** The process of a role, as its pid file has it; null when it isn't running. */
   pid(role: string): number | null {
     const pid = runningPid(this.data, role);
-    return pid !== null && this.#isOurs(pid) ? pid : null; // C1
+    return pid !== null && this.#isOurs(pid) ? pid : null;
   }
 
   /** The running process of a role; waits for it, and for another than `before` if that is given. */
@@ -345,7 +345,6 @@ export class Cluster {
     return path;
   }
 
-  /** C2 */
   #until<T>(what: string, probe: () => T | Promise<T>, limitMs: number) {
     return until(what, probe, limitMs, this.#stopping.signal);
   }

@@ -1,9 +1,9 @@
 // Child processes of whoever tests or measures: `bazaar` commands and others, to
 // their end or left running, with what they print kept.
 //
-//   P1. None outlives this process: when it exits, what it started is killed; a
-//       bazaar notices that its parent is gone even where nobody could do that.
-//   P2. Settings that whoever runs this has for a bazaar of their own don't reach them.
+//   - None outlives this process: when it exits, what it started is killed; a
+//     bazaar notices that its parent is gone even where nobody could do that.
+//   - Settings that whoever runs this has for a bazaar of their own don't reach them.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
@@ -64,7 +64,7 @@ export class Running {
     this.child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.stderr += text;
     });
-    const noLonger = atExit(() => this.child.kill("SIGKILL")); // P1
+    const noLonger = atExit(() => this.child.kill("SIGKILL"));
     this.exited = new Promise((resolve, reject) => {
       const ended = (finished: Omit<Finished, "stdout" | "stderr">) => {
         noLonger();
@@ -149,7 +149,7 @@ export class Running {
 export function startBazaar(args: readonly string[]): Running {
   const nodeArgs = args[0] === "order" ? REPLICA_NODE_ARGS : [];
   return new Running(process.execPath, [...nodeArgs, resolve(ROOT, "bin/bazaar.js"), ...args], {
-    // npm's own word, upon which a bazaar looks for its parent. P1
+    // npm's own word, upon which a bazaar looks for its parent.
     environment: { npm_command: "exec" },
     isDetached: true,
   });
@@ -239,6 +239,6 @@ function atExit(action: () => void): () => void {
 
 function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !NOT_PASSED_ON.test(name)), // P2
+    Object.entries(process.env).filter(([name]) => !NOT_PASSED_ON.test(name)),
   );
 }

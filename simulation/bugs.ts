@@ -58,7 +58,7 @@ export const BUGS: readonly Bug[] = [
     [534, 4],
     [
       `${REPLICATION}/leadership.ts`,
-      "if (position < this.#reignPosition || position <= context.commit) return; // L2",
+      "if (position < this.#reignPosition || position <= context.commit) return; // J2",
       "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
     ],
   ),
@@ -146,7 +146,7 @@ export const BUGS: readonly Bug[] = [
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears", "willing: !hears"],
     [
       `${REPLICATION}/candidacy.ts`,
-      "incarnation === admissions.of(peer).incarnation, // C5",
+      "incarnation === admissions.of(peer).incarnation, // B5",
       "incarnation >= admissions.of(peer).incarnation,",
     ],
   ),
@@ -902,7 +902,7 @@ export const BUGS: readonly Bug[] = [
     [136, 4],
     [
       `${REPLICATION}/leadership.ts`,
-      "return this.#followers.size + 1 - this.#doubters >= this.#context.quorum; // L4",
+      "return this.#followers.size + 1 - this.#doubters >= this.#context.quorum; // J4",
       "return this.#refusals.size === 0;",
     ],
   ),

@@ -114,7 +114,7 @@ export class Oracle {
         );
       }
       this.committed.push(entry);
-      // L2: what a leader commits ends with an entry of its own epoch, and it is the first to know.
+      // J2 of leadership.ts: what a leader commits ends with an entry of its own epoch, and it is the first to know.
       this.#committedIn.push(entries.at(-1)?.epoch ?? entry.epoch);
       this.#feed(entry);
       if (entry === entries.at(-1)) this.#checkKept(replica, entry, disks);

@@ -1,9 +1,9 @@
 // The built-in client of the playground: lookups and trades at a rate that the
 // page's slider sets, spread over the front ends.
 //
-//   B1. The rate is what is offered: when answers take longer, requests under
-//       way add up to a limit, and beyond it they are left out, not queued.
-//   B2. Buys and sells are equally frequent and small, so that no stock runs dry.
+//   - The rate is what is offered: when answers take longer, requests under
+//     way add up to a limit, and beyond it they are left out, not queued.
+//   - Buys and sells are equally frequent and small, so that no stock runs dry.
 
 import type { PlaygroundState } from "../client/event-messages.ts";
 import { BazaarError, type Stock, type TradeType } from "../client/index.ts";
@@ -26,7 +26,7 @@ export interface LoadOptions {
 
 /** Between two bursts, milliseconds. */
 export const LOAD_STEP_MS = 20;
-/** Requests under way at most. B1 */
+/** Requests under way at most. */
 export const LOAD_UNDER_WAY_MAX = 256;
 const SECOND_MS = 1_000;
 const NOTHING_SEEN = { sent: 0, answered: 0, skipped: 0 };
@@ -93,8 +93,7 @@ export class PlaygroundLoad {
     }
     this.#due += (this.#perSecond * LOAD_STEP_MS) / 1_000;
     for (; this.#due >= 1; this.#due -= 1) {
-      if (this.#underWay < LOAD_UNDER_WAY_MAX)
-        void this.#request(); // B1
+      if (this.#underWay < LOAD_UNDER_WAY_MAX) void this.#request();
       else this.#seen.skipped += 1;
     }
   }
@@ -116,7 +115,7 @@ export class PlaygroundLoad {
     const isAnswered = await this.#attempt((bazaar) => {
       if (random() >= TRADES_SHARE) return bazaar.lookup(name);
       const type = random() < 0.5 ? "buy" : "sell";
-      return bazaar.trade({ name, type, quantity: 1 + Math.floor(random() * QUANTITY_MAX) }); // B2
+      return bazaar.trade({ name, type, quantity: 1 + Math.floor(random() * QUANTITY_MAX) });
     });
     if (isAnswered) this.#seen.answered += 1;
     this.#underWay -= 1;

@@ -3,12 +3,12 @@
 // It stops by a signal, when the `up` that started it is gone, or when the role
 // can't go on; and then its port, its locks and its pid file are free.
 //
-//   P1. The pid file is there only while the role holds its port or lock.
-//   P2. What ends the process, an uncaught exception too, is in the log with its
-//       reason, and is the last line on stderr.
-//   P3. SIGTERM lets a role be left in peace: clients find others first. Ctrl-C, and
-//       the end of its `up`, are in haste.
-//   P4. A second signal ends it at once, and a close that hangs is not waited for.
+//   - The pid file is there only while the role holds its port or lock.
+//   - What ends the process, an uncaught exception too, is in the log with its
+//     reason, and is the last line on stderr.
+//   - SIGTERM lets a role be left in peace: clients find others first. Ctrl-C, and
+//     the end of its `up`, are in haste.
+//   - A second signal ends it at once, and a close that hangs is not waited for.
 
 import type { RoleOptions, RunningRole } from "../roles/role.ts";
 import { tellParent } from "./misconfiguration.ts";
@@ -36,7 +36,7 @@ export async function runRole({ start, ...options }: RoleRun): Promise<number> {
   const startWithPidFile = async (): Promise<RunningRole> => {
     const running = await start(options);
     try {
-      removePidFile = writePidFile(config.data, name, process.pid); // P1
+      removePidFile = writePidFile(config.data, name, process.pid);
       return running;
     } catch (error) {
       await running.close();
@@ -44,7 +44,7 @@ export async function runRole({ start, ...options }: RoleRun): Promise<number> {
     }
   };
   const dieOf = (what: string) => (error: unknown) => {
-    log.fatal({ err: error }, `${what}: ${errorLine(error)}`); // P2
+    log.fatal({ err: error }, `${what}: ${errorLine(error)}`);
     say(errorLine(error));
     process.exit(1);
   };
@@ -87,7 +87,7 @@ interface Asked {
   readonly haste: AbortSignal;
 }
 
-/** Settles at the first signal, or when the channel to the parent closes; a further signal ends the process (P4). */
+/** Settles at the first signal, or when the channel to the parent closes; a further signal ends the process. */
 function whenAskedToStop(): Promise<Asked> {
   const { asked, insisted } = stopSignals();
   void insisted.then((signal) => process.exit(signalStatus(signal)));
@@ -111,7 +111,7 @@ async function drained(running: RunningRole, asked: Asked): Promise<Asked> {
   return asked;
 }
 
-/** True, or why it didn't close (P4). */
+/** True, or why it didn't close. */
 async function closed(running: RunningRole): Promise<true | Error> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<Error>((resolve) => {

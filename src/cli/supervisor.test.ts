@@ -128,7 +128,7 @@ function supervised(restart = true) {
   return { supervisor, clock, events, spawned, newest, open };
 }
 
-test("front ends are started once all replicas serve (S1)", async () => {
+test("front ends are started once all replicas serve", async () => {
   const { supervisor, clock, spawned, newest, events } = supervised();
   supervisor.start();
   expect(spawned("catalog").length).toBe(1);
@@ -144,7 +144,7 @@ test("front ends are started once all replicas serve (S1)", async () => {
   expect(events).toEqual([{ kind: "frontends-serve" }]);
 });
 
-test("front ends are started after a limit while a replica doesn't serve (S1)", async () => {
+test("front ends are started after a limit while a replica doesn't serve", async () => {
   const { supervisor, clock, spawned } = supervised();
   supervisor.start();
   await clock.pass(FRONTENDS_WAIT_MS);
@@ -153,7 +153,7 @@ test("front ends are started after a limit while a replica doesn't serve (S1)", 
   expect(spawned("frontend").length).toBe(1);
 });
 
-test("a role that can't start for a misconfiguration is reported and not tried again (S2)", async () => {
+test("a role that can't start for a misconfiguration is reported and not tried again", async () => {
   const { supervisor, clock, newest, spawned, events } = supervised();
   supervisor.start();
   newest("order-9092").end({ hopeless: "misconfigured", lastWords: "port 9092 is in use" });
@@ -167,7 +167,7 @@ test("a role that can't start for a misconfiguration is reported and not tried a
   expect(spawned("order-9092").length).toBe(1);
 });
 
-test("a role that was killed is started again, and the others go on (S3)", async () => {
+test("a role that was killed is started again, and the others go on", async () => {
   const { open, clock, newest, spawned, events } = supervised();
   await open();
   newest("order-9092").end({ code: null, signal: "SIGKILL" });
@@ -196,7 +196,7 @@ test("a role that crashes as soon as it runs is started again only after a wait"
   expect(spawned("order-9092").length).toBe(3);
 });
 
-test("a role that can't start again after it had served stays down, and the rest goes on (S3)", async () => {
+test("a role that can't start again after it had served stays down, and the rest goes on", async () => {
   const { open, clock, newest, spawned, events } = supervised();
   await open();
   newest("catalog").end();
@@ -303,7 +303,7 @@ test("front ends are stopped first, and replicas and catalogs once those have en
   await stopped;
 });
 
-test("a child that doesn't stop is killed at the limit (S4)", async () => {
+test("a child that doesn't stop is killed at the limit", async () => {
   const { open, clock, newest, supervisor } = supervised();
   await open();
   newest("frontend").obeys = false;
@@ -321,7 +321,7 @@ test("a child that doesn't stop is killed at the limit (S4)", async () => {
   expect(isStopped).toBe(true);
 });
 
-test("nothing is started again during the stop (S4)", async () => {
+test("nothing is started again during the stop", async () => {
   const { open, clock, newest, spawned, supervisor, events } = supervised();
   await open();
   for (let crash = 0; crash < 2; crash++) {
@@ -334,7 +334,7 @@ test("nothing is started again during the stop (S4)", async () => {
   expect(events.length).toBe(2);
 });
 
-test("a stop during the start prevents the front ends' start (S4)", async () => {
+test("a stop during the start prevents the front ends' start", async () => {
   const { clock, spawned, supervisor } = supervised();
   supervisor.start();
   await supervisor.stop();

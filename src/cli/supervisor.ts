@@ -1,12 +1,12 @@
 // Keeps the roles of one machine running: starts them in order, starts again
 // what crashes, stops them all.
 //
-//   S1. Front ends start last, so that the first request finds a leader.
-//   S2. A role that can't start as configured (port in use, folder locked) when
-//       everything is started fails the whole start: a second bazaar on the
-//       same ports must not half run.
-//   S3. Later, one role's crash leaves the others running, whatever its reason.
-//   S4. When stop() has settled, no child is left.
+//   - Front ends start last, so that the first request finds a leader.
+//   - A role that can't start as configured (port in use, folder locked) when
+//     everything is started fails the whole start: a second bazaar on the
+//     same ports must not half run.
+//   - Later, one role's crash leaves the others running, whatever its reason.
+//   - When stop() has settled, no child is left.
 //
 // Processes and time come in as parameters, so that this is tested without them.
 
@@ -85,7 +85,7 @@ export type SupervisorEvent =
 /**
  * What follows an end: the role is started again, so many milliseconds later; it
  * stays down because it crashed too often, because it can't start again, or because
- * that was asked for; or the start has failed, and the caller should stop the rest (S2).
+ * that was asked for; or the start has failed, and the caller should stop the rest.
  */
 export type Next =
   | { readonly kind: "restart"; readonly afterMs: number }
@@ -193,7 +193,7 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
     }
   }
 
-  /** Stops all: front ends first, so that what they hold is answered. Settles when no child is left (S4). */
+  /** Stops all: front ends first, so that what they hold is answered. Settles when no child is left. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stopAll();
     return this.#stopping;

@@ -2,17 +2,17 @@
 // else: orders and keys are nobody's business, and whoever may open a lock's file
 // may hold the lock.
 //
-//   F1. Folders are made with mode 0700. Files are made with mode 0600 by whoever
-//       opens them, and by SQLite, since every command sets OWNER_ONLY_UMASK first.
-//   F2. A folder that is there already is refused when another user owns it, or
-//       could look into it, as PostgreSQL refuses its data directory. It isn't
-//       closed in silence: its owner should know that it was open.
-//   F3. No link is followed to a file, and a folder may be a link only if its
-//       target stands these checks and nobody but its user, or root, made it.
-//   F4. What can't be written is found out here, with the path in the message, not
-//       by the first write.
+//   - Folders are made with mode 0700. Files are made with mode 0600 by whoever
+//     opens them, and by SQLite, since every command sets OWNER_ONLY_UMASK first.
+//   - A folder that is there already is refused when another user owns it, or
+//     could look into it, as PostgreSQL refuses its data directory. It isn't
+//     closed in silence: its owner should know that it was open.
+//   - No link is followed to a file, and a folder may be a link only if its
+//     target stands these checks and nobody but its user, or root, made it.
+//   - What can't be written is found out here, with the path in the message, not
+//     by the first write.
 //
-// In a folder that stood F2 nobody else can put a link or another file between
+// In a folder that passed this nobody else can put a link or another file between
 // the check and the opening, which matters for SQLite: it opens by name.
 
 import {

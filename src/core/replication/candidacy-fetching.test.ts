@@ -13,7 +13,7 @@ const outcomes = (cluster: Cluster, id: ReplicaId) =>
   cluster.take(id, "lead-outcome").map(({ outcome }) => outcome);
 
 describe("a fetch (Raft §5.4.1)", () => {
-  test("brings the best journal of the quorum, and so every committed entry (C3, R4)", () => {
+  test("brings the best journal of the quorum, and so every committed entry (B3, R4)", () => {
     const cluster = new Cluster({
       journals: { 9090: journal(1, 1), 9092: journal(1, 1, 1), 9094: journal(1) },
     });
@@ -21,7 +21,7 @@ describe("a fetch (Raft §5.4.1)", () => {
     expect(cluster.texts(9094)).toEqual(["1@1", "2@1", "3@1", "reign of 9094"]);
   });
 
-  test("takes the journal of the latest epoch, not the longest (C3)", () => {
+  test("takes the journal of the latest epoch, not the longest (B3)", () => {
     const cluster = new Cluster({
       journals: { 9090: journal(1, 1, 1, 1, 1), 9092: journal(1, 2), 9094: [] },
     });
@@ -30,7 +30,7 @@ describe("a fetch (Raft §5.4.1)", () => {
       expect(cluster.texts(id)).toEqual(["1@1", "2@2", "reign of 9094"]);
   });
 
-  test("leaves old entries their epochs (C4)", () => {
+  test("leaves old entries their epochs (B4)", () => {
     const cluster = new Cluster({
       journals: { 9090: journal(1, 2), 9092: journal(1, 2), 9094: [] },
     });
@@ -177,7 +177,7 @@ describe("a fetch (Raft §5.4.1)", () => {
 });
 
 describe("a nominee", () => {
-  test("doesn't win by the promise of a replacement that its journal doesn't admit (C5)", () => {
+  test("doesn't win by the promise of a replacement that its journal doesn't admit (B5)", () => {
     const cluster = new Cluster();
     const promise: Message = { kind: "promise", epoch: 1, lastEpoch: 0, lastPosition: 0 };
     lead(cluster, 9094);
@@ -189,7 +189,7 @@ describe("a nominee", () => {
     expect(cluster.status(9094).phase).toBe("leading");
   });
 
-  test("wins by the promise of a replacement whose admission it fetched (C5)", () => {
+  test("wins by the promise of a replacement whose admission it fetched (B5)", () => {
     const held = [command(1, 1), admission(2, 1, 9092, 2)];
     const cluster = new Cluster({ journals: { 9094: held.slice(0, 1) } });
     cluster.replace(9092, 2, new TestDisk(held, { voter: true }));

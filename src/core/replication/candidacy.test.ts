@@ -13,7 +13,7 @@ const outcomes = (cluster: Cluster, id: ReplicaId) =>
 const promiseOf = (cluster: Cluster, id: ReplicaId) => cluster.disk(id).hardState.promise;
 
 describe("a canvass (Raft, PreVote)", () => {
-  test("stores nothing and raises no epoch (C1)", () => {
+  test("stores nothing and raises no epoch (B1)", () => {
     const cluster = new Cluster({ promises: { 9090: { epoch: 4, nominee: 9090 } } });
     lead(cluster, 9094);
     cluster.deliver({ kind: "canvass" });
@@ -24,7 +24,7 @@ describe("a canvass (Raft, PreVote)", () => {
     expect(cluster.sent({ kind: "prepare" })).toEqual([]);
   });
 
-  test("is followed by a prepare only once a quorum is willing (C1)", () => {
+  test("is followed by a prepare only once a quorum is willing (B1)", () => {
     const cluster = new Cluster({ replicas: [1, 2, 3, 4, 5] });
     lead(cluster, 5);
     cluster.deliver({ kind: "canvass", to: 1 });
@@ -135,7 +135,7 @@ describe("a canvass (Raft, PreVote)", () => {
 });
 
 describe("a prepare (Paxos, phase 1)", () => {
-  test("goes out only once the nominee's own promise is durable (C2)", () => {
+  test("goes out only once the nominee's own promise is durable (B2)", () => {
     const cluster = new Cluster();
     lead(cluster, 9094);
     cluster.deliver({ kind: "canvass" });
@@ -147,7 +147,7 @@ describe("a prepare (Paxos, phase 1)", () => {
     expect(cluster.sent({ kind: "prepare" })).toHaveLength(2);
   });
 
-  test("is of a new epoch after a crash of the nominee (C2)", () => {
+  test("is of a new epoch after a crash of the nominee (B2)", () => {
     const cluster = new Cluster();
     lead(cluster, 9094);
     cluster.deliver({ kind: "canvass" });

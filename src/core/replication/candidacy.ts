@@ -1,17 +1,17 @@
 // A nominee's way to an epoch: canvass, prepare, fetch, win.
 //
-//   C1. Nobody is disturbed before a quorum is willing: the canvass stores
+//   B1. Nobody is disturbed before a quorum is willing: the canvass stores
 //       nothing (Raft, PreVote, Ongaro's thesis §9.6).
-//   C2. `prepare` goes out only once the own promise is durable, and the epoch
+//   B2. `prepare` goes out only once the own promise is durable, and the epoch
 //       is above all that were seen; so a nominee never asks twice for one epoch
 //       with a forgotten promise in between.
-//   C3. It wins only with the best journal of a quorum of promises: what was
+//   B3. It wins only with the best journal of a quorum of promises: what was
 //       committed is in one of them, and the best holds it (R4).
-//   C4. Fetched entries keep their epoch: restamped ones could outrank what a
+//   B4. Fetched entries keep their epoch: restamped ones could outrank what a
 //       quorum holds.
-//   C5. Promises are counted by the incarnations that its journal admits *after*
+//   B5. Promises are counted by the incarnations that its journal admits *after*
 //       the fetch: the fetch may bring an admission.
-//   C6. A peer whose entries can't follow here is not counted: who wins without
+//   B6. A peer whose entries can't follow here is not counted: who wins without
 //       it has what is committed, since a quorum promised (R5).
 
 import type { ReplicaContext } from "./context.ts";
@@ -60,7 +60,7 @@ export class Candidacy {
   /** Set once prepared. */
   #epoch = 0;
   #promises = new Map<ReplicaId, ReceivedPromise>();
-  /** Whose journals can't be followed (C6). */
+  /** Whose journals can't be followed (B6). */
   readonly #unfit = new Set<ReplicaId>();
   /** When the present stage began, or last got on. */
   #progressAt: number;
@@ -130,21 +130,21 @@ export class Candidacy {
   #prepareIfWilling(): CandidacyStep {
     const context = this.#context;
     if (this.#stage.kind !== "canvassing" || this.#stage.willing.size + 1 < context.quorum)
-      return WAIT; // C1
+      return WAIT; // B1
     this.#epoch = Math.max(context.epochSeen, context.hardState.promise.epoch) + 1;
     this.#stage = { kind: "preparing" };
     this.#progressAt = context.now;
     context.promise(this.#epoch, context.id);
     context.promisedAt = context.now;
     for (const peer of context.peers) {
-      context.sendDurably(peer, { kind: "prepare", epoch: this.#epoch }); // C2
+      context.sendDurably(peer, { kind: "prepare", epoch: this.#epoch }); // B2
     }
     return this.#winIfPromised();
   }
 
   promised(envelope: Envelope, promise: Extract<Message, { kind: "promise" }>): CandidacyStep {
     if (this.#stage.kind === "canvassing" || promise.epoch !== this.#epoch) return WAIT;
-    if (this.#unfit.has(envelope.from)) return WAIT; // C6
+    if (this.#unfit.has(envelope.from)) return WAIT; // B6
     this.#promises.set(envelope.from, {
       incarnation: envelope.incarnation,
       last: { position: promise.lastPosition, epoch: promise.lastEpoch },
@@ -181,12 +181,12 @@ export class Candidacy {
       return WAIT;
     }
     const counted = candidates.filter(
-      ([peer, { incarnation }]) => incarnation === admissions.of(peer).incarnation, // C5
+      ([peer, { incarnation }]) => incarnation === admissions.of(peer).incarnation, // B5
     );
     if (counted.length + 1 < quorum) return WAIT;
     // Only voters promise: their admissions are committed, whether we had been told or not.
     for (const [peer] of counted) this.#context.learnCommit(admissions.of(peer).position);
-    return { kind: "won", epoch: this.#epoch }; // C3
+    return { kind: "won", epoch: this.#epoch }; // B3
   }
 
   #fetchAfter(position: number): void {
@@ -223,13 +223,13 @@ export class Candidacy {
       return WAIT;
     if (answer.entries.length === 0)
       return { kind: "lost", reason: `${from} has nothing after ${answer.prevPosition}` };
-    const misfit = context.store(answer.prevPosition, answer.entries); // C4
+    const misfit = context.store(answer.prevPosition, answer.entries); // B4
     this.#progressAt = context.now;
     if (misfit !== null) {
       context.emit({ kind: "refuses", from, misfit });
       context.emit({ kind: "verify" });
       this.#unfit.add(from);
-      this.#promises.delete(from); // C6
+      this.#promises.delete(from); // B6
       this.#stage = { kind: "preparing" };
       return this.#winIfPromised();
     }

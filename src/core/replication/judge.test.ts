@@ -116,7 +116,7 @@ describe("an entry that can't follow", () => {
 });
 
 describe("a leader whose entry is refused", () => {
-  test("goes on while it has a quorum without those who refuse, and needn't check its file (L4)", () => {
+  test("goes on while it has a quorum without those who refuse, and needn't check its file (J4)", () => {
     const { cluster, opinions } = clusterOf();
     cluster.elect(9094);
     opinions.against.set(9090, "a");
@@ -168,7 +168,7 @@ describe("a leader whose entry is refused", () => {
     cluster.deliver({ kind: "promise", from: 9094 });
     cluster.deliver({ kind: "fetch" });
     cluster.deliver({ kind: "fetched" });
-    expect(cluster.status(9092).phase).toBe("standing"); // C6: one promise less
+    expect(cluster.status(9092).phase).toBe("standing"); // B6: one promise less
     cluster.settle();
     expect(cluster.leaders).toEqual([9092]);
     expect(cluster.texts(9090)).toEqual(["reign of 9094", "reign of 9092"]);

@@ -41,7 +41,7 @@ function led(): Cluster {
 }
 
 describe("a leader whose reign isn't committed", () => {
-  test("decides nothing (L1)", () => {
+  test("decides nothing (J1)", () => {
     const cluster = won();
     expect(cluster.status(9094)).toMatchObject({ phase: "leading", leads: false });
     expect(() => cluster.append(9094, "order 1")).toThrow(
@@ -86,7 +86,7 @@ describe("a leader whose reign isn't committed", () => {
 });
 
 describe("an entry", () => {
-  test("of an older epoch isn't committed by a majority that holds it (L2, Raft §5.4.2, figure 8)", () => {
+  test("of an older epoch isn't committed by a majority that holds it (J2, Raft §5.4.2, figure 8)", () => {
     // 9094 led epoch 2 and wrote 2@2 to itself and 9092; 9090, cut off, led epoch 3.
     const cluster = new Cluster({
       journals: { 9094: journal(1, 2), 9092: journal(1, 2), 9090: journal(1, 3) },
@@ -194,7 +194,7 @@ describe("an entry", () => {
 });
 
 describe("a read", () => {
-  test("isn't confirmed by a round that began before it was asked (L3, Raft §6.4)", () => {
+  test("isn't confirmed by a round that began before it was asked (J3, Raft §6.4)", () => {
     const cluster = led();
     cluster.step(9094, { kind: "round", confirm: null });
     cluster.step(9094, { kind: "round", confirm: 7 });

@@ -1,14 +1,14 @@
 // A leader's reign: it appends, counts, and knows when a quorum still follows.
 //
-//   L1. It decides and answers nothing before its `reign` entry is committed:
+//   J1. It decides and answers nothing before its `reign` entry is committed:
 //       only then is everything older committed, and delivered.
-//   L2. Committed is what a quorum holds, the leader's own durable journal
+//   J2. Committed is what a quorum holds, the leader's own durable journal
 //       among it, and only from the reign on: an older epoch's entry on a
 //       majority can still be replaced (Raft §5.4.2).
-//   L3. A round is confirmed when a quorum acknowledged that round or a later
+//   J3. A round is confirmed when a quorum acknowledged that round or a later
 //       one; so whoever asked before it began knows that nobody else led then
 //       (Raft §6.4, read index).
-//   L4. A follower that refuses what is appended isn't waited for; when no
+//   J4. A follower that refuses what is appended isn't waited for; when no
 //       quorum is left without those that do, the reign is over (R5).
 
 import { invariant } from "../invariant.ts";
@@ -31,7 +31,7 @@ interface WaitingConfirmation {
 export class Leadership {
   readonly kind = "leading";
   readonly epoch: number;
-  /** L1: true once the reign is committed. */
+  /** J1: true once the reign is committed. */
   opened = false;
   readonly #context: ReplicaContext;
   readonly #reignPosition: number;
@@ -83,7 +83,7 @@ export class Leadership {
   append(commands: readonly Uint8Array[]): void {
     invariant(this.opened, "a leader decides only once its reign is committed", {
       epoch: this.epoch,
-    }); // L1
+    }); // J1
     const uncommitted = this.#context.log.last.position - this.#context.commit;
     invariant(
       uncommitted + commands.length <= UNCOMMITTED_ENTRIES_MAX,
@@ -153,7 +153,7 @@ export class Leadership {
       this.#context.emit({ kind: "refused", by: from, misfit: { position, reason } });
     }
     this.#refusals.set(from, position);
-    return this.#followers.size + 1 - this.#doubters >= this.#context.quorum; // L4
+    return this.#followers.size + 1 - this.#doubters >= this.#context.quorum; // J4
   }
 
   /** Those who refuse what no quorum has taken yet: it may be this leader whose state is wrong. */
@@ -201,7 +201,7 @@ export class Leadership {
   #countEntries(): void {
     const context = this.#context;
     const position = this.#quorumHas(context.log.durable, (follower) => follower.match);
-    if (position < this.#reignPosition || position <= context.commit) return; // L2
+    if (position < this.#reignPosition || position <= context.commit) return; // J2
     context.learnCommit(position);
     if (!this.opened) {
       this.opened = true;
@@ -223,7 +223,7 @@ export class Leadership {
     for (const { token, round } of this.#waiting) {
       if (round > confirmed) break;
       settled += 1;
-      this.#context.emit({ kind: "confirmed", token, leads: true }); // L3
+      this.#context.emit({ kind: "confirmed", token, leads: true }); // J3
     }
     if (settled > 0) this.#waiting = this.#waiting.slice(settled);
   }

@@ -1,10 +1,10 @@
 // Decided answers that may not be told yet, in the order they were decided.
 //
 //   R2. An accepted change is told once its entry is exposed.
-//   C1. What was only read, or refused, is told once the state it was decided
-//       on is exposed, and a quorum has confirmed, after the question came,
-//       that this replica led: a leader that was cut off or paused can't answer
-//       with the past.
+//   - What was only read, or refused, is told once the state it was decided
+//     on is exposed, and a quorum has confirmed, after the question came,
+//     that this replica led: a leader that was cut off or paused can't answer
+//     with the past.
 //
 // Each ask is settled exactly once; close() settles all that are left as
 // unknown, since a next leader may carry their entries on or drop them.

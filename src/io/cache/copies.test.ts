@@ -50,7 +50,7 @@ for (const [kind, open] of Object.entries(stores)) {
       expect(await copyOf(copies, "BoarCo")).toBeUndefined();
     });
 
-    test("a dropped copy is gone, the others stay, and only copies that were there count as invalidated (K1)", async () => {
+    test("a dropped copy is gone, the others stay, and only copies that were there count as invalidated", async () => {
       const copies = await open();
       copies.put("FishCo", copyAt(7));
       copies.put("BoarCo", copyAt(8));
@@ -60,7 +60,7 @@ for (const [kind, open] of Object.entries(stores)) {
       await vi.waitFor(() => expect(copies.stats().invalidations).toBe(1), WAIT);
     });
 
-    test("after a clear no earlier copy is found, nor by a get that was under way (K1)", async () => {
+    test("after a clear no earlier copy is found, nor by a get that was under way", async () => {
       const copies = await open();
       copies.put("FishCo", copyAt(7));
       const underWay = copyOf(copies, "FishCo");

@@ -3,13 +3,13 @@
 // it must have. No client library, since none bounds what a server may send: the
 // header of nested lists alone ends a process that believes it.
 //
-//   S1. Whatever the server sends, no more is kept of it than one reply, a few
-//       KiB. What can't be the reply that is due, and a reply that nothing was
-//       asked for, end the connection.
-//   S2. Commands end in the order in which they were sent, each once: with their
-//       reply, refused, or lost with the connection.
-//   S3. A reply that is late by COMMAND_LIMIT_MS ends the connection; what came
-//       while this process was busy is read before it is judged late.
+//   - Whatever the server sends, no more is kept of it than one reply, a few
+//     KiB. What can't be the reply that is due, and a reply that nothing was
+//     asked for, end the connection.
+//   - Commands end in the order in which they were sent, each once: with their
+//     reply, refused, or lost with the connection.
+//   - A reply that is late by COMMAND_LIMIT_MS ends the connection; what came
+//     while this process was busy is read before it is judged late.
 //
 // https://redis.io/docs/latest/develop/reference/protocol-spec/
 
@@ -92,7 +92,7 @@ export class RedisConnection {
       .on("close", () => this.#lost("the connection was closed"));
   }
 
-  /** Sends a command at the end of the turn. `ended` may be called before this returns. S2 */
+  /** Sends a command at the end of the turn. `ended` may be called before this returns. */
   send<F extends Form>(form: F, args: readonly string[], ended: (end: Ended<F>) => void): void {
     const isFull =
       this.#waiting.length >= COMMANDS_MAX ||
@@ -144,7 +144,7 @@ export class RedisConnection {
       const reply = first === undefined ? "wrong" : readReply(all, at, first.form);
       if (reply === "more") break;
       if (first === undefined || reply === "wrong") {
-        this.#lost("it answered what is no answer"); // S1
+        this.#lost("it answered what is no answer");
         return;
       }
       at = reply.end;
@@ -152,12 +152,12 @@ export class RedisConnection {
       first.ended(reply.ended);
     }
     if (this.#isClosed) return;
-    // A copy: what was read before it isn't kept along. S1
+    // A copy: what was read before it isn't kept along.
     this.#unread = Buffer.from(all.subarray(at));
   }
 
   #judgeIn(ms: number): void {
-    // S3: setImmediate runs once the sockets were read.
+    // setImmediate runs once the sockets were read.
     this.#timer = setTimeout(() => setImmediate(() => this.#judge()), ms);
   }
 

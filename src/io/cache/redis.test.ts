@@ -229,7 +229,7 @@ describe("copies in Redis", () => {
     expect(await copyOf(copies, "FishCo")).toEqual(copyAt(2));
   });
 
-  test("a copy whose drop the server refused isn't served again (K1)", async () => {
+  test("a copy whose drop the server refused isn't served again", async () => {
     const own = await RedisServer.prepare(..."--user default on nopass ~* +@all -del".split(" "));
     try {
       await own.start();
@@ -249,14 +249,14 @@ describe("copies in Redis", () => {
     }
   });
 
-  test("a drop of more stocks than a command may name drops them all (K1)", async () => {
+  test("a drop of more stocks than a command may name drops them all", async () => {
     const copies = await openRedis();
     copies.put("FishCo", copyAt(7));
     copies.drop(Array.from({ length: 100_000 }, (_, i) => (i === 99_999 ? "FishCo" : `No${i}`)));
     expect(await copyOf(copies, "FishCo")).toBeUndefined();
   });
 
-  test("a copy is served only under its own name, as it was put, and sealed by its own cluster (D1)", async () => {
+  test("a copy is served only under its own name, as it was put, and sealed by its own cluster", async () => {
     const own = await RedisServer.prepare();
     await own.start();
     const copies = await openRedis(own.url);

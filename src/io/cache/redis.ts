@@ -5,14 +5,14 @@
 // on one server don't meet; what an old session left goes by its ttl.
 //
 // The server isn't believed. Whoever else may write to it, and whoever it is,
-// the worst that comes of it is a store without copies (K2):
+// the worst that comes of it is a store without copies (types.ts):
 //
-//   D1. A copy is sealed: an HMAC over its key, position and body, by a key that
-//       comes from the cluster's secret. Nothing counts that this front end
-//       didn't put under this very name in this session. An earlier copy of the
-//       same stock is sealed as well; its position is below the floor by then.
-//   D2. What may come over the connection is bounded (redis-connection.ts).
-//   D3. A drop that is confirmed and wasn't done leaves an earlier copy: see D1.
+//   - A copy is sealed: an HMAC over its key, position and body, by a key that
+//     comes from the cluster's secret. Nothing counts that this front end
+//     didn't put under this very name in this session. An earlier copy of the
+//     same stock is sealed as well; its position is below the floor by then.
+//   - What may come over the connection is bounded (redis-connection.ts).
+//   - A drop that is confirmed and wasn't done leaves an earlier copy, which is below its floor.
 //
 // A Redis that is down, hangs or answers nonsense is tried again in the
 // background. Nothing is queued for a connection that isn't open.
@@ -175,7 +175,7 @@ class Store implements RedisCopies {
     connection.send("count", ["DEL", ...keys], (end) => then(this.#valueOf(end)));
   }
 
-  // Copies as they are stored: seal, position, body, with a space between. D1
+  // Copies as they are stored: seal, position, body, with a space between.
 
   #sealed(key: string, { position, body }: StockCopy): string {
     const text = `${position} ${body}`;

@@ -2,10 +2,10 @@
 // Redis. A store knows nothing of when a copy is fresh (core/coherence does);
 // it promises only that what was dropped or cleared doesn't come back:
 //
-//   K1. After drop(names) or clear(), no copy is found that was put before;
-//       clear() takes constant time, and what is being read then doesn't count.
-//   K2. Nothing here throws, and nothing takes longer than the
-//       store's own short limit: a store that fails is a store without copies.
+//   - After drop(names) or clear(), no copy is found that was put before;
+//     clear() takes constant time, and what is being read then doesn't count.
+//   - Nothing here throws, and nothing takes longer than the
+//     store's own short limit: a store that fails is a store without copies.
 
 import type { Copies, Copy } from "../../core/coherence/stored-copies.ts";
 

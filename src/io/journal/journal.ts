@@ -2,8 +2,8 @@
 //
 //   R1. The promise and the applied position never go back, and applied <= last.
 //   R2. Durable when write() returns: write-ahead log, synchronous = FULL.
-//   R3. What the file shows ends where its last write left it: a row of its own
-//       says where, since a flipped bit can hide the newest entries.
+//   - What the file shows ends where its last write left it: a row of its own
+//     says where, since a flipped bit can hide the newest entries.
 //
 // Damage never passes for data. Each entry is chained to the one before by a
 // digest; opening verifies the entries that the tables don't hold yet, and at
@@ -157,7 +157,7 @@ export class SqliteJournal implements Journal {
     }
   }
 
-  /** Verifies the entries that the tables don't hold, and at least `min`; R3. Gives their number. */
+  /** Verifies the entries that the tables don't hold, and at least `min`. Gives their number. */
   #verifyNewest(min: number): number {
     const trusted = Math.max(0, Math.min(this.appliedPosition, this.lastPosition - min));
     let [position, digest] = [trusted, this.#table.storedDigest(trusted)];
@@ -262,7 +262,7 @@ export class SqliteJournal implements Journal {
       }
       const end = { position, digest, admissions: admissions.length };
       if (hardState !== undefined || truncateFrom !== undefined || entries.length > 0) {
-        this.#statements.updateMeta(hardState ?? this.#hardState, end); // R3
+        this.#statements.updateMeta(hardState ?? this.#hardState, end);
       }
       onCommit.push(() => {
         this.#hardState = hardState ?? this.#hardState;

@@ -11,10 +11,10 @@
 //   M2. Stock = listed − bought + sold + adjusted, never negative.
 //   M3. Numbers have no gaps; a request id has one outcome.
 //
-//   D1. Nothing that a flipped bit changed, hid or moved is answered or decided
-//       on. Each row carries a checksum that is verified as it is read, and what
-//       isn't there is known not to be: `applied` says how many orders and which
-//       stocks there are, each request id which is the next (request-table.ts).
+//   - Nothing that a flipped bit changed, hid or moved is answered or decided
+//     on. Each row carries a checksum that is verified as it is read, and what
+//     isn't there is known not to be: `applied` says how many orders and which
+//     stocks there are, each request id which is the next (request-table.ts).
 //
 // What memory holds of the tables changes after the commit, never before. A row
 // per order and one per request id is what a trade costs here, so both are small

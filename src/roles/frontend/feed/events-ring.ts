@@ -1,10 +1,10 @@
 // The last messages of /events, so that a reader that was away finds what it missed.
 //
-//   E1. Ids are consecutive within one ring, and carry the ring's own name, so
-//       that an id of another process (or of this one before it was restarted)
-//       is never taken for one of ours.
-//   E2. What is kept is bounded, in messages and in bytes; who was away for
-//       longer gets a whole picture instead of a hole.
+//   - Ids are consecutive within one ring, and carry the ring's own name, so
+//     that an id of another process (or of this one before it was restarted)
+//     is never taken for one of ours.
+//   - What is kept is bounded, in messages and in bytes; who was away for
+//     longer gets a whole picture instead of a hole.
 
 /** A message as it goes over the wire. */
 export interface Sent {
@@ -43,12 +43,12 @@ export class EventRing {
     this.#kept.push(sent);
     this.#bytes += sent.bytes;
     while (this.#kept.length > this.#messagesMax || this.#bytes > this.#bytesMax) {
-      this.#bytes -= this.#kept.shift()?.bytes ?? 0; // E2
+      this.#bytes -= this.#kept.shift()?.bytes ?? 0;
     }
     return sent;
   }
 
-  /** From now on something is missing: who was here before needs a whole picture. E2 */
+  /** From now on something is missing: who was here before needs a whole picture. */
   forget(): void {
     this.#last += 1;
     this.#kept = [];
@@ -58,7 +58,7 @@ export class EventRing {
   /** What came after this id, in order; null when that isn't known (any more). */
   after(id: string): readonly Sent[] | null {
     const match = /^([a-z0-9]+)-(\d{1,15})$/.exec(id);
-    if (!match || match[1] !== this.#name) return null; // E1
+    if (!match || match[1] !== this.#name) return null;
     const missed = this.#last - Number(match[2]);
     if (missed < 0 || missed > this.#kept.length) return null;
     return missed === 0 ? [] : this.#kept.slice(-missed);

@@ -1,9 +1,9 @@
 // The orders as they commit, whichever front end they came through.
 //
-//   T1. Numbers have no gaps, so every order is counted once: what this front
-//       end's own answers don't tell is read from the leader, page by page.
-//   T2. A tick reads a bounded number of pages. Who is too far behind leaves
-//       orders out of the sums, and says from which number on it counts.
+//   - Numbers have no gaps, so every order is counted once: what this front
+//     end's own answers don't tell is read from the leader, page by page.
+//   - A tick reads a bounded number of pages. Who is too far behind leaves
+//     orders out of the sums, and says from which number on it counts.
 //
 // The alternative, to have the leader push every order to whoever watches, would
 // put the cost of a spectator on each trade.
@@ -138,7 +138,7 @@ export class Tape {
 
   #count(order: OrderRow): void {
     this.#own.delete(order.number);
-    if (order.number !== this.#last + 1) return; // counted already: T1
+    if (order.number !== this.#last + 1) return; // counted already
     this.#last = order.number;
     const { number, name, type, quantity } = order;
     const row = { number, name, type, quantity };
@@ -154,7 +154,7 @@ export class Tape {
     this.#kept = addTo(this.#kept, row, TAPE_KEPT_MAX);
   }
 
-  /** Leaves out what is too much to sum: finds the newest order in some twenty small questions. T2 */
+  /** Leaves out what is too much to sum: finds the newest order in some twenty small questions. */
   async #skip(): Promise<void> {
     const isThere = async (number: number) => {
       const orders = await this.#page(number - 1, 1);

@@ -1,10 +1,10 @@
 // The feed behind GET /events: looks at what changed four times a second, and
 // says it once to all who watch.
 //
-//   F1. Nothing is looked at or asked while nobody watches, nor for more than a
-//       minute after; only counting goes on.
-//   F2. A trade's cost doesn't depend on who watches: it is counted, and the
-//       messages are made by the clock.
+//   - Nothing is looked at or asked while nobody watches, nor for more than a
+//     minute after; only counting goes on.
+//   - A trade's cost doesn't depend on who watches: it is counted, and the
+//     messages are made by the clock.
 //
 // What is seen of each part is in the files named events-….ts.
 
@@ -92,7 +92,7 @@ export class Feed {
 
   /** A trade was answered, or not in time; `order` when it was accepted. */
   traded(end: TradeEnd, ms: number, order: OrderRow | null): void {
-    this.#rates.traded(end, ms); // F2
+    this.#rates.traded(end, ms);
     if (end === "failed") this.#told.failed += 1;
     if (order !== null) this.#told.lastOrder = Math.max(this.#told.lastOrder, order.number);
     if (order !== null && this.#ticks !== null) this.#options.tape.traded(order);
@@ -165,7 +165,7 @@ export class Feed {
     const now = nowMs();
     if (this.#readers.count > 0) this.#watchedMs = now;
     if (now - this.#watchedMs > RING_MS) {
-      this.#sleep(); // F1
+      this.#sleep();
       return;
     }
     this.#tickCount += 1;

@@ -2,11 +2,11 @@
 // answered here, before the router: what a framework does for any request, and
 // these don't need, would be a good part of the work of a lookup that has a copy.
 //
-//   D1. The answer is the route's, byte for byte: both call the same code, and
-//       the tests of the interface run over a socket as well as injected.
-//   D2. Whatever isn't in its plainest form goes to the router: an escaped name,
-//       a query, another method; and everything while the log takes debug lines,
-//       which hooks write.
+//   - The answer is the route's, byte for byte: both call the same code, and
+//     the tests of the interface run over a socket as well as injected.
+//   - Whatever isn't in its plainest form goes to the router: an escaped name,
+//     a query, another method; and everything while the log takes debug lines,
+//     which hooks write.
 
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Logger } from "pino";
@@ -40,7 +40,7 @@ export interface DirectOptions {
 /** Puts itself before the listener that `server` has for requests: the router. */
 export function directly(server: Server, options: DirectOptions): void {
   const { stocks, trades, answerOrigin, log, broken, durations } = options;
-  if (log.isLevelEnabled("debug")) return; // D2
+  if (log.isLevelEnabled("debug")) return;
   beforeRequests(server, (router) => (request, response) => {
     if (!answered(request, response)) router(request, response);
   });

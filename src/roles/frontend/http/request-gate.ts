@@ -1,13 +1,13 @@
 // What every request passes before anything looks at its route.
 //
-//   Q1. It is answered only under a name that this front end is known by, so
-//       that no page of a site that points its own name here (DNS rebinding)
-//       can read or trade.
-//   Q2. An answer that says `connection: close` is the last of its connection:
-//       what follows on it is never run. A head that is refused, or asks for
-//       another protocol, has such an answer, since whoever passed it on may see
-//       the next request begin elsewhere.
-//   Q3. Once the front end stops, each answer says so, also those under way.
+//   - It is answered only under a name that this front end is known by, so
+//     that no page of a site that points its own name here (DNS rebinding)
+//     can read or trade.
+//   - An answer that says `connection: close` is the last of its connection:
+//     what follows on it is never run. A head that is refused, or asks for
+//     another protocol, has such an answer, since whoever passed it on may see
+//     the next request begin elsewhere.
+//   - Once the front end stops, each answer says so, also those under way.
 
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -39,7 +39,7 @@ export class RequestGate {
   /** Puts itself before what `server` does with requests. `refused` is told the status of those that don't pass. */
   guard(server: Server, refused: (status: number) => void): void {
     beforeRequests(server, (next) => (request, response) => {
-      if (this.#ending.has(request.socket)) return; // Q2
+      if (this.#ending.has(request.socket)) return;
       if (this.#isStopping || request.headers.upgrade !== undefined) this.closeAfter(response);
       const refusal = this.#refusal(request);
       if (refusal === null) {
@@ -55,7 +55,7 @@ export class RequestGate {
     });
   }
 
-  /** The answer is the last of its connection. Q2 */
+  /** The answer is the last of its connection. */
   closeAfter(response: ServerResponse): void {
     response.setHeader("connection", "close");
     this.#ending.add(response.req.socket);
@@ -70,7 +70,7 @@ export class RequestGate {
     return this.#isStopping;
   }
 
-  /** Answers say from now on that their connection closes. Q3 */
+  /** Answers say from now on that their connection closes. */
   stop(): void {
     this.#isStopping = true;
     const lastOf = new Map<Socket, ServerResponse>();
@@ -78,7 +78,7 @@ export class RequestGate {
     for (const response of lastOf.values()) if (!response.headersSent) this.closeAfter(response);
   }
 
-  /** Null when the request may pass. Q1 */
+  /** Null when the request may pass. */
   #refusal({ headers, httpVersion, url = "" }: IncomingMessage): HttpAnswer | null {
     const { host } = headers;
     if (!this.#hosts.has(host)) {

@@ -1,9 +1,9 @@
 // The playground of `bazaar up --playground`: what the page may do to processes,
 // and who may ask for it.
 //
-//   G1. Only from this machine, and not from another site's page.
-//   G2. Only with the token of this run, which `up` prints to who started it, in
-//       an address for the browser; nobody else gets it, this process included.
+//   - Only from this machine, and not from another site's page.
+//   - Only with the token of this run, which `up` prints to who started it, in
+//     an address for the browser; nobody else gets it, this process included.
 //
 // Who hasn't the token sees all and plays nothing, and is told why. The front
 // end itself can do nothing to any process: it passes what was asked to the `up`
@@ -37,7 +37,7 @@ export const TOKEN_HEADER = "bazaar-playground";
 /** Whatever --cors-origin says: that is for trades. */
 const isForeign = foreignTo([]);
 
-/** Null when it may play with the run whose token has this digest; else why not. G1, G2 */
+/** Null when it may play with the run whose token has this digest; else why not. */
 export function refusedToPlay({ address, headers }: Caller, tokenDigest: string): string | null {
   if (!isLoopback(address)) return "Only the machine that the bazaar runs on may play";
   if (isForeign({ headers })) return "Another site's page may not play";
