@@ -13,6 +13,7 @@
 //   catalog   → order replica   follow, held, ask (for find and update)
 //   order leader → catalog      entries
 //   command line → both         status, audit
+//   front end → both            steps
 
 import { z } from "zod";
 import type { Feed, Follow, Following, Held } from "../core/coherence/leader-views.ts";
@@ -37,6 +38,7 @@ import type {
 } from "../core/service/types.ts";
 import { replicationContract } from "../io/log/envelope-schema.ts";
 import type { Contract } from "../io/rpc/types.ts";
+import { stepsSchema } from "./steps.ts";
 import { tracesSchema } from "./trace.ts";
 
 export type {
@@ -275,6 +277,9 @@ const unleased = z.object({ kind: z.literal("unleased") });
 /** From a front end: it stops, once it has answered what it holds. */
 const leaving = { argument: z.object({}) } as const;
 
+/** What passed at the connections of this process since an earlier question; recorded while somebody asks. */
+const steps = { argument: z.object({ after: counter }), result: stepsSchema } as const;
+
 /** Served by every order replica. */
 export const orderContract = {
   /** Replication traffic between replicas. */
@@ -302,6 +307,7 @@ export const orderContract = {
   held: { argument: held },
   leaving,
   status: { argument: z.object({}), result: roleStatus },
+  steps,
   audit: {
     argument: z.object({ position, stocksAt: z.array(position).max(16) }),
     result: orderAudit,
@@ -353,6 +359,7 @@ export const catalogContract = {
     argument: feed,
   },
   status: { argument: z.object({}), result: roleStatus },
+  steps,
   audit: { argument: z.object({ position }), result: catalogAudit },
 } as const satisfies Contract;
 

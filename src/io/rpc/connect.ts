@@ -201,6 +201,7 @@ class ReconnectingLink implements Link {
       socket,
       tcp,
       identity,
+      tap: this.#options.identity.tap,
       link: this.#id,
       dispatch: this.#dispatch,
       log: this.#options.log,

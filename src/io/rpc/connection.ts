@@ -28,7 +28,7 @@ import { type Dispatch, shapeProblem } from "./dispatcher.ts";
 import { errorText, fromWire, RpcError, toWire } from "./error.ts";
 import type { RpcLimits } from "./limits.ts";
 import { Outbox } from "./outbox.ts";
-import type { CallOptions, Calls, Contract, Identity, Peer } from "./types.ts";
+import type { CallOptions, Calls, Contract, Identity, Peer, Tap } from "./types.ts";
 import { isWireMessage, type WireMessage } from "./wire.ts";
 
 export interface ConnectionOptions {
@@ -38,6 +38,8 @@ export interface ConnectionOptions {
   readonly tcp: Socket;
   /** Of the other side. */
   readonly identity: Identity;
+  /** Of this process. */
+  readonly tap: Tap | undefined;
   readonly link: string;
   readonly dispatch: Dispatch;
   readonly log: Logger;
@@ -71,6 +73,9 @@ export class Connection implements Peer {
   readonly #rpc: BirpcReturn<Remote, Local, false>;
   readonly #outbox: Outbox;
   readonly #decoder: FrameDecoder;
+  readonly #tap: Tap | undefined;
+  /** Messages of each direction, so that who listens at both ends knows which is which. */
+  readonly #passed = { sent: 0, received: 0 };
   readonly #silence = new Silence(performance.now());
   readonly #ticks: NodeJS.Timeout;
   /** Bytes sent when last looked at. */
@@ -85,6 +90,7 @@ export class Connection implements Peer {
   constructor(options: ConnectionOptions) {
     this.identity = options.identity;
     this.link = options.link;
+    this.#tap = options.tap;
     this.#socket = options.socket;
     this.#tcp = options.tcp;
     this.#decoder = new FrameDecoder(options.limits.frameMessagesMax);
@@ -152,6 +158,7 @@ export class Connection implements Peer {
         post: (message: WireMessage) => {
           if (message.t === "s" && message.e !== undefined) message.e = toWire(message.e);
           this.#outbox.post(message);
+          this.#pass("sent", message);
         },
         on: (deliver) => {
           this.#deliver = deliver;
@@ -217,8 +224,17 @@ export class Connection implements Peer {
         this.#refuseFrame("a message is neither a call nor an answer");
         return;
       }
+      this.#pass("received", message);
       this.#deliver(message);
     }
+  }
+
+  #pass(kind: "sent" | "received", message: WireMessage): void {
+    this.#passed[kind] += 1;
+    const watch = this.#tap?.watch;
+    if (!watch) return;
+    const { link } = this;
+    watch({ kind, peer: this.identity.name, link, nth: this.#passed[kind], message });
   }
 
   #refuseFrame(why: string): void {

@@ -176,6 +176,7 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
         socket: webSocket,
         tcp: request.socket,
         identity,
+        tap: options.identity.tap,
         link,
         dispatch,
         log,

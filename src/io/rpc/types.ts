@@ -5,6 +5,7 @@
 
 import type { z } from "zod";
 import type { Cluster } from "../../core/replication/members.ts";
+import type { WireMessage } from "./wire.ts";
 
 /** A call: the schema of its one argument, and of its result; without `result` it is a notification. */
 export interface CallShape {
@@ -29,6 +30,26 @@ export interface Identity {
   readonly name: string;
   /** Both sides refuse a peer of another cluster, or of another set of replicas. */
   readonly cluster: Cluster;
+  /** Of this process: told of the messages of all its connections. Stays here. */
+  readonly tap?: Tap;
+}
+
+/** One message of a connection, as it is sent or has come in. */
+export interface Passed {
+  readonly kind: "sent" | "received";
+  /** The name of who is at the other end. */
+  readonly peer: string;
+  /** The connection's link, and which message of its direction this is: the same at both ends. */
+  readonly link: string;
+  readonly nth: number;
+  /** One that has come in has the shape of a message, and nothing inside is checked yet. */
+  readonly message: WireMessage;
+}
+
+/** Where somebody may listen to all messages of a process. */
+export interface Tap {
+  /** Null while nobody does. Mustn't throw. */
+  watch: ((passed: Passed) => void) | null;
 }
 
 /**

@@ -29,6 +29,7 @@ import {
 import { attemptOver, LeaderWait } from "../leader.ts";
 import { FRONTEND_CLOSE_MAX_MS, Leavers } from "../leavers.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
+import { StepRecorder } from "../steps.ts";
 import { logTraces } from "../trace.ts";
 import { findResult, isWhole, notWholeResult, updateResult } from "./results.ts";
 
@@ -62,7 +63,9 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   parts.defer(() => file.close());
   const refusal = otherMembers(file.path, file.cluster.members, membersOf(config));
   if (refusal !== null) throw new OtherCluster(refusal);
-  const identity: Identity = { role: "catalog", name, cluster: file.cluster };
+  const steps = new StepRecorder(name);
+  const { tap } = steps;
+  const identity: Identity = { role: "catalog", name, cluster: file.cluster, tap };
 
   const desk: Desk = new CatalogDesk<Peer>({
     start: { position: file.position, stocks: file.stocks() },
@@ -139,6 +142,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
         );
       },
       status,
+      steps: ({ after }) => steps.ask(after),
       audit: ({ position }) => audit(desk.shown, position),
     },
     log,

@@ -19,7 +19,9 @@ import type { Identity, Peer, Unreachable } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
 import { type ClusterConfig, membersOf } from "../config.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
+import { StepRecorder } from "../steps.ts";
 import { catalogOver, NotReachable, replicaOver, verifyCluster } from "../verification.ts";
+import { GatheredStepsFeed } from "./feed/events-steps.ts";
 import { watchFrontend } from "./feed/events-watch.ts";
 import { build } from "./http/app.ts";
 import { RequestGate } from "./http/request-gate.ts";
@@ -41,7 +43,9 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   const { config, name, secret, log } = options;
   const place = config.frontends.find((frontend) => frontend.name === name);
   if (!place) throw new Error(`the configuration has no front end named ${name}`);
+  const steps = new StepRecorder(name);
   const identity: Identity = {
+    tap: steps.tap,
     role: "frontend",
     name,
     cluster: { name: null, members: membersOf(config) },
@@ -83,6 +87,21 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     corsOrigins: config.corsOrigins,
     broken: failed.resolve,
     feed: watch.feed,
+    steps: new GatheredStepsFeed({
+      own: steps,
+      ownName: name,
+      sources: [
+        ...config.replicas.map((replica) => ({
+          name: replica.name,
+          peer: () => orders.peer(replica.id),
+        })),
+        ...config.catalogs.map((catalog, index) => ({
+          name: catalog.name,
+          peer: () => catalogs.peer(index),
+        })),
+      ],
+      nowMs,
+    }),
     verification: {
       verify: () =>
         verifyCluster({

@@ -56,6 +56,7 @@ async function served() {
     appliedPosition: () => 9,
     audit: (position, stocksAt) => Promise.reject(new Error(`audit ${position} ${stocksAt}`)),
     leaves: (peer) => reached.push({ leaves: peer.identity.name }),
+    steps: (after) => ({ steps: [], next: after, missed: 0 }),
     log,
   });
   const identity: Identity = { role: "order", name: "order-9094", cluster: TEST_CLUSTER };

@@ -6,6 +6,7 @@ import { replicationContract } from "../../io/log/envelope-schema.ts";
 import type { QuorumLog } from "../../io/log/quorum-log.ts";
 import type { Handlers, Peer } from "../../io/rpc/types.ts";
 import { type OrderAudit, orderContract, type RoleStatus } from "../contract.ts";
+import type { Steps } from "../steps.ts";
 import { logTraces } from "../trace.ts";
 
 /** The order contract, with replication's own schema for its messages. */
@@ -24,6 +25,7 @@ export interface OrderHandlersOptions {
   readonly audit: (position: number, stocksAt: readonly number[]) => Promise<OrderAudit>;
   /** A front end stops. */
   readonly leaves: (peer: Peer) => void;
+  readonly steps: (after: number) => Steps;
   readonly log: Logger;
 }
 
@@ -57,6 +59,7 @@ export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof se
     held: (answer, peer) => desk.held(peer, answer),
     leaving: (_, peer) => options.leaves(peer),
     status: () => statusOf(options),
+    steps: ({ after }) => options.steps(after),
     audit: ({ position, stocksAt }) => options.audit(position, stocksAt),
   };
 }

@@ -28,6 +28,7 @@ import { catalogContract, frontendContract, orderContract } from "../contract.ts
 import { findLeader, LeaderWait } from "../leader.ts";
 import { FRONTEND_CLOSE_MAX_MS, Leavers } from "../leavers.ts";
 import type { RoleOptions, RunningRole } from "../role.ts";
+import { StepRecorder } from "../steps.ts";
 import { Audits } from "./audit.ts";
 import { orderHandlers, servedContract } from "./handlers.ts";
 import { IdleWork } from "./idle-work.ts";
@@ -66,7 +67,9 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   const journal = openJournal(join(config.data, name, "order.db"), { replica: place.id });
   parts.defer(() => journal.close());
   const { cluster, members } = journal.identity;
-  const identity: Identity = { role: "order", name, cluster: { name: cluster, members } };
+  const steps = new StepRecorder(name);
+  const { tap } = steps;
+  const identity: Identity = { role: "order", name, cluster: { name: cluster, members }, tap };
   const ledger = new Ledger(journal);
   parts.defer(() => {
     if (!isBroken) ledger.flush(); // the next start then has less to read
@@ -207,6 +210,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
       appliedPosition: () => ledger.appliedPosition,
       audit: (position, stocksAt) => audits.at(position, stocksAt),
       leaves: (peer) => leavers.leaves(peer),
+      steps: (after) => steps.ask(after),
       log,
     }),
     log,

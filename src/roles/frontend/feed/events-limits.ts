@@ -56,3 +56,10 @@ export const PROBE_LIMIT_MS = 700;
 export const CACHE_NAMES_MAX = 48;
 /** Copies that went lately, kept and told. */
 export const CACHE_GONE_MAX = 12;
+
+/** Steps are gathered from all processes this often at most, however many ask, milliseconds. */
+export const STEPS_GATHER_MS = 200;
+/** … and kept for who asks seldom. */
+export const STEPS_GATHERED_MAX = 12_000;
+/** How long a process may take to tell its steps, milliseconds. */
+export const STEPS_LIMIT_MS = 400;

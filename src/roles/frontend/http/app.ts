@@ -11,6 +11,7 @@ import type { InvariantViolation } from "../../../core/invariant.ts";
 import { HostNames } from "../../../io/host-names.ts";
 import type { Feed } from "../feed/events.ts";
 import { eventRoutes } from "../feed/events-routes.ts";
+import { type GatheredStepsFeed, stepsRoute } from "../feed/events-steps.ts";
 import {
   HEADER_BYTES_MAX,
   PAGES_AT_ONCE_MAX,
@@ -56,6 +57,8 @@ export interface AppOptions {
   readonly version?: string;
   /** What GET /events tells; without it there is no such route. */
   readonly feed?: Feed;
+  /** What GET /steps asks; without it there is no such route. */
+  readonly steps?: GatheredStepsFeed;
   /** What POST /verify asks; without it there is no such route. */
   readonly verification?: VerifyOptions;
   /** The `up` to play with; without it there is no such route. */
@@ -117,6 +120,7 @@ export function build(options: AppOptions): FastifyInstance {
   app.register(orderRoutes(orders, trades, pages));
   app.register(pageRoutes());
   if (options.feed) eventRoutes(app, options.feed);
+  if (options.steps) stepsRoute(app, options.steps);
   if (options.playground) app.register(playgroundRoutes(options.playground));
   const durations = metrics?.durations ?? { ended() {} };
   directly(app.server, { stocks, trades, durations, answerOrigin, log, broken });

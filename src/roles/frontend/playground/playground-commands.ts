@@ -13,6 +13,12 @@ export const playgroundCommandSchema = z.discriminatedUnion("kind", [
     action: z.enum(["kill", "pause", "resume", "start"]),
     role: z.string().max(64),
   }),
+  z.strictObject({
+    kind: z.literal("link"),
+    /** Everything between these two processes is cut, both ways, or carried again. */
+    action: z.enum(["cut", "mend"]),
+    between: z.tuple([z.string().max(64), z.string().max(64)]).readonly(),
+  }),
   z.strictObject({ kind: z.literal("load"), perSecond: z.int().min(0).max(LOAD_MAX) }),
 ]);
 export type PlaygroundCommand = z.infer<typeof playgroundCommandSchema>;
