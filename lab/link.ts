@@ -40,6 +40,12 @@ export class Link {
     return link;
   }
 
+  /** Where it listens, which the system chose if it was asked for port 0. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === "object" && address ? address.port : 0;
+  }
+
   /** Cuts these directions; returns what heals this cut. Of cuts that overlap, the last one to heal counts. */
   cut(directions: readonly Direction[]): () => void {
     for (const direction of directions) this.#count(direction, 1);

@@ -29,6 +29,14 @@ function host(standings: PlaygroundState["roles"] = { frontend: "running" }) {
       },
       standings: () => standings,
     },
+    links: {
+      play: (action, between) => {
+        played.push(`${action} ${between}`);
+        return between.includes("catalog");
+      },
+      all: [["catalog", "frontend"]],
+      cut: [],
+    },
     load,
     tell: (state) => told.push(state),
     frontends: ["frontend"],
@@ -43,7 +51,14 @@ test("a command is carried out, and the new state is told", async () => {
   expect(result).toEqual({ done: true });
   expect(played).toEqual(["kill frontend"]);
   expect(told).toEqual([
-    { roles: { frontend: "running" }, load: 0, loadSeen: null, loadMax: 2_000 },
+    {
+      roles: { frontend: "running" },
+      links: [["catalog", "frontend"]],
+      cut: [],
+      load: 0,
+      loadSeen: null,
+      loadMax: 2_000,
+    },
   ]);
 });
 
@@ -51,6 +66,16 @@ test("a command for an unknown role is answered as not done", async () => {
   const { playground } = host();
   const result = await playground.play({ kind: "process", action: "kill", role: "order-1" });
   expect(result.done).toBe(false);
+});
+
+test("a link is cut, and one that isn't there is answered as not done", async () => {
+  const { playground, played, told } = host();
+  const cut = (between: readonly [string, string]) =>
+    playground.play({ kind: "link", action: "cut", between });
+  expect(await cut(["catalog", "frontend"])).toEqual({ done: true });
+  expect((await cut(["order-1", "frontend"])).done).toBe(false);
+  expect(played).toEqual(["cut catalog,frontend", "cut order-1,frontend"]);
+  expect(told).toHaveLength(2);
 });
 
 test("a paused front end is resumed after a while by itself", async () => {
@@ -112,7 +137,14 @@ test("an answer of up reaches the question it belongs to, and nonsense is ignore
   events.emit("message", { kind: "played", id: one, result: { done: true } });
   expect(await first).toEqual({ done: true });
   expect(await second).toEqual({ done: false, why: "no" });
-  const state = { roles: { frontend: "running" }, load: 5, loadSeen: null, loadMax: 10 };
+  const state = {
+    roles: { frontend: "running" },
+    links: [["catalog", "frontend"]],
+    cut: [],
+    load: 5,
+    loadSeen: null,
+    loadMax: 10,
+  };
   expect(playground?.state()).toBeNull();
   events.emit("message", { kind: "playground-state", state });
   expect(playground?.state()).toEqual(state);

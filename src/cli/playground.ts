@@ -15,6 +15,7 @@ import {
   type PlaygroundResult,
 } from "../roles/frontend/playground/playground-commands.ts";
 import type { ParentMessage } from "./child.ts";
+import type { PlaygroundLinks } from "./playground-links.ts";
 import type { PlaygroundLoad } from "./playground-load.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { UserError } from "./user-error.ts";
@@ -45,6 +46,7 @@ export function checkPlaygroundHosts(config: ClusterConfig): void {
 
 export interface PlaygroundHostOptions {
   readonly supervisor: Pick<Supervisor, "play" | "standings">;
+  readonly links: Pick<PlaygroundLinks, "play" | "all" | "cut">;
   readonly load: Pick<PlaygroundLoad, "set" | "perSecond" | "seen">;
   /** Tells all front ends. */
   readonly tell: (state: PlaygroundState) => void;
@@ -74,11 +76,19 @@ export class PlaygroundHost {
 
   /** Never rejects. */
   async play(command: PlaygroundCommand): Promise<PlaygroundResult> {
-    const { supervisor, load, frontends, after } = this.#options;
+    const { supervisor, links, load, frontends, after } = this.#options;
     if (command.kind === "load") {
       load.set(command.perSecond);
       this.changed();
       return { done: true };
+    }
+    if (command.kind === "link") {
+      const { action, between } = command;
+      const isDone = links.play(action, between);
+      this.changed();
+      const [one, other] = between;
+      if (isDone) return { done: true };
+      return { done: false, why: `Nothing to ${action} between ${one} and ${other}` };
     }
     const { action, role } = command;
     if (!supervisor.play(action, role)) {
@@ -96,15 +106,19 @@ export class PlaygroundHost {
 
   /** Something became of a process: every front end is told how they are. */
   changed(): void {
-    const { supervisor, load, tell } = this.#options;
+    const { supervisor, links, load, tell } = this.#options;
     tell({
       roles: supervisor.standings(),
+      links: links.all,
+      cut: links.cut,
       load: load.perSecond,
       loadSeen: load.seen,
       loadMax: LOAD_MAX,
     });
   }
 }
+
+const links = z.array(z.tuple([z.string(), z.string()]));
 
 const parentMessageSchema: z.ZodType<ParentMessage> = z.discriminatedUnion("kind", [
   z.object({
@@ -119,6 +133,8 @@ const parentMessageSchema: z.ZodType<ParentMessage> = z.discriminatedUnion("kind
     kind: z.literal("playground-state"),
     state: z.object({
       roles: z.record(z.string(), z.enum(["running", "paused", "down"])),
+      links,
+      cut: links,
       load: z.number(),
       loadSeen: z.object({ sent: z.int(), answered: z.int(), skipped: z.int() }).nullable(),
       loadMax: z.number(),

@@ -8,6 +8,7 @@ import { createLogger } from "../io/logging/logger.ts";
 import { privateFolder } from "../io/private-files.ts";
 import { readSecret } from "../io/rpc/secret.ts";
 import type { ClusterConfig } from "../roles/config.ts";
+import { seenOverLinks } from "./playground-links.ts";
 import { type RoleRun, runRole } from "./role-process.ts";
 
 export function logFilePath(data: string, role: string): string {
@@ -22,10 +23,11 @@ export function shortPath(path: string, cwd: string): string {
 
 /** Runs the role to its end; returns the exit status. Rejects when something that it needs is missing or not its own. */
 export async function runRoleCommand(
-  config: ClusterConfig,
+  configured: ClusterConfig,
   name: string,
   start: RoleRun["start"],
 ): Promise<number> {
+  const config = seenOverLinks(configured, name, process.env);
   // None yet is for the secret to say, which comes from where the cluster was made.
   if (existsSync(config.data)) privateFolder(config.data);
   const secret = readSecret(config.data);

@@ -14,6 +14,7 @@ import { formatIfNew } from "./data-files.ts";
 import { type Flags, flagArguments } from "./options.ts";
 import { otherPidFiles, readPidFile, removePidFile, runningPid } from "./pid-file.ts";
 import { checkPlaygroundHosts, PlaygroundHost } from "./playground.ts";
+import { PlaygroundLinks } from "./playground-links.ts";
 import { PlaygroundLoad } from "./playground-load.ts";
 import {
   type ConfiguredProcess,
@@ -37,7 +38,7 @@ const OPEN_PATIENCE_MS = 10_000;
 export interface UpOptions {
   /** Start again what crashes. */
   readonly restart: boolean;
-  /** Let the page kill, pause and start processes, and make load. Default: no. */
+  /** Let the page kill, pause and start processes, cut links, and make load. Default: no. */
   readonly playground?: boolean;
   /** Default: a process of this program. */
   readonly spawn?: (role: ConfiguredProcess) => Child;
@@ -56,6 +57,7 @@ export async function runUp(
   if (made !== null) print(made);
   const { asked, insisted } = options.signals ?? stopSignals();
 
+  const links = options.playground ? await PlaygroundLinks.open(config) : null;
   const processes = processesOf(config);
   removeStalePidFiles(config.data, processes);
   const urls = config.frontends.map(urlOf);
@@ -71,9 +73,12 @@ export async function runUp(
   /** The front ends that a page's commands come from, and that are told what became of them. */
   const talking = new Map<string, TalkingChild>();
   const spawnHere = (role: ConfiguredProcess): Child => {
-    if (host === null || role.kind !== "frontend") return spawnRole(role, flags, {});
+    const env = links?.environmentOf(role.name);
+    if (host === null || role.kind !== "frontend") {
+      return spawnRole(role, flags, { ...(env && { env }) });
+    }
     const child = spawnRole(role, flags, {
-      env: host.environment,
+      env: { ...env, ...host.environment },
       play: (command) => host.play(command),
     });
     talking.set(role.name, child);
@@ -127,9 +132,10 @@ export async function runUp(
     return columns([["role", "address", "pid", "log"], ...rows]).trimEnd();
   };
 
-  const host: PlaygroundHost | null = options.playground
+  const host: PlaygroundHost | null = links
     ? new PlaygroundHost({
         supervisor,
+        links,
         load,
         tell: (state) => {
           for (const child of talking.values()) child.tell({ kind: "playground-state", state });
@@ -158,6 +164,7 @@ export async function runUp(
   });
   load.close();
   await supervisor.stop();
+  links?.close();
   if (end.kind === "failed") complain(end.line);
   return status;
 }

@@ -116,9 +116,14 @@ export interface ClusterPart {
   readonly playground: PlaygroundState | null;
 }
 
+export type PlaygroundLink = readonly [string, string];
+
 /** What `bazaar up --playground` says of its processes. */
 export interface PlaygroundState {
   readonly roles: Readonly<Record<string, "running" | "paused" | "down">>;
+  /** Links that can be cut, each the names of two processes, and those that are. */
+  readonly links: readonly PlaygroundLink[];
+  readonly cut: readonly PlaygroundLink[];
   /** Requests a second that the built-in client is to make. */
   readonly load: number;
   /** What became of them in its last finished second; null before it had one. */

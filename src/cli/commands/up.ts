@@ -13,7 +13,10 @@ interface UpFlags {
 export function upCommand(): Command {
   return clusterCommand("up", "everything on this machine, kept running")
     .option("--no-restart", "leave down what crashes")
-    .option("--playground", "let the page kill, pause and start processes, and make load")
+    .option(
+      "--playground",
+      "let the page kill, pause and start processes, cut links, and make load",
+    )
     .action(async (options: UpFlags, command: Command) => {
       const config = configOf(command);
       process.exitCode = await runUp(config, givenFlags(command), {
