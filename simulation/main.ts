@@ -1,9 +1,11 @@
 // npm run simulate -- --seeds N [--seed FIRST|random] [--ticks T] [--jobs J] [--bug NAME] [--timeline]
+// npm run simulate -- --seed N [--ticks T] [--bug NAME] --view
 // npm run simulate -- --bugs [--bug NAME] [--ticks T] [--jobs J] [--reseed [--seeds N] [--seed FIRST]]
 //
 // Exit status 1 at the first violation, with the seed, what happened before it,
 // and the command that replays it. With --bugs, looks for each deliberate bug at
-// its seed and prints the table; exit status 1 if one isn't found.
+// its seed and prints the table; exit status 1 if one isn't found. With --view,
+// serves one run as a page, to step through it in slow motion.
 
 import { fork } from "node:child_process";
 import { randomInt } from "node:crypto";
@@ -32,6 +34,7 @@ const { values } = parseArgs({
     bugs: { type: "boolean", default: false },
     reseed: { type: "boolean", default: false },
     timeline: { type: "boolean", default: false },
+    view: { type: "boolean", default: false },
   },
 });
 
@@ -58,7 +61,8 @@ if (values.reseed && !values.bugs) fail("--reseed goes with --bugs");
 
 const startedAt = performance.now();
 const isJob = process.send !== undefined;
-if (values.bugs) await findBugs();
+if (values.view) await view();
+else if (values.bugs) await findBugs();
 else await runSeeds();
 
 async function runSeeds(): Promise<void> {
@@ -66,6 +70,29 @@ async function runSeeds(): Promise<void> {
   if (totals === null) process.exitCode = 1;
   else if (isJob) process.send?.(totals);
   else report(totals);
+}
+
+/** Serves the run of the first seed until the process is ended. */
+async function view(): Promise<void> {
+  if (values.bug !== undefined) orFail(plant, orFail(bugNamed, values.bug));
+  // Only now: a planted bug changes what is imported.
+  const [{ run }, { RunRecorder, serveRun }] = await Promise.all([
+    import("./run.ts"),
+    import("./view.ts"),
+  ]);
+  let recorder: InstanceType<typeof RunRecorder> | null = null;
+  const { violation } = run(first, ticks, (world) => {
+    recorder = new RunRecorder(world);
+  });
+  const bug = values.bug === undefined ? "" : ` with the bug ${values.bug}`;
+  const title = `Seed ${first}${bug}`;
+  const recorded = (recorder as InstanceType<typeof RunRecorder> | null)?.recording(
+    title,
+    violation,
+  );
+  if (!recorded) return fail("the run was not recorded");
+  console.log(`${title}: ${violation ?? "no violation"}`);
+  console.log(`open ${await serveRun(recorded)}`);
 }
 
 async function findBugs(): Promise<void> {

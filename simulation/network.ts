@@ -70,6 +70,11 @@ interface Line {
 
 export class Network {
   faults: FaultMix;
+  /** Sees what is sent, and what comes to who is up; nobody unless set. */
+  watcher: {
+    sent(from: string, to: string, message: SimulatedMessage): void;
+    arrived(from: string, to: string, message: SimulatedMessage): void;
+  } | null = null;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #counters: Counters;
@@ -178,6 +183,7 @@ export class Network {
 
   send(from: string, to: string, message: SimulatedMessage): void {
     this.#messages += 1;
+    this.watcher?.sent(from, to, message);
     const line = this.#line(from, to);
     if (line.isBroken || this.#refuse(from, to)) {
       this.#counters.add("sent without a connection");
@@ -256,7 +262,9 @@ export class Network {
         return;
       }
       const endpoint = this.#endpoints.get(line.to);
-      if (endpoint?.isUp) endpoint.deliver(line.from, sent.message, sent.link);
+      if (!endpoint?.isUp) return;
+      this.watcher?.arrived(line.from, line.to, sent.message);
+      endpoint.deliver(line.from, sent.message, sent.link);
     });
   }
 

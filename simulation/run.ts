@@ -33,9 +33,14 @@ export interface RunResult {
   readonly timeline: readonly string[];
 }
 
-/** Runs `seed` for `ticks` simulated milliseconds with faults, then until all is settled: the log over tables first, then a whole bazaar. */
-export function run(seed: number, ticks: number): RunResult {
+/** Runs `seed` for `ticks` simulated milliseconds with faults, then until all is settled: the log over tables first, then a whole bazaar. `watch` sees its world before it begins. */
+export function run(
+  seed: number,
+  ticks: number,
+  watch: (world: World) => void = () => {},
+): RunResult {
   const world = new World(seed);
+  watch(world);
   let violation: string | null = null;
   try {
     runTableLog(seed, ticks, {

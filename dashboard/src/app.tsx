@@ -11,12 +11,14 @@ import { Header } from "./header.tsx";
 import { Market } from "./market.tsx";
 import { onDisks } from "./model.ts";
 import { usePlayground } from "./playground.ts";
+import { SlowMotion } from "./slow-motion.tsx";
 import { Tape } from "./tape.tsx";
 import { Ticket } from "./ticket.tsx";
 
 export function App() {
   const [watching, setWatching] = useState<Watching>({ link: "opening", floor: null });
   const [chosen, setChosen] = useState<string | null>(null);
+  const [isSlow, setIsSlow] = useState(false);
   const bazaar = useMemo(() => new BazaarClient({ url: location.origin }), []);
   useEffect(() => watchFloor(setWatching), []);
   const { link, floor } = watching;
@@ -38,7 +40,7 @@ export function App() {
           <p>{link === "lost" ? "This front end doesn't answer yet." : "Opening the bazaar …"}</p>
         </main>
       ) : (
-        <main class="floor">
+        <main class={`floor ${isSlow ? "has-motion" : ""}`}>
           <Market bazaar={bazaar} floor={floor} chosen={chosen} onChoose={setChosen} />
           <div class="desk">
             <Ticket
@@ -51,7 +53,23 @@ export function App() {
             />
             <Tape floor={floor} />
           </div>
-          <ClusterPanel floor={floor} playground={playground} />
+          <ClusterPanel
+            floor={floor}
+            playground={playground}
+            isSlow={isSlow}
+            onSlow={() => setIsSlow(true)}
+          />
+          {isSlow && (
+            <SlowMotion
+              bazaar={bazaar}
+              floor={floor}
+              playground={playground}
+              onClose={() => {
+                setIsSlow(false);
+                document.getElementById("cluster")?.focus();
+              }}
+            />
+          )}
           <Charts floor={floor} />
           <CachePanel cache={floor.cache} now={floor.at} />
         </main>

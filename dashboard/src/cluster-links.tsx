@@ -6,7 +6,7 @@ import type { ClusterPart } from "./model.ts";
 
 export interface Link {
   readonly id: string;
-  readonly kind: "asks" | "replicates" | "feeds" | "lease";
+  readonly kind: "asks" | "replicates" | "feeds" | "lease" | "cut";
   readonly path: string;
 }
 
@@ -72,10 +72,13 @@ export function LinkKeys() {
 }
 
 /** Who has to do with whom, of those that are there. */
-function wantedLinks({ leader, replicas, catalogs, frontends }: ClusterPart): Wanted[] {
+function wantedLinks({ leader, replicas, catalogs, frontends, playground }: ClusterPart): Wanted[] {
   const leading = replicas.find(({ id, standing }) => id === leader && standing === "leads")?.role;
   const isUp = ({ standing }: { standing: string }) => standing === "up";
-  return [
+  const cut = playground?.cut ?? [];
+  const isCut = ({ from, to }: Wanted) =>
+    cut.some((between) => between.includes(from) && between.includes(to));
+  const links = [
     ...(leading === undefined
       ? []
       : [
@@ -88,6 +91,10 @@ function wantedLinks({ leader, replicas, catalogs, frontends }: ClusterPart): Wa
     ...frontends.flatMap(({ role, standing, leasedBy }) =>
       standing === "up" && leasedBy !== null ? [link("lease", leasedBy, role)] : [],
     ),
+  ];
+  return [
+    ...links.filter((each) => !isCut(each)),
+    ...cut.map(([one, other]) => link("cut", one, other)),
   ];
 }
 
@@ -113,7 +120,7 @@ function drawnIn(element: HTMLElement, wanted: readonly Wanted[]): Drawn {
 }
 
 /** From box to box: sideways along their lower edges when level, else from edge to edge. */
-function pathBetween(a: DOMRect, b: DOMRect, frame: DOMRect): string {
+export function pathBetween(a: DOMRect, b: DOMRect, frame: DOMRect): string {
   const x = (box: DOMRect) => box.left + box.width / 2 - frame.left;
   const [ax, bx] = [x(a), x(b)];
   if (Math.abs(a.top - b.top) < a.height / 2) {

@@ -10,7 +10,7 @@ import { LinkKeys, Links, useLinks } from "./cluster-links.tsx";
 import { clock, count, duration, roleName } from "./format.ts";
 import type { ClusterPart, Floor, Moment, ReplicaStanding } from "./model.ts";
 import type { PlaygroundAccess } from "./playground.ts";
-import { LoadSlider, PlayButtons } from "./playground-controls.tsx";
+import { CutLinks, CutList, LoadSlider, PlayButtons } from "./playground-controls.tsx";
 import { Meaning } from "./term.tsx";
 
 /** Moments that are shown. */
@@ -21,9 +21,12 @@ const NEWS_MS = 8_000;
 interface ClusterProps {
   readonly floor: Floor;
   readonly playground: PlaygroundAccess | null;
+  /** Whether slow motion is open, and what opens it. */
+  readonly isSlow: boolean;
+  readonly onSlow: () => void;
 }
 
-export function ClusterPanel({ floor, playground }: ClusterProps) {
+export function ClusterPanel({ floor, playground, isSlow, onSlow }: ClusterProps) {
   const { cluster, moments, at } = floor;
   const place = useRef<HTMLDivElement>(null);
   const links = useLinks(place, cluster);
@@ -88,7 +91,15 @@ export function ClusterPanel({ floor, playground }: ClusterProps) {
           ))}
         </ul>
       </div>
-      <LinkKeys />
+      {cluster.playground && <CutList state={cluster.playground} send={playground?.send ?? null} />}
+      <div class="under-picture">
+        <LinkKeys />
+        {!isSlow && (
+          <button type="button" class="again" onClick={onSlow}>
+            Slow motion
+          </button>
+        )}
+      </div>
       {playground?.send && playground.problem && (
         <p class="problem" role="alert">
           {playground.problem}
@@ -132,8 +143,10 @@ function Node({ role, title, standing, word, detail, cluster, playground }: Node
         {isPaused ? "paused" : word}
       </span>
       <span class="node-detail">{detail}</span>
-      {playground?.send && played && (
-        <PlayButtons role={role} title={title} state={played} send={playground.send} />
+      {playground?.send && played && cluster.playground && (
+        <PlayButtons role={role} title={title} state={played} send={playground.send}>
+          <CutLinks role={role} title={title} state={cluster.playground} send={playground.send} />
+        </PlayButtons>
       )}
     </li>
   );

@@ -4,6 +4,7 @@ import "./language.ts";
 import { render } from "preact";
 import { App } from "./app.tsx";
 import { takeToken } from "./playground.ts";
+import { Recorded } from "./recorded.tsx";
 import "uplot/dist/uPlot.min.css";
 import "./styles/base.css";
 import "./styles/floor.css";
@@ -11,4 +12,5 @@ import "./styles/cluster.css";
 
 takeToken();
 const place = document.getElementById("floor");
-if (place) render(<App />, place);
+const recording = place?.dataset.recording;
+if (place) render(recording === undefined ? <App /> : <Recorded url={recording} />, place);

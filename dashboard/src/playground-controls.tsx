@@ -1,8 +1,9 @@
 // The playground's buttons on each process, and the slider of the built-in client.
 
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { count } from "./format.ts";
-import type { PlaygroundState } from "./model.ts";
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { count, roleName } from "./format.ts";
+import type { PlaygroundLink, PlaygroundState } from "./model.ts";
 import type { PlaygroundCommand } from "./playground.ts";
 
 type Send = (command: PlaygroundCommand) => void;
@@ -12,6 +13,7 @@ interface PlayButtonsProps {
   readonly title: string;
   readonly state: "running" | "paused" | "down";
   readonly send: Send;
+  readonly children?: ComponentChildren;
 }
 
 const ACTIONS = {
@@ -22,7 +24,7 @@ const ACTIONS = {
 
 const WORDS = { pause: "Pause", kill: "Kill", resume: "Resume", start: "Start" } as const;
 
-export function PlayButtons({ role, title, state, send }: PlayButtonsProps) {
+export function PlayButtons({ role, title, state, send, children }: PlayButtonsProps) {
   const place = useRef<HTMLSpanElement>(null);
   /** The button that was pressed goes with what it did: the focus stays with its successor. */
   const isPressed = useRef(false);
@@ -47,8 +49,85 @@ export function PlayButtons({ role, title, state, send }: PlayButtonsProps) {
           {WORDS[action]}
         </button>
       ))}
+      {children}
     </span>
   );
+}
+
+interface CutLinksProps {
+  /** Whose links. */
+  readonly role: string;
+  readonly title: string;
+  readonly state: PlaygroundState;
+  readonly send: Send;
+}
+
+/** A button that opens the links of a process, each with one that cuts or mends it. */
+export function CutLinks({ role, title, state: { links, cut }, send }: CutLinksProps) {
+  const id = useId();
+  const own = links.filter((link) => link.includes(role));
+  if (own.length === 0) return null;
+  return (
+    <>
+      <button type="button" class="play-button" popovertarget={id} aria-label={`Links of ${title}`}>
+        Links
+      </button>
+      <div popover id={id} class="meaning cut-links">
+        <p>Cut, a link carries nothing, both ways.</p>
+        <ul>
+          {own.map((between) => {
+            const other = between.find((name) => name !== role) ?? role;
+            const isCut = isAmong(cut, between);
+            return (
+              <li key={other}>
+                <span>{roleName(other)}</span>
+                <button
+                  type="button"
+                  class={`play-button ${isCut ? "resume" : "kill"}`}
+                  aria-label={`${isCut ? "Mend" : "Cut"} the link of ${title} to ${roleName(other)}`}
+                  onClick={() => send({ kind: "link", action: isCut ? "mend" : "cut", between })}
+                >
+                  {isCut ? "Mend" : "Cut"}
+                </button>
+              </li>
+            );
+          })}
+        </ul>
+      </div>
+    </>
+  );
+}
+
+/** The links that are cut, each with a button that mends it, for who may. */
+export function CutList({ state: { cut }, send }: { state: PlaygroundState; send: Send | null }) {
+  if (cut.length === 0) return null;
+  return (
+    <ul class="cut-list" data-testid="cut-list" aria-label="Links that are cut">
+      {cut.map((between) => {
+        const [one, other] = between.map(roleName);
+        return (
+          <li key={between.join(" ")}>
+            <span>
+              {one} and {other} can't hear each other
+            </span>
+            {send && (
+              <button
+                type="button"
+                class="play-button resume"
+                onClick={() => send({ kind: "link", action: "mend", between })}
+              >
+                Mend
+              </button>
+            )}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function isAmong(links: readonly PlaygroundLink[], [one, other]: PlaygroundLink): boolean {
+  return links.some(([a, b]) => a === one && b === other);
 }
 
 /** While it is dragged, a command is sent at most this often, milliseconds. */

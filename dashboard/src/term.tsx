@@ -17,6 +17,9 @@ const MEANINGS = {
     "Counts the leaders: each new one begins an epoch, and whatever a leader of an earlier epoch still sends is refused.",
   leads: "It decides the trades and writes them to the journals of the replicas.",
   follows: "It writes to its journal what the leader sends, and can lead when that is lost.",
+  committed: "A majority of the replicas has it on disk: it is never lost.",
+  exposed:
+    "Every view that may be asked has let go of what it changes, so it may be shown, and its client answered.",
   waits: "It answers, and neither leads nor has heard of a leader.",
   p50: "Half of the trades of the last seconds were answered within this time.",
   p99: "99 of 100 trades were answered within this time. Told where a second had a hundred trades.",
