@@ -1,9 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { until } from "../../../../lab/wait.ts";
 import { TEST_CLUSTER } from "../../../io/rpc/testing.ts";
 import { RequestTraces } from "../http/request-traces.ts";
 import { OrderService } from "./order-service.ts";
 import { accepted, logInto, ScriptedReplica, SECRET, trade } from "./test-order-service.ts";
+
+vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waited for
 
 let low: ScriptedReplica;
 let middle: ScriptedReplica;
