@@ -699,6 +699,18 @@ export const BUGS: readonly Bug[] = [
     ],
   ),
   bug(
+    "late-view-leased-on",
+    ["L1"],
+    [70, 4],
+    [`${COHERENCE}/lease-grantor.ts`, "if (nowMs < holder.restsUntilMs) return null; // G3", ""],
+  ),
+  bug(
+    "full-pipeline-never-gone-on-with",
+    ["L1"],
+    [3, 4],
+    [`${SERVICE}/leader-desk.ts`, "if (this.#mayDecide) this.#decideLater();", ""],
+  ),
+  bug(
     "lease-before-the-reign-is-exposed",
     ["C1"],
     [18, 4],

@@ -61,6 +61,7 @@ export class CatalogNode extends Process {
     return new CatalogDesk<Connection>({
       start: { position: this.#applied, stocks: this.#stored.values() },
       firstAsk: 1 + this.#lives * ASKS_PER_LIFE_MAX,
+      restPerWait: this.host.deskLimits.restPerWait,
       calls: {
         follow: (replica, question, settled) =>
           this.#call(replica, (call) => ({ kind: "follow", call, ...question }), settled),

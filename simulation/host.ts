@@ -1,6 +1,7 @@
 // What a simulated process has of its run: network, clock, chance, and where it
 // is counted and logged. A World is a host; tests may bring another.
 
+import type { DeskLimits } from "../src/core/service/leader-desk.ts";
 import type { Counters } from "./counters.ts";
 import type { FaultMix } from "./faults.ts";
 import type { Network } from "./network.ts";
@@ -17,6 +18,8 @@ export interface Host {
   readonly faults: FaultMix;
   /** Whether connections fall silent, and processes watch for it. */
   readonly hasMutes: boolean;
+  /** How much leaders and catalogs take on: little in some runs. */
+  readonly deskLimits: DeskLimits;
   /** The members of the cluster. */
   readonly replicaIds: readonly number[];
   readonly frontendNames: readonly string[];

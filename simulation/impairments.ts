@@ -2,6 +2,7 @@
 // replicas, or a view, that is dead, deaf, frozen or cut off from one other. It
 // must keep nobody else waiting. Drawn from a stream of its own.
 
+import { LATE_MS } from "../src/core/coherence/limits.ts";
 import { LIES, type Lie } from "./lies.ts";
 import type { Process } from "./process.ts";
 import { Random } from "./random.ts";
@@ -18,10 +19,14 @@ export type Impairment =
    * host that hangs.
    */
   | { readonly kind: "dead" | "deaf" | "frozen"; readonly process: Process }
+  /** A view that lives, and hears everything so much later, milliseconds. */
+  | { readonly kind: "slow"; readonly process: Process; readonly ms: number }
   /** Its tables have lost something, and it is never done with comparing them with its journal. */
   | { readonly kind: "lying"; readonly process: ReplicaNode; readonly lie: Lie }
   /** These two don't hear each other, though all others hear both. */
   | { readonly kind: "estranged"; readonly pair: readonly [ReplicaNode, ReplicaNode] };
+
+const SLOWEST_MS = 1_200;
 
 /** Null: all are well. */
 export function drawImpairment(world: World): Impairment | null {
@@ -48,6 +53,8 @@ export function drawImpairment(world: World): Impairment | null {
     // Somebody must be there to ask.
     ...(frontends.length > 1 ? frontends : []),
   ]);
+  if (process.role !== "replica" && world.deskLimits.restPerWait > 0 && random.chance(0.6))
+    return { kind: "slow", process, ms: random.between(LATE_MS, SLOWEST_MS) };
   return { kind: random.pick(["dead", "deaf", "frozen"]), process };
 }
 
@@ -78,7 +85,10 @@ export function impair(world: World, impairment: Impairment | null): void {
   world.impaired = process;
   counters.add(`${kind} to the end: ${process.role}`);
   world.log(`${process.name} is ${kind} for good`);
-  if (kind === "dead") process.die();
+  if (kind === "slow") {
+    for (const { name } of processes)
+      if (name !== process.name) network.slow(name, process.name, impairment.ms);
+  } else if (kind === "dead") process.die();
   else if (kind === "frozen") process.freeze();
   else for (const { name } of processes) if (name !== process.name) network.cut(name, process.name);
 }

@@ -15,7 +15,6 @@ import {
   type Envelope,
   toCommitted,
 } from "../src/core/replication/types.ts";
-import type { DeskLimits } from "../src/core/service/leader-desk.ts";
 import { checkDurable, type SimulatedDisk } from "./disk.ts";
 import type { StrikeOn } from "./faults.ts";
 import type { Host } from "./host.ts";
@@ -37,8 +36,6 @@ export interface ReplicaHost extends Host {
   readonly oracle: Oracle;
   /** Small in most runs, so that journals travel in many pieces. */
   readonly messageBytesMax: number;
-  /** How much a leader takes on: little in some runs. */
-  readonly deskLimits: DeskLimits;
   readonly replicas: readonly { readonly disk: SimulatedDisk }[];
   /** From the end of the faults on: who is dead, deaf or frozen for good; null if nobody is. */
   readonly impaired: Process | null;

@@ -76,6 +76,7 @@ export class ReplicaNode extends ReplicaLog {
           host.counters.add("turns");
           labelAnswers(position, asks);
         },
+        late: () => host.counters.add("late catalogs left without a lease"),
         exposed: (_position, leaseEnded) => {
           if (leaseEnded) host.counters.add("exposed once a lease had ended");
         },

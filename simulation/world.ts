@@ -34,6 +34,8 @@ const RESETS_STREAM = 2 ** 42;
 const MUTES_STREAM = 2 ** 45 + 37 * 2 ** 20;
 /** Such that the runs which find the other deliberate bugs stay as they were. */
 const MISCONFIGURED_STREAM = 2 ** 43 + 1_718 * 2 ** 21;
+/** Above all seeds, like the others. */
+const DESK_STREAM = 2 ** 47;
 const TIMELINE_LINES_MAX = 4_000;
 const STOCKS = ["FishCo", "BoarCo", "MenhirCo", "ElmCo", "OakCo", "AshCo", "YewCo", "FirCo"];
 
@@ -84,7 +86,10 @@ export class World implements ReplicaHost {
     this.network = new Network(this.scheduler, this.random, this.#faults, this.counters);
     this.replicaIds = this.random.chance(0.8) ? [9090, 9092, 9094] : [9090, 9092, 9094, 9096, 9098];
     this.messageBytesMax = this.random.pick([60, 60, 250, 1_000, 1 << 20]);
-    this.deskLimits = { ...DESK_LIMITS, feedBytesMax: astray.pieceBytes ?? 600 };
+    this.deskLimits = {
+      ...drawDeskLimits(new Random(seed + DESK_STREAM)),
+      feedBytesMax: astray.pieceBytes ?? 600,
+    };
     this.store = this.random.chance(0.4) ? new CopyStore() : null;
     const first = this.#firstEntries();
     const committedIn = (entry: Entry) => this.oracle.committedIn(entry);
@@ -180,4 +185,16 @@ export class World implements ReplicaHost {
     this.timeline.push(`${this.scheduler.now.toFixed(2).padStart(10)} ms  ${line}`);
     if (this.timeline.length > TIMELINE_LINES_MAX) this.timeline.splice(0, TIMELINE_LINES_MAX / 2);
   }
+}
+
+/**
+ * Views that rest for long after they were late show little of what can go wrong
+ * with them, so in most runs they don't.
+ */
+function drawDeskLimits(random: Random): DeskLimits {
+  return {
+    ...DESK_LIMITS,
+    turnsInHandMax: random.pick([1, 3, DESK_LIMITS.turnsInHandMax, DESK_LIMITS.turnsInHandMax]),
+    restPerWait: random.chance(0.3) ? DESK_LIMITS.restPerWait : 0,
+  };
 }

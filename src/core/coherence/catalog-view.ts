@@ -64,7 +64,7 @@ export type Readable =
 export class CatalogView {
   readonly #startedMs: number;
   readonly #lease: LeaseHolder;
-  readonly #frontends = new LeaseGrantor();
+  readonly #frontends: LeaseGrantor;
   readonly #connected = new Set<string>();
   readonly #lastSentMs = new Map<string, number>();
   #leader: string | null = null;
@@ -82,7 +82,10 @@ export class CatalogView {
     readonly applied: number;
     readonly nowMs: number;
     readonly firstAsk?: number;
+    /** As in LeaseGrantor. */
+    readonly restPerWait?: number;
   }) {
+    this.#frontends = new LeaseGrantor(options.restPerWait);
     const { firstAsk = 1 } = options;
     this.#lease = new LeaseHolder({ beginsEmpty: false, firstAsk });
     this.#startedMs = options.nowMs;
@@ -211,6 +214,7 @@ export class CatalogView {
   /** A connection to it is open, the first or another: what was sent on an earlier one may be lost. */
   connected(frontend: string, nowMs: number): readonly CatalogEffect[] {
     this.#connected.add(frontend);
+    this.#frontends.excuse(frontend);
     const owes = this.#frontends.owesSinceMs(frontend) !== null;
     return owes ? [this.#holdAgain(frontend, nowMs)] : []; // K3
   }
@@ -218,11 +222,14 @@ export class CatalogView {
   disconnected(frontend: string): void {
     this.#connected.delete(frontend);
     this.#lastSentMs.delete(frontend);
+    this.#frontends.excuse(frontend);
   }
 
   /** A front end holds everything sent to it up to `through`. */
   frontendHeld(frontend: string, through: number, nowMs: number): readonly CatalogEffect[] {
-    this.#frontends.held(frontend, Math.min(through, this.#received));
+    const held = Math.min(through, this.#received);
+    this.#frontends.reached(frontend, held, nowMs);
+    this.#frontends.held(frontend, held);
     const effects: CatalogEffect[] = [];
     this.#tellHeld(effects, nowMs, false);
     this.#forgetBatches(nowMs);
@@ -267,6 +274,7 @@ export class CatalogView {
   /** Every few tens of milliseconds: ended leases release what waited for them. */
   tick(nowMs: number): readonly CatalogEffect[] {
     const effects: CatalogEffect[] = [];
+    this.#frontends.tick(nowMs);
     for (const frontend of this.#connected) {
       const owes = this.#frontends.owesSinceMs(frontend);
       const sentMs = this.#lastSentMs.get(frontend) ?? Number.NEGATIVE_INFINITY;

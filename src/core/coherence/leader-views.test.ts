@@ -74,8 +74,32 @@ describe("a batch is exposed (W1)", () => {
     views.committed(12, 1_700);
     expect(views.exposed).toBe(12);
     views.sent("catalog-9096", 12, 1_700);
-    views.held("catalog-9096", 11, 11, 1_710);
-    expect(views.grant("catalog-9096", 4, 1_710, 1_710)).toMatchObject({ sent: 12 });
+    const [late] = views.held("catalog-9096", 11, 11, 1_710);
+    expect(late).toMatchObject({ kind: "late", catalog: "catalog-9096" });
+    const restedMs = 1_710 + (late?.kind === "late" ? late.restMs : 0);
+    expect(views.grant("catalog-9096", 4, restedMs - 1, restedMs - 1)).toBe(null); // G3
+    expect(views.grant("catalog-9096", 5, restedMs, restedMs)).toMatchObject({ sent: 12 });
+  });
+
+  test("late because of a catalog that lives and is slow, but not one after another (G3)", () => {
+    const views = leading("catalog-9096");
+    let delayed = 0;
+    let nowMs = 1_020;
+    // Each answer takes long; it asks for leases all the while, and a trade comes each second.
+    for (let position = 11; position <= 40; position += 1) {
+      views.committed(position, nowMs);
+      views.sent("catalog-9096", position, nowMs);
+      if (views.exposed < position) delayed += 1;
+      for (let passed = 50; passed <= 1_000; passed += 50) {
+        nowMs += 50;
+        views.tick(nowMs);
+        if (passed === 400) views.held("catalog-9096", position, position, nowMs);
+        if (passed % 100 === 0) views.grant("catalog-9096", 2, nowMs, nowMs);
+      }
+      expect(views.exposed).toBe(position);
+    }
+    expect(delayed).toBeGreaterThan(0);
+    expect(delayed).toBeLessThan(8);
   });
 
   test("never, because of a deaf catalog whose window is full (G2)", () => {

@@ -71,7 +71,9 @@ export type LeaderEffect =
   /** Tell this catalog the exposed position. */
   | { readonly kind: "expose"; readonly catalog: string }
   /** Clients may see everything up to here. */
-  | { readonly kind: "exposed"; readonly position: number };
+  | { readonly kind: "exposed"; readonly position: number }
+  /** What was sent to this catalog reached it late: for so long it gets no lease. */
+  | { readonly kind: "late"; readonly catalog: string; readonly restMs: number };
 
 interface Progress {
   /** Everything up to here was sent. */
@@ -90,7 +92,7 @@ interface Progress {
 export class LeaderViews {
   readonly #epoch: number;
   readonly #reignPosition: number;
-  readonly #grantor = new LeaseGrantor();
+  readonly #grantor: LeaseGrantor;
   readonly #following = new Map<string, Progress>();
   #commit = 0;
   #exposed = 0;
@@ -101,7 +103,10 @@ export class LeaderViews {
     readonly reignPosition: number;
     readonly catalogs: readonly string[];
     readonly wonMs: number;
+    /** As in LeaseGrantor. */
+    readonly restPerWait?: number;
   }) {
+    this.#grantor = new LeaseGrantor(options.restPerWait);
     this.#epoch = options.epoch;
     this.#reignPosition = options.reignPosition;
     for (const catalog of options.catalogs) {
@@ -159,6 +164,7 @@ export class LeaderViews {
       toldExposed: 0,
     };
     this.#following.set(catalog, following);
+    this.#grantor.excuse(catalog);
     const effects: LeaderEffect[] = [];
     this.#pump(catalog, following, effects);
     this.#tell(effects);
@@ -168,6 +174,7 @@ export class LeaderViews {
   /** Its connection is gone. Its lease, if it has one, runs on. */
   left(catalog: string): void {
     this.#following.delete(catalog);
+    this.#grantor.excuse(catalog);
   }
 
   /** The `send` effect was carried out, with entries up to `through`. */
@@ -187,6 +194,9 @@ export class LeaderViews {
   /** A catalog of this reign has received everything up to `received`, and its front ends hold up to `held`. */
   held(catalog: string, received: number, held: number, nowMs: number): readonly LeaderEffect[] {
     const effects: LeaderEffect[] = [];
+    // That its front ends are late is for itself to say: it is told of them by its own grantor.
+    const restMs = this.#grantor.reached(catalog, received, nowMs);
+    if (restMs !== null) effects.push({ kind: "late", catalog, restMs });
     this.#grantor.held(catalog, held);
     const following = this.#following.get(catalog);
     if (following && received > following.received) {
@@ -221,6 +231,7 @@ export class LeaderViews {
   /** Every few tens of milliseconds: leases end, and what was lost is sent again. */
   tick(nowMs: number): readonly LeaderEffect[] {
     const effects: LeaderEffect[] = [];
+    this.#grantor.tick(nowMs);
     for (const [catalog, following] of this.#following) {
       const isLost =
         following.unanswered.length > 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS;

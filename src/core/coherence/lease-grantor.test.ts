@@ -2,7 +2,15 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { LeaseGrantor } from "./lease-grantor.ts";
 import { LeaseHolder } from "./lease-holder.ts";
-import { HOLD_AGAIN_MS, LEASE_ASK_MS, LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
+import {
+  HOLD_AGAIN_MS,
+  LATE_MS,
+  LEASE_ASK_MS,
+  LEASE_MARGIN_MS,
+  LEASE_MS,
+  REST_PER_WAIT,
+  WAITED_PER_TICK_MS_MAX,
+} from "./limits.ts";
 
 const ENOUGH_MS = 10_000;
 const UNTIL_MS = LEASE_MS + LEASE_MARGIN_MS;
@@ -181,4 +189,63 @@ test("the limits don't fit each other: a lease runs out while all is well, or dr
   expect(3 * LEASE_ASK_MS).toBeLessThan(LEASE_MS);
   expect(3 * HOLD_AGAIN_MS).toBeLessThan(LEASE_MS);
   expect(LEASE_MARGIN_MS).toBeGreaterThan(3 * 0.02 * LEASE_MS);
+});
+
+describe("whoever is late (G3)", () => {
+  const TICK_MS = WAITED_PER_TICK_MS_MAX / 2;
+  /** frontend-8000 owes 11 since 1,000; `ms` pass, ticked all the time. */
+  function waiting(ms: number, grantor = granting()): LeaseGrantor {
+    grantor.tick(1_000);
+    grantor.owes("frontend-8000", 11, 1_000);
+    for (let now = 1_000 + TICK_MS; now <= 1_000 + ms; now += TICK_MS) grantor.tick(now);
+    return grantor;
+  }
+
+  test("is granted nothing for a multiple of what was waited, and then as before", () => {
+    const grantor = waiting(LATE_MS);
+    const now = 1_000 + LATE_MS;
+    expect(grantor.reached("frontend-8000", 11, now)).toBe(REST_PER_WAIT * LATE_MS);
+    grantor.held("frontend-8000", 11);
+    const end = now + REST_PER_WAIT * LATE_MS;
+    expect(grantor.grant("frontend-8000", ENOUGH_MS, 11, now)).toBeNull();
+    expect(grantor.grant("frontend-8000", ENOUGH_MS, 11, end - 1)).toBeNull();
+    expect(grantor.grant("frontend-8000", ENOUGH_MS, 11, end)).toBe(LEASE_MS);
+  });
+
+  test("is not who answers in time, nor for what it was told of before", () => {
+    const grantor = waiting(LATE_MS - TICK_MS);
+    expect(grantor.reached("frontend-8000", 11, 1_000 + LATE_MS - TICK_MS)).toBeNull();
+    grantor.held("frontend-8000", 11);
+    const later = waiting(2 * LATE_MS, grantor);
+    expect(later.reached("frontend-8000", 11, 1_000 + 2 * LATE_MS)).toBeNull();
+    expect(later.grant("frontend-8000", ENOUGH_MS, 11, 1_000 + 2 * LATE_MS)).not.toBeNull();
+  });
+
+  test("rests no longer than for a lease and a margin, which is all that anybody waited", () => {
+    const grantor = waiting(10 * LEASE_MS);
+    const restMs = grantor.reached("frontend-8000", 11, 1_000 + 10 * LEASE_MS);
+    expect(restMs).toBe(REST_PER_WAIT * UNTIL_MS);
+  });
+
+  test("is not who answered a grantor that was held up itself", () => {
+    const grantor = granting();
+    grantor.tick(1_000);
+    grantor.owes("frontend-8000", 11, 1_000);
+    grantor.tick(4_000);
+    expect(grantor.reached("frontend-8000", 11, 4_000)).toBeNull();
+  });
+
+  test("is not who lost its connection in between", () => {
+    const grantor = waiting(LATE_MS);
+    grantor.excuse("frontend-8000");
+    expect(grantor.reached("frontend-8000", 11, 1_000 + LATE_MS)).toBeNull();
+  });
+
+  test("isn't forgotten while it rests", () => {
+    const grantor = waiting(LATE_MS);
+    const now = 1_000 + LATE_MS;
+    grantor.reached("frontend-8000", 11, now);
+    grantor.forgetEnded(now + UNTIL_MS, () => false);
+    expect(grantor.grant("frontend-8000", ENOUGH_MS, 11, now + UNTIL_MS)).toBeNull();
+  });
 });

@@ -6,13 +6,25 @@
 //   G2. Nobody's lease is renewed beyond one lease after the time since when the
 //       oldest batch that it doesn't hold has waited for it, sent or not: so a
 //       deaf view delays trades once.
+//   G3. Whoever was late rests: it is granted nothing for a multiple of what was
+//       waited for it, so that a slow view doesn't hold up trade after trade. Only
+//       waiting in which this grantor was awake counts: one that is held up itself,
+//       by a slow disk say, would blame those whose answers it hasn't read yet.
 
-import { LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
+import {
+  LATE_MS,
+  LEASE_MARGIN_MS,
+  LEASE_MS,
+  REST_PER_WAIT,
+  WAITED_PER_TICK_MS_MAX,
+} from "./limits.ts";
 
 interface Owed {
   readonly through: number;
   /** Since when that waits for it. */
   readonly sinceMs: number;
+  /** The same by the time in which the grantor was awake. */
+  readonly sinceAwakeMs: number;
 }
 
 interface Holder {
@@ -21,15 +33,33 @@ interface Holder {
   held: number;
   /** Ascending. */
   owed: Owed[];
+  /** What it owes up to here has reached it, or isn't to be waited for with a watch. */
+  reached: number;
+  /** Until then it is granted nothing. G3 */
+  restsUntilMs: number;
 }
 
 export class LeaseGrantor {
+  readonly #restPerWait: number;
   readonly #holders = new Map<string, Holder>();
+  #tickedMs: number | null = null;
+  #awakeMs = 0;
+
+  /** `restPerWait`: for how many times what was waited for it a late holder rests; 0: it doesn't. */
+  constructor(restPerWait: number = REST_PER_WAIT) {
+    this.#restPerWait = restPerWait;
+  }
 
   #holder(name: string): Holder {
     let holder = this.#holders.get(name);
     if (!holder) {
-      holder = { leasedUntilMs: Number.NEGATIVE_INFINITY, held: 0, owed: [] };
+      holder = {
+        leasedUntilMs: Number.NEGATIVE_INFINITY,
+        held: 0,
+        owed: [],
+        reached: 0,
+        restsUntilMs: Number.NEGATIVE_INFINITY,
+      };
       this.#holders.set(name, holder);
     }
     return holder;
@@ -47,6 +77,7 @@ export class LeaseGrantor {
    */
   grant(name: string, atMostMs: number, sent: number, nowMs: number): number | null {
     const holder = this.#holder(name);
+    if (nowMs < holder.restsUntilMs) return null; // G3
     const renews = nowMs < holder.leasedUntilMs;
     const oldest = renews ? holder.owed[0] : undefined;
     const leftMs = oldest ? oldest.sinceMs + LEASE_MS - nowMs : LEASE_MS; // G2
@@ -76,7 +107,37 @@ export class LeaseGrantor {
     const holder = this.#holder(name);
     if (nowMs >= holder.leasedUntilMs) return;
     const newest = holder.owed.at(-1)?.through ?? holder.held;
-    if (through > newest) holder.owed.push({ through, sinceMs: nowMs });
+    if (through > newest)
+      holder.owed.push({ through, sinceMs: nowMs, sinceAwakeMs: this.#awakeMs });
+  }
+
+  /** Every few tens of milliseconds. */
+  tick(nowMs: number): void {
+    const passedMs = nowMs - (this.#tickedMs ?? nowMs);
+    this.#tickedMs = nowMs;
+    this.#awakeMs += Math.min(passedMs, WAITED_PER_TICK_MS_MAX);
+  }
+
+  /**
+   * Everything that it owes up to `through` has reached it. Returns for how long it rests if that
+   * was late, milliseconds; null if it wasn't. G3
+   */
+  reached(name: string, through: number, nowMs: number): number | null {
+    const holder = this.#holder(name);
+    const oldest = holder.owed.find((owed) => owed.through > holder.reached);
+    holder.reached = Math.max(holder.reached, through);
+    if (!oldest || oldest.through > through) return null;
+    const waitedMs = Math.min(this.#awakeMs - oldest.sinceAwakeMs, LEASE_MS + LEASE_MARGIN_MS);
+    if (waitedMs < LATE_MS || this.#restPerWait === 0) return null;
+    const restMs = this.#restPerWait * waitedMs;
+    holder.restsUntilMs = nowMs + restMs;
+    return restMs;
+  }
+
+  /** Its connection is gone, and with it what was sent: that this comes late now says nothing of it. */
+  excuse(name: string): void {
+    const holder = this.#holders.get(name);
+    if (holder) holder.reached = Math.max(holder.reached, this.owesThrough(name));
   }
 
   /** It holds everything up to `through`. */
@@ -113,7 +174,8 @@ export class LeaseGrantor {
   /** Forgets whom nothing is known of any more and who can't be answering. */
   forgetEnded(nowMs: number, isKnown: (name: string) => boolean): void {
     for (const [name, holder] of this.#holders) {
-      if (nowMs >= holder.leasedUntilMs && !isKnown(name)) this.#holders.delete(name);
+      const isOver = nowMs >= Math.max(holder.leasedUntilMs, holder.restsUntilMs);
+      if (isOver && !isKnown(name)) this.#holders.delete(name);
     }
   }
 }

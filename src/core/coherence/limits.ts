@@ -26,6 +26,15 @@ export const HOLD_AGAIN_MS = 100;
 /** Copies in a store elsewhere that one command drops; where more are to go, all do: no command grows without limit. */
 export const STORED_NAMES_DROPPED_MAX = 1_024;
 
+/** A view that something waited for as long as this is late. A busy one takes a tenth of it; nobody waits longer than a lease. */
+export const LATE_MS = LEASE_MS / 2;
+
+/** Who is late gets no lease for so many times what was waited for it: a slow view holds trades up for a tenth of the time at most. */
+export const REST_PER_WAIT = 10;
+
+/** Of the time between two ticks of a grantor this much counts as waited: in the rest of it the grantor itself was held up. */
+export const WAITED_PER_TICK_MS_MAX = 100;
+
 /** Lease questions without an answer that a holder remembers; later answers to older ones are ignored. */
 export const LEASE_ASKS_MAX = 16;
 

@@ -56,6 +56,8 @@ export interface CatalogDeskOptions<P> {
   readonly start: { readonly position: number; readonly stocks: Iterable<Stock> };
   /** As in LeaseHolder. */
   readonly firstAsk?: number;
+  /** For how many times what was waited for it a late front end gets no lease; default: REST_PER_WAIT. */
+  readonly restPerWait?: number;
   readonly calls: CatalogCalls<P>;
   readonly observer: CatalogObserver;
   /** Monotonic milliseconds. */
@@ -96,14 +98,10 @@ export class CatalogDesk<P> {
   #isBroken = false;
 
   constructor(options: CatalogDeskOptions<P>) {
-    const { start, firstAsk, nowMs, after } = options;
+    const { start, nowMs, after } = options;
     this.#options = options;
     this.#stocks = new StockView(start);
-    this.#view = new CatalogView({
-      applied: start.position,
-      nowMs: nowMs(),
-      ...(firstAsk !== undefined && { firstAsk }),
-    });
+    this.#view = new CatalogView({ ...options, applied: start.position, nowMs: nowMs() });
     this.#waking = new Waking({
       isLeased: () => this.isLeased,
       ask: () => this.follow(),

@@ -8,7 +8,7 @@ import {
 import { decodeCommands } from "../market/codec.ts";
 import { UNCOMMITTED_ENTRIES_MAX } from "../replication/limits.ts";
 import { type DeskLimits, LeaderDesk, type LeaderObserver } from "./leader-desk.ts";
-import { DESK_LIMITS } from "./limits.ts";
+import { DESK_LIMITS, QUESTIONS_PER_CALL_MAX } from "./limits.ts";
 import { accepted, FakeLog, FakePeer, market, noTables, trade, turns } from "./test-support.ts";
 import type { AskResult, Question } from "./types.ts";
 
@@ -178,6 +178,7 @@ describe("answers", () => {
 describe("the pipeline", () => {
   test("takes fewer questions than the log takes entries uncommitted", () => {
     expect(DESK_LIMITS.questionsInHandMax).toBeLessThan(UNCOMMITTED_ENTRIES_MAX);
+    expect(DESK_LIMITS.questionsInHandMax).toBeGreaterThan(QUESTIONS_PER_CALL_MAX); // or some never fit
   });
 
   test("has so many turns and no more: what comes meanwhile is decided together later", () => {

@@ -35,6 +35,7 @@ export interface DeskLimits {
   readonly questionsInHandMax: number;
   readonly turnsInHandMax: number;
   readonly feedBytesMax: number;
+  readonly restPerWait: number;
 }
 
 /** The connection to a catalog, or another process. */
@@ -52,6 +53,8 @@ export interface LeaderObserver extends Partial<TurnObserver> {
   quorumHolds?(position: number): void;
   /** Clients may see everything up to `position`; `leaseEnded`: since a view that doesn't hold it may show nothing any more. */
   exposed?(position: number, leaseEnded: boolean): void;
+  /** A catalog was late, and gets no lease for so long, milliseconds. */
+  late?(catalog: string, restMs: number): void;
 }
 
 export interface LeaderDeskOptions<P extends DeskPeer> {
@@ -100,12 +103,13 @@ export class LeaderDesk<P extends DeskPeer> {
 
   /** `followers`: catalogs that followed this replica before it led, and what they had received. */
   constructor(options: LeaderDeskOptions<P>, followers: Iterable<readonly [P, number]>) {
-    const { epoch, log, nowMs, position, catalogs } = options;
+    const { epoch, log, nowMs, position, catalogs, limits } = options;
+    const { restPerWait } = limits;
     this.#options = options;
     this.#statePosition = position;
     this.#committed = position;
     const wonMs = log.status().reign?.wonAt ?? nowMs();
-    this.#views = new LeaderViews({ epoch, reignPosition: position, catalogs, wonMs });
+    this.#views = new LeaderViews({ epoch, reignPosition: position, catalogs, wonMs, restPerWait });
     for (const [peer, received] of followers) this.#follows(peer, received);
     this.#send();
   }
@@ -205,6 +209,7 @@ export class LeaderDesk<P extends DeskPeer> {
     for (const effect of effects) {
       if (this.#over) return;
       if (effect.kind === "exposed") exposed = true;
+      else if (effect.kind === "late") this.#options.observer.late?.(effect.catalog, effect.restMs);
       else if (effect.kind === "expose") this.#feed(effect.catalog, this.#views.exposed, []);
       else this.#feedAfter(effect.catalog, effect.after);
     }

@@ -1,6 +1,8 @@
 // Every limit and time-out of questions and answers, on both sides, with its
 // unit and its reason.
 
+import { REST_PER_WAIT } from "../coherence/limits.ts";
+
 // The leader's side.
 
 /** A front end misses a leader after ten of these. Also the beat of everything that a replica does by the clock. */
@@ -14,6 +16,8 @@ export const DESK_LIMITS = {
   turnsInHandMax: 64,
   /** Entries in one message to a catalog, about. */
   feedBytesMax: 256 * 1024,
+  /** For how many times what was waited for it a late catalog gets no lease. */
+  restPerWait: REST_PER_WAIT,
 } as const;
 
 /** Rows of orders and stocks read for pages and lists in one turn, about 10 ms of work; further ones of that turn are "busy". */

@@ -164,6 +164,11 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
           { catalog },
           "A second process of a catalog's name is not heard: stop one of them",
         ),
+      late: (catalog, restMs) =>
+        log.warn(
+          { catalog, restMs },
+          "A catalog answers late: for a while no trade waits for it, and it shows nothing",
+        ),
       ...(isDebug && {
         decided: (request, found, decision) => leader?.decided(request, found, decision),
       }),
