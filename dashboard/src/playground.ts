@@ -4,7 +4,7 @@
 // for this tab, and sent along with each command. Who hasn't it looks on.
 
 import { useEffect, useState } from "preact/hooks";
-import type { PlaygroundCommand } from "../../src/roles/frontend/playground/playground-commands.ts";
+import type { PlaygroundCommand } from "../../src/roles/frontend/http/playground-commands.ts";
 
 export type { PlaygroundCommand };
 

@@ -2,7 +2,7 @@
 // and catalogs are compared, and counted against what this front end answered.
 
 import { useState } from "preact/hooks";
-import type { Verified } from "../../src/roles/frontend/http/verify-route.ts";
+import type { Verified } from "../../src/roles/frontend/http/service-routes.ts";
 import { clock, exact } from "./format.ts";
 
 type State =

@@ -16,7 +16,7 @@ import {
   type PlaygroundCommand,
   type PlaygroundResult,
   playgroundCommandSchema,
-} from "../roles/frontend/playground/playground-commands.ts";
+} from "../roles/frontend/http/playground-commands.ts";
 import { type Child, type ChildExit, HOPELESS } from "./supervisor.ts";
 
 /** What a role tells the `up` that started it. */

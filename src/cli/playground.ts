@@ -8,12 +8,12 @@ import { createHash, randomBytes } from "node:crypto";
 import { z } from "zod";
 import type { PlaygroundState } from "../client/event-messages.ts";
 import type { ClusterConfig } from "../roles/config.ts";
-import type { Playground } from "../roles/frontend/playground/playground.ts";
+import type { Playground } from "../roles/frontend/http/playground.ts";
 import {
   LOAD_MAX,
   type PlaygroundCommand,
   type PlaygroundResult,
-} from "../roles/frontend/playground/playground-commands.ts";
+} from "../roles/frontend/http/playground-commands.ts";
 import type { ParentMessage } from "./child.ts";
 import type { PlaygroundLinks } from "./playground-links.ts";
 import type { PlaygroundLoad } from "./playground-load.ts";

@@ -24,12 +24,12 @@ import { catalogOver, NotReachable, replicaOver, verifyCluster } from "../verifi
 import { GatheredStepsFeed } from "./feed/events-steps.ts";
 import { watchFrontend } from "./feed/events-watch.ts";
 import { build } from "./http/app.ts";
+import type { Playground } from "./http/playground.ts";
 import { RequestGate } from "./http/request-gate.ts";
 import { RequestTraces } from "./http/request-traces.ts";
 import { CLOSE_FLUSH_MS, CLOSE_GRACE_MS, CLOSE_NOTICE_MS, LEADER_WAIT_MS } from "./limits.ts";
 import { FrontendMetrics } from "./metrics.ts";
 import { OrderService } from "./orders/order-service.ts";
-import type { Playground } from "./playground/playground.ts";
 import { CatalogLinks, PeerCalls } from "./stocks/catalog-links.ts";
 import { Stocks } from "./stocks/stocks.ts";
 
@@ -68,7 +68,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   const catalogs = new CatalogLinks();
   const { playground } = options;
   const seen = { copies, orders, catalogs, stocks, playground };
-  const watch = watchFrontend({ config, name, log, nowMs, ...seen });
+  const feed = watchFrontend({ config, name, log, nowMs, ...seen });
   const gate = new RequestGate(new HostNames(place.host, config.allowedHosts));
   const metrics = new FrontendMetrics(name, {
     cache: () => stocks.stats(),
@@ -78,7 +78,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   });
   const app = build({
     gate,
-    orders: watch.orders,
+    orders,
     metrics,
     stocks,
     log,
@@ -86,7 +86,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     version: about.version,
     corsOrigins: config.corsOrigins,
     broken: failed.resolve,
-    feed: watch.feed,
+    feed,
     steps: new GatheredStepsFeed({
       own: steps,
       ownName: name,
@@ -112,7 +112,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
             catalogOver(catalog, () => reached(catalogs.peer(index))),
           ),
         }),
-      told: () => watch.feed.told,
+      told: () => feed.told,
       nowMs,
       wallMs: () => Date.now(),
     },

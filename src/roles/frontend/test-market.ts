@@ -11,7 +11,7 @@ import type { StockCopies } from "../../io/cache/types.ts";
 import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
 import type { Identity } from "../../io/rpc/types.ts";
 import type { Answer, Question } from "../contract.ts";
-import type { Asked, Orders } from "./orders/orders.ts";
+import type { Asked, Orders } from "./orders/order-service.ts";
 import { Stocks } from "./stocks/stocks.ts";
 
 export const FIRST_STOCKS: readonly Stock[] = [

@@ -7,7 +7,7 @@ import type { ChangeMessage, StateMessage } from "../../../client/event-messages
 import type { Stock } from "../../../core/market/types.ts";
 import { noCopies } from "../../../io/cache/types.ts";
 import type { Question } from "../../contract.ts";
-import type { Asked } from "../orders/orders.ts";
+import type { Asked } from "../orders/order-service.ts";
 import { Feed } from "./events.ts";
 import { WatchedCache } from "./events-cache.ts";
 import type { WatchedCluster } from "./events-cluster.ts";

@@ -7,6 +7,7 @@
 // deadline's length, and would say nothing of the answers beside it.
 
 import type { RatePoint } from "../../../client/event-messages.ts";
+import type { WatchedEnd } from "../orders/trades.ts";
 import { RATES_KEPT_S } from "./events-limits.ts";
 
 /** Buckets an octave. */
@@ -18,8 +19,6 @@ const BUCKETS = 22 * PER_OCTAVE;
 /** With fewer trades in a second, its 99th percentile is just its slowest trade. */
 const P99_TRADES_MIN = 100;
 
-export type TradeEnd = "accepted" | "refused" | "failed";
-
 export class Rates {
   readonly #buckets = new Uint32Array(BUCKETS);
   #ended = { accepted: 0, refused: 0, failed: 0 };
@@ -27,7 +26,7 @@ export class Rates {
   #points: RatePoint[] = [];
 
   /** A trade was answered, or not in time. */
-  traded(end: TradeEnd, ms: number): void {
+  traded(end: WatchedEnd, ms: number): void {
     this.#ended[end] += 1;
     if (end === "failed") return;
     this.#buckets[bucketOf(ms)] = (this.#buckets[bucketOf(ms)] ?? 0) + 1;

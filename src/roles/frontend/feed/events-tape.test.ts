@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Question } from "../../contract.ts";
-import type { Asked } from "../orders/orders.ts";
+import type { Asked } from "../orders/order-service.ts";
 import { TAPE_BACKLOG_MAX, TAPE_KEPT_MAX, TAPE_ROWS_MAX } from "./events-limits.ts";
 import { Tape } from "./events-tape.ts";
 

@@ -10,7 +10,7 @@
 
 import type { OrderRow, OrdersPart } from "../../../client/event-messages.ts";
 import { type OrderView, ROWS_PER_PAGE_MAX } from "../../contract.ts";
-import { askFor, type Orders } from "../orders/orders.ts";
+import { askFor, type Orders } from "../orders/order-service.ts";
 import {
   TAPE_BACKLOG_MAX,
   TAPE_KEPT_MAX,

@@ -4,15 +4,13 @@ import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import type { StockCopies } from "../../../io/cache/types.ts";
 import { type ClusterConfig, quorumOf } from "../../config.ts";
+import type { Playground } from "../http/playground.ts";
 import type { OrderService } from "../orders/order-service.ts";
-import type { Orders } from "../orders/orders.ts";
-import type { Playground } from "../playground/playground.ts";
 import type { CatalogLinks } from "../stocks/catalog-links.ts";
 import type { Stocks } from "../stocks/stocks.ts";
 import { Feed } from "./events.ts";
 import { WatchedCache } from "./events-cache.ts";
 import { WatchedCluster } from "./events-cluster.ts";
-import { observedOrders } from "./events-observed.ts";
 import { Probes } from "./events-probes.ts";
 import { WatchedStocks } from "./events-stocks.ts";
 import { Tape } from "./events-tape.ts";
@@ -30,15 +28,9 @@ export interface WatchOptions {
   readonly nowMs: () => number;
 }
 
-export interface WatchedFrontend {
-  readonly feed: Feed;
-  /** For the routes, in the place of the order service. */
-  readonly orders: Pick<Orders, "ask" | "leader" | "health">;
-}
-
 const NAME_BYTES = 6;
 
-export function watchFrontend(options: WatchOptions): WatchedFrontend {
+export function watchFrontend(options: WatchOptions): Feed {
   const { config, name, copies, orders, catalogs, stocks, nowMs, log } = options;
   const wallMs = () => Date.now();
   const tape = new Tape(orders);
@@ -88,8 +80,5 @@ export function watchFrontend(options: WatchOptions): WatchedFrontend {
   });
   orders.onLeader((leader) => feed.led(leader));
   copies.observe?.((copy, why) => cache.removed(copy, why, wallMs()));
-  return {
-    feed,
-    orders: observedOrders(orders, feed),
-  };
+  return feed;
 }

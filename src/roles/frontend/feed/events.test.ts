@@ -11,7 +11,7 @@ import { memoryCopies } from "../../../io/cache/memory.ts";
 import { noCopies } from "../../../io/cache/types.ts";
 import type { ClusterConfig } from "../../config.ts";
 import { build } from "../http/app.ts";
-import type { Asked } from "../orders/orders.ts";
+import type { Asked } from "../orders/order-service.ts";
 import { stocksOver, TestMarket } from "../test-market.ts";
 import { Feed } from "./events.ts";
 import { WatchedCache } from "./events-cache.ts";
@@ -20,7 +20,7 @@ import { READERS_MAX, RING_MS, TICK_MS } from "./events-limits.ts";
 import { eventRoutes } from "./events-routes.ts";
 import type { WatchedStocks } from "./events-stocks.ts";
 import { Tape } from "./events-tape.ts";
-import { type WatchedFrontend, watchFrontend } from "./events-watch.ts";
+import { watchFrontend } from "./events-watch.ts";
 
 const WAIT = { timeout: 15_000, interval: 10 };
 const log = pino({ level: "silent" });
@@ -39,7 +39,7 @@ const CONFIG: ClusterConfig = {
 };
 
 let market: TestMarket;
-let watch: WatchedFrontend;
+let feed: Feed;
 let app: ReturnType<typeof build>;
 let url: string;
 
@@ -48,7 +48,7 @@ beforeEach(async () => {
   const nowMs = () => performance.now();
   const copies = memoryCopies({ entriesMax: 2 });
   const stocks = stocksOver(market, { copies, log, nowMs });
-  watch = watchFrontend({
+  feed = watchFrontend({
     config: CONFIG,
     name: "frontend",
     copies,
@@ -59,7 +59,7 @@ beforeEach(async () => {
     log,
     nowMs,
   });
-  app = build({ orders: watch.orders, stocks, log, feed: watch.feed });
+  app = build({ orders: market, stocks, log, feed });
   url = await app.listen({ port: 0, host: "127.0.0.1" });
 });
 afterEach(() => app.close());
@@ -125,7 +125,7 @@ test("more readers come than are let in", async () => {
   expect(late.response.status).toBe(503);
   expect(late.response.headers.get("retry-after")).toBe("1");
   for (const { close } of readers) close();
-  await vi.waitFor(() => expect(watch.feed.readers.count).toBe(0), WAIT);
+  await vi.waitFor(() => expect(feed.readers.count).toBe(0), WAIT);
 });
 
 test("of many that come at once, before there is anything to show, too many are let in", async () => {
@@ -135,7 +135,7 @@ test("of many that come at once, before there is anything to show, too many are 
   expect(statuses.filter((status) => status === 200)).toHaveLength(READERS_MAX);
   expect(statuses.filter((status) => status === 503)).toHaveLength(100 - READERS_MAX);
   for (const { close } of readers) close();
-  await vi.waitFor(() => expect(watch.feed.readers.count).toBe(0), WAIT);
+  await vi.waitFor(() => expect(feed.readers.count).toBe(0), WAIT);
 });
 
 test("a reader that leaves while there is nothing to show yet is kept for ever", async () => {
@@ -147,7 +147,7 @@ test("a reader that leaves while there is nothing to show yet is kept for ever",
   const { messages, close: end } = await read();
   await vi.waitFor(() => expect(messages.length).toBeGreaterThan(0), WAIT);
   waiting.resolve({ kind: "unavailable" });
-  await vi.waitFor(() => expect(watch.feed.readers.count).toBe(1), WAIT);
+  await vi.waitFor(() => expect(feed.readers.count).toBe(1), WAIT);
   end();
 });
 
@@ -194,7 +194,7 @@ test("a front end that tells nothing has the route", async () => {
   const bare = Fastify();
   const route = { method: "GET", url: "/events" } as const;
   expect(bare.hasRoute(route)).toBe(false);
-  eventRoutes(bare, watch.feed);
+  eventRoutes(bare, feed);
   expect(bare.hasRoute(route)).toBe(true);
 });
 

@@ -18,6 +18,7 @@ import type {
   RatePoint,
   StateMessage,
 } from "../../../client/event-messages.ts";
+import type { WatchedEnd } from "../orders/trades.ts";
 import type { WatchedCache } from "./events-cache.ts";
 import type { WatchedCluster } from "./events-cluster.ts";
 import {
@@ -30,7 +31,7 @@ import {
   TICK_MS,
 } from "./events-limits.ts";
 import type { Probes } from "./events-probes.ts";
-import { Rates, type TradeEnd } from "./events-rates.ts";
+import { Rates } from "./events-rates.ts";
 import { type ReaderSocket, Readers } from "./events-readers.ts";
 import { EventRing, messageOf } from "./events-ring.ts";
 import type { WatchedStocks } from "./events-stocks.ts";
@@ -91,7 +92,7 @@ export class Feed {
   }
 
   /** A trade was answered, or not in time; `order` when it was accepted. */
-  traded(end: TradeEnd, ms: number, order: OrderRow | null): void {
+  traded(end: WatchedEnd, ms: number, order: OrderRow | null): void {
     this.#rates.traded(end, ms);
     if (end === "failed") this.#told.failed += 1;
     if (order !== null) this.#told.lastOrder = Math.max(this.#told.lastOrder, order.number);

@@ -21,24 +21,21 @@ import {
 } from "../limits.ts";
 import { type FrontendMetrics, metricsRoute, NO_ROUTE } from "../metrics.ts";
 import { orderRoutes } from "../orders/order-routes.ts";
-import type { Orders } from "../orders/orders.ts";
+import type { Orders } from "../orders/order-service.ts";
 import { Trades } from "../orders/trades.ts";
-import type { Playground } from "../playground/playground.ts";
-import { playgroundRoutes } from "../playground/playground-routes.ts";
 import { type StockLookups, stockRoutes } from "../stocks/stock-routes.ts";
 import { apiDocuments } from "./api-documents.ts";
 import { type ConnectionLimits, limitConnections } from "./connections.ts";
-import { answersOrigins, corsHook } from "./cors.ts";
 import { directly } from "./direct.ts";
-import { foreignTo } from "./foreign-pages.ts";
 import { badConnection, badUrl, handleErrors, handleOddRequests } from "./http-errors.ts";
 import { Lane } from "./lane.ts";
+import { answersOrigins, corsHook, foreignTo } from "./origins.ts";
 import { pageRoutes } from "./page.ts";
+import { type Playground, playgroundRoutes } from "./playground.ts";
 import { RequestGate } from "./request-gate.ts";
 import { logRequests } from "./request-log.ts";
 import { RequestTraces } from "./request-traces.ts";
-import { serviceRoutes } from "./service-routes.ts";
-import { type VerifyOptions, verifyRoute } from "./verify-route.ts";
+import { serviceRoutes, type VerifyOptions, verifyRoute } from "./service-routes.ts";
 
 export interface AppOptions {
   readonly orders: Pick<Orders, "ask" | "leader" | "health">;
@@ -97,7 +94,7 @@ export function build(options: AppOptions): FastifyInstance {
   const broken = options.broken ?? (() => {});
   const corsOrigins = options.corsOrigins ?? [];
   const isForeign = foreignTo(corsOrigins);
-  const trades = new Trades(orders, log, isForeign);
+  const trades = new Trades(orders, log, isForeign, options.feed);
   const { metrics } = options;
   metrics?.tradeEnds(trades.ends);
   logRequests(app, log, traces);

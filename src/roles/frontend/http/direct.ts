@@ -15,8 +15,8 @@ import { isStockName } from "../../../core/market/content.ts";
 import type { RequestDurations } from "../metrics.ts";
 import { bodyProblem, KEY_HEADER, type Trades } from "../orders/trades.ts";
 import { lookupAnswer, type StockLookups } from "../stocks/stock-routes.ts";
-import type { AnswerOrigin } from "./cors.ts";
 import { type HttpAnswer, INTERNAL_ERROR, jsonHeaders, writeAnswer } from "./http-answer.ts";
+import type { AnswerOrigin } from "./origins.ts";
 import { beforeRequests } from "./request-gate.ts";
 
 /** The routes of these requests, as the router has them. */

@@ -5,7 +5,7 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { beforeEach, expect, test } from "vitest";
 import { InvariantViolation } from "../../../core/invariant.ts";
 import { rememberingLog, type TestLog } from "../../../io/rpc/testing.ts";
-import { BodyTooLargeError } from "../orders/body-reader.ts";
+import { BodyTooLargeError } from "../orders/trade-body.ts";
 import { handleErrors } from "./http-errors.ts";
 
 let app: FastifyInstance;

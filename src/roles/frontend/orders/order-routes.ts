@@ -18,7 +18,7 @@ import {
   unknownOrder,
 } from "../http/http-answer.ts";
 import type { Lane } from "../http/lane.ts";
-import { askFor, type Orders } from "./orders.ts";
+import { askFor, type Orders } from "./order-service.ts";
 import { bodyProblem, KEY_HEADER, type Trades } from "./trades.ts";
 
 /** An order's number in a URL, as the answer to its trade gave it. */

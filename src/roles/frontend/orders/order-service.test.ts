@@ -62,7 +62,7 @@ afterEach(async () => {
 });
 
 describe("at start", () => {
-  test("a fresh bazaar is led by another than the highest replica", async () => {
+  test("a fresh bazaar is led by the highest replica", async () => {
     await service.start();
     expect(service.leader()).toBe(high.id);
     expect([low, middle, high].map(({ nominations }) => nominations)).toEqual([0, 0, 1]);
@@ -71,14 +71,14 @@ describe("at start", () => {
     );
   });
 
-  test("a leader that is there already is challenged", async () => {
+  test("a leader that is there already is left alone", async () => {
     middle.lead(5);
     await service.start();
     expect(service.leader()).toBe(middle.id);
     expect(high.nominations).toBe(0);
   });
 
-  test("a front end without any replica says it is ready", async () => {
+  test("a front end without any replica isn't ready", async () => {
     await Promise.all([low, middle, high].map((replica) => replica.kill()));
     void service.start();
     expect((await service.ask(trade("a"), { deadlineMs: 50 })).kind).toBe("unavailable");
@@ -87,7 +87,7 @@ describe("at start", () => {
   });
 });
 
-test("questions of one turn travel one by one", async () => {
+test("questions of one turn travel in one call", async () => {
   await settle();
   expect(service.health()).toEqual({ leader: high.id, ready: true });
   high.onAsk = (questions) => ({
@@ -100,7 +100,7 @@ test("questions of one turn travel one by one", async () => {
   expect(asked).toEqual(ids.map((_, index) => ({ kind: "answer", answer: accepted(index + 1) })));
 });
 
-test("a question of unknown fate is told to the client as it is, or asked under another id", async () => {
+test("a question of unknown fate is asked again under the same id", async () => {
   await settle();
   high.onAsk = (questions) =>
     high.asked.length < 3
@@ -110,7 +110,7 @@ test("a question of unknown fate is told to the client as it is, or asked under 
   expect(high.asked).toEqual([[trade("a")], [trade("a", true)], [trade("a", true)]]);
 });
 
-test("a busy leader has its questions repeated until the deadline", async () => {
+test("a busy leader has questions repeated until they are turned away", async () => {
   await settle();
   high.onAsk = (questions) => ({
     kind: "answers",
@@ -124,7 +124,7 @@ test("a busy leader has its questions repeated until the deadline", async () => 
 });
 
 describe("when the leader dies", () => {
-  test("a trade in flight fails, or the log doesn't tell what the seed's tells", async () => {
+  test("a trade in flight is answered by the next, and the log tells it in the seed's words", async () => {
     await settle();
     high.onAsk = () => {
       high.paused = true; // the answer never leaves
@@ -154,7 +154,7 @@ describe("when the leader dies", () => {
     ]);
   });
 
-  test("callers aren't told that there is none, and who is next", async () => {
+  test("callers are told that there is none, and who is next", async () => {
     await settle();
     const told: (number | null)[] = [];
     service.onLeader((leader) => told.push(leader));
@@ -164,7 +164,7 @@ describe("when the leader dies", () => {
     expect(told).toEqual([null, middle.id]);
   });
 
-  test("by a pause, its clients wait longer than a second and a half", async () => {
+  test("by a pause, its clients wait for less than a second and a half", async () => {
     await settle();
     high.paused = true;
     const pausedAtMs = performance.now();
@@ -178,7 +178,7 @@ describe("when the leader dies", () => {
     expect(middle.asked).toEqual([[trade("a", true)]]);
   });
 
-  test("another front end's choice isn't taken over", async () => {
+  test("another front end's choice is taken over", async () => {
     await settle();
     middle.lead(2);
     await until("the other is adopted", () => service.leader() === middle.id);
@@ -189,7 +189,7 @@ describe("when the leader dies", () => {
 });
 
 describe("a leader that this front end can't reach", () => {
-  test("is of no use, though its followers would relay", async () => {
+  test("is asked through its followers", async () => {
     const unreachable = { id: 65_535, host: "127.0.0.1", port: high.id };
     await high.kill();
     const far = serviceOver([unreachable, middle.address, low.address]);
@@ -208,7 +208,7 @@ describe("a leader that this front end can't reach", () => {
     }
   });
 
-  test("is asked only through a follower that has lost it", async () => {
+  test("is asked through another follower than one that has lost it", async () => {
     const unreachable = { id: 65_535, host: "127.0.0.1", port: high.id };
     await high.kill();
     const far = serviceOver([unreachable, middle.address, low.address]);
@@ -227,7 +227,7 @@ describe("a leader that this front end can't reach", () => {
   });
 });
 
-test("a front end that closes leaves a client waiting, or takes its own doing for a crash", async () => {
+test("a front end that closes tells its clients, and takes its own doing for no crash", async () => {
   await settle();
   high.paused = true;
   const asked = service.ask(trade("a"));

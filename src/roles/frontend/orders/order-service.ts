@@ -13,16 +13,15 @@ import {
   type ReplicaState,
   type ReplicasObserver,
 } from "../../../core/service/order-replicas.ts";
-import type { Asked, Question } from "../../../core/service/types.ts";
+import type { Answer, Asked, Question, Unanswered } from "../../../core/service/types.ts";
 import { Complaints } from "../../../io/rpc/complaints.ts";
 import { connect } from "../../../io/rpc/connect.ts";
 import { RpcError } from "../../../io/rpc/error.ts";
 import type { Calls, Identity, Link, Peer, Unreachable } from "../../../io/rpc/types.ts";
 import { frontendContract, orderContract } from "../../contract.ts";
 import type { RequestTraces } from "../http/request-traces.ts";
-import type { AskOptions, Orders, OrdersHealth } from "./orders.ts";
 
-export type { ReplicaState };
+export type { Asked, ReplicaState, Unanswered };
 
 const NOTIFY_CALL_MS = 2_000;
 /** At most one line about what a replica does wrong in this time. */
@@ -30,6 +29,32 @@ const COMPLAINT_INTERVAL_MS = 10_000;
 
 const beatContract = { beat: frontendContract.beat } as const;
 const leavingContract = { leaving: orderContract.leaving } as const;
+
+export interface OrdersHealth {
+  /** Id of the leader; null while none is known. */
+  readonly leader: number | null;
+  /** Whether the leader answered or beat lately, so that a trade could be answered now. */
+  readonly ready: boolean;
+}
+
+export interface AskOptions {
+  /** Milliseconds until the client is told "unavailable"; default 10,000. */
+  readonly deadlineMs?: number;
+}
+
+export interface Orders {
+  /** Never rejects. Settles within `deadlineMs` (10,000 unless told), through changes of leader. */
+  ask(question: Question, options?: AskOptions): Promise<Asked>;
+  /** Id of the leader; null while none is known. */
+  leader(): number | null;
+  health(): OrdersHealth;
+  /** Begins to look for a leader. Settles once the first is found, which may be never. */
+  start(): Promise<void>;
+  /** Ends all connections; whoever still asks is told `unavailable`. */
+  close(): void | Promise<void>;
+  /** Calls back whenever another leader is found, or the known one is lost (null). */
+  onLeader(callback: (leader: number | null) => void): void;
+}
 
 export interface OrderServiceOptions {
   /** All configured replicas. A replica's id is its port, unless something stands between. */
@@ -148,6 +173,31 @@ export class OrderService implements Orders {
     this.#replicas.close();
     for (const link of this.#links.values()) link.close();
   }
+}
+
+/**
+ * Asks, and takes the answer of this kind, or one of these, out of what came. Throws when it is of
+ * another.
+ */
+export async function askFor<K extends Answer["kind"]>(
+  orders: Pick<Orders, "ask">,
+  kind: K | readonly K[],
+  question: Question,
+  deadlineMs?: number,
+): Promise<Extract<Answer, { kind: K }> | Unanswered> {
+  const asked = await orders.ask(question, deadlineMs === undefined ? {} : { deadlineMs });
+  if (asked.kind !== "answer") return asked;
+  const { answer } = asked;
+  if (isOf(answer, kind)) return answer;
+  if (answer.kind === "busy") return { kind: "overloaded" };
+  throw new Error(`the leader answered a question for ${question.kind} with ${answer.kind}`);
+}
+
+function isOf<K extends Answer["kind"]>(
+  answer: Answer,
+  kind: K | readonly K[],
+): answer is Extract<Answer, { kind: K }> {
+  return typeof kind === "string" ? answer.kind === kind : kind.some((one) => one === answer.kind);
 }
 
 /** What a replica serves to a front end, each call with its own time-out. */

@@ -1,10 +1,11 @@
 // A trade on its way from the bytes of a POST to its answer.
 
+import { randomUUIDv7 } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
 import type { Outcome } from "../../../core/market/types.ts";
+import type { OrderView } from "../../../core/service/types.ts";
 import { REQUEST_ID_LENGTH_MAX } from "../../contract.ts";
-import { FOREIGN_PAGE, foreignTo, type IsForeign } from "../http/foreign-pages.ts";
 import {
   badRequest,
   failure,
@@ -14,11 +15,10 @@ import {
   unanswered,
   unreadableTrade,
 } from "../http/http-answer.ts";
-import { requestKey } from "../http/request-key.ts";
+import { FOREIGN_PAGE, foreignTo, type IsForeign } from "../http/origins.ts";
 import { BODY_BYTES_MAX } from "../limits.ts";
-import { BodyCutOffError, BodyTooLargeError, readBody } from "./body-reader.ts";
-import { askFor, type Orders, type Unanswered } from "./orders.ts";
-import { tradeReader } from "./trade-body.ts";
+import { askFor, type Orders, type Unanswered } from "./order-service.ts";
+import { BodyCutOffError, BodyTooLargeError, readBody, tradeReader } from "./trade-body.ts";
 
 /** The header that carries a trade's key, both ways. */
 export const KEY_HEADER = "idempotency-key";
@@ -46,6 +46,15 @@ export type TradeEnd =
   | "overloaded"
   | "failed";
 
+/** How a trade that the leader was asked for ended, for whoever watches. */
+export type WatchedEnd = "accepted" | "refused" | "failed";
+
+/** Told of each trade that the leader was asked for, when it was answered, or wasn't in time. */
+export interface TradeWatch {
+  /** `order` only when it was accepted. */
+  traded(end: WatchedEnd, ms: number, order: OrderView | null): void;
+}
+
 export class Trades {
   /** How many ended in which way. */
   readonly ends: Record<TradeEnd, number> = {
@@ -61,13 +70,20 @@ export class Trades {
   readonly #orders: Pick<Orders, "ask">;
   readonly #log: Logger;
   readonly #isForeign: IsForeign;
+  readonly #watch: TradeWatch | null;
   readonly #read = tradeReader();
 
-  /** `isForeign`: which pages may not trade; all of other sites unless told. */
-  constructor(orders: Pick<Orders, "ask">, log: Logger, isForeign: IsForeign = foreignTo([])) {
+  /** `isForeign`: which pages may not trade; all of other sites unless told. `watch`: nobody unless told. */
+  constructor(
+    orders: Pick<Orders, "ask">,
+    log: Logger,
+    isForeign: IsForeign = foreignTo([]),
+    watch: TradeWatch | null = null,
+  ) {
     this.#orders = orders;
     this.#log = log;
     this.#isForeign = isForeign;
+    this.#watch = watch;
   }
 
   /** Reads the headers: the request id to trade under, or the answer if there is to be no trade. */
@@ -107,7 +123,9 @@ export class Trades {
       log.debug(`data - ${JSON.stringify(read.value)}`);
       log.debug("Calling trade service");
     }
+    const beganMs = performance.now();
     let end: TradeEnd = "failed";
+    let order: OrderView | null = null;
     try {
       const asked = await askFor(this.#orders, "outcome", {
         kind: "request",
@@ -118,12 +136,25 @@ export class Trades {
       const answer =
         asked.kind === "outcome" ? outcomeAnswer(asked.outcome) : unanswered(asked.kind);
       end = endOf(asked);
+      if (asked.kind === "outcome" && asked.outcome.kind === "accepted" && isTradeType(type)) {
+        order = { number: asked.outcome.number, name, type, quantity };
+      }
       if (debug) log.debug(`Received trade response - ${answer.status} ${answer.body}`);
       return answer;
     } finally {
       this.ends[end] += 1;
+      this.#watch?.traded(watchedAs(end), performance.now() - beganMs, order);
     }
   }
+}
+
+function isTradeType(type: string): type is OrderView["type"] {
+  return type === "buy" || type === "sell";
+}
+
+function watchedAs(end: TradeEnd): WatchedEnd {
+  if (end === "accepted") return end;
+  return end === "refused" || end === "reused" ? "refused" : "failed";
 }
 
 /** What is said of a body that couldn't be read; null if that isn't what went wrong. */
@@ -152,4 +183,24 @@ function outcomeAnswer(outcome: Outcome): HttpAnswer {
     default:
       throw new Error(`a trade ended as ${outcome.kind}`);
   }
+}
+
+const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
+
+/** The key to work under; null when the client's isn't one. */
+export function requestKey(
+  request: Pick<IncomingMessage, "headers" | "rawHeaders">,
+): string | null {
+  const key = request.headers["idempotency-key"];
+  if (key === undefined) return randomUUIDv7();
+  if (typeof key !== "string" || key.length > REQUEST_ID_LENGTH_MAX) return null;
+  if (!PRINTABLE_ASCII.test(key)) return null;
+  // Node joins a header that came twice with a comma, and two keys are no key.
+  return key.includes(",") && isTwice(request.rawHeaders) ? null : key;
+}
+
+function isTwice(rawHeaders: readonly string[]): boolean {
+  const isKey = (text: string, index: number) =>
+    index % 2 === 0 && text.toLowerCase() === "idempotency-key";
+  return rawHeaders.filter(isKey).length > 1;
 }

@@ -8,7 +8,6 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import { isStockName } from "../../../core/market/content.ts";
 import { api, asText, described, PAGE_DEFAULT } from "../http/api-schemas.ts";
-import { FOREIGN_PAGE, type IsForeign } from "../http/foreign-pages.ts";
 import {
   type HttpAnswer,
   INVALID_URL,
@@ -19,6 +18,7 @@ import {
   unknownStock,
 } from "../http/http-answer.ts";
 import type { Lane } from "../http/lane.ts";
+import { FOREIGN_PAGE, type IsForeign } from "../http/origins.ts";
 import { type Lookup, type StockList, type StockPage, type Stocks, stockText } from "./stocks.ts";
 
 /** What the routes need of the stocks. */

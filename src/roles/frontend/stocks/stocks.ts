@@ -19,7 +19,7 @@ import {
 import type { Unanswered } from "../../../core/service/types.ts";
 import type { CopyStats, StockCopies, StockCopy } from "../../../io/cache/types.ts";
 import type { Peer } from "../../../io/rpc/types.ts";
-import type { Orders } from "../orders/orders.ts";
+import type { Orders } from "../orders/order-service.ts";
 
 export type { StockPage };
 

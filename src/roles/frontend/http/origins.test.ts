@@ -1,9 +1,11 @@
+// Pages of other sites.
+
 import Fastify from "fastify";
 import pino from "pino";
 import { afterEach, describe, expect, test } from "vitest";
 import { TestMarket } from "../test-market.ts";
 import { build } from "./app.ts";
-import { answersOrigins, corsHook } from "./cors.ts";
+import { answersOrigins, corsHook, FOREIGN_PAGE, foreignTo } from "./origins.ts";
 import { overSocket, type TestRequest } from "./test-http.ts";
 
 const SHOP = "https://shop.example";
@@ -79,7 +81,7 @@ test.each([[[SHOP]], [["*"]], [[]]])("%j: who may trade isn't who was named", as
   }
 });
 
-test("a page of another site trades or drops copies, though the browser hides the answer from it", async () => {
+test("a page of another site neither trades nor drops copies", async () => {
   start([]);
   const evil = { origin: "https://evil.example", "content-type": "text/plain" };
   const image = { "sec-fetch-site": "cross-site" };
@@ -101,7 +103,7 @@ test("a page of another site trades or drops copies, though the browser hides th
   expect(dropped).toEqual(["FishCo"]);
 });
 
-test("a page of another site may read what it gets", async () => {
+test("a page of another site may read nothing that it gets", async () => {
   start([SHOP]);
   for (const url of ["/stocks/FishCo", "/healthz"]) {
     const { headers } = await overSocket(app, asked(url, "https://evil.example"));
@@ -110,7 +112,7 @@ test("a page of another site may read what it gets", async () => {
   }
 });
 
-test("without the option, any page may", async () => {
+test("without the option, no page of another site may", async () => {
   start([]);
   expect((await overSocket(app, PREFLIGHT)).statusCode).toBe(404);
   const { headers } = await overSocket(app, asked("/stocks/FishCo", SHOP));
@@ -124,7 +126,7 @@ test("a site is named though all may, so that a cache keeps one answer for each"
   expect(headers.vary).toBeUndefined();
 });
 
-test("a stream that takes its connection over loses the headers", async () => {
+test("a stream that takes its connection over keeps the headers", async () => {
   start([]);
   const own = Fastify();
   const answer = answersOrigins([SHOP]);
@@ -136,4 +138,52 @@ test("a stream that takes its connection over loses the headers", async () => {
   const { headers } = await overSocket(own, asked("/events", SHOP));
   expect(headers["access-control-allow-origin"]).toBe(SHOP);
   await own.close();
+});
+
+const HOST = "127.0.0.1:8000";
+const OWN = `http://${HOST}`;
+const EVIL = "https://evil.example";
+
+type Headers = Parameters<ReturnType<typeof foreignTo>>[0]["headers"];
+
+const foreign: readonly (readonly [what: string, headers: Headers])[] = [
+  ["another site's", { origin: EVIL, host: HOST }],
+  ["another port's of this host", { origin: "http://127.0.0.1:3000", host: HOST }],
+  ["one whose address begins with this host", { origin: `${OWN}.evil.example`, host: HOST }],
+  ["a sandboxed one", { origin: "null", host: HOST }],
+  ["one that sends nothing as its origin", { origin: "", host: HOST }],
+  ["one that names no host, nor does the request", { origin: "http://", host: HOST }],
+  ["one in a request without a host", { origin: EVIL }],
+  ["an image on another site's", { "sec-fetch-site": "cross-site", host: HOST }],
+  ["an image on another port's", { "sec-fetch-site": "same-site", host: HOST }],
+];
+test.each(foreign)("a page of another site may not act here: %s", (_what, headers) => {
+  expect(foreignTo([])({ headers })).toBe(true);
+  expect(foreignTo([SHOP])({ headers })).toBe(true);
+  expect(foreignTo(["*"])({ headers })).toBe(false);
+});
+
+const own: readonly (readonly [what: string, headers: Headers])[] = [
+  ["no page", { host: HOST }],
+  ["the own page", { origin: OWN, host: HOST }],
+  ["the own page, in other letters", { origin: "http://Market:8000", host: "mARKET:8000" }],
+  ["the own page through an encrypting proxy", { origin: SHOP, host: "shop.example" }],
+  [
+    "the own page through a proxy that doesn't pass the host on",
+    { origin: SHOP, host: HOST, "sec-fetch-site": "same-origin" },
+  ],
+  ["an address typed in", { host: HOST, "sec-fetch-site": "none" }],
+];
+test.each(own)("a program and the own page may act here: %s", (_what, headers) => {
+  expect(foreignTo([])({ headers })).toBe(false);
+});
+
+test("a named site may act here, and lets no other in", () => {
+  const isForeign = foreignTo(["http://127.0.0.1:3000", SHOP]);
+  const from = (origin: string) => ({
+    headers: { origin, host: HOST, "sec-fetch-site": "cross-site" },
+  });
+  expect(isForeign(from(SHOP))).toBe(false);
+  expect(isForeign(from(EVIL))).toBe(true);
+  expect(FOREIGN_PAGE.status).toBe(403);
 });
