@@ -55,7 +55,8 @@ export type {
   Question,
 } from "../core/service/types.ts";
 
-/** Limits on what one call may carry; a bigger call is split by the sender, refused by the receiver. */
+// Limits on what one call may carry; a bigger call is split by the sender, refused by the receiver.
+
 /** Stocks that one piece of the journal can change: each takes some bytes of it, and a frame has 16 MiB. */
 export const NAMES_PER_HOLD_MAX = 1 << 20;
 export const ROWS_PER_PAGE_MAX = 1_000;
