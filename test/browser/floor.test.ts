@@ -211,6 +211,32 @@ test.each([
   },
 );
 
+test("with letters twice as large nothing runs over, at 640 and 1,280 pixels", async () => {
+  for (const width of [640, 1_280]) {
+    const page = await pages.open(cluster.url, { width });
+    await page.getByRole("rowheader", { name: "FishCo" }).waitFor();
+    await page.evaluate(`document.documentElement.style.fontSize = "200%"`);
+    const over = await page.evaluate(
+      "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+    );
+    expect({ width, over }).toEqual({ width, over: 0 });
+    await screenshot(page, `twice-as-large-${width}`);
+    expect(await violations(page)).toEqual([]);
+  }
+});
+
+test("where movement isn't wanted, nothing moves by itself, not even at a trade", async () => {
+  const page = await pages.open(cluster.url);
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await fill(page, "Buy", "DruidCo", 1);
+  await page.getByTestId("outcome").getByText("Bought 1 DruidCo").waitFor();
+  await page
+    .getByRole("row", { name: /DruidCo/ })
+    .getByText("479", { exact: true })
+    .waitFor();
+  expect(await page.evaluate("document.getAnimations().length")).toBe(0);
+});
+
 test("the longest names and the greatest numbers have a place at every width", async () => {
   const longest = "Abcdefghijklmnopqrstuvwxyz".repeat(3).slice(0, 64);
   const plain = await clusters.up({

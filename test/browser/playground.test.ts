@@ -59,10 +59,7 @@ test("a leader that is paused on the page goes on leading, or can't be resumed",
   await node(page, role).getByText("leads").waitFor();
   await node(page, role).getByRole("button", { name: "Pause" }).click();
   await node(page, role).getByText("paused").waitFor();
-  await page
-    .locator(".node.leads")
-    .filter({ hasNotText: String(leader) })
-    .waitFor();
+  await page.locator(`.node.leads:not([data-role="${role}"])`).waitFor();
   await node(page, role).getByRole("button", { name: "Resume" }).click();
   await node(page, role).getByText("follows").waitFor();
 });
