@@ -56,15 +56,15 @@ const SCENARIOS: readonly Scenario[] = [
     id: "lost-quorum",
     title: "A lost quorum",
     question:
-      "All followers but one are killed… and then that one, too. The leader still runs. May it go on selling, and tell the others later?",
-    plan: "kill -9 of both followers (of all, where there are more), one purchase, and after two seconds one follower is started again.",
+      "All followers are killed. The leader still runs. May it go on selling, and tell the others later?",
+    plan: "kill -9 of all followers, one purchase, and after two seconds the followers are started again.",
     explanation:
-      "The leader writes the entry to its own journal, and nobody acknowledges it: one disk of three is no majority. Were it to answer now, and die, the other two could come back, elect a leader that never heard of the purchase, and sell the same seat again. So it waits, and the buyer with it, until one follower is back, has the entry, and says so.",
+      "Whatever the leader writes to its own journal now, nobody acknowledges: one disk of three is no majority. Were it to answer, and die, the other two could come back, elect a leader that never heard of the purchase, and sell the same seat again. So it answers nothing, and after a few rounds without a majority it leads no more. The purchase waits at the front end, which asks again under the same key as soon as a majority has a leader: if its entry is in that leader's journal, it is answered from there, and else decided then. Either way it counts once.",
     isPlayed: true,
     run: async ({ bazaar, cluster, stock, play }) => {
       const others = followers(cluster);
       for (const role of others) play(kill(role));
-      await pause(500);
+      await pause(100);
       const trade = bazaar.trade({ name: stock, type: "buy", quantity: 1 });
       await pause(LOOK_MS);
       for (const role of others.toReversed()) play(start(role));
