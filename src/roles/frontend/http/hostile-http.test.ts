@@ -3,32 +3,24 @@
 // behind them or in their body. Whatever it is, each answer is HTTP with JSON,
 // and nothing behind a refused head is ever run.
 
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
-import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { memoryCopies } from "../../../io/cache/memory.ts";
-import { stocksOver, TestMarket } from "../test-market.ts";
-import { build } from "./app.ts";
+import type { TestMarket } from "../test-market.ts";
+import { TestServer } from "./test-http.ts";
 
 const RUNS = 750;
 const TEST_LIMIT_MS = 120_000;
 
-let app: ReturnType<typeof build>;
-let port: number;
+let server: TestServer;
 let market: TestMarket;
 
 beforeAll(async () => {
-  market = new TestMarket();
-  const log = pino({ level: "silent" });
-  const copies = memoryCopies({ entriesMax: 100 });
-  const stocks = stocksOver(market, { copies, log });
-  app = build({ orders: market, stocks, log });
-  await app.listen({ host: "127.0.0.1", port: 0 });
-  port = (app.server.address() as AddressInfo).port;
+  server = await TestServer.open();
+  ({ market } = server);
 });
-afterAll(() => app.close());
+afterAll(() => server.close());
 
 /** Of the trade that must not be made; no other has it. */
 const HIDDEN_QUANTITY = 7;
@@ -160,7 +152,7 @@ const sent = (odd: fc.Arbitrary<string>): fc.Arbitrary<Sent> =>
 
 /** Sends it in pieces, then no more, and reads until the server closes. */
 async function exchange({ before, odd, after, cuts }: Sent): Promise<string> {
-  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  const socket = connect({ port: server.port, host: "127.0.0.1", noDelay: true });
   let read = "";
   socket.on("data", (chunk) => {
     read += chunk.toString("latin1");

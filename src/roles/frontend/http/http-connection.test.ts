@@ -1,52 +1,27 @@
 // What only a real socket shows: whether a connection lives on after an error,
 // and what is answered to what isn't even a request.
 
-import type { AddressInfo } from "node:net";
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { memoryCopies } from "../../../io/cache/memory.ts";
 import { BODY_DISCARDED_BYTES_MAX } from "../limits.ts";
-import { stocksOver, TestMarket } from "../test-market.ts";
-import { build } from "./app.ts";
-import { Connection, WAIT } from "./test-http.ts";
+import type { TestMarket } from "../test-market.ts";
+import { type Connection, GET, post, TestServer, TRADE, WAIT } from "./test-http.ts";
 
 vi.setConfig({ testTimeout: 30_000 }); // a failed wait should say what it waited for
 
-let app: ReturnType<typeof build>;
-let port: number;
-let connections: Connection[];
+let server: TestServer;
 let market: TestMarket;
 let lines: string[];
 
 beforeEach(async () => {
-  market = new TestMarket();
   lines = [];
   const log = pino({ level: "info" }, { write: (line: string) => lines.push(line) });
-  const copies = memoryCopies({ entriesMax: 100 });
-  const stocks = stocksOver(market, { copies, log });
-  lines = []; // of what comes from here on
-  app = build({ orders: market, stocks, log });
-  await app.listen({ host: "127.0.0.1", port: 0 });
-  port = (app.server.address() as AddressInfo).port;
-  connections = [];
+  server = await TestServer.open({ log });
+  ({ market } = server);
 });
-afterEach(async () => {
-  for (const connection of connections) connection.socket.destroy();
-  await app.close();
-});
+afterEach(() => server.close());
 
-async function open(): Promise<Connection> {
-  const connection = await Connection.open(port);
-  connections.push(connection);
-  return connection;
-}
-
-const GET = "GET /stocks/FishCo HTTP/1.1\r\nhost: localhost\r\n\r\n";
-const TRADE = '{"name":"FishCo","quantity":1,"type":"buy"}';
-
-function post(body: string, headers = `content-length: ${body.length}`): string {
-  return `POST /orders HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n\r\n${body}`;
-}
+const open = (): Promise<Connection> => server.connect();
 
 function chunked(...pieces: readonly string[]): string {
   const chunks = [...pieces, ""].map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`);
@@ -146,7 +121,7 @@ describe("bodies", () => {
 
 test("a client that sends all before it reads gets its 413, not a broken connection", async () => {
   for (let i = 0; i < 10; i++) {
-    const response = await fetch(`http://127.0.0.1:${port}/orders`, {
+    const response = await fetch(`http://127.0.0.1:${server.port}/orders`, {
       method: "POST",
       body: "x".repeat(5_000_000),
     });
@@ -160,7 +135,8 @@ test("a client that goes in the middle of a body is no error of ours", async () 
   connection.socket.write(post(TRADE).slice(0, -1));
   await vi.waitFor(() => expect(connection.socket.bytesWritten).toBeGreaterThan(0), WAIT);
   connection.socket.destroy();
-  const count = () => new Promise((resolve) => app.server.getConnections((_, n) => resolve(n)));
+  const count = () =>
+    new Promise((resolve) => server.app.server.getConnections((_, n) => resolve(n)));
   await vi.waitFor(async () => expect(await count()).toBe(0), WAIT);
   expect(lines).toEqual([]);
   expect(market.questions).toEqual([]);
@@ -243,6 +219,6 @@ describe("a client is told no to a trade that is then made", () => {
 test("a server that closes lets go of a connection once its last request is answered", async () => {
   const connection = await open();
   expect((await connection.ask(GET)).status).toBe(200);
-  await app.close();
+  await server.app.close();
   await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
 });

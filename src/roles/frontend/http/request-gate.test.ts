@@ -1,51 +1,25 @@
 // What every request passes, seen from outside: over bare connections, whatever
 // the URL, and until when one may be used.
 
-import type { AddressInfo } from "node:net";
-import pino from "pino";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { memoryCopies } from "../../../io/cache/memory.ts";
 import { HostNames } from "../../../io/host-names.ts";
 import { REQUEST_RECEIVE_LIMIT_MS } from "../limits.ts";
-import { stocksOver, TestMarket } from "../test-market.ts";
-import { build } from "./app.ts";
+import type { TestMarket } from "../test-market.ts";
 import { RequestGate } from "./request-gate.ts";
-import { Connection, WAIT } from "./test-http.ts";
+import { type Connection, GET, post, TestServer, TRADE, WAIT } from "./test-http.ts";
 
-let app: ReturnType<typeof build>;
-let port: number;
-let connections: Connection[];
+let server: TestServer;
 let market: TestMarket;
 let gate: RequestGate;
 
 beforeEach(async () => {
-  market = new TestMarket();
-  const log = pino({ level: "silent" });
-  const copies = memoryCopies({ entriesMax: 100 });
-  const stocks = stocksOver(market, { copies, log });
   gate = new RequestGate(new HostNames("127.0.0.1", []));
-  app = build({ orders: market, stocks, log, gate });
-  await app.listen({ host: "127.0.0.1", port: 0 });
-  port = (app.server.address() as AddressInfo).port;
-  connections = [];
+  server = await TestServer.open({ gate });
+  ({ market } = server);
 });
-afterEach(async () => {
-  for (const connection of connections) connection.socket.destroy();
-  await app.close();
-});
+afterEach(() => server.close());
 
-async function open(): Promise<Connection> {
-  const connection = await Connection.open(port);
-  connections.push(connection);
-  return connection;
-}
-
-const GET = "GET /stocks/FishCo HTTP/1.1\r\nhost: localhost\r\n\r\n";
-const TRADE = '{"name":"FishCo","quantity":1,"type":"buy"}';
-
-function post(body: string, headers = `content-length: ${body.length}`): string {
-  return `POST /orders HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n\r\n${body}`;
-}
+const open = (): Promise<Connection> => server.connect();
 
 describe("a host that this front end isn't known by", () => {
   const asked = [
@@ -199,7 +173,8 @@ describe("once the front end stops", () => {
       expect(status).toBe(200);
       expect(headers.get("connection")).toBe("close");
     }
-    for (const each of connections) await vi.waitFor(() => expect(each.ended).toBe(true), WAIT);
+    for (const each of server.connections)
+      await vi.waitFor(() => expect(each.ended).toBe(true), WAIT);
   });
 
   test("what is piped behind a last request isn't made without an answer", async () => {

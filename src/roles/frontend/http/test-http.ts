@@ -6,7 +6,12 @@ import { request as httpRequest } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import type { FastifyInstance } from "fastify";
+import pino, { type Logger } from "pino";
 import { expect, vi } from "vitest";
+import { memoryCopies } from "../../../io/cache/memory.ts";
+import { stocksOver, TestMarket } from "../test-market.ts";
+import { build } from "./app.ts";
+import type { RequestGate } from "./request-gate.ts";
 
 export interface TestRequest {
   readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS";
@@ -100,5 +105,56 @@ export class Connection {
       this.#read = this.#read.slice(bodyEnd);
       return { status: Number(statusLine.split(" ")[1]), headers, body };
     }, WAIT);
+  }
+}
+
+/** A lookup, and the body of a trade, as a client writes them on a bare connection. */
+export const GET = "GET /stocks/FishCo HTTP/1.1\r\nhost: localhost\r\n\r\n";
+export const TRADE = '{"name":"FishCo","quantity":1,"type":"buy"}';
+
+/** A trade with this body. */
+export function post(body: string, headers = `content-length: ${body.length}`): string {
+  return `POST /orders HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n\r\n${body}`;
+}
+
+/** The HTTP side of a front end over a market, on a port of its own, for bare connections. */
+export class TestServer {
+  readonly market = new TestMarket();
+  readonly app: FastifyInstance;
+  /** All that were made. */
+  readonly connections: Connection[] = [];
+
+  private constructor(log: Logger, gate: RequestGate | undefined) {
+    const copies = memoryCopies({ entriesMax: 100 });
+    const stocks = stocksOver(this.market, { copies, log: pino({ level: "silent" }) });
+    this.app = build({ orders: this.market, stocks, log, ...(gate && { gate }) });
+  }
+
+  /** `log` takes what the HTTP side says; nothing is kept unless told. */
+  static async open({
+    log = pino({ level: "silent" }),
+    gate,
+  }: {
+    readonly log?: Logger;
+    readonly gate?: RequestGate;
+  } = {}): Promise<TestServer> {
+    const server = new TestServer(log, gate);
+    await server.app.listen({ host: "127.0.0.1", port: 0 });
+    return server;
+  }
+
+  get port(): number {
+    return (this.app.server.address() as AddressInfo).port;
+  }
+
+  async connect(): Promise<Connection> {
+    const connection = await Connection.open(this.port);
+    this.connections.push(connection);
+    return connection;
+  }
+
+  async close(): Promise<void> {
+    for (const { socket } of this.connections) socket.destroy();
+    await this.app.close();
   }
 }
