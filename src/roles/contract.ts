@@ -33,6 +33,7 @@ import type {
   AskResult,
   CatalogResult,
   FindResult,
+  Hold,
   OrderView,
   Question,
 } from "../core/service/types.ts";
@@ -232,6 +233,14 @@ const following = schemaOf<Following>()(
 );
 const held = schemaOf<Held>()(z.object({ epoch, received: position, held: position }));
 
+const hold = schemaOf<Hold>()(
+  z.object({
+    after: position,
+    through: position,
+    names: z.array(writtenName).max(NAMES_PER_HOLD_MAX),
+  }),
+);
+
 const roleStatus = schemaOf<RoleStatus>()(
   z.object({
     role: z.string(),
@@ -369,11 +378,5 @@ export const frontendContract = {
   /** From a replica, every 50 ms and at each change. */
   beat: { argument: health },
   /** From a catalog: these stocks changed in (after, through]; drop them, and take no copy older than `through`. */
-  hold: {
-    argument: z.object({
-      after: position,
-      through: position,
-      names: z.array(writtenName).max(NAMES_PER_HOLD_MAX),
-    }),
-  },
+  hold: { argument: hold },
 } as const satisfies Contract;

@@ -218,8 +218,7 @@ function callsOver(log: Logger): CatalogCalls<Peer> {
     },
     held: (peer, answer) => toReplica(peer).held(answer),
     ask: (peer, question, settled) => void attemptOver(toReplica(peer), question).then(settled),
-    hold: (peer, { names, ...positions }) =>
-      toFrontend(peer).hold({ ...positions, names: [...names] }),
+    hold: (peer, hold) => toFrontend(peer).hold(hold),
   };
 }
 

@@ -17,7 +17,7 @@ const accepted = (number: number) => ({
 
 /** A front end's connection to the catalog, under a lease, and what it was told to drop. */
 async function frontendOf(cluster: TestCluster) {
-  const dropped: { names: string[]; through: number }[] = [];
+  const dropped: { names: readonly string[]; through: number }[] = [];
   const { hold } = frontendContract;
   const { peer, calls } = await cluster.catalog(
     catalogContract,
