@@ -36,10 +36,8 @@ import type { Settle } from "./waiting-answers.ts";
 
 /** Told what a replica does, for logs, metrics and checks. Nothing depends on it. */
 export interface DeskObserver<P> extends LeaderObserver {
-  /** A call came; `passedOnTo` another replica, unless this one answers itself. */
-  asked?(questions: readonly Question[], passedOnTo: number | null): void;
-  /** An entry was committed. */
-  committed?(entry: CommittedEntry): void;
+  /** A call came. */
+  asked?(questions: readonly Question[]): void;
   leading?(epoch: number, position: number): void;
   /** It leads no more; `leader` and `epoch` are what it knows of the next. */
   deposed?(epoch: number, leader: number | null): void;
@@ -128,7 +126,7 @@ export class ReplicaDesk<P extends DeskPeer> implements LogListener {
   // From the log.
 
   committed(entries: readonly CommittedEntry[]): void {
-    const { deliver, observer } = this.#options;
+    const { deliver } = this.#options;
     for (const entry of entries) {
       const { position } = entry;
       invariant(position === this.#deliveredPosition + 1, "R1: entries come one after another", {
@@ -137,7 +135,6 @@ export class ReplicaDesk<P extends DeskPeer> implements LogListener {
       });
       deliver(entry);
       this.#deliveredPosition = position;
-      observer.committed?.(entry);
     }
     this.#leading?.committed(entries);
   }
@@ -202,8 +199,8 @@ export class ReplicaDesk<P extends DeskPeer> implements LogListener {
   /** Answers questions, or says who could; settles once. */
   ask(relayed: boolean, questions: readonly Question[], settle: Settle): void {
     const { observer, log, replica, peerOf, relay } = this.#options;
+    observer.asked?.(questions);
     if (this.#leading !== null) {
-      observer.asked?.(questions, null);
       this.#leading.ask(questions, settle);
       return;
     }
@@ -211,7 +208,6 @@ export class ReplicaDesk<P extends DeskPeer> implements LogListener {
     const { leader } = log.status();
     const other = leader === replica ? null : leader;
     const peer = other === null || relayed ? null : peerOf(other); // H1
-    observer.asked?.(questions, peer === null ? null : other);
     if (peer === null) settle({ kind: "not-leader", leader: other });
     else relay(peer, questions, (result) => settle(relayedAnswer(result, questions.length)));
   }
