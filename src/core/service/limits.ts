@@ -68,6 +68,19 @@ export const QUESTION_DEADLINE_MS = 10_000;
 /** A question that can't be sent within this time, though there is a leader, is turned away: the leader has too much to do. */
 export const START_LIMIT_MS = 1_000;
 
+/**
+ * As many questions may wait as were lately answered in this time: who comes later is turned away
+ * at once, and not after START_LIMIT_MS, which then all would wait in vain. Some batches long, so
+ * that what came together is taken together.
+ */
+export const QUEUE_WAIT_MS = 300;
+
+/** … and always so many: a front end that had nothing to do knows no rate, and all calls in flight take as many. */
+export const QUESTIONS_WAITING_MIN = 1_024;
+
+/** What was answered longer ago hardly counts for the rate. */
+export const RATE_WINDOW_MS = 1_000;
+
 /** While questions keep coming, those that wait are looked through this often at least. */
 export const SHED_EVERY_MS = 50;
 

@@ -116,6 +116,11 @@ export class OrderReplicas<P> {
     return this.#selection.leader;
   }
 
+  /** Whether a question would be turned away now, as too many wait. */
+  get isFull(): boolean {
+    return this.#questions.isFull;
+  }
+
   /** Whether somebody can be asked who leads, or knows who does. */
   get ready(): boolean {
     return this.#route() !== null;

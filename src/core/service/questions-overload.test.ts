@@ -7,6 +7,9 @@ import {
   CALLS_IN_FLIGHT_MAX,
   QUESTIONS_PER_BATCH_MAX,
   QUESTIONS_WAITING_MAX,
+  QUESTIONS_WAITING_MIN,
+  QUEUE_WAIT_MS,
+  RATE_WINDOW_MS,
   START_LIMIT_MS,
 } from "./limits.ts";
 import { again, Bench, SWEEP_MS, turn, watch } from "./test-questions.ts";
@@ -92,6 +95,51 @@ describe("Q3", () => {
     expect(bench.silent).toEqual([]); // the answers may lie unread
     await bench.pass(SWEEP_MS);
     expect(asked.now()).toBe("pending");
+  });
+});
+
+describe("while there is a leader to ask", () => {
+  /** So many calls of a full batch are answered, one every 25 ms, while always as many wait. */
+  async function busy(bench: Bench, calls: number): Promise<void> {
+    for (let call = 0; call < calls; call += 1) {
+      for (let i = 0; i < QUESTIONS_PER_BATCH_MAX; i += 1) void bench.ask(trade("x"));
+      await turn();
+      const { questions, answer } = bench.call(call);
+      await answer(questions.map((_, index) => accepted(1 + index)));
+      await bench.pass(SWEEP_MS);
+    }
+  }
+
+  test("a question beyond what is answered in QUEUE_WAIT_MS is turned away at once, the others not", async () => {
+    const bench = new Bench();
+    await bench.lead(9094);
+    await bench.pass(SWEEP_MS);
+    await busy(bench, 4 * (RATE_WINDOW_MS / SWEEP_MS)); // 256 every 25 ms
+    const fits = (QUESTIONS_PER_BATCH_MAX / SWEEP_MS) * QUEUE_WAIT_MS;
+    const asked = Array.from({ length: 2 * fits }, () => watch(bench.ask(trade("y"))));
+    await turn();
+    const away = asked.filter((each) => each.now() === "overloaded").length;
+    const inCalls = CALLS_IN_FLIGHT_MAX * QUESTIONS_PER_BATCH_MAX;
+    expect(asked.length - away).toBeGreaterThan(0.9 * (fits + inCalls));
+    expect(asked.length - away).toBeLessThan(1.1 * (fits + inCalls));
+    expect(asked.slice(0, inCalls + fits / 2).every((each) => each.now() === "pending")).toBe(true);
+    expect(bench.questions.isFull).toBe(true);
+  });
+
+  test("what comes together to a front end that had nothing to do is taken", async () => {
+    const bench = new Bench();
+    await bench.lead(9094);
+    await bench.pass(SWEEP_MS);
+    const count = CALLS_IN_FLIGHT_MAX * QUESTIONS_PER_BATCH_MAX + QUESTIONS_WAITING_MIN;
+    const asked = Array.from({ length: count }, () => watch(bench.ask(trade("y"))));
+    await turn();
+    expect(asked.every((each) => each.now() === "pending")).toBe(true);
+  });
+
+  test("what waited for a leader is no reason to turn others away, until that one had time to answer", async () => {
+    const bench = new Bench();
+    for (let i = 0; i < 5 * QUESTIONS_WAITING_MIN; i += 1) void bench.ask(trade("x"));
+    expect(bench.questions.isFull).toBe(false);
   });
 });
 

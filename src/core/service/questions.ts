@@ -12,6 +12,8 @@
 //       waiting; and time-outs cost one sweep, not a timer a question.
 //   Q5. What no state of the market could accept is refused here, at once: no
 //       leader is asked, so none ever accepts it, and none has to remember it.
+//   Q6. While there is a leader to ask, no more wait than it answers in QUEUE_WAIT_MS:
+//       who would wait in vain is told so at once, before its request is read.
 
 import { refusedInAnyMarket } from "../market/content.ts";
 import {
@@ -19,6 +21,9 @@ import {
   CALLS_IN_FLIGHT_MAX,
   QUESTIONS_PER_BATCH_MAX,
   QUESTIONS_WAITING_MAX,
+  QUESTIONS_WAITING_MIN,
+  QUEUE_WAIT_MS,
+  RATE_WINDOW_MS,
   SHED_EVERY_MS,
   START_LIMIT_MS,
   SWEEP_GAP_MS,
@@ -105,9 +110,19 @@ export class Questions<R extends Route> {
   #shedAtMs = Number.NEGATIVE_INFINITY;
   #sendScheduled = false;
   #closed = false;
+  readonly #rate = new AnswerRate();
 
   constructor(options: QuestionsOptions<R>) {
     this.#options = options;
+  }
+
+  /** Whether the next question would be turned away, since too many wait. Q6 */
+  get isFull(): boolean {
+    const waiting = this.#waiting.length + this.#again.length;
+    if (waiting < QUESTIONS_WAITING_MIN) return false;
+    if (waiting >= QUESTIONS_WAITING_MAX) return true;
+    if (this.#askableSinceMs === null) return false; // they wait for a leader
+    return waiting >= this.#rate.perMs(this.#options.nowMs()) * QUEUE_WAIT_MS;
   }
 
   /** Calls `settled` once: by the deadline, or soon after it. Q1 */
@@ -124,7 +139,7 @@ export class Questions<R extends Route> {
       }); // Q5
       return;
     }
-    if (this.#waiting.length + this.#again.length >= QUESTIONS_WAITING_MAX) {
+    if (this.isFull) {
       settled(OVERLOADED);
       return;
     }
@@ -237,6 +252,7 @@ export class Questions<R extends Route> {
 
   #answered(call: Call<R>, result: AskResult): void {
     this.#end(call);
+    this.#rate.answered(call.batch.length, this.#options.nowMs());
     if (result.kind === "answers" && result.answers.length === call.batch.length) {
       for (const [index, pending] of call.batch.entries()) {
         const answer = result.answers[index];
@@ -355,5 +371,24 @@ export class Questions<R extends Route> {
       call.route.silent();
       this.#abandon(call);
     }
+  }
+}
+
+/** How many questions were answered lately, each counting the less the longer ago that was. */
+class AnswerRate {
+  #count = 0;
+  #atMs = 0;
+
+  answered(questions: number, nowMs: number): void {
+    this.#count = this.#countAt(nowMs) + questions;
+    this.#atMs = nowMs;
+  }
+
+  perMs(nowMs: number): number {
+    return this.#countAt(nowMs) / RATE_WINDOW_MS;
+  }
+
+  #countAt(nowMs: number): number {
+    return this.#count * Math.exp((this.#atMs - nowMs) / RATE_WINDOW_MS);
   }
 }

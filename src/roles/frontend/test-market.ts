@@ -34,6 +34,8 @@ export class TestMarket implements Orders {
   /** Whether the catalog has a lease, so that it answers. */
   isLeased = true;
   position = 3;
+  /** Too many wait. */
+  full = false;
   readonly #state = new MarketState({
     stocks: FIRST_STOCKS,
     lastNumber: 0,
@@ -46,6 +48,10 @@ export class TestMarket implements Orders {
     if (this.failing instanceof Error) throw this.failing;
     if (this.failing) return { kind: this.failing };
     return { kind: "answer", answer: this.answer(question) };
+  }
+
+  isFull(): boolean {
+    return this.full;
   }
 
   leader(): number | null {

@@ -5,6 +5,7 @@
 import pino from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { memoryCopies } from "../../../io/cache/memory.ts";
+import { BODY_BYTES_MAX } from "../limits.ts";
 import { stocksOver, TestMarket } from "../test-market.ts";
 import { build } from "./app.ts";
 import { overSocket, type TestRequest, type TestResponse } from "./test-http.ts";
@@ -400,6 +401,17 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
         expect(response.headers["idempotency-key"]).toBe("ask again");
       },
     );
+
+    test("a trade whose turn wouldn't come is 503 before its body is read, under its key; a large body is read first", async () => {
+      market.full = true;
+      const small = await post("{ is no trade", { "idempotency-key": "k" });
+      expect(small.statusCode).toBe(503);
+      expect(small.headers).toMatchObject({ "retry-after": "1", "idempotency-key": "k" });
+      expect((await post(" ".repeat(BODY_BYTES_MAX + 1))).statusCode).toBe(413);
+      expect(market.questions).toEqual([]);
+      market.full = false;
+      expect((await post(trade(1))).statusCode).toBe(200);
+    });
 
     test("a leader with too much in hand is 503, not an error", async () => {
       market.ask = async () => ({ kind: "answer", answer: { kind: "busy" } });

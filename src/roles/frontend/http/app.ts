@@ -38,7 +38,7 @@ import { RequestTraces } from "./request-traces.ts";
 import { serviceRoutes, type VerifyOptions, verifyRoute } from "./service-routes.ts";
 
 export interface AppOptions {
-  readonly orders: Pick<Orders, "ask" | "leader" | "health">;
+  readonly orders: Pick<Orders, "ask" | "isFull" | "leader" | "health">;
   readonly stocks: StockLookups;
   /** The seed's lines go here, at debug; unexpected errors, at error. */
   readonly log: Logger;

@@ -37,7 +37,7 @@ function start(level: "info" | "debug" = "info"): void {
   const silent = pino({ level: "silent" });
   directly(app.server, {
     stocks: { lookup: (name) => lookup(name) },
-    trades: new Trades({ ask: (question) => market.ask(question) }, silent),
+    trades: new Trades(market, silent),
     log: log.log,
     broken: (violation) => broken.push(violation),
     answerOrigin: null,

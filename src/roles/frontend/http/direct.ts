@@ -94,6 +94,11 @@ export function directly(server: Server, options: DirectOptions): void {
       return;
     }
     response.setHeader(KEY_HEADER, key);
+    const full = trades.turnedAway(request);
+    if (full) {
+      tell(full);
+      return;
+    }
     trades.read(request, (problem, body) => {
       if (problem) {
         tell(bodyProblem(problem) ?? INTERNAL_ERROR);

@@ -43,6 +43,11 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, pages: 
             return;
           }
           reply.header(KEY_HEADER, key);
+          const full = trades.turnedAway(request.raw);
+          if (full) {
+            send(reply, full);
+            return;
+          }
           request.headers["content-type"] = undefined; // the body is JSON whatever it says
           done();
         },

@@ -45,6 +45,8 @@ export interface AskOptions {
 export interface Orders {
   /** Never rejects. Settles within `deadlineMs` (10,000 unless told), through changes of leader. */
   ask(question: Question, options?: AskOptions): Promise<Asked>;
+  /** Whether a question would be turned away now, as too many wait. */
+  isFull(): boolean;
   /** Id of the leader; null while none is known. */
   leader(): number | null;
   health(): OrdersHealth;
@@ -140,6 +142,10 @@ export class OrderService implements Orders {
 
   ask(question: Question, { deadlineMs = QUESTION_DEADLINE_MS }: AskOptions = {}): Promise<Asked> {
     return new Promise((settled) => this.#replicas.ask(question, deadlineMs, settled));
+  }
+
+  isFull(): boolean {
+    return this.#replicas.isFull;
   }
 
   leader(): number | null {

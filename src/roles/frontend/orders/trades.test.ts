@@ -16,6 +16,7 @@ test("an answer to another question is no trade's", async () => {
         kind: "answer",
         answer: { kind: "outcome", outcome: { kind: "listed" } },
       }),
+      isFull: () => false,
     },
     pino({ level: "silent" }),
   );

@@ -10,6 +10,7 @@ import {
   badRequest,
   failure,
   type HttpAnswer,
+  OVERLOADED,
   refused,
   success,
   unanswered,
@@ -67,7 +68,7 @@ export class Trades {
     overloaded: 0,
     failed: 0,
   };
-  readonly #orders: Pick<Orders, "ask">;
+  readonly #orders: Pick<Orders, "ask" | "isFull">;
   readonly #log: Logger;
   readonly #isForeign: IsForeign;
   readonly #watch: TradeWatch | null;
@@ -75,7 +76,7 @@ export class Trades {
 
   /** `isForeign`: which pages may not trade; all of other sites unless told. `watch`: nobody unless told. */
   constructor(
-    orders: Pick<Orders, "ask">,
+    orders: Pick<Orders, "ask" | "isFull">,
     log: Logger,
     isForeign: IsForeign = foreignTo([]),
     watch: TradeWatch | null = null,
@@ -96,6 +97,15 @@ export class Trades {
     if (key !== null) return key;
     this.ends.malformed += 1;
     return BAD_KEY;
+  }
+
+  /** What a request is told whose turn wouldn't come: its body, if that isn't large, needn't be read. Else null. */
+  turnedAway({ headers }: Pick<IncomingMessage, "headers">): HttpAnswer | null {
+    const isSmall = Number(headers["content-length"]) <= BODY_BYTES_MAX;
+    if (!isSmall || !this.#orders.isFull()) return null;
+    this.ends.overloaded += 1;
+    this.#watch?.traded(watchedAs("overloaded"), 0, null);
+    return OVERLOADED;
   }
 
   /** Reads the body. An error is one that bodyProblem() knows. */
