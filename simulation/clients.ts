@@ -18,7 +18,7 @@ const OF_CATALOGS = 0.1;
 /** In calm every call is answered within this time: a store of copies may take half of it. */
 const CALM_ANSWER_MS = 400;
 /** In calm a change waits for no view's lease, and so for a fraction of one, also when a connection of a view breaks. */
-const CALM_CHANGE_MS = LEASE_MS / 4;
+const CALM_CHANGE_MS = LEASE_MS / 2;
 
 interface Client {
   readonly client: number;
