@@ -20,7 +20,7 @@ const OUT = join(ROOT, "docs-site");
 /** In the order of the navigation. What isn't named here comes under "More". */
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   Begin: ["README.md", "docs/tutorial.md", "docs/page.md"],
-  Use: ["docs/api.md", "docs/operating.md", "docs/guarantees.md"],
+  Use: ["docs/api.md", "docs/operating.md", "docs/engines.md", "docs/guarantees.md"],
   Understand: ["docs/protocol.md", "docs/architecture.md", "docs/glossary.md", "docs/hacking.md"],
   Measure: ["docs/testing.md", "docs/evaluation.md", "docs/benchmarks.md"],
 };

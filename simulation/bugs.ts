@@ -1057,6 +1057,16 @@ export const BUGS: readonly Bug[] = [
     ],
   ),
   bug(
+    "an-old-primary-followed-for-ever",
+    ["L1"],
+    [46, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "this.#expected = this.#hearsLeader() ? this.#heard : null;",
+      "",
+    ],
+  ),
+  bug(
     "a-history-followed-from-another-one",
     ["R4"],
     [115, 4],

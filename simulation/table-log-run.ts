@@ -128,9 +128,10 @@ class TableLogWorld {
     for (const server of database.servers) {
       database.thaw(server);
       database.start(server);
-      database.reset(server, false);
+      if (this.random.chance(0.5)) database.reset(server, false);
     }
-    database.rejoin();
+    // An old primary may be left as it is, with whoever is still connected to it.
+    if (this.random.chance(0.5)) database.rejoin();
     for (const node of this.nodes) node.heal();
   }
 

@@ -27,55 +27,55 @@ const config = () =>
     cwd: folder,
     stocksShipped: join(folder, "stocks.csv"),
   });
-const line = (work: () => unknown) => {
+const line = async (work: () => unknown) => {
   try {
-    work();
+    await work();
   } catch (error) {
     return errorLine(error);
   }
   return "no error";
 };
 
-test("a first start makes the files, and a second one leaves them", () => {
-  expect(formatIfNew(config())).toBe(`made a new cluster with 1 stocks in ${folder}/data`);
-  expect(formatIfNew(config())).toBeNull();
+test("a first start makes the files, and a second one leaves them", async () => {
+  expect(await formatIfNew(config())).toBe(`made a new cluster with 1 stocks in ${folder}/data`);
+  expect(await formatIfNew(config())).toBeNull();
 });
 
-test("a new cluster is refused where there is one already", () => {
-  formatNew(config());
-  expect(line(() => formatNew(config()))).toContain("holds a cluster already");
+test("a new cluster is refused where there is one already", async () => {
+  await formatNew(config());
+  expect(await line(() => formatNew(config()))).toContain("holds a cluster already");
 });
 
-test("a replica's missing file is refused with the command that makes a replacement", () => {
-  formatNew(config());
+test("a replica's missing file is refused with the command that makes a replacement", async () => {
+  await formatNew(config());
   rmSync(join(folder, "data/order-9092"), { recursive: true });
   const refused = () => formatIfNew(config());
-  expect(refused).toThrow(UserError);
-  expect(line(refused)).toBe(
+  await expect(refused()).rejects.toThrow(UserError);
+  expect(await line(refused)).toBe(
     `order-9092: its file is missing in ${folder}/data; if a disk was lost, make a replacement with "npx bazaar format --replace order-9092"`,
   );
   expect(replaceRole(config(), processNamed(config(), "order-9092"))).toContain("order-9092");
   expect(readdirSync(join(folder, "data/order-9092"))).toContain("order.db");
-  expect(formatIfNew(config())).toBeNull();
+  expect(await formatIfNew(config())).toBeNull();
 });
 
-test("a catalog can be replaced, and a front end has nothing to replace", () => {
-  formatNew(config());
+test("a catalog can be replaced, and a front end has nothing to replace", async () => {
+  await formatNew(config());
   rmSync(join(folder, "data/catalog"), { recursive: true });
   replaceRole(config(), processNamed(config(), "catalog"));
   expect(existsSync(join(folder, "data/catalog/catalog.db"))).toBe(true);
   const frontend = processNamed(config(), "frontend");
-  expect(line(() => replaceRole(config(), frontend))).toContain("a front end keeps no files");
+  expect(await line(() => replaceRole(config(), frontend))).toContain("a front end keeps no files");
 });
 
-test("a replica that still has its file can't be replaced", () => {
-  formatNew(config());
+test("a replica that still has its file can't be replaced", async () => {
+  await formatNew(config());
   const replica = processNamed(config(), "order-9094");
-  expect(line(() => replaceRole(config(), replica))).toContain("is only for a lost disk");
+  expect(await line(() => replaceRole(config(), replica))).toContain("is only for a lost disk");
 });
 
-test("stocks that can't be read are refused before any file is made", () => {
+test("stocks that can't be read are refused before any file is made", async () => {
   writeFileSync(join(folder, "stocks.csv"), "name,price,quantity\nFishCo,free,600\n");
-  expect(line(() => formatIfNew(config()))).toContain("line 2: the price must be");
+  expect(await line(() => formatIfNew(config()))).toContain("line 2: the price must be");
   expect(existsSync(join(folder, "data"))).toBe(false);
 });

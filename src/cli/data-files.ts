@@ -4,6 +4,7 @@
 import {
   formatCluster,
   inspectData,
+  newCluster,
   replaceCatalog,
   replaceReplica,
 } from "../io/journal/format.ts";
@@ -14,9 +15,17 @@ import type { ConfiguredProcess } from "./processes.ts";
 import { UserError } from "./user-error.ts";
 
 /** Makes a new cluster; says so in one line. Throws when there is one already. */
-export function formatNew(config: ClusterConfig): string {
+export async function formatNew(config: ClusterConfig): Promise<string> {
   const stocks = readStocksCsv(config.stocks);
-  formatCluster({ config, stocks, nowMs: Date.now() });
+  const options = { config, stocks, nowMs: Date.now() };
+  const { engine } = config;
+  if (engine.kind === "postgres" && inspectData(config).kind === "absent") {
+    // The tables first: a log there that no files belong to is no harm.
+    const made = newCluster(options);
+    const { formatTables } = await import("../io/log/postgres.ts");
+    await formatTables(engine, made);
+    formatCluster(options, made);
+  } else formatCluster(options);
   return `made a new cluster with ${stocks.length} stocks in ${config.data}`;
 }
 
@@ -25,7 +34,7 @@ export function formatNew(config: ClusterConfig): string {
  * Throws UserError when only some files are there: which are right then, the
  * ones that are there or the ones that are missing, only their owner knows.
  */
-export function formatIfNew(config: ClusterConfig): string | null {
+export async function formatIfNew(config: ClusterConfig): Promise<string | null> {
   const state = inspectData(config);
   if (state.kind === "complete") return null;
   if (state.kind === "absent") return formatNew(config);

@@ -15,6 +15,7 @@ import {
   JournalCorrupt,
   JournalRefused,
 } from "../io/journal/errors.ts";
+import { DatabaseRefused } from "../io/log/table-log.ts";
 import { UnusablePath } from "../io/private-files.ts";
 import { SecretError } from "../io/rpc/secret.ts";
 import type { ChildMessage } from "./child.ts";
@@ -32,6 +33,7 @@ const KINDS = [
   DataFileTooNew,
   DataFileTooOld,
   JournalRefused,
+  DatabaseRefused,
 ] as const;
 
 /** Why starting again wouldn't help; null when it might. */

@@ -166,6 +166,18 @@ export const optionSpecs = {
     schema: z.union([commaSeparated, replicas]),
     wants: "ids with commas between, like 9090,9092=127.0.0.1:9192,9094",
   },
+  engine: {
+    value: "WHERE",
+    help: "what keeps the order log: builtin, or postgres://USER@HOST:PORT,HOST:PORT/DATABASE (default: builtin)",
+    schema: z.string().regex(/^(?:builtin|postgres(?:ql)?:\/\/[^/?@]*@?[^/?@]+(?:[/?].*)?)$/),
+    wants: "builtin or postgres://USER@HOST:PORT/DATABASE",
+  },
+  "accept-loss": {
+    value: "YES",
+    help: "with --engine postgres: a primary that waits for no standby will do, though trades are lost with it (default: no)",
+    schema: z.union([z.boolean(), z.literal(["yes", "no"]).transform((word) => word === "yes")]),
+    wants: "yes or no",
+  },
   stocks: {
     value: "FILE",
     help: "first stocks of a new cluster, a CSV of name,price,quantity",

@@ -37,6 +37,7 @@ test("without options the ports are the reference program's: 8000, 9096, and 909
     stocks: "/package/stocks.csv",
     cache: { kind: "memory", entriesMax: 1000 },
     corsOrigins: [],
+    engine: { kind: "builtin" },
     allowedHosts: [],
     drainMs: 12_000,
     logLevel: "info",
@@ -316,6 +317,21 @@ test.each<[string, Partial<Sources>, string]>([
 ])("%s is refused in one line that says what to do", (_, sources, expected) => {
   expect(line(sources)).toContain(expected);
   expect(line(sources)).not.toContain("\n");
+});
+
+test("the engine is an address of one host or several, without a password and with nothing of the other engine", () => {
+  const url = "postgres://me@one:1,two:2/trades";
+  const postgres = { kind: "postgres", url, acceptLoss: false };
+  expect(resolved({ flags: { engine: url } }).engine).toEqual(postgres);
+  const flags = { engine: url, "accept-loss": "yes" };
+  expect(resolved({ flags }).engine).toEqual({ ...postgres, acceptLoss: true });
+  expect(line({ flags: { engine: "postgres://me:secret@one/trades" } })).toBe(
+    "--engine must not have the password in it: put it into PGPASSWORD, or into a .pgpass file",
+  );
+  expect(line({ flags: { "accept-loss": "yes" } })).toBe(
+    "--accept-loss goes with --engine postgres://… only: leave it out",
+  );
+  expect(line({ flags: { engine: "mysql://one" } })).toContain("--engine");
 });
 
 test("a replica keeps its id wherever it listens, in every way to write that", () => {

@@ -76,6 +76,7 @@ export function resolveConfig(sources: Sources): ClusterConfig {
         name: `order-${given.id}`,
       }),
     ),
+    engine: engineOf(settings),
     stocks: pathOf(settings.stocks, sources, sources.stocksShipped),
     cache: cacheOf(settings, sources),
     corsOrigins: settings["cors-origin"]?.value ?? [],
@@ -133,6 +134,22 @@ function refuseOverruledAddresses(
       );
     }
   }
+}
+
+function engineOf({ engine, "accept-loss": acceptLoss }: Settings): ClusterConfig["engine"] {
+  const where = engine?.value ?? "builtin";
+  if (where === "builtin") {
+    if (acceptLoss !== null && acceptLoss.rank >= (engine?.rank ?? 0)) {
+      throw new UserError(`${acceptLoss.label} goes with --engine postgres://… only: leave it out`);
+    }
+    return { kind: "builtin" };
+  }
+  if (/^[^@/]*:\/\/[^@/]*:[^@/]*@/.test(where)) {
+    throw new UserError(
+      `${engine?.label} must not have the password in it: put it into PGPASSWORD, or into a .pgpass file`,
+    );
+  }
+  return { kind: "postgres", url: where, acceptLoss: acceptLoss?.value ?? false };
 }
 
 function cacheOf(settings: Settings, sources: Sources): ClusterConfig["cache"] {

@@ -53,7 +53,7 @@ export async function runUp(
   options: UpOptions,
 ): Promise<number> {
   if (options.playground) checkPlaygroundHosts(config);
-  const made = formatIfNew(config);
+  const made = await formatIfNew(config);
   if (made !== null) print(made);
   const { asked, insisted } = options.signals ?? stopSignals();
 

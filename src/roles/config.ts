@@ -28,6 +28,17 @@ export const clusterConfigSchema = z.object({
     .array(addressSchema.extend({ id: port, name: z.string() }))
     .min(1)
     .max(MEMBERS_MAX),
+  /** What makes commands durable and says who leads. */
+  engine: z.discriminatedUnion("kind", [
+    z.object({ kind: z.literal("builtin") }),
+    z.object({
+      kind: z.literal("postgres"),
+      /** Of one host or several, without a password: that is in PGPASSWORD, or in a .pgpass file. */
+      url: z.string(),
+      /** A primary that waits for no standby will do. */
+      acceptLoss: z.boolean(),
+    }),
+  ]),
   /** CSV of the first stocks: name,price,quantity. */
   stocks: z.string(),
   cache: z.discriminatedUnion("kind", [

@@ -20,12 +20,12 @@ export function formatCommand(): Command {
         "convert the files of an older version, with everything stopped",
       ).conflicts("replace"),
     )
-    .action((options: FormatFlags, command: Command) => {
+    .action(async (options: FormatFlags, command: Command) => {
       const config = configOf(command);
       const done = options.upgrade
         ? upgradeFiles(config)
         : options.replace === undefined
-          ? formatNew(config)
+          ? await formatNew(config)
           : replaceRole(config, processNamed(config, options.replace));
       process.stdout.write(`${done}\n`);
     });

@@ -219,6 +219,16 @@ test("a follower delivers what the table calls committed, and not what stands be
   expect(driven.status).toMatchObject({ commitPosition: 3, lastPosition: 3 });
 });
 
+test("a database that lacks what a leader said is there is left: an old primary answers for ever", () => {
+  const driven = new Driven();
+  driven.step({ kind: "connected", peer: 2 });
+  driven.step({ kind: "heard", from: 2, beat: { leads: true, epoch: 3, committed: 5 } });
+  driven.step({ kind: "opened" });
+  const effects = driven.show(FIRST, { epoch: 2 });
+  expect(effects).toContainEqual({ kind: "behind", position: 5, committed: 2 });
+  expect(kinds(effects)).toContain("reconnect");
+});
+
 test("who hears a leader follows it when nominated, and stands once that falls silent", () => {
   const driven = new Driven();
   driven.step({ kind: "connected", peer: 2 });

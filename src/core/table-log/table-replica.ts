@@ -26,6 +26,8 @@
 //       known here: a restored backup or another cluster's table is noticed, not
 //       followed. It is another history only if it calls its entry committed:
 //       beyond that, an old primary may have what was never acknowledged.
+//   T8. A database that lacks what a leader said is there is an old primary, and is
+//       left: nothing else would tell a follower, whose looks it answers for ever.
 //
 // A claim and an append name epoch and last position, so a statement that was
 // given up and still arrives changes nothing once another has. Between replicas
@@ -131,7 +133,15 @@ export class TableReplica {
   #epoch = 0;
   #phase: Following | Standing | Leading = { kind: "following" };
   /** Who said last that it leads, and when. */
-  #heard: { readonly leader: ReplicaId; readonly epoch: number; readonly at: number } | null = null;
+  #heard: {
+    readonly leader: ReplicaId;
+    readonly epoch: number;
+    /** Up to where it said that entries may be read. */
+    readonly committed: number;
+    readonly at: number;
+  } | null = null;
+  /** What the look on its way must find, by what was heard before it began. */
+  #expected: { readonly epoch: number; readonly committed: number } | null = null;
   readonly #connected = new Set<ReplicaId>();
   #isOpen = false;
   #running: Running | null = null;
@@ -265,7 +275,7 @@ export class TableReplica {
     }
     const isNew = this.#heard?.leader !== from || this.#heard.epoch !== epoch;
     this.#epoch = Math.max(this.#epoch, epoch);
-    this.#heard = { leader: from, epoch, at: this.#now };
+    this.#heard = { leader: from, epoch, committed, at: this.#now };
     if (isNew) {
       const behind = Math.max(0, committed - this.#end.position);
       this.#emit({ kind: "following", leader: from, epoch, behind });
@@ -329,6 +339,7 @@ export class TableReplica {
 
   #look(): void {
     this.#lookAt = this.#now + POLL_MS;
+    this.#expected = this.#hearsLeader() ? this.#heard : null;
     this.#run({ kind: "look", after: this.#read.position, bytesMax: LOOK_BYTES_MAX });
   }
 
@@ -423,13 +434,16 @@ export class TableReplica {
       this.#emit({ kind: "foreign", reason: "the database has no log of this cluster" });
       return;
     }
-    if (digest === null || !isSame(digest, read.digest)) {
-      if (digest !== null && after <= head.committed) {
+    const expected = this.#expected;
+    const isOld = expected && (head.epoch < expected.epoch || head.committed < expected.committed); // T8
+    if (isOld || digest === null || !isSame(digest, read.digest)) {
+      if (!isOld && digest !== null && after <= head.committed) {
         this.#emit({ kind: "foreign", reason: `the database has another entry ${after}` }); // T7
         return;
       }
-      this.#emit({ kind: "behind", position: after, committed: head.committed });
-      this.#reconnect(`the database is at ${head.committed}, before ${after}`);
+      const position = Math.max(after, expected?.committed ?? 0);
+      this.#emit({ kind: "behind", position, committed: head.committed });
+      this.#reconnect(`the database is at ${head.committed}, before ${position}`);
       return;
     }
     this.#epoch = Math.max(this.#epoch, head.epoch);

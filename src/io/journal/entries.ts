@@ -14,6 +14,7 @@ import { invariant } from "../../core/invariant.ts";
 import type { Admission } from "../../core/replication/admissions.ts";
 import { areSameMembers } from "../../core/replication/members.ts";
 import type { Entry, EntryBody, ReplicaId } from "../../core/replication/types.ts";
+import type { ChainedEntry } from "../../core/table-log/types.ts";
 import { JournalCorrupt } from "./errors.ts";
 import { bytesOf, numberOf, reading } from "./sqlite.ts";
 
@@ -34,12 +35,6 @@ export interface EntryRow {
   readonly at: number;
   readonly kind: number;
   readonly body: Uint8Array;
-  readonly digest: Uint8Array;
-}
-
-/** A verified entry with its digest, which the next one is verified with. */
-export interface ChainedEntry {
-  readonly entry: Entry;
   readonly digest: Uint8Array;
 }
 
@@ -75,8 +70,7 @@ export function verifiedEntry(
   if (!digestOf(previous, row).equals(row.digest)) {
     throw new JournalCorrupt(path, row.position, "the checksum is wrong");
   }
-  const { position, epoch, at } = row;
-  return { entry: { position, epoch, at, body: decodeBody(path, row) }, digest: row.digest };
+  return { entry: entryOf(path, row), digest: row.digest };
 }
 
 function digestOf(previous: Uint8Array, row: Omit<EntryRow, "digest">): Buffer {
@@ -91,7 +85,8 @@ function digestOf(previous: Uint8Array, row: Omit<EntryRow, "digest">): Buffer {
   return hash("sha256", bytes, "buffer");
 }
 
-function encodeBody(body: EntryBody): { readonly kind: number; readonly bytes: Uint8Array } {
+/** The columns `kind` and `body` of an entry's row. */
+export function encodeBody(body: EntryBody): { readonly kind: number; readonly bytes: Uint8Array } {
   switch (body.kind) {
     case "reign": {
       const bytes = Buffer.alloc(8 + Buffer.byteLength(body.state));
@@ -115,6 +110,12 @@ function encodeBody(body: EntryBody): { readonly kind: number; readonly bytes: U
     case "command":
       return { kind: COMMAND, bytes: body.bytes };
   }
+}
+
+/** The entry of a row from `path`, its digest not looked at. Throws JournalCorrupt for one of no known kind. */
+export function entryOf(path: string, row: EntryRow): Entry {
+  const { position, epoch, at } = row;
+  return { position, epoch, at, body: decodeBody(path, row) };
 }
 
 function decodeBody(path: string, { kind, body, position }: EntryRow): EntryBody {

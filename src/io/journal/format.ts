@@ -74,12 +74,26 @@ export interface FormatOptions {
   readonly nowMs: number;
 }
 
+/** What a new cluster begins with. */
+export interface NewCluster {
+  readonly cluster: string;
+  readonly entries: readonly Entry[];
+}
+
+/** A random name and the first entries, the same bytes for every replica. */
+export function newCluster({ config, stocks, nowMs }: FormatOptions): NewCluster {
+  return { cluster: randomUUID(), entries: firstEntries(membersOf(config), stocks, nowMs) };
+}
+
 /**
  * Makes the files of a new cluster and its secret, and returns the cluster's
- * random name. Throws DataFileExists unless the directory is absent or empty.
+ * random name. With `inTables` they are the views of a log in a database, which
+ * has these entries already. Throws DataFileExists unless the directory is absent or empty.
  */
-export function formatCluster({ config, stocks, nowMs }: FormatOptions): string {
+export function formatCluster(options: FormatOptions, inTables?: NewCluster): string {
+  const { config } = options;
   const { data } = config;
+  const made = inTables ?? newCluster(options);
   if (inspectData(config).kind === "absent") takeFolder(data);
   const lock = lockRole(data, ".");
   try {
@@ -90,13 +104,13 @@ export function formatCluster({ config, stocks, nowMs }: FormatOptions): string 
     }
     const building = join(data, BUILDING);
     rmSync(building, { recursive: true, force: true });
-    const cluster = randomUUID();
-    build({ ...config, data: building }, cluster, firstEntries(membersOf(config), stocks, nowMs));
+    // Nobody votes where a database says who leads.
+    build({ ...config, data: building }, made, inTables === undefined);
     syncPath(dirname(resolve(data)));
     renameSync(building, join(data, BUILT));
     syncPath(data);
     finishFormat(data);
-    return cluster;
+    return made.cluster;
   } finally {
     lock.release();
   }
@@ -135,14 +149,14 @@ function takeFolder(data: string): void {
   privateFolder(data);
 }
 
-function build(config: ClusterRoles, cluster: string, entries: readonly Entry[]): void {
+function build(config: ClusterRoles, { cluster, entries }: NewCluster, voter: boolean): void {
   const { data, replicas, catalogs } = config;
   const members = membersOf(config);
   privateFolder(data);
   for (const { id, name } of replicas) {
     privateFolder(join(data, name));
     const identity = { cluster, members, replica: id, incarnation: FIRST_INCARNATION };
-    const hardState = { promise: { epoch: 0, nominee: id }, voter: true };
+    const hardState = { promise: { epoch: 0, nominee: id }, voter };
     createJournalFile(orderFile(data, name), identity, hardState, entries);
   }
   for (const { name } of catalogs) {
@@ -157,7 +171,7 @@ function build(config: ClusterRoles, cluster: string, entries: readonly Entry[])
   syncPath(data);
 }
 
-/** The same bytes for every replica. The request ids are random, so that no client's key can be one of them. */
+/** The request ids are random, so that no client's key can be one of them. */
 function firstEntries(
   members: readonly ReplicaId[],
   stocks: readonly Stock[],

@@ -80,7 +80,7 @@ export function createJournalFile(
 export function openJournal(path: string, options: JournalOptions): SqliteJournal {
   if (!existsSync(path)) throw new DataFileMissing(path, `order-${options.replica}`);
   checkWriteAheadLog(path);
-  const database = openDatabase(path, ORDER_FILE, "each-commit");
+  const database = openDatabase(path, ORDER_FILE, options.durability ?? "each-commit");
   try {
     const meta = readMeta(database, path);
     expectOurs(path, meta.identity, options);

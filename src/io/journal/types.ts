@@ -8,6 +8,7 @@ import type {
   Incarnation,
   ReplicaId,
 } from "../../core/replication/types.ts";
+import type { Durability } from "./sqlite.ts";
 
 export type { Entry, EntryBody };
 
@@ -51,6 +52,8 @@ export interface JournalOptions {
   readonly replica: ReplicaId;
   /** The cluster it must belong to; left out, any. */
   readonly cluster?: string;
+  /** How much of a crash its commits outlive; default "each-commit", as a log demands whose only copy is in such files. */
+  readonly durability?: Durability;
   /** Newest entries to verify at least; default 1,000. */
   readonly entriesVerifiedMin?: number;
 }

@@ -22,19 +22,13 @@ import { invariant } from "../../core/invariant.ts";
 import type { ReplicaEffect, ReplicaEvent, Write } from "../../core/replication/events.ts";
 import type { Judge } from "../../core/replication/judge.ts";
 import { HEARTBEAT_MS } from "../../core/replication/limits.ts";
-import type { LogListener, ReplicatedLog } from "../../core/replication/log.ts";
+import type { LogListener } from "../../core/replication/log.ts";
 import { Replica, type ReplicaStatus } from "../../core/replication/replica.ts";
-import {
-  type CommittedEntry,
-  type Envelope,
-  type ReplicaId,
-  toCommitted,
-} from "../../core/replication/types.ts";
+import { type CommittedEntry, type ReplicaId, toCommitted } from "../../core/replication/types.ts";
 import { JournalCorrupt } from "../journal/errors.ts";
 import type { Journal } from "../journal/types.ts";
-import { connect } from "../rpc/connect.ts";
-import type { Calls, Identity, Link, Peer } from "../rpc/types.ts";
-import { replicationContract } from "./envelope-schema.ts";
+import type { Identity, Peer } from "../rpc/types.ts";
+import { type LogObserver, ReplicaLinks, type ReplicaLog, type Replicas } from "./links.ts";
 import { mergeWrites } from "./merge-writes.ts";
 
 /** Commands waiting for the tables before a journal write takes them along: fewer cost a transaction more than they bring. */
@@ -51,20 +45,6 @@ const TICK_MS = HEARTBEAT_MS / 2;
 /** Between the beginnings of two checks of this replica's file: each reads all of it, and one that found nothing finds nothing soon after. */
 const VERIFY_EVERY_MS = 60_000;
 
-/** Facts for logs and metrics. Nothing depends on them. */
-export interface LogObserver {
-  /** A leader was heard for the first time in its epoch; `behind` is how many entries we lacked. */
-  following?(leader: ReplicaId, epoch: number, behind: number): void;
-  /** Entries from the leader were appended here. */
-  stored?(entries: readonly CommittedEntry[]): void;
-  /** Entries came that were here already. */
-  alreadyHeld?(entries: readonly CommittedEntry[]): void;
-  /** While leading: `peer` has everything through `position` on disk. */
-  replicated?(peer: ReplicaId, position: number): void;
-  /** A write of `entries` entries took `ms` milliseconds, the fsync included. */
-  written?(entries: number, ms: number): void;
-}
-
 export interface QuorumLogOptions {
   readonly journal: Journal;
   /** Through where the tables are applied: `committed` begins after it. */
@@ -75,12 +55,7 @@ export interface QuorumLogOptions {
   readonly judge: Judge;
   /** Compares this replica's file with its own journal; rejects with what is wrong. */
   readonly verify: () => Promise<void>;
-  /** All replicas, this one included, and where they listen. */
-  readonly replicas: readonly {
-    readonly id: ReplicaId;
-    readonly host: string;
-    readonly port: number;
-  }[];
+  readonly replicas: Replicas;
   readonly identity: Identity;
   readonly secret: string;
   readonly log: Logger;
@@ -88,17 +63,17 @@ export interface QuorumLogOptions {
   readonly failed: (reason: Error) => void;
 }
 
-export class QuorumLog implements ReplicatedLog {
+export class QuorumLog implements ReplicaLog {
   readonly #options: QuorumLogOptions;
   readonly #replica: Replica;
+  readonly handlers: ReplicaLog["handlers"] = {
+    message: (envelope) => this.#step({ kind: "receive", envelope }),
+    leads: () => {}, // it sees who leads by who appends
+  };
   /** Null before start(). */
   #listener: LogListener | null = null;
   #observer: LogObserver = {};
-  #links: readonly Link[] = [];
-  readonly #peers = new Map<
-    ReplicaId,
-    { readonly peer: Peer; readonly calls: Calls<typeof replicationContract> }
-  >();
+  #links: ReplicaLinks | null = null;
   #timer: NodeJS.Timeout | null = null;
   readonly #effects: ReplicaEffect[] = [];
   #draining = false;
@@ -139,51 +114,26 @@ export class QuorumLog implements ReplicatedLog {
     });
   }
 
-  /** Connects to the other replicas; only once this one's port is its own, or two processes would speak for it. */
   start(listener: LogListener, observer: LogObserver = {}): void {
-    const { journal, replicas } = this.#options;
+    const { journal, replicas, identity, secret, log } = this.#options;
     this.#listener = listener;
     this.#observer = observer;
-    this.#links = replicas
-      .filter((replica) => replica.id !== journal.identity.replica)
-      .map((replica) => this.#connect(replica));
+    this.#links = new ReplicaLinks({
+      id: journal.identity.replica,
+      replicas,
+      identity,
+      secret,
+      log,
+      changed: (peer, isOpen) => {
+        this.#step({ kind: isOpen ? "connected" : "disconnected", peer });
+        if (!isOpen) listener.changed();
+      },
+    });
     this.#timer = setInterval(() => this.#step({ kind: "tick" }), TICK_MS);
   }
 
-  #connect(replica: {
-    readonly id: ReplicaId;
-    readonly host: string;
-    readonly port: number;
-  }): Link {
-    const { identity, secret, log } = this.#options;
-    return connect({
-      host: replica.host,
-      port: replica.port,
-      secret,
-      identity,
-      contract: {},
-      handlers: {},
-      log,
-      onOpen: (peer) => {
-        this.#peers.set(replica.id, { peer, calls: peer.calls(replicationContract) });
-        this.#step({ kind: "connected", peer: replica.id });
-      },
-      onClose: () => {
-        this.#peers.delete(replica.id);
-        this.#step({ kind: "disconnected", peer: replica.id });
-        this.#listener?.changed();
-      },
-    });
-  }
-
-  /** A message came in, on whichever connection; its shape has been checked. */
-  receive(envelope: Envelope): void {
-    this.#step({ kind: "receive", envelope });
-  }
-
-  /** The open connection to another replica; null while there is none. */
   peer(id: ReplicaId): Peer | null {
-    return this.#peers.get(id)?.peer ?? null;
+    return this.#links?.peer(id) ?? null;
   }
 
   status(): ReplicaStatus {
@@ -229,7 +179,7 @@ export class QuorumLog implements ReplicatedLog {
     this.#stopped = true;
     if (this.#timer) clearInterval(this.#timer);
     clearTimeout(this.#verifyTimer);
-    for (const link of this.#links) link.close();
+    this.#links?.close();
     const waiting = [...this.#confirmations.values(), ...this.#roundConfirmations];
     this.#confirmations.clear();
     this.#roundConfirmations = [];
@@ -293,7 +243,7 @@ export class QuorumLog implements ReplicatedLog {
     switch (effect.kind) {
       case "send": {
         const { replica: from, incarnation } = journal.identity;
-        this.#peers.get(effect.to)?.calls.message({ from, incarnation, message: effect.message });
+        this.#links?.calls(effect.to)?.message({ from, incarnation, message: effect.message });
         break;
       }
       case "persist":
@@ -447,7 +397,7 @@ export class QuorumLog implements ReplicatedLog {
       if (this.#committed - this.#delivered > UNDELIVERED_MAX) break; // after the next piece
       const writes = this.#writes;
       this.#writes = [];
-      this.#flushPeers(); // Q1
+      this.#links?.flush(); // Q1
       const merged = mergeWrites(writes.map(({ write }) => write)); // Q3
       const { journal, tables } = this.#options;
       const startedAt = performance.now();
@@ -462,10 +412,6 @@ export class QuorumLog implements ReplicatedLog {
       this.#observer.written?.(merged.entries?.length ?? 0, performance.now() - startedAt);
       this.#step({ kind: "persisted", id: (writes.at(-1) as { id: number }).id }); // Q2
     }
-    this.#flushPeers();
-  }
-
-  #flushPeers(): void {
-    for (const { peer } of this.#peers.values()) peer.flush();
+    this.#links?.flush();
   }
 }

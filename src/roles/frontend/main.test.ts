@@ -69,6 +69,7 @@ async function startOnly(
     cache,
     corsOrigins: [],
     allowedHosts: [],
+    engine: { kind: "builtin" },
     drainMs: 0,
     logLevel: "debug",
   };

@@ -43,12 +43,13 @@ async function served() {
       held: (peer, { held }) => reached.push({ holds: peer.identity.name, held }),
       exposed: 10,
     },
-    quorum: {
-      receive: (envelope) => reached.push(envelope),
+    replicated: {
+      handlers: {
+        message: (envelope) => reached.push(envelope),
+        leads: (beat) => reached.push(beat),
+      },
       status: () => ({
         ...HEALTH,
-        phase: "leading",
-        durablePosition: 12,
         voter: false,
         reign: null,
       }),

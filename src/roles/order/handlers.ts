@@ -3,7 +3,7 @@
 import type { Logger } from "pino";
 import type { ReplicaDesk } from "../../core/service/replica-desk.ts";
 import { replicationContract } from "../../io/log/envelope-schema.ts";
-import type { QuorumLog } from "../../io/log/quorum-log.ts";
+import type { ReplicaLog } from "../../io/log/links.ts";
 import type { Handlers, Peer } from "../../io/rpc/types.ts";
 import { type OrderAudit, orderContract, type RoleStatus } from "../contract.ts";
 import type { Steps } from "../steps.ts";
@@ -19,7 +19,7 @@ export interface OrderHandlersOptions {
     ReplicaDesk<Peer>,
     "ask" | "nominate" | "health" | "follow" | "held" | "exposed"
   >;
-  readonly quorum: Pick<QuorumLog, "receive" | "status">;
+  readonly replicated: Pick<ReplicaLog, "handlers" | "status">;
   /** The tables durably hold the effects of the entries up to here. */
   readonly appliedPosition: () => number;
   readonly audit: (position: number, stocksAt: readonly number[]) => Promise<OrderAudit>;
@@ -30,9 +30,9 @@ export interface OrderHandlersOptions {
 }
 
 export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof servedContract> {
-  const { desk, quorum, replica, log } = options;
+  const { desk, replicated, replica, log } = options;
   return {
-    message: (envelope) => quorum.receive(envelope),
+    ...replicated.handlers,
     ask({ relayed, questions, traces }) {
       logTraces(log, traces);
       return new Promise((settle) => desk.ask(relayed, questions, settle));
@@ -64,7 +64,7 @@ export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof se
   };
 }
 
-function statusOf({ name, desk, quorum, appliedPosition }: OrderHandlersOptions): RoleStatus {
+function statusOf({ name, desk, replicated, appliedPosition }: OrderHandlersOptions): RoleStatus {
   const { leads, leader, epoch, lastPosition, commitPosition } = desk.health();
   const { exposed } = desk;
   return {
@@ -73,7 +73,7 @@ function statusOf({ name, desk, quorum, appliedPosition }: OrderHandlersOptions)
     up: true,
     leads,
     leader,
-    vote: quorum.status().voter,
+    vote: replicated.status().voter,
     epoch,
     last: lastPosition,
     commit: commitPosition,

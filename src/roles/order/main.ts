@@ -12,14 +12,17 @@ import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { decodeCommands } from "../../core/market/codec.ts";
 import { MarketJudge } from "../../core/market/judge.ts";
+import { FIRST_INCARNATION } from "../../core/replication/admissions.ts";
 import { BEAT_MS, DESK_LIMITS } from "../../core/service/limits.ts";
 import { ReplicaDesk } from "../../core/service/replica-desk.ts";
 import { auditInWorker } from "../../io/journal/audit.ts";
 import { lockRole } from "../../io/journal/data-directory.ts";
-import { JournalCorrupt } from "../../io/journal/errors.ts";
-import { openJournal } from "../../io/journal/journal.ts";
+import { DataFileForeign, JournalCorrupt } from "../../io/journal/errors.ts";
+import { openJournal, type SqliteJournal } from "../../io/journal/journal.ts";
 import { Ledger } from "../../io/journal/ledger.ts";
+import type { ReplicaLog } from "../../io/log/links.ts";
 import { QuorumLog } from "../../io/log/quorum-log.ts";
+import { TableLog } from "../../io/log/table-log.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import type { Calls, Identity, Peer } from "../../io/rpc/types.ts";
@@ -64,8 +67,15 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   await using parts = new AsyncDisposableStack(); // closed last to first
   const lock = lockRole(config.data, name);
   parts.defer(() => lock.release());
-  const journal = openJournal(join(config.data, name, "order.db"), { replica: place.id });
+  const { engine } = config;
+  const journal = openJournal(join(config.data, name, "order.db"), {
+    replica: place.id,
+    durability: engine.kind === "postgres" ? "consistent" : "each-commit",
+  });
   parts.defer(() => journal.close());
+  expectEngine(journal, engine.kind);
+  // Only now, since pg takes a while to load, which nobody else should wait for.
+  const postgres = engine.kind === "postgres" ? await import("../../io/log/postgres.ts") : null;
   const { cluster, members } = journal.identity;
   const steps = new StepRecorder(name);
   const { tap } = steps;
@@ -79,24 +89,39 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     ({ position, reason }) => new JournalCorrupt(journal.path, position, reason),
   );
 
-  const quorum = new QuorumLog({
+  if (engine.kind === "postgres") await postgres?.expectUsable({ ...engine, log });
+  const common = {
     journal,
     applied: ledger.appliedPosition,
     tables: ledger,
     judge,
-    verify: async () => {
-      const position = ledger.appliedPosition;
-      const { problems } = await auditInWorker({ path: journal.path, position, stocksAt: [] });
-      if (problems[0] !== undefined) throw new JournalCorrupt(journal.path, null, problems[0]);
-    },
     replicas: config.replicas,
     identity,
     secret,
     log,
     failed: broken,
-  });
-  onBroken.push(() => quorum.close());
-  parts.defer(() => quorum.close());
+  };
+  const replicated: ReplicaLog =
+    engine.kind === "postgres" && postgres !== null
+      ? new TableLog({
+          ...common,
+          database: new postgres.PostgresTables({ ...engine, cluster, log }),
+        })
+      : new QuorumLog({
+          ...common,
+          verify: async () => {
+            const position = ledger.appliedPosition;
+            const { problems } = await auditInWorker({
+              path: journal.path,
+              position,
+              stocksAt: [],
+            });
+            if (problems[0] !== undefined)
+              throw new JournalCorrupt(journal.path, null, problems[0]);
+          },
+        });
+  onBroken.push(() => replicated.close());
+  parts.defer(() => replicated.close());
 
   const metrics = new OrderMetrics(name, nowMs);
   const start = new StartLines(log, judge.market.lastNumber);
@@ -109,7 +134,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   const desk = new ReplicaDesk<Peer>({
     replica: place.id,
     catalogs: config.catalogs.map((catalog) => catalog.name),
-    log: quorum,
+    log: replicated,
     tables: ledger,
     market: () => judge.market,
     deliver({ position, command }) {
@@ -129,7 +154,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
         }
       });
     },
-    peerOf: (replica) => quorum.peer(replica),
+    peerOf: (replica) => replicated.peer(replica),
     relay(to, questions, settled) {
       called
         .at(to)
@@ -211,7 +236,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
       name,
       replica: place.id,
       desk,
-      quorum,
+      replicated,
       appliedPosition: () => ledger.appliedPosition,
       audit: (position, stocksAt) => audits.at(position, stocksAt),
       leaves: (peer) => leavers.leaves(peer),
@@ -228,7 +253,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     throw error.code === "EADDRINUSE" ? portTaken(error, place, config.replicas) : error;
   });
   parts.defer(() => listener.close());
-  quorum.start(desk, {
+  replicated.start(desk, {
     following(leader, epoch, behind) {
       log.info({ leader, epoch, behind }, "Following the order leader");
       metrics.leaderFound();
@@ -245,7 +270,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     log,
     nowMs,
     replicas: others.map(({ id }) => id),
-    isUp: (id) => quorum.peer(id) !== null,
+    isUp: (id) => replicated.peer(id) !== null,
   });
   const beat = (): void => {
     try {
@@ -279,6 +304,17 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     drain: () => leavers.gone(listener.peers, config.drainMs + FRONTEND_CLOSE_MAX_MS),
     close: () => running.disposeAsync(),
   };
+}
+
+/** The file of a replica says whose log it is a part of: one for a database never has a vote of its own. */
+function expectEngine({ path, identity, hardState }: SqliteJournal, engine: string): void {
+  const isFirst = identity.incarnation === FIRST_INCARNATION;
+  const wanted = hardState.voter ? "builtin" : isFirst ? "postgres" : engine;
+  if (wanted === engine) return;
+  const how = wanted === "postgres" ? "give --engine postgres://…" : "leave --engine out";
+  throw new DataFileForeign(
+    `${path} is of the engine ${wanted}: ${how}, or another --data directory`,
+  );
 }
 
 /** The calls at each connection, made once. */

@@ -47,6 +47,7 @@ export class TestCluster {
       cache: { kind: "none" },
       corsOrigins: [],
       allowedHosts: [],
+      engine: { kind: "builtin" },
       drainMs: 0,
       logLevel: "silent",
     });

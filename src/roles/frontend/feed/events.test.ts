@@ -34,6 +34,7 @@ const CONFIG: ClusterConfig = {
   cache: { kind: "memory", entriesMax: 2 },
   corsOrigins: [],
   allowedHosts: [],
+  engine: { kind: "builtin" },
   drainMs: 0,
   logLevel: "silent",
 };
