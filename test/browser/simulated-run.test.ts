@@ -44,7 +44,7 @@ test("the violation that the simulation found is told, and stepped to from befor
     .getByRole("button", { name: /would you follow me/ })
     .first()
     .click();
-  await words(page).getByText("would you follow me").waitFor();
+  await words(page).getByText("would you follow me").first().waitFor();
   expect(await violations(page)).toEqual([]);
 });
 
