@@ -1,4 +1,4 @@
-// Orders as text, in the seed's columns: CSV, or columns for people.
+// Orders as text, in the reference program's columns: CSV, or columns for people.
 
 import type { OrderView } from "../roles/contract.ts";
 

@@ -26,7 +26,7 @@ export type AttemptResult =
     }
   | { readonly kind: "misunderstood"; readonly status: number; readonly reason: string };
 
-/** The refusal that has the status of a failure: clients of the seed match on its wording. */
+/** The refusal that has the status of a failure: clients of the reference program match on its wording. */
 const REFUSAL_500 = /^Insufficient volume for /;
 
 /** Never rejects. `signal` ends the exchange, which then is worth another attempt. */

@@ -355,7 +355,7 @@ export const catalogContract = {
     argument: z.object({ name: writtenName }),
     result: findResult,
   },
-  /** `by` is anything, as in the seed; `requestId` makes a retry count once. */
+  /** `by` is anything, as in the reference program; `requestId` makes a retry count once. */
   update: {
     argument: z.object({
       name: writtenName,

@@ -1,4 +1,4 @@
-// The seed's words that more than one role says.
+// The reference program's words that more than one role says.
 
 import { NAME_LETTERS_MAX } from "../core/market/limits.ts";
 

@@ -85,7 +85,7 @@ describe("nothing is left open or switched off:", () => {
     ["a debugger's stop", new RegExp(word("^\\s*debug", "ger;"))],
   ];
   test.each(cases)("%s", (_what, expression) => {
-    const among = files.filter(({ path }) => !path.startsWith("test/system/seed/"));
+    const among = files.filter(({ path }) => !path.startsWith("test/system/lab-document/"));
     expect(linesWith(among, expression)).toEqual([]);
   });
 });
@@ -105,7 +105,7 @@ describe("text", () => {
   });
 
   test("has no blanks at the end of a line", () => {
-    const among = files.filter(({ path }) => !path.startsWith("test/system/seed/"));
+    const among = files.filter(({ path }) => !path.startsWith("test/system/lab-document/"));
     expect(linesWith(among, /[ \t]$/)).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-// `bazaar orders`: all orders, page by page as they are read, in the seed's columns.
+// `bazaar orders`: all orders, page by page as they are read, in the reference program's columns.
 
 import { once } from "node:events";
 import type { Command } from "commander";

@@ -70,7 +70,7 @@ const CONTENTS: { readonly [K in Content["kind"]]: ContentKind<Of<Content, K>> }
     fields: ({ type, quantity }) => [type, quantity],
     impossible({ type, quantity }) {
       // A whole number beyond QUANTITY_MAX is a quantity like any other, only more
-      // than anybody has: the seed answers it with "Insufficient volume".
+      // than anybody has: the reference program answers it with "Insufficient volume".
       if (!Number.isInteger(quantity) || quantity <= 0) return invalidQuantity(quantity);
       return type === "buy" || type === "sell" ? null : { kind: "unknown-type", type };
     },

@@ -5,7 +5,7 @@ import type { Command, Content, Outcome, Refusal } from "./types.ts";
 
 const LARGEST = Number.MAX_SAFE_INTEGER;
 
-function seedMarket(): MarketState {
+function labMarket(): MarketState {
   return new MarketState({
     stocks: [
       { name: "FishCo", price: 17.99, quantity: 600 },
@@ -18,7 +18,7 @@ function seedMarket(): MarketState {
 
 /** Decides and applies, as a leader does, each call at a further position. */
 function leader() {
-  const market = seedMarket();
+  const market = labMarket();
   let position = 0;
   return {
     market,
@@ -34,9 +34,9 @@ function trade(name: string, type: string, quantity: number): Content {
   return { kind: "trade", name, type, quantity };
 }
 
-/** What a first attempt at the seed's market comes to: a refusal, or the command. */
+/** What a first attempt at the reference program's market comes to: a refusal, or the command. */
 function verdict(content: Content): Refusal | Command {
-  const { outcome, command } = decide(seedMarket(), {
+  const { outcome, command } = decide(labMarket(), {
     requestId: "r",
     content,
     recordRefusal: false,
@@ -52,7 +52,7 @@ function verdict(content: Content): Refusal | Command {
 describe("decide, a trade", () => {
   it("an accepted trade takes the next number and the stock's price", () => {
     expect(
-      decide(seedMarket(), {
+      decide(labMarket(), {
         requestId: "r",
         content: trade("FishCo", "buy", 600),
         recordRefusal: false,

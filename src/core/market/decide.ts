@@ -12,8 +12,8 @@
 //   M3. An order takes the next number. Every command carries a request id that
 //       wasn't recorded before.
 //
-// The checks of a trade run in the seed's order: quantity, type, stock, volume.
-// It shows in the seed document's five refused POSTs, each of which fails one.
+// The checks of a trade run in the reference program's order: quantity, type, stock, volume.
+// It shows in the lab document's five refused POSTs, each of which fails one.
 
 import { invariant } from "../invariant.ts";
 import { recordedRequest, refusedInAnyMarket, sameContent } from "./content.ts";

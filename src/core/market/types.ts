@@ -52,7 +52,7 @@ export interface Request {
   readonly recordRefusal: boolean;
 }
 
-/** Why the market said no. The order of the variants is the order of the checks, which is the seed's. */
+/** Why the market said no. The order of the variants is the order of the checks, which is the reference program's. */
 export type Refusal =
   | { readonly kind: "invalid-quantity"; readonly quantity: number }
   | { readonly kind: "unknown-type"; readonly type: string }

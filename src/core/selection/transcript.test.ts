@@ -1,4 +1,4 @@
-// The seed's transcripts of a front end's choice, from the event sequences that
+// The reference program's transcripts of a front end's choice, from the event sequences that
 // they show. Thread names and lines of other parts are left out; "nameserver
 // down" reads "unreachable" here.
 
@@ -7,14 +7,14 @@ import { ReplicaView } from "./replica-view.ts";
 import { healthOf, SelectionDriver } from "./test-support.ts";
 import { notifyLines } from "./transcript.ts";
 
-const seedPart2Case1 = `
+const labPart2Case1 = `
 Calling ping (health check) service for 9094 order
 Order service leader found - 9094 order
 Notifying 9090 replica of order leader
 Notifying 9092 replica of order leader
 Notifying 9094 replica of order leader`;
 
-const seedPart2Case2 = `
+const labPart2Case2 = `
 Calling ping (health check) service for 9094 order
 Health check failed for 9094 order
 Calling ping (health check) service for 9092 order
@@ -24,7 +24,7 @@ Notifying 9092 replica of order leader
 Notifying 9094 replica of order leader
 Cannot reach 9094 replica - unreachable`;
 
-const seedPart3Case1 = `
+const labPart3Case1 = `
 9094 leader of backend order service down
 Calling ping (health check) service for 9094 order
 Health check failed for 9094 order
@@ -47,7 +47,7 @@ function with9094Leading(): SelectionDriver {
 
 test("part 2 case 1: with all replicas up, the log tells how 9094 was chosen", () => {
   const driver = with9094Leading();
-  expect(driver.log).toEqual(linesOf(seedPart2Case1));
+  expect(driver.log).toEqual(linesOf(labPart2Case1));
   expect(driver.selection.leader).toBe(9094);
 });
 
@@ -55,7 +55,7 @@ test("part 2 case 1: a front end that finds 9094 leading logs the same", () => {
   const driver = new SelectionDriver();
   driver.connect(9090, 9092, 9094);
   driver.answer(healthOf(9094, { leads: true, leader: 9094, epoch: 1 }));
-  expect(driver.log).toEqual(linesOf(seedPart2Case1));
+  expect(driver.log).toEqual(linesOf(labPart2Case1));
 });
 
 test("part 2 case 2: with 9094 not running, the log tells how 9092 was chosen", () => {
@@ -68,7 +68,7 @@ test("part 2 case 2: with 9094 not running, the log tells how 9092 was chosen", 
     expect(driver.nowMs).toBeLessThan(3_000);
   }
   driver.nominated(9092, { kind: "leading", epoch: 1 });
-  expect(driver.log).toEqual(linesOf(seedPart2Case2));
+  expect(driver.log).toEqual(linesOf(labPart2Case2));
   expect(driver.selection.leader).toBe(9092);
 });
 
@@ -78,7 +78,7 @@ test("part 3 case 1: the log tells of the crash of 9094 and of its successor", (
   driver.disconnect(9094);
   driver.answer(healthOf(9090, { epoch: 1 }), healthOf(9092, { epoch: 1 }));
   driver.nominated(9092, { kind: "leading", epoch: 2 });
-  expect(driver.log).toEqual(linesOf(seedPart3Case1));
+  expect(driver.log).toEqual(linesOf(labPart3Case1));
   expect(driver.selection.leader).toBe(9092);
 });
 

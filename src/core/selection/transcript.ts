@@ -1,7 +1,7 @@
-// What a front end's log says about its choice of a leader: the seed's lines,
-// in the seed's order (test output document, parts 2 and 3).
+// What a front end's log says about its choice of a leader: the reference program's lines,
+// in the reference program's order (test output document, parts 2 and 3).
 //
-// The seed asks the replicas one after the other, from the highest id down, and
+// The reference program asks the replicas one after the other, from the highest id down, and
 // stops at the first that answers. Here all are asked at once; the lines still
 // tell it in that order, once the leader is found.
 

@@ -36,7 +36,7 @@ export type AskResult =
   /** The leader was deposed, or lost, on the way: the fate is unknown; ask again with the same request ids. */
   | { readonly kind: "unknown" };
 
-/** What a catalog answers an update, by the seed's status codes. */
+/** What a catalog answers an update, by the reference program's status codes. */
 export interface CatalogResult {
   readonly status: number;
   readonly message: string;

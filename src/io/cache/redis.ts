@@ -352,7 +352,7 @@ function codeIn(reason: string): string {
   return /^[A-Z]{1,20}\b/.exec(reason)?.[0] ?? "without a reason";
 }
 
-/** The seed's notation: {'maxmemory': '10485760'} */
+/** The reference program's notation: {'maxmemory': '10485760'} */
 function pairs(texts: readonly string[]): string {
   return texts.length === 2 ? `{'${texts[0]}': '${texts[1]}'}` : "{}";
 }

@@ -6,7 +6,7 @@ import { temporaryFolder, thrown } from "./test-files.ts";
 
 const SHIPPED = join(import.meta.dirname, "../../../stocks.csv");
 
-test("the stocks that come with the program are those of the seed, and enough", () => {
+test("the stocks that come with the program are those of the lab, and enough", () => {
   const stocks = readStocksCsv(SHIPPED);
   expect(stocks.length).toBeGreaterThanOrEqual(10);
   expect(stocks.slice(0, 2)).toEqual([

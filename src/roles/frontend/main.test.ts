@@ -128,7 +128,7 @@ function hitLines(quantity: number): string[] {
   ];
 }
 
-describe("the seed's first part", () => {
+describe("the lab's first part", () => {
   test("a lookup misses and fills, the next one hits", async () => {
     await start();
     const said = transcript();

@@ -140,7 +140,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   } finally {
     started.resolve();
   }
-  log.info(`Starting threaded httpd server on ${place.host}:${place.port}`); // the seed's words
+  log.info(`Starting threaded httpd server on ${place.host}:${place.port}`); // the reference program's words
   return {
     failed: failed.promise,
     drain: async (haste) => {

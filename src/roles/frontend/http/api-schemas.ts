@@ -1,6 +1,6 @@
 // The shapes of the public interface, as its routes declare them: what
 // GET /openapi.json is made from. Only the queries of pages are also checked by
-// their schemas; the other routes read their requests themselves, in the seed's
+// their schemas; the other routes read their requests themselves, in the reference program's
 // order and words.
 
 import type { FastifySchema, FastifySchemaCompiler, RouteShorthandOptions } from "fastify";

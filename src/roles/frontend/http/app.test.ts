@@ -41,7 +41,7 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
   }
 
   describe("lookups", () => {
-    test("a stock is answered in the seed's fields and order, by fetch and by copy alike", async () => {
+    test("a stock is answered in the reference program's fields and order, by fetch and by copy alike", async () => {
       for (const _ of ["fetch", "copy"]) {
         const response = await ask("/stocks/FishCo");
         expect(response.statusCode).toBe(200);
@@ -347,7 +347,7 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
   });
 
   describe("orders", () => {
-    test("an order is answered in the seed's fields and order", async () => {
+    test("an order is answered in the reference program's fields and order", async () => {
       await post(trade(18));
       const response = await ask("/orders/1");
       expect(response.body).toBe(

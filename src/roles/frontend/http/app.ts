@@ -40,7 +40,7 @@ import { serviceRoutes, type VerifyOptions, verifyRoute } from "./service-routes
 export interface AppOptions {
   readonly orders: Pick<Orders, "ask" | "isFull" | "leader" | "health">;
   readonly stocks: StockLookups;
-  /** The seed's lines go here, at debug; unexpected errors, at error. */
+  /** The reference program's lines go here, at debug; unexpected errors, at error. */
   readonly log: Logger;
   /** Where the traces of requests are kept while these are under way; one of its own unless told. */
   readonly traces?: RequestTraces;

@@ -1,4 +1,4 @@
-// The bodies and statuses of the public interface, in the seed's words: its
+// The bodies and statuses of the public interface, in the reference program's words: its
 // clients match on them, typing error included.
 
 import type { ServerResponse } from "node:http";

@@ -6,7 +6,7 @@ import { badUrl } from "./http-errors.ts";
 import { accessLine, logRequests } from "./request-log.ts";
 import { RequestTraces } from "./request-traces.ts";
 
-test("the access line is the seed's, digit for digit", () => {
+test("the access line is the reference program's, digit for digit", () => {
   const request = {
     ip: "127.0.0.1",
     method: "GET",

@@ -1,4 +1,4 @@
-// The seed's lines around every request: received, the access line, finished.
+// The reference program's lines around every request: received, the access line, finished.
 //
 // Hooks cost time on every request, so they are there only when the log takes
 // debug lines as the front end starts.
@@ -47,7 +47,7 @@ function logFinished(request: FastifyRequest, status: number, log: Logger): void
   log.debug(`Finished ${request.method} request`);
 }
 
-/** Common Log Format, as the seed's server writes it: local time, no zone, no length. */
+/** Common Log Format, as the reference program's server writes it: local time, no zone, no length. */
 export function accessLine(
   request: Pick<FastifyRequest, "ip" | "method" | "url"> & { raw: { httpVersion: string } },
   status: number,

@@ -11,7 +11,7 @@ function serving(leader: number | null, ready: boolean, isStopping = false) {
   return app;
 }
 
-test("who leads is answered in the seed's words", async () => {
+test("who leads is answered in the reference program's words", async () => {
   const response = await serving(9092, true).inject("/get_order_leader");
   expect(response.statusCode).toBe(200);
   expect(response.body).toBe('{"data":{"order_leader":9092}}');

@@ -94,7 +94,7 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, pages: 
   }
 }
 
-/** The fields in the seed's order. */
+/** The fields in the reference program's order. */
 function orderView({ number, name, type, quantity }: OrderView): OrderView {
   return { number, name, type, quantity };
 }

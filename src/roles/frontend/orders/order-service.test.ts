@@ -35,16 +35,16 @@ async function settle(): Promise<void> {
   await until("all are connected", () => service.replicas().every(({ health }) => health));
 }
 
-/** What the front end's log says from a line on, with the replicas' ids as in the seed. */
+/** What the front end's log says from a line on, with the replicas' ids as in the reference program. */
 function transcript(from: string): string[] {
-  const seed = lines.map((line) =>
+  const told = lines.map((line) =>
     line
       .replaceAll(`${high.id}`, "9094")
       .replaceAll(`${middle.id}`, "9092")
       .replaceAll(`${low.id}`, "9090"),
   );
   const ours = /^(?:Connection |Can't connect|Nominati)/;
-  return seed.slice(seed.indexOf(from)).filter((line) => !ours.test(line));
+  return told.slice(told.indexOf(from)).filter((line) => !ours.test(line));
 }
 
 beforeEach(async () => {
@@ -124,7 +124,7 @@ test("a busy leader has questions repeated until they are turned away", async ()
 });
 
 describe("when the leader dies", () => {
-  test("a trade in flight is answered by the next, and the log tells it in the seed's words", async () => {
+  test("a trade in flight is answered by the next, and the log tells it in the reference program's words", async () => {
     await settle();
     high.onAsk = () => {
       high.paused = true; // the answer never leaves

@@ -277,7 +277,7 @@ class PeerCalls implements ReplicaCalls<Peer> {
   }
 }
 
-/** In the words of the seed's logs, where it has any. */
+/** In the words of the reference program's logs, where it has any. */
 function logLines(log: Logger, complaints: Complaints): Omit<ReplicasObserver, "leaderChanged"> {
   const requestId = (question: Question) =>
     question.kind === "request" ? { requestId: question.requestId } : {};

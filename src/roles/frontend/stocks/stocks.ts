@@ -140,7 +140,7 @@ export class Stocks<P extends Named> {
   }
 }
 
-/** The fields in the seed's order. */
+/** The fields in the reference program's order. */
 export function stockText({ name, price, quantity }: Stock): string {
   return JSON.stringify({ name, price, quantity });
 }
@@ -154,7 +154,7 @@ function listBody(pieces: readonly Buffer[]): Buffer {
   return Buffer.concat([LIST_BEGIN, ...parts, LIST_END]);
 }
 
-/** In the words of the seed's logs, where it has any. */
+/** In the words of the reference program's logs, where it has any. */
 class LogLines<P extends Named> implements LookupsObserver<P, string> {
   readonly #log: Logger;
   readonly #where: string;

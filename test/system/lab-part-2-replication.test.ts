@@ -7,9 +7,9 @@ import type { Cluster } from "../../lab/cluster.ts";
 import { findInOrder } from "../../lab/logs.ts";
 import { RedisServer } from "../../lab/redis.ts";
 import { until } from "../../lab/wait.ts";
+import { isLabLine, labLog } from "./harness/lab-document.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { times, tradeInTurn } from "./harness/load.ts";
-import { isSeedLine, seedLog } from "./harness/seed.ts";
 
 const clusters = useClusters("test");
 let redis: RedisServer | null = null;
@@ -27,10 +27,10 @@ async function withRedis(): Promise<readonly string[]> {
 
 /** The lines of `role` after the first `from` hold the block, in order. */
 async function shows(block: string, cluster: Cluster, role: string, from: number): Promise<void> {
-  const expected = seedLog(block, cluster);
+  const expected = labLog(block, cluster);
   // Followers write after the client has its answer.
   await until(`${role} showing ${block}`, () => {
-    findInOrder(expected, cluster.log(role).slice(from), isSeedLine);
+    findInOrder(expected, cluster.log(role).slice(from), isLabLine);
     return true;
   });
 }

@@ -5,9 +5,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Cluster } from "../../lab/cluster.ts";
 import type { HttpClient } from "../../lab/http.ts";
+import { type LabCall, labCalls } from "./harness/lab-document.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { times, tradeInTurn } from "./harness/load.ts";
-import { type SeedCall, seedCalls } from "./harness/seed.ts";
 
 const clusters = useClusters("file");
 let cluster: Cluster;
@@ -33,7 +33,7 @@ const POSTED: readonly { readonly path: string; readonly body: object }[] = [
   { path: "/orders", body: { name: "GameStart", quantity: 1_000_000, type: "buy" } },
 ];
 
-async function ask(call: SeedCall, posted: number): Promise<string> {
+async function ask(call: LabCall, posted: number): Promise<string> {
   const { path, body } = POSTED[posted] ?? { path: "/", body: {} };
   const answer =
     call.path !== null
@@ -42,7 +42,7 @@ async function ask(call: SeedCall, posted: number): Promise<string> {
   return `${call.method} - ${call.path ?? path} - ${answer.status} - ${answer.text}`;
 }
 
-function asShown(call: SeedCall, posted: number): string {
+function asShown(call: LabCall, posted: number): string {
   const path = call.path ?? POSTED[posted]?.path;
   return `${call.method} - ${path} - ${call.status} - ${call.body}`;
 }
@@ -56,13 +56,13 @@ describe("the front end's suite", () => {
   ];
 
   test.each(groups)("GET requests for %s are answered as shown", async (_group, paths, count) => {
-    const calls = seedCalls(cluster).filter(({ path }) => path !== null && paths.test(path));
+    const calls = labCalls(cluster).filter(({ path }) => path !== null && paths.test(path));
     expect(calls).toHaveLength(count);
     for (const call of calls) expect(await ask(call, 0)).toBe(asShown(call, 0));
   });
 
   test("POST requests are answered as shown", async () => {
-    const calls = seedCalls(cluster).filter(({ method }) => method === "POST");
+    const calls = labCalls(cluster).filter(({ method }) => method === "POST");
     expect(calls).toHaveLength(POSTED.length);
     for (const [index, call] of calls.entries()) {
       expect(await ask(call, index)).toBe(asShown(call, index));

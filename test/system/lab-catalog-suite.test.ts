@@ -6,9 +6,9 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { Cluster } from "../../lab/cluster.ts";
+import { jsonAsOurs, labLines } from "./harness/lab-document.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
-import { jsonAsOurs, seedLines } from "./harness/seed.ts";
 
 const clusters = useClusters("file");
 let cluster: Cluster;
@@ -32,7 +32,7 @@ async function update(name: string, by: unknown, requestId?: string): Promise<st
 }
 
 describe("the catalog's suite", () => {
-  const shown = seedLines("suite-catalog").map(jsonAsOurs);
+  const shown = labLines("suite-catalog").map(jsonAsOurs);
 
   test("lookup requests are answered as shown", async () => {
     const expected = shown.filter((line) => line.startsWith("Lookup - "));

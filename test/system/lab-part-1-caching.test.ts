@@ -4,9 +4,9 @@
 import { expect, test } from "vitest";
 import { findInOrder } from "../../lab/logs.ts";
 import { until } from "../../lab/wait.ts";
+import { isLabLine, labLog } from "./harness/lab-document.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf, times, tradeInTurn } from "./harness/load.ts";
-import { isSeedLine, seedLog } from "./harness/seed.ts";
 
 const clusters = useClusters("test");
 
@@ -27,7 +27,7 @@ test("a lookup misses and fills, the next hits; a trade drops the stock before i
 
   expect(await quantityOf(client, "FishCo")).toBe(518);
   expect(await quantityOf(client, "FishCo")).toBe(518);
-  findInOrder(seedLog("part-1-miss-fill-hit", cluster), cluster.log("frontend"), isSeedLine);
+  findInOrder(labLog("part-1-miss-fill-hit", cluster), cluster.log("frontend"), isLabLine);
 
   // The document's trade is order 8.
   await tradeInTurn(client, times(7, { name: "BoarCo", type: "buy", quantity: 1 }));
@@ -36,6 +36,6 @@ test("a lookup misses and fills, the next hits; a trade drops the stock before i
   expect(number).toBe(8);
   expect(await quantityOf(client, "FishCo")).toBe(528);
   expect(await quantityOf(client, "FishCo")).toBe(528);
-  const block = seedLog("part-1-trade-miss-fill-hit", cluster);
-  findInOrder(block, cluster.log("frontend").slice(before), isSeedLine);
+  const block = labLog("part-1-trade-miss-fill-hit", cluster);
+  findInOrder(block, cluster.log("frontend").slice(before), isLabLine);
 });

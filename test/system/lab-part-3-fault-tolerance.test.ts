@@ -6,9 +6,9 @@ import type { Cluster } from "../../lab/cluster.ts";
 import { type HttpClient, numberOf } from "../../lab/http.ts";
 import { findInOrder } from "../../lab/logs.ts";
 import { until } from "../../lab/wait.ts";
+import { isLabLine, labLog } from "./harness/lab-document.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { allOrders, quantityOf, type Trade, times, tradeInTurn } from "./harness/load.ts";
-import { isSeedLine, seedLog } from "./harness/seed.ts";
 
 const clusters = useClusters("test");
 let cluster: Cluster;
@@ -40,8 +40,8 @@ describe("case 1: the leader crashes", () => {
     expect(await cluster.leader()).toBe(middle);
     expect(await quantityOf(client, "FishCo")).toBe(610);
     expect(await allOrders(client)).toHaveLength(28);
-    const block = seedLog("part-3-case-1-frontend", cluster);
-    findInOrder(block, cluster.log("frontend").slice(before), isSeedLine);
+    const block = labLog("part-3-case-1-frontend", cluster);
+    findInOrder(block, cluster.log("frontend").slice(before), isLabLine);
   });
 
   test("with no trade in flight, the same trade succeeds", async () => {
@@ -69,9 +69,9 @@ test("case 2: the crashed leader returns, syncs, has no order twice, and follows
   const numbers = await tradeInTurn(client, [MENHIR, MENHIR, BOAR, MENHIR, MENHIR]);
   expect(numbers).toEqual([31, 32, 33, 34, 35]);
 
-  const expected = seedLog("part-3-case-2-order-9094", cluster);
+  const expected = labLog("part-3-case-2-order-9094", cluster);
   await until("the returned replica's log", () => {
-    findInOrder(expected, cluster.log(`order-${high}`).slice(before), isSeedLine);
+    findInOrder(expected, cluster.log(`order-${high}`).slice(before), isLabLine);
     return true;
   });
   expect(await cluster.leader()).toBe(middle);

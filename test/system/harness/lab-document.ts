@@ -1,6 +1,6 @@
-// The seed document's own output, as expectations.
+// The lab document's own output, as expectations.
 //
-// seed/*.txt are the document's blocks in its words. What differs in ours, on
+// lab-document/*.txt are the document's blocks in its words. What differs in ours, on
 // purpose, is said in what stands below and nowhere else, so that a reader can
 // lay a block beside a test. Numbers aren't replaced: a test brings the bazaar
 // into the state the document shows. Only ports are, being each test's own.
@@ -91,8 +91,8 @@ function withPortsOf(cluster: Cluster, line: string): string {
 }
 
 /** The lines of one of the document's blocks as ours would be: see the tables above. */
-export function seedLog(block: string, cluster: Cluster): readonly string[] {
-  const lines = seedLines(block)
+export function labLog(block: string, cluster: Cluster): readonly string[] {
+  const lines = labLines(block)
     .filter((line) => !WITHOUT_COUNTERPART.some(([expression]) => expression.test(line)))
     .map((line) => REWORDED.reduce((text, [part, ours]) => text.replace(part, ours), line))
     .map((line) => jsonAsOurs(withPortsOf(cluster, line)));
@@ -100,14 +100,14 @@ export function seedLog(block: string, cluster: Cluster): readonly string[] {
 }
 
 /** True when `actual` is the expected line; one that the screenshot cut off must begin it. */
-export function isSeedLine(expected: string, actual: string): boolean {
+export function isLabLine(expected: string, actual: string): boolean {
   const line = jsonAsOurs(actual.replace(ACCESS_TIME, "[then]"));
   const cut = (expected.match(/\{/g)?.length ?? 0) > (expected.match(/\}/g)?.length ?? 0);
   return cut ? line.startsWith(expected) : line === expected;
 }
 
 /** One call of the document's test suites. */
-export interface SeedCall {
+export interface LabCall {
   readonly method: "GET" | "POST";
   /** As in `GET - http://0.0.0.0:8000/stocks/Ash`; null for a POST, whose request isn't shown. */
   readonly path: string | null;
@@ -117,9 +117,9 @@ export interface SeedCall {
 }
 
 /** The calls of the front end's suite, group by group in the document's order. */
-export function seedCalls(cluster: Cluster): readonly SeedCall[] {
+export function labCalls(cluster: Cluster): readonly LabCall[] {
   const call = /^(GET|POST) - (?:http:\/\/0\.0\.0\.0:8000(\S+) - )?(\d{3}) - (.*)$/;
-  return seedLines("suite-frontend").flatMap((line) => {
+  return labLines("suite-frontend").flatMap((line) => {
     const match = call.exec(line);
     if (!match) return [];
     const [, method, path, status, body = ""] = match;
@@ -134,8 +134,8 @@ export function seedCalls(cluster: Cluster): readonly SeedCall[] {
   });
 }
 
-export function seedLines(block: string): readonly string[] {
-  const text = readFileSync(join(ROOT, `test/system/seed/${block}.txt`), "utf8");
+export function labLines(block: string): readonly string[] {
+  const text = readFileSync(join(ROOT, `test/system/lab-document/${block}.txt`), "utf8");
   return text.replaceAll(SENT_AGAIN, "").split("\n");
 }
 

@@ -4,7 +4,7 @@
 import { expect, test } from "vitest";
 import { Cluster } from "../../../lab/cluster.ts";
 import { findInOrder } from "../../../lab/logs.ts";
-import { isSeedLine, seedCalls, seedLog } from "./seed.ts";
+import { isLabLine, labCalls, labLog } from "./lab-document.ts";
 
 const BLOCKS = [
   "part-1-miss-fill-hit",
@@ -21,16 +21,16 @@ const BLOCKS = [
 test.each(BLOCKS)("%s: a log that lacks a line, or has two swapped, isn't it", async (block) => {
   const cluster = await Cluster.prepare();
   try {
-    const lines = seedLog(block, cluster);
+    const lines = labLog(block, cluster);
     expect(lines.length).toBeGreaterThan(5);
-    expect(findInOrder(lines, ["before", ...lines], isSeedLine)).toBe(lines.length + 1);
+    expect(findInOrder(lines, ["before", ...lines], isLabLine)).toBe(lines.length + 1);
     for (const [index, line] of lines.entries()) {
       const without = lines.toSpliced(index, 1);
-      expect(() => findInOrder(lines, without, isSeedLine)).toThrow("is missing");
+      expect(() => findInOrder(lines, without, isLabLine)).toThrow("is missing");
       const next = lines[index + 1];
       if (next === undefined || next === line) continue;
       const swapped = lines.with(index, next).with(index + 1, line);
-      expect(() => findInOrder(lines, swapped, isSeedLine)).toThrow("is missing");
+      expect(() => findInOrder(lines, swapped, isLabLine)).toThrow("is missing");
     }
   } finally {
     await cluster.stop();
@@ -41,12 +41,12 @@ test("ports are the cluster's, numbers the document's", async () => {
   const cluster = await Cluster.prepare();
   try {
     const [low, middle, high] = cluster.replicas;
-    const lines = seedLog("part-3-case-1-frontend", cluster);
+    const lines = labLog("part-3-case-1-frontend", cluster);
     expect(lines).toContain(`${high} leader of backend order service down`);
     expect(lines).toContain(`Order service leader found - ${middle} order`);
     expect(lines).toContain(`Notifying ${low} replica of order leader`);
     expect(lines).toContain('Received trade response - 200 {"data":{"transaction_number":28}}');
-    expect(seedCalls(cluster).map(({ body }) => body)).toContain(
+    expect(labCalls(cluster).map(({ body }) => body)).toContain(
       `{"data":{"order_leader":${middle}}}`,
     );
   } finally {
@@ -57,7 +57,7 @@ test("ports are the cluster's, numbers the document's", async () => {
 test("a line the screenshot cut off must begin ours; a whole one must be it", () => {
   const cut = 'Writing trade data from leader - {"transaction_number":11,"stock_name":"Boar';
   const ours = `${cut}Co","order_type":"sell","trade_quantity":6}`;
-  expect(isSeedLine(cut, ours)).toBe(true);
-  expect(isSeedLine(cut.replace("11", "12"), ours)).toBe(false);
-  expect(isSeedLine("Calling trade service", "Calling trade service again")).toBe(false);
+  expect(isLabLine(cut, ours)).toBe(true);
+  expect(isLabLine(cut.replace("11", "12"), ours)).toBe(false);
+  expect(isLabLine("Calling trade service", "Calling trade service again")).toBe(false);
 });
