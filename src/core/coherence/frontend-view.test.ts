@@ -19,27 +19,27 @@ function leased(): FrontendView<string, Fetch> {
   return view;
 }
 
-describe("a copy is served (U1)", () => {
-  test("without a lease, or after it", () => {
+describe("a copy (U1)", () => {
+  test("isn't served without a lease, or after it", () => {
     expect(new FrontendView<string, Fetch>().mayServe(0)).toBe(false);
     const view = leased();
     expect(view.mayServe(1_499)).toBe(true);
     expect(view.mayServe(1_500)).toBe(false);
   });
 
-  test("that was filled in an earlier session", () => {
+  test("is kept by a renewal, and dropped by a lease that was granted after the last had ended", () => {
     const view = leased();
     expect(view.granted(A, grant(view.ask(A, 1_400)), 1_401)).toBe(false);
     expect(view.granted(A, grant(view.ask(A, 2_000)), 2_001)).toBe(true);
   });
 
-  test("that rests on another catalog's holds", () => {
+  test("is dropped when the lease of another catalog counts", () => {
     const view = leased();
     expect(view.granted(B, grant(view.ask(B, 1_100)), 1_101)).toBe(true);
     expect(view.lease(1_101)).toEqual(expect.objectContaining({ grantor: B, ms: LEASE_MS }));
   });
 
-  test("from below its stock's floor (F1)", () => {
+  test("from below its stock's floor isn't served (F1)", () => {
     const view = leased();
     expect(view.hold(A, 10, 12, ["FishCo"], 1_010)).toBe(12);
     expect(view.floors.serves("FishCo", 11)).toBe(false);
@@ -48,7 +48,7 @@ describe("a copy is served (U1)", () => {
     expect(view.floors.newestFloor).toBe(12);
   });
 
-  test("from below a floor that was given up for another (F1)", () => {
+  test("from below a floor that was given up for another isn't served (F1)", () => {
     const view = new FrontendView<string, Fetch>(1);
     view.hold(A, 0, 1, ["FishCo"], 0);
     view.hold(A, 1, 2, ["BoarCo"], 0);
@@ -57,8 +57,8 @@ describe("a copy is served (U1)", () => {
   });
 });
 
-describe("a fetch is shared, or its answer kept (U2)", () => {
-  test("by nobody, under a lease", () => {
+describe("a fetch (U2)", () => {
+  test("is shared and its answer kept under a lease", () => {
     const view = leased();
     const fetch = { number: 1 };
     view.began("FishCo", fetch, 1_010);
@@ -68,7 +68,7 @@ describe("a fetch is shared, or its answer kept (U2)", () => {
     expect(view.joinable("FishCo", 1_012)).toBeUndefined();
   });
 
-  test("that was sent without a lease", () => {
+  test("that was sent without a lease is neither shared nor kept, though one was granted since", () => {
     const view = new FrontendView<string, Fetch>();
     const fetch = { number: 1 };
     view.began("FishCo", fetch, 1_000);
@@ -77,20 +77,20 @@ describe("a fetch is shared, or its answer kept (U2)", () => {
     expect(view.answered("FishCo", fetch, 10)).toBe(false);
   });
 
-  test("that was sent without a lease, and answered without one", () => {
+  test("that was sent and answered without a lease isn't kept", () => {
     const view = new FrontendView<string, Fetch>();
     const fetch = { number: 1 };
     view.began("FishCo", fetch, 1_000);
     expect(view.answered("FishCo", fetch, 10)).toBe(false);
   });
 
-  test("after its lease ended: the market no longer waits for this front end", () => {
+  test("isn't shared after its lease ended: the market no longer waits for this front end", () => {
     const view = leased();
     view.began("FishCo", { number: 1 }, 1_010);
     expect(view.joinable("FishCo", 1_500)).toBeUndefined();
   });
 
-  test("that was sent in an earlier session (F3)", () => {
+  test("that was sent in an earlier session is neither shared nor kept (F3)", () => {
     const view = leased();
     const fetch = { number: 1 };
     view.began("FishCo", fetch, 1_010);
@@ -99,7 +99,7 @@ describe("a fetch is shared, or its answer kept (U2)", () => {
     expect(view.answered("FishCo", fetch, 10)).toBe(false);
   });
 
-  test("that was sent before a hold of its stock (F2)", () => {
+  test("that was sent before a hold of its stock is neither shared nor kept (F2)", () => {
     const view = leased();
     const fetch = { number: 1 };
     view.began("FishCo", fetch, 1_010);
@@ -108,7 +108,7 @@ describe("a fetch is shared, or its answer kept (U2)", () => {
     expect(view.answered("FishCo", fetch, 11)).toBe(false);
   });
 
-  test("that failed, or whose stock's copy is doubted", () => {
+  test("that failed isn't shared, and one whose stock's copy is doubted is neither shared nor kept", () => {
     const view = leased();
     const first = { number: 1 };
     view.began("FishCo", first, 1_010);
@@ -123,7 +123,7 @@ describe("a fetch is shared, or its answer kept (U2)", () => {
 });
 
 describe("a hold (U3)", () => {
-  test("after a gap counts as held, and the copies that the missing one names are served", () => {
+  test("after a gap doesn't count as held until the missing one has come", () => {
     const view = leased();
     expect(view.hold(A, 12, 13, ["FishCo"], 1_010)).toBe(10);
     expect(view.hold(A, 10, 12, ["BoarCo"], 1_011)).toBe(12);
@@ -131,7 +131,7 @@ describe("a hold (U3)", () => {
     expect(view.heldOf(A)).toBe(13);
   });
 
-  test("after a gap isn't dropped for", () => {
+  test("after a gap has the copies of its stocks dropped all the same", () => {
     const view = leased();
     view.began("FishCo", { number: 1 }, 1_009);
     view.hold(A, 12, 13, ["FishCo"], 1_010);
@@ -139,14 +139,14 @@ describe("a hold (U3)", () => {
     expect(view.joinable("FishCo", 1_011)).toBeUndefined();
   });
 
-  test("that comes again, or late, takes back what is held", () => {
+  test("that comes again, or late, takes back nothing of what is held", () => {
     const view = leased();
     view.hold(A, 10, 13, ["FishCo"], 1_010);
     expect(view.hold(A, 10, 11, ["FishCo"], 1_011)).toBe(13);
     expect(view.floors.floorOf("FishCo")).toBe(13);
   });
 
-  test("of a catalog whose lease it doesn't hold is never answered", () => {
+  test("of a catalog whose lease the front end doesn't hold is answered all the same", () => {
     const view = leased();
     expect(view.hold(B, 40, 41, ["FishCo"], 1_010)).toBe(41);
     expect(view.hold(B, 50, 51, ["FishCo"], 1_011)).toBe(51);
@@ -154,7 +154,7 @@ describe("a hold (U3)", () => {
     expect(view.hold(A, 60, 61, ["FishCo"], 1_500)).toBe(61); // its lease is over
   });
 
-  test("that is missing doesn't keep the lease from being renewed (V2)", () => {
+  test("that is missing keeps the lease from being renewed (V2)", () => {
     const view = leased();
     view.hold(A, 12, 13, ["FishCo"], 1_300);
     expect(view.granted(A, grant(view.ask(A, 1_310), { sent: 13 }), 1_311)).toBe(false);
@@ -164,7 +164,7 @@ describe("a hold (U3)", () => {
     expect(view.mayServe(1_511)).toBe(true);
   });
 
-  test("is said to be missing that was sent before the session began", () => {
+  test("that was sent before the session began counts as held", () => {
     const view = new FrontendView<string, Fetch>();
     expect(view.heldOf(A)).toBe(null);
     view.granted(A, grant(view.ask(A, 1_000), { sent: 40 }), 1_001);
@@ -174,7 +174,7 @@ describe("a hold (U3)", () => {
 });
 
 describe("when the connection to a catalog is gone", () => {
-  test("copies that rest on its holds are still served", () => {
+  test("copies that rest on its holds are served no more", () => {
     const view = leased();
     const fetch = { number: 1 };
     view.began("FishCo", fetch, 1_010);
@@ -185,7 +185,7 @@ describe("when the connection to a catalog is gone", () => {
     expect(view.answered("FishCo", fetch, 10)).toBe(false);
   });
 
-  test("copies that rest on another's are dropped", () => {
+  test("copies that rest on another's holds are still served", () => {
     const view = leased();
     view.hold(B, 10, 11, ["FishCo"], 1_010);
     expect(view.lost(B)).toBe(false);
@@ -193,7 +193,7 @@ describe("when the connection to a catalog is gone", () => {
     expect(view.heldOf(B)).toBe(null);
   });
 
-  test("a grant of it that comes late still counts", () => {
+  test("a grant of it that comes late doesn't count", () => {
     const view = leased();
     const late = view.ask(A, 1_400);
     expect(view.lost(A)).toBe(true);
@@ -201,7 +201,7 @@ describe("when the connection to a catalog is gone", () => {
     expect(view.mayServe(1_510)).toBe(false);
   });
 
-  test("the grant of the catalog that is asked instead counts no more", () => {
+  test("a grant of the catalog that is asked instead counts", () => {
     const view = leased();
     const ask = view.ask(B, 1_600);
     expect(view.lost(A)).toBe(true);

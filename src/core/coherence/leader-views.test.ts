@@ -26,14 +26,14 @@ function leading(...catalogs: string[]): LeaderViews {
   return views;
 }
 
-describe("a batch is exposed (W1)", () => {
-  test("never, when there is no catalog", () => {
+describe("a batch (W1)", () => {
+  test("is exposed at once when there is no catalog", () => {
     const views = new LeaderViews({ epoch: 3, reignPosition: 10, catalogs: [], wonMs: 1_000 });
     expect(views.committed(10, 1_000)).toEqual([exposed(10)]);
     expect(views).toMatchObject({ exposed: 10, commit: 10 });
   });
 
-  test("before every catalog that may be answering holds it", () => {
+  test("is exposed only once every catalog that may be answering holds it", () => {
     const views = leading("catalog-9096", "catalog-9097");
     expect(views.committed(11, 1_020)).toEqual([send(10), send(10, "catalog-9097")]);
     for (const catalog of ["catalog-9096", "catalog-9097"]) views.sent(catalog, 11, 1_020);
@@ -47,7 +47,7 @@ describe("a batch is exposed (W1)", () => {
     ]);
   });
 
-  test("before a catalog's lease has ended that left, or went deaf", () => {
+  test("waits for the end of the lease of a catalog that left", () => {
     const views = leading("catalog-9096");
     views.left("catalog-9096");
     expect(views.committed(11, 1_020)).toEqual([]);
@@ -57,7 +57,7 @@ describe("a batch is exposed (W1)", () => {
     expect(views.waitsFor("catalog-9096", 1_010 + UNTIL_MS)).toBe(false);
   });
 
-  test("late, time and again, because of one deaf catalog (G2)", () => {
+  test("waits once for a deaf catalog, which gets no lease again before it has answered and rested (G2)", () => {
     const views = leading("catalog-9096");
     views.committed(11, 1_020);
     views.sent("catalog-9096", 11, 1_020);
@@ -81,7 +81,7 @@ describe("a batch is exposed (W1)", () => {
     expect(views.grant("catalog-9096", 5, restedMs, restedMs)).toMatchObject({ sent: 12 });
   });
 
-  test("late because of a catalog that lives and is slow, but not one after another (G3)", () => {
+  test("waits now and then for a catalog that lives and is slow, but not one after another (G3)", () => {
     const views = leading("catalog-9096");
     let delayed = 0;
     let nowMs = 1_020;
@@ -102,7 +102,7 @@ describe("a batch is exposed (W1)", () => {
     expect(delayed).toBeLessThan(8);
   });
 
-  test("never, because of a deaf catalog whose window is full (G2)", () => {
+  test("doesn't wait for ever for a deaf catalog whose window is full (G2)", () => {
     const views = leading("catalog-9096");
     // Leased anew with all that is committed on its way, in messages that fill the window.
     const anewMs = 1_010 + UNTIL_MS;
@@ -121,22 +121,22 @@ describe("a batch is exposed (W1)", () => {
     expect(views.exposed).toBe(13);
   });
 
-  test("beyond what is committed, or back (R1)", () => {
+  test("isn't exposed beyond the commit position, which never goes back (R1)", () => {
     const views = leading("catalog-9096");
     views.held("catalog-9096", 99, 99, 1_020);
     expect(views.exposed).toBe(10);
     expect(() => views.committed(9, 1_021)).toThrow("the commit position never goes back");
   });
 
-  test("and the catalog that missed it is never told", () => {
+  test("that is exposed is told again and again, for a catalog that missed it", () => {
     const views = leading("catalog-9096");
     expect(views.tick(1_030)).toEqual([expose()]);
     expect(views.tick(1_055)).toEqual([expose()]);
   });
 });
 
-describe("a lease is granted (W2)", () => {
-  test("before the reign is exposed: catalogs would show what a predecessor didn't", () => {
+describe("a lease (W2)", () => {
+  test("isn't granted before the reign is exposed: catalogs would show what a predecessor didn't", () => {
     const views = won("catalog-9096");
     views.follows("catalog-9096", 9, 1_005);
     expect(views.grant("catalog-9096", 1, 1_005, 1_005)).toBe(null);
@@ -151,28 +151,28 @@ describe("a lease is granted (W2)", () => {
     });
   });
 
-  test("beyond a lease after the newest confirmed round: a next leader may have begun", () => {
+  test("ends within a lease after the newest confirmed round: a next leader may have begun", () => {
     const views = leading("catalog-9096");
     expect(views.grant("catalog-9096", 2, 1_100, 1_400)?.ms).toBe(200);
     expect(views.grant("catalog-9096", 3, 1_100, 1_600)).toBe(null);
     expect(views.grant("catalog-9096", 4, Number.NEGATIVE_INFINITY, 1_100)).toBe(null);
   });
 
-  test("to a catalog that nothing is sent to", () => {
+  test("isn't granted to a catalog that nothing is sent to", () => {
     const views = leading("catalog-9096");
     expect(views.grant("catalog-9097", 1, 1_100, 1_100)).toBe(null);
     views.left("catalog-9096");
     expect(views.grant("catalog-9096", 2, 1_100, 1_100)).toBe(null);
   });
 
-  test("to count before the catalog has what was sent to it (V2)", () => {
+  test("names what was sent to the catalog, without which it doesn't count (V2)", () => {
     const views = leading("catalog-9096");
     views.committed(12, 1_020);
     views.sent("catalog-9096", 12, 1_020);
     expect(views.grant("catalog-9096", 2, 1_020, 1_030)).toMatchObject({ exposed: 10, sent: 12 });
   });
 
-  test("to count before the catalog has what was exposed without it (V2)", () => {
+  test("names what was exposed without the catalog, which it needs before the lease counts (V2)", () => {
     const views = leading("catalog-9096");
     views.left("catalog-9096");
     views.committed(12, 1_600);
@@ -184,8 +184,8 @@ describe("a lease is granted (W2)", () => {
   });
 });
 
-describe("a new leader exposes (W3)", () => {
-  test("while a catalog may hold its predecessor's lease", () => {
+describe("a new leader (W3)", () => {
+  test("exposes nothing while a catalog may hold its predecessor's lease", () => {
     const views = won("catalog-9096", "catalog-9097");
     views.follows("catalog-9096", 10, 1_005);
     views.held("catalog-9096", 10, 10, 1_006);
@@ -193,7 +193,7 @@ describe("a new leader exposes (W3)", () => {
     expect(views.tick(1_000 + UNTIL_MS)).toContainEqual(exposed(10));
   });
 
-  test("only after a lease, though all catalogs are healthy", () => {
+  test("exposes its reign at once when all catalogs hold it", () => {
     const views = won("catalog-9096");
     views.follows("catalog-9096", 10, 1_005);
     expect(views.held("catalog-9096", 10, 10, 1_006)).toEqual([exposed(10), expose()]);
@@ -201,19 +201,19 @@ describe("a new leader exposes (W3)", () => {
 });
 
 describe("a catalog", () => {
-  test("that follows isn't sent what it lacks, or what it has", () => {
+  test("that follows is sent what it lacks, and not what it has", () => {
     const views = won();
     expect(views.follows("catalog-9096", 4, 1_005)).toEqual([send(4), expose()]);
     expect(views.follows("catalog-9096", 4, 1_006)).toEqual([]);
     expect(views.follows("catalog-9097", 10, 1_006)).toEqual([expose("catalog-9097")]);
   });
 
-  test("that restarted further back is sent only what is new", () => {
+  test("that restarted further back is sent everything from there", () => {
     const views = leading("catalog-9096");
     expect(views.follows("catalog-9096", 6, 1_100)).toContainEqual(send(6));
   });
 
-  test("is leased for less than it is counted to hold, once it is sent everything again", () => {
+  test("that is sent everything again is leased only once all of it is on its way", () => {
     const views = leading("catalog-9096", "catalog-9097");
     const later = 1_010 + UNTIL_MS; // its lease has ended, the other's hasn't
     views.grant("catalog-9097", 2, later - 10, later - 10);
@@ -229,7 +229,7 @@ describe("a catalog", () => {
     expect(views.grant("catalog-9096", 4, again, again)).toMatchObject({ sent: 12 });
   });
 
-  test("that has a history to read holds up a trade (W4)", () => {
+  test("that has a history to read holds up no trade until all of it is on its way (W4)", () => {
     const views = new LeaderViews({ epoch: 3, reignPosition: 1_000, catalogs: [], wonMs: 1_000 });
     views.committed(1_000, 1_000);
     views.follows("catalog-9096", 0, 1_005);
@@ -244,7 +244,7 @@ describe("a catalog", () => {
     expect(views.committed(1_002, 1_010)).not.toContainEqual(exposed(1_002));
   });
 
-  test("that has a history to read takes the leader from everybody else", () => {
+  test("that has a history to read is sent two messages at a time until it is level", () => {
     const views = won("catalog-9096");
     views.committed(1_000, 1_000);
     expect(views.follows("catalog-9096", 0, 1_005)).toContainEqual(send(0));
@@ -257,7 +257,7 @@ describe("a catalog", () => {
     expect(views.committed(1_002, 1_009)).toContainEqual(send(1_001));
   });
 
-  test("that missed a message waits for ever for the next, or is flooded", () => {
+  test("that missed a message is sent it again after a while, once", () => {
     const views = leading("catalog-9096");
     views.committed(11, 1_020);
     views.sent("catalog-9096", 11, 1_020);
@@ -269,7 +269,7 @@ describe("a catalog", () => {
     expect(views.tick(1_020 + HOLD_AGAIN_MS + 1)).not.toContainEqual(send(10));
   });
 
-  test("that gets on slowly is sent everything again", () => {
+  test("that gets on slowly isn't sent again what it is still getting through", () => {
     const views = leading("catalog-9096");
     views.committed(12, 1_020);
     views.sent("catalog-9096", 11, 1_020);
@@ -279,14 +279,14 @@ describe("a catalog", () => {
     expect(views.tick(1_100 + HOLD_AGAIN_MS)).toContainEqual(send(11));
   });
 
-  test("that left is sent more", () => {
+  test("that left is sent nothing more", () => {
     const views = leading("catalog-9096");
     views.left("catalog-9096");
     expect(views.sent("catalog-9096", 11, 1_020)).toEqual([]);
     expect(views.committed(11, 1_021)).toEqual([]);
   });
 
-  test("that is quiet is asked again for nothing", () => {
+  test("that is quiet and lacks nothing is sent no entries again", () => {
     const views = leading("catalog-9096");
     expect(views.tick(1_400)).toEqual([expose()]);
   });

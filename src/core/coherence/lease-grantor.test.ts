@@ -23,7 +23,7 @@ function granting(): LeaseGrantor {
 }
 
 describe("a batch", () => {
-  test("waits for whoever never had a lease", () => {
+  test("doesn't wait for a view that never had a lease", () => {
     const grantor = new LeaseGrantor();
     expect(grantor.heldByAll(0)).toBe(Number.POSITIVE_INFINITY);
     grantor.held("frontend-8000", 3);
@@ -31,7 +31,7 @@ describe("a batch", () => {
     expect(grantor.isLeased("frontend-8000", 0)).toBe(false);
   });
 
-  test("is exposed before everybody who may be answering holds it (G1)", () => {
+  test("waits until every view that may be answering holds it (G1)", () => {
     const grantor = granting();
     grantor.grant("frontend-8001", ENOUGH_MS, 12, 1_000);
     expect(grantor.heldByAll(1_001)).toBe(10);
@@ -41,7 +41,7 @@ describe("a batch", () => {
     expect(grantor.heldByAll(1_001)).toBe(15);
   });
 
-  test("is exposed though a slower clock still counts the lease (G1)", () => {
+  test("waits a margin longer than the lease, which a slower clock may still count (G1)", () => {
     const grantor = granting();
     expect(grantor.heldByAll(1_000 + UNTIL_MS - 1)).toBe(10);
     expect(grantor.isLeased("frontend-8000", 1_000 + UNTIL_MS - 1)).toBe(true);
@@ -49,7 +49,7 @@ describe("a batch", () => {
     expect(grantor.isLeased("frontend-8000", 1_000 + UNTIL_MS)).toBe(false);
   });
 
-  test("is exposed though somebody may hold a lease from before (G1)", () => {
+  test("waits for a lease that a view may hold from before (G1)", () => {
     const grantor = new LeaseGrantor();
     grantor.presume("catalog-9096", 1_550);
     grantor.presume("catalog-9096", 1_300);
@@ -59,7 +59,7 @@ describe("a batch", () => {
     expect(grantor.heldByAll(1_550)).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("is taken for held by an answer that was overtaken, or not by a later one", () => {
+  test("stays held when an earlier answer comes after a later one", () => {
     const grantor = granting();
     grantor.held("frontend-8000", 20);
     grantor.held("frontend-8000", 15);
@@ -69,7 +69,7 @@ describe("a batch", () => {
 });
 
 describe("a lease", () => {
-  test("is longer than its grantor's own, or than any", () => {
+  test("is no longer than its grantor's own, nor than LEASE_MS", () => {
     const grantor = new LeaseGrantor();
     expect(grantor.grant("frontend-8000", 130, 10, 1_000)).toBe(130);
     expect(grantor.isLeased("frontend-8000", 1_000 + 130 + LEASE_MARGIN_MS - 1)).toBe(true);
@@ -79,13 +79,13 @@ describe("a lease", () => {
     expect(grantor.isLeased("frontend-8002", 1_000)).toBe(false);
   });
 
-  test("is taken back by a shorter one that was granted after it (G1)", () => {
+  test("isn't taken back by a shorter one that was granted after it (G1)", () => {
     const grantor = granting();
     expect(grantor.grant("frontend-8000", 1, 10, 1_010)).toBe(1);
     expect(grantor.isLeased("frontend-8000", 1_000 + UNTIL_MS - 1)).toBe(true);
   });
 
-  test("is renewed for a deaf view, so that it delays every trade (G2)", () => {
+  test("of a deaf view isn't renewed beyond LEASE_MS after the hold it doesn't answer (G2)", () => {
     const grantor = granting();
     grantor.owes("frontend-8000", 11, 1_100);
     expect(grantor.grant("frontend-8000", ENOUGH_MS, 11, 1_200)).toBe(LEASE_MS - 100);
@@ -94,7 +94,7 @@ describe("a lease", () => {
     expect(grantor.heldByAll(1_100 + UNTIL_MS)).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("is renewed longer because the hold was sent again, or another after it (G2)", () => {
+  test("isn't renewed longer because the hold was sent again, or another after it (G2)", () => {
     const grantor = granting();
     grantor.owes("frontend-8000", 11, 1_100);
     grantor.owes("frontend-8000", 11, 1_300);
@@ -110,7 +110,7 @@ describe("a lease", () => {
     expect(grantor.grant("frontend-8000", ENOUGH_MS, 12, 1_500)).toBe(LEASE_MS);
   });
 
-  test("is never given again to a view that was deaf for a while", () => {
+  test("is granted again to a view that was deaf, once the last one is over", () => {
     const grantor = granting();
     grantor.owes("frontend-8000", 11, 1_100);
     const later = 1_000 + UNTIL_MS;
@@ -119,20 +119,20 @@ describe("a lease", () => {
     expect(grantor.owesSinceMs("frontend-8000")).toBe(null);
   });
 
-  test("that can't be granted is counted to have what it would have been granted for", () => {
+  test("that can't be granted makes nothing count as held", () => {
     const grantor = new LeaseGrantor();
     expect(grantor.grant("frontend-8000", 0, 10, 1_000)).toBe(null);
     expect(grantor.heldBy("frontend-8000")).toBe(0);
   });
 
-  test("makes a batch wait for what a view without one was sent", () => {
+  test("is needed to owe an answer: a view without one owes nothing", () => {
     const grantor = new LeaseGrantor();
     grantor.owes("frontend-8000", 11, 1_000);
     expect(grantor.owesSinceMs("frontend-8000")).toBe(null);
     expect(grantor.owesSinceMs("frontend-9999")).toBe(null);
   });
 
-  test("that runs is forgotten with its connection", () => {
+  test("isn't forgotten with its connection while it runs, and is once it has ended", () => {
     const grantor = granting();
     grantor.forgetEnded(1_000 + UNTIL_MS - 1, () => false);
     expect(grantor.heldByAll(1_001)).toBe(10);
@@ -176,7 +176,7 @@ test("whatever clocks and delays do, no holder serves when its grantor waits no 
   );
 });
 
-test("who is told to be leased isn't, or is left out", () => {
+test("those told to be leased are all whose lease runs, and no others", () => {
   const grantor = new LeaseGrantor();
   const ms = grantor.grant("one", ENOUGH_MS, 1, 0) ?? 0;
   grantor.held("never", 1);
@@ -185,13 +185,13 @@ test("who is told to be leased isn't, or is left out", () => {
   expect(grantor.leased(ms + LEASE_MARGIN_MS)).toEqual(["other"]);
 });
 
-test("the limits don't fit each other: a lease runs out while all is well, or drift eats the margin", () => {
+test("the limits fit each other: a lease has time for three asks and three holds, its margin for drift", () => {
   expect(3 * LEASE_ASK_MS).toBeLessThan(LEASE_MS);
   expect(3 * HOLD_AGAIN_MS).toBeLessThan(LEASE_MS);
   expect(LEASE_MARGIN_MS).toBeGreaterThan(3 * 0.02 * LEASE_MS);
 });
 
-describe("whoever is late (G3)", () => {
+describe("a view (G3)", () => {
   const TICK_MS = WAITED_PER_TICK_MS_MAX / 2;
   /** frontend-8000 owes 11 since 1,000; `ms` pass, ticked all the time. */
   function waiting(ms: number, grantor = granting()): LeaseGrantor {
@@ -201,7 +201,7 @@ describe("whoever is late (G3)", () => {
     return grantor;
   }
 
-  test("is granted nothing for a multiple of what was waited, and then as before", () => {
+  test("that is late is granted nothing for a multiple of what was waited, and then as before", () => {
     const grantor = waiting(LATE_MS);
     const now = 1_000 + LATE_MS;
     expect(grantor.reached("frontend-8000", 11, now)).toBe(REST_PER_WAIT * LATE_MS);
@@ -212,7 +212,7 @@ describe("whoever is late (G3)", () => {
     expect(grantor.grant("frontend-8000", ENOUGH_MS, 11, end)).toBe(LEASE_MS);
   });
 
-  test("is not who answers in time, nor for what it was told of before", () => {
+  test("that answers in time isn't late, nor is it for what it has answered before", () => {
     const grantor = waiting(LATE_MS - TICK_MS);
     expect(grantor.reached("frontend-8000", 11, 1_000 + LATE_MS - TICK_MS)).toBeNull();
     grantor.held("frontend-8000", 11);
@@ -221,13 +221,13 @@ describe("whoever is late (G3)", () => {
     expect(later.grant("frontend-8000", ENOUGH_MS, 11, 1_000 + 2 * LATE_MS)).not.toBeNull();
   });
 
-  test("rests no longer than for a lease and a margin, which is all that anybody waited", () => {
+  test("that is late rests for a multiple of a lease and its margin at most, which is all that anybody waited", () => {
     const grantor = waiting(10 * LEASE_MS);
     const restMs = grantor.reached("frontend-8000", 11, 1_000 + 10 * LEASE_MS);
     expect(restMs).toBe(REST_PER_WAIT * UNTIL_MS);
   });
 
-  test("is not who answered a grantor that was held up itself", () => {
+  test("isn't late when its grantor was held up itself", () => {
     const grantor = granting();
     grantor.tick(1_000);
     grantor.owes("frontend-8000", 11, 1_000);
@@ -235,13 +235,13 @@ describe("whoever is late (G3)", () => {
     expect(grantor.reached("frontend-8000", 11, 4_000)).toBeNull();
   });
 
-  test("is not who lost its connection in between", () => {
+  test("that lost its connection in between isn't late", () => {
     const grantor = waiting(LATE_MS);
     grantor.excuse("frontend-8000");
     expect(grantor.reached("frontend-8000", 11, 1_000 + LATE_MS)).toBeNull();
   });
 
-  test("isn't forgotten while it rests", () => {
+  test("that is late isn't forgotten while it rests", () => {
     const grantor = waiting(LATE_MS);
     const now = 1_000 + LATE_MS;
     grantor.reached("frontend-8000", 11, now);

@@ -16,7 +16,7 @@ function leased({ beginsEmpty = false } = {}): LeaseHolder {
 }
 
 describe("a lease", () => {
-  test("runs before it was ever granted", () => {
+  test("doesn't run before it was granted", () => {
     const holder = new LeaseHolder({ beginsEmpty: true });
     holder.ask("9094", 0);
     expect(holder.isValid(0)).toBe(false);
@@ -24,7 +24,7 @@ describe("a lease", () => {
     expect(holder.remainingMs(0)).toBe(0);
   });
 
-  test("is counted from when its grant came, longer than its grantor counts (V1)", () => {
+  test("is counted from when it was asked for, so no longer than its grantor counts (V1)", () => {
     const holder = new LeaseHolder({ beginsEmpty: false });
     const ask = holder.ask("9094", 1_000);
     holder.granted(grant(ask), level, 1_400);
@@ -35,14 +35,14 @@ describe("a lease", () => {
     expect(holder.remainingMs(1_600)).toBe(0);
   });
 
-  test("is as long as a full one though less was granted (V1)", () => {
+  test("is no longer than what was granted (V1)", () => {
     const holder = new LeaseHolder({ beginsEmpty: false });
     holder.granted(grant(holder.ask("9094", 1_000), { ms: 120 }), level, 1_001);
     expect(holder.isValid(1_119)).toBe(true);
     expect(holder.isValid(1_120)).toBe(false);
   });
 
-  test("counts from a grant that came when it was over already", () => {
+  test("doesn't begin with a grant that comes when it is over already", () => {
     const holder = new LeaseHolder({ beginsEmpty: true });
     const ask = holder.ask("9094", 1_000);
     expect(holder.granted(grant(ask), level, 1_500)).toBe(false);
@@ -50,7 +50,7 @@ describe("a lease", () => {
     expect(holder.session).toBe(0);
   });
 
-  test("comes from an answer to what wasn't asked, was answered, or is long forgotten (V1)", () => {
+  test("never comes from an answer to what wasn't asked, was answered, or is long forgotten (V1)", () => {
     const holder = new LeaseHolder({ beginsEmpty: false });
     holder.granted(grant(77), level, 1_000);
     expect(holder.isValid(1_000)).toBe(false);
@@ -63,7 +63,7 @@ describe("a lease", () => {
     expect(holder.isValid(1_100)).toBe(false);
   });
 
-  test("is shortened by a grant that was overtaken", () => {
+  test("isn't shortened by a grant that was overtaken", () => {
     const holder = new LeaseHolder({ beginsEmpty: false });
     const older = holder.ask("9094", 1_000);
     const newer = holder.ask("9094", 1_100);
@@ -72,7 +72,7 @@ describe("a lease", () => {
     expect(holder.isValid(1_599)).toBe(true);
   });
 
-  test("is not renewed", () => {
+  test("is renewed by a later grant", () => {
     const holder = leased();
     holder.granted(grant(holder.ask("9094", 1_400)), level, 1_450);
     expect(holder.isValid(1_899)).toBe(true);
@@ -83,7 +83,7 @@ describe("a grant", () => {
   test.each([
     ["applied what was exposed", { applied: 9, held: 12 }],
     ["held what was sent", { applied: 10, held: 11 }],
-  ])("counts before the view has %s (V2)", (_what, behind) => {
+  ])("doesn't count before the view has %s (V2)", (_what, behind) => {
     const holder = new LeaseHolder({ beginsEmpty: false });
     holder.granted(grant(holder.ask("9094", 1_000)), behind, 1_010);
     expect(holder.isValid(1_010)).toBe(false);
@@ -93,7 +93,7 @@ describe("a grant", () => {
     expect(holder.isValid(1_500)).toBe(false);
   });
 
-  test("that can't count yet renews the lease all the same (V2)", () => {
+  test("that can't count yet doesn't renew the lease before the view has what it names (V2)", () => {
     const holder = leased();
     holder.granted(grant(holder.ask("9094", 1_300), { sent: 101 }), level, 1_310);
     expect(holder.isValid(1_499)).toBe(true);
@@ -103,21 +103,21 @@ describe("a grant", () => {
     expect(holder.session).toBe(1);
   });
 
-  test("waits so long to count that the lease it renews is over, and none is dropped (V3)", () => {
+  test("that counts only when the lease it renews is over begins a new session (V3)", () => {
     const holder = leased();
     holder.granted(grant(holder.ask("9094", 1_300), { sent: 101 }), level, 1_310);
     expect(holder.progressed({ applied: 100, held: 101 }, 1_500)).toBe(true);
     expect(holder.session).toBe(2);
   });
 
-  test("counts when the view is level too late", () => {
+  test("doesn't count when the view is level too late", () => {
     const holder = new LeaseHolder({ beginsEmpty: false });
     holder.granted(grant(holder.ask("9094", 1_000), { sent: 101 }), level, 1_010);
     expect(holder.progressed({ applied: 100, held: 101 }, 1_500)).toBe(false);
     expect(holder.isValid(1_500)).toBe(false);
   });
 
-  test("that waits gives way to one that ends earlier", () => {
+  test("that waits doesn't give way to one that ends earlier", () => {
     const holder = new LeaseHolder({ beginsEmpty: false });
     const older = holder.ask("9094", 1_000);
     const newer = holder.ask("9094", 1_100);
@@ -127,14 +127,14 @@ describe("a grant", () => {
     expect(holder.isValid(1_599)).toBe(true);
   });
 
-  test("makes an empty view wait for what it doesn't have", () => {
+  test("counts at once for a view that begins empty", () => {
     const holder = new LeaseHolder({ beginsEmpty: true });
     const ask = holder.ask("9096", 1_000);
     expect(holder.granted(grant(ask), { applied: 10, held: 0 }, 1_010)).toBe(true);
     expect(holder.isValid(1_010)).toBe(true);
   });
 
-  test("renews the lease of a view with copies that has missed a hold (V2)", () => {
+  test("doesn't renew the lease of a view with copies that has missed a hold (V2)", () => {
     const holder = leased({ beginsEmpty: true });
     const ask = holder.ask("9094", 1_400);
     expect(holder.granted(grant(ask, { sent: 101 }), level, 1_450)).toBe(false);
@@ -142,39 +142,39 @@ describe("a grant", () => {
   });
 });
 
-describe("copies from before are still served (V3)", () => {
-  test("under the first lease", () => {
+describe("copies from before (V3)", () => {
+  test("are dropped under the first lease", () => {
     const holder = new LeaseHolder({ beginsEmpty: true });
     expect(holder.granted(grant(holder.ask("9094", 1_000)), level, 1_001)).toBe(true);
     expect(holder.session).toBe(1);
   });
 
-  test("though nothing was missed: a renewal drops them", () => {
+  test("are kept by a renewal when nothing was missed", () => {
     const holder = leased();
     expect(holder.granted(grant(holder.ask("9094", 1_400)), level, 1_499)).toBe(false);
     expect(holder.session).toBe(1);
   });
 
-  test("after the lease had ended", () => {
+  test("are dropped when a lease is granted after the last had ended", () => {
     const holder = leased();
     expect(holder.granted(grant(holder.ask("9094", 1_400)), level, 1_500)).toBe(true);
     expect(holder.session).toBe(2);
   });
 
-  test("under the lease of another grantor, who may have sent holds before", () => {
+  test("are dropped under the lease of another grantor, who may have sent holds before", () => {
     const holder = leased();
     expect(holder.granted(grant(holder.ask("9092", 1_200)), level, 1_210)).toBe(true);
     expect(holder.lease(1_210)?.grantor).toBe("9092");
     expect(holder.session).toBe(2);
   });
 
-  test("in a later epoch of the same grantor", () => {
+  test("are dropped in a later epoch of the same grantor", () => {
     const holder = leased();
     const ask = holder.ask("9094", 1_200);
     expect(holder.granted(grant(ask, { epoch: 2 }), level, 1_210)).toBe(true);
   });
 
-  test("and an earlier epoch takes the lease back", () => {
+  test("stay as they are when a grant of an earlier epoch comes late, which doesn't count", () => {
     const holder = leased();
     const late = holder.ask("9090", 1_100);
     holder.granted(grant(holder.ask("9092", 1_150), { epoch: 3 }), level, 1_160);
@@ -182,7 +182,7 @@ describe("copies from before are still served (V3)", () => {
     expect(holder.lease(1_200)?.grantor).toBe("9092");
   });
 
-  test("after their grantor was lost, or another of its grants counts", () => {
+  test("are dropped when their grantor is lost, and no grant asked for before counts", () => {
     const holder = leased();
     const before = holder.ask("9094", 1_100);
     expect(holder.lost("9094")).toBe(true);
@@ -192,7 +192,7 @@ describe("copies from before are still served (V3)", () => {
     expect(holder.isValid(1_110)).toBe(false);
   });
 
-  test("after their grantor was lost once its lease had run out: a late grant begins anew", () => {
+  test("are dropped when their grantor is lost after its lease had run out, and a late grant doesn't count", () => {
     const holder = leased();
     const late = holder.ask("9094", 1_400);
     expect(holder.isValid(1_500)).toBe(false);
@@ -202,8 +202,8 @@ describe("copies from before are still served (V3)", () => {
   });
 });
 
-describe("a grantor that isn't the lease's is lost", () => {
-  test("and takes the lease, or what was asked of others, with it", () => {
+describe("when a grantor is lost that isn't the lease's", () => {
+  test("the lease and what was asked of its grantor stay", () => {
     const holder = leased();
     const ask = holder.ask("9094", 1_300);
     expect(holder.lost("9092")).toBe(false);
@@ -213,7 +213,7 @@ describe("a grantor that isn't the lease's is lost", () => {
     expect(holder.session).toBe(1);
   });
 
-  test("and what it was asked, or offered, still counts", () => {
+  test("what was asked of the lost one, or offered by it, counts no more", () => {
     const holder = leased();
     const asked = holder.ask("9092", 1_300);
     holder.granted(grant(holder.ask("9092", 1_310), { sent: 101 }), level, 1_320);
