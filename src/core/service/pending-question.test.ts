@@ -14,7 +14,7 @@ function pendingOf(question: Question, observer: AttemptObserver | null = null) 
   return { pending, told };
 }
 
-test("P1: a client is answered twice", () => {
+test("P1: a client is answered once", () => {
   const { pending, told } = pendingOf(trade("a"));
   pending.answer(accepted(1), pending.attempt());
   pending.answer(accepted(2), pending.attempt());
@@ -23,12 +23,12 @@ test("P1: a client is answered twice", () => {
   expect(pending.settled).toBe(true);
 });
 
-test("the deadline is counted from another time than the arrival", () => {
+test("the deadline is counted from the arrival", () => {
   expect(pendingOf(trade("a")).pending.deadlineAtMs).toBe(1_500);
 });
 
 describe("P2", () => {
-  test("the first attempt's refusal is recorded, or that of one after doubt isn't", () => {
+  test("a refusal is to be recorded from the first attempt after doubt on, not before", () => {
     const { pending } = pendingOf(trade("a"));
     expect(pending.attempt()).toEqual(trade("a"));
     pending.failed(false);
@@ -40,7 +40,7 @@ describe("P2", () => {
     expect(pending.inDoubt).toBe(true);
   });
 
-  test("a question that changes nothing is altered", () => {
+  test("a question that changes nothing is never altered", () => {
     const lookup = { kind: "lookup", name: "FishCo" } as const;
     const { pending } = pendingOf(lookup);
     pending.attempt();
@@ -50,7 +50,7 @@ describe("P2", () => {
 });
 
 describe("P3", () => {
-  test("a client is told no by one attempt, and the next one buys", () => {
+  test("a refusal isn't told while a later attempt may still buy", () => {
     const { pending, told } = pendingOf(trade("a"));
     const first = pending.attempt();
     pending.failed(true);
@@ -61,7 +61,7 @@ describe("P3", () => {
     expect(told).toEqual([{ kind: "answer", answer: accepted(3) }]);
   });
 
-  test("a recorded refusal is held back, though every attempt will get the same", () => {
+  test("a recorded refusal is told at once, since every attempt will get the same", () => {
     const { pending, told } = pendingOf(trade("a", true));
     const first = pending.attempt();
     pending.failed(true);
@@ -70,7 +70,7 @@ describe("P3", () => {
     expect(told).toEqual([{ kind: "answer", answer: refused }]);
   });
 
-  test("a refusal is held back before the trade is tried again", () => {
+  test("a refusal that comes before the trade is tried again is told at once", () => {
     const { pending, told } = pendingOf(trade("a"));
     const first = pending.attempt();
     pending.failed(true);
@@ -79,7 +79,7 @@ describe("P3", () => {
   });
 });
 
-test("an attempt that failed and a trade that is tried again are told of", () => {
+test("the observer is told of an attempt that failed and of a trade that is tried again", () => {
   const lines: string[] = [];
   const { pending } = pendingOf(trade("a"), {
     failed: (question) => lines.push(`failed: ${requestIdOf(question)}`),

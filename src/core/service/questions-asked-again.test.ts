@@ -185,7 +185,7 @@ describe("a call given up", () => {
   });
 });
 
-describe("asked again", () => {
+describe("a question", () => {
   const causes: readonly (readonly [string, (made: Made) => Promise<void>])[] = [
     ["an unknown fate", (made) => made.result({ kind: "unknown" })],
     ["a replica that doesn't lead", (made) => made.result({ kind: "not-leader", leader: null })],
@@ -195,7 +195,7 @@ describe("asked again", () => {
     ["answers that don't pair up", (made) => made.answer([])],
   ];
   for (const [cause, happen] of causes) {
-    test(`after ${cause}, under the same id, with a refusal to be recorded`, async () => {
+    test(`is asked again after ${cause}, under the same id, with a refusal to be recorded`, async () => {
       const bench = new Bench();
       await bench.lead(9094);
       const asked = bench.ask(trade("a"));
@@ -209,7 +209,7 @@ describe("asked again", () => {
     });
   }
 
-  test("as it was, when it was never begun", async () => {
+  test("is asked again as it was when it was never begun", async () => {
     const bench = new Bench();
     await bench.lead(9094);
     void bench.ask(trade("a"));
@@ -219,7 +219,7 @@ describe("asked again", () => {
     expect(bench.call(1).questions).toEqual([trade("a")]);
   });
 
-  test("questions that change nothing are repeated as they are", async () => {
+  test("that changes nothing is asked again as it was", async () => {
     const bench = new Bench();
     await bench.lead(9094);
     void bench.ask({ kind: "order", number: 3 });

@@ -65,7 +65,7 @@ function bench() {
 }
 
 describe("a turn that doesn't end, under thousands of busy connections", () => {
-  test("keeps full batches from the leader", () => {
+  test("sends full batches to the leader", () => {
     const { made, lead, within } = bench();
     lead(9094, 1);
     for (let n = 0; n < QUESTIONS_PER_BATCH_MAX - 1; n++) within(trade(`${n}`));
@@ -74,7 +74,7 @@ describe("a turn that doesn't end, under thousands of busy connections", () => {
     expect(made.map(({ questions }) => questions.length)).toEqual([QUESTIONS_PER_BATCH_MAX]);
   });
 
-  test("keeps clients waiting who should be turned away", () => {
+  test("turns clients away when too many wait", () => {
     const { made, told, lead, pass, within } = bench();
     lead(9094, 1);
     pass(SWEEP_GAP_MS);
@@ -91,7 +91,7 @@ describe("a turn that doesn't end, under thousands of busy connections", () => {
 });
 
 describe("a trade of unknown fate", () => {
-  test("is asked again under another request id, or its refusal isn't recorded", () => {
+  test("is asked again under its request id, with its refusal to be recorded", () => {
     const { made, told, lead, ask } = bench();
     lead(9094, 1);
     ask(trade("a"));
@@ -106,7 +106,7 @@ describe("a trade of unknown fate", () => {
   });
 
   for (const failure of ["closed", "timeout", "failed", "refused"] as const) {
-    test(`passes for one that wasn't asked, after a call that ended as ${failure}`, () => {
+    test(`${failure === "refused" ? "isn't asked again" : "is asked again, with its refusal to be recorded,"} after a call that ended as ${failure}`, () => {
       const { made, lead, ask, pass } = bench();
       lead(9094, 1);
       ask(trade("a"));
@@ -119,7 +119,7 @@ describe("a trade of unknown fate", () => {
     });
   }
 
-  test("waits for a leader that never answers", () => {
+  test("is asked again when its leader never answers", () => {
     const { made, lead, ask, pass } = bench();
     lead(9094, 1);
     ask(trade("a"));
@@ -131,7 +131,7 @@ describe("a trade of unknown fate", () => {
 describe("while every turn takes longer than a pause would", () => {
   const SLOW_MS = SWEEP_GAP_MS + 50;
 
-  test("a question outlives its deadline (Q1)", () => {
+  test("a question ends at its deadline (Q1)", () => {
     const { told, lead, ask, pass } = bench();
     lead(9094, 1);
     ask(trade("a"), 1_000);
@@ -139,7 +139,7 @@ describe("while every turn takes longer than a pause would", () => {
     expect(told).toEqual([{ kind: "unavailable" }]);
   });
 
-  test("a leader that never answers is waited for, and nobody else asked", () => {
+  test("a question that its leader never answers is asked again", () => {
     const { made, lead, ask, pass } = bench();
     lead(9094, 1);
     ask(trade("a"));
@@ -147,7 +147,7 @@ describe("while every turn takes longer than a pause would", () => {
     expect(made.length).toBeGreaterThan(1);
   });
 
-  test("what can't be sent for too long waits for its deadline (Q3)", () => {
+  test("what can't be sent for too long is turned away before its deadline (Q3)", () => {
     const { told, made, lead, ask, pass } = bench();
     lead(9094, 1);
     pass(1);
@@ -161,7 +161,7 @@ describe("while every turn takes longer than a pause would", () => {
     expect(told).toEqual([{ kind: "overloaded" }]);
   });
 
-  test("one pause makes a call late whose answer lies unread", () => {
+  test("one long pause makes no call late whose answer may lie unread", () => {
     const { silent, lead, ask, pass } = bench();
     lead(9094, 1);
     ask(trade("a"));
@@ -173,7 +173,7 @@ describe("while every turn takes longer than a pause would", () => {
   });
 });
 
-test("a trade that was never sent passes for one in doubt", () => {
+test("a trade that was never sent isn't in doubt, and is asked again as it was", () => {
   const { made, lead, ask, pass } = bench();
   lead(9094, 1);
   ask(trade("a"));
@@ -182,7 +182,7 @@ test("a trade that was never sent passes for one in doubt", () => {
   expect(made[1]?.questions).toEqual([trade("a")]);
 });
 
-test("an answer to nobody's question is told to somebody", () => {
+test("answers that don't match the questions are told to nobody, and the mismatch is reported", () => {
   const { made, told, mismatches, lead, ask } = bench();
   lead(9094, 1);
   ask(trade("a"));
@@ -191,7 +191,7 @@ test("an answer to nobody's question is told to somebody", () => {
   expect(mismatches).toEqual([9094]);
 });
 
-test("the end leaves questions without an answer", () => {
+test("the end leaves no question without an answer", () => {
   const { told, ask, questions } = bench();
   ask(trade("a"));
   questions.close();

@@ -19,34 +19,34 @@ describe("routeTo", () => {
   }
   const chosen = (...links: Candidate[]) => routeTo(9094, links, 0)?.replica ?? null;
 
-  test("a leader that can be reached is asked through another", () => {
+  test("a leader that can be reached is asked directly", () => {
     expect(chosen(link(9090), link(9092), link(9094))).toBe(9094);
   });
 
-  test("a leader that can't be reached is asked through nobody, or through one that doesn't know it", () => {
+  test("a leader that can't be reached is asked through a replica that follows it, or else through any", () => {
     const ignorant = link(9090, { follows: null });
     expect(chosen(ignorant, link(9092), link(9094, { open: false }))).toBe(9092);
     expect(chosen(ignorant, link(9094, { open: false }))).toBe(9090);
   });
 
-  test("a leader whose connection is open but silent is asked, though another would relay", () => {
+  test("a leader whose connection is open but silent is asked through another that can relay", () => {
     expect(chosen(link(9092), link(9094, { heard: false }))).toBe(9092);
     expect(chosen(link(9092), link(9094, { good: false }))).toBe(9092);
   });
 
-  test("when there is no other way, a silent leader isn't even tried", () => {
+  test("when no other route is good, a silent leader is tried, or else the other replica", () => {
     expect(chosen(link(9092, { good: false }), link(9094, { heard: false }))).toBe(9094);
     expect(chosen(link(9092, { good: false }), link(9094, { open: false }))).toBe(9092);
   });
 
-  test("somebody is asked though nobody can be reached", () => {
+  test("nobody is asked when nobody can be reached", () => {
     expect(chosen(link(9092, { open: false }), link(9094, { open: false }))).toBeNull();
     expect(chosen()).toBeNull();
   });
 });
 
 describe("a replica", () => {
-  test("that was of no use is asked at once again, or never", () => {
+  test("that was of no use is avoided for a while, unless it connects again", () => {
     const record = new RouteRecord();
     record.opened(1_000);
     expect(record.isGood(1_000)).toBe(true);
@@ -60,7 +60,7 @@ describe("a replica", () => {
     expect(record.isGood(5_001)).toBe(true);
   });
 
-  test("that fell silent passes for one that is heard", () => {
+  test("that fell silent doesn't count as heard", () => {
     const record = new RouteRecord();
     expect(record.isHeard(0)).toBe(false);
     record.opened(1_000);
