@@ -48,7 +48,7 @@ function problemsOf(path: string): string[] {
   return problems;
 }
 
-test("tables that hold what the journal says must not be complained of", () => {
+test("tables that hold what the journal says have no problems", () => {
   expect(problemsOf(fileOf())).toEqual([]);
 });
 

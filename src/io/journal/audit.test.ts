@@ -32,7 +32,7 @@ function audit(path: string, position = LAST, stocksAt: readonly number[] = []):
   return auditOrderFile({ path, position, stocksAt });
 }
 
-test("replicas that hold the same must not seem different, however they wrote it", () => {
+test("replicas that hold the same have the same digests, however they wrote it", () => {
   const one = audit(fileOf(), LAST, [0, 2, 4, LAST]);
   expect(audit(appliedFile(HISTORY, { flushEach: true }), LAST, [0, 2, 4, LAST])).toEqual(one);
   expect(one).toMatchObject({ position: 5, entries: 5, orders: 4, requests: 8, problems: [] });
@@ -55,7 +55,7 @@ test("the position asked about decides, though the tables are further on", () =>
   expect(audit(fileOf(), 0)).toMatchObject({ entries: 0, orders: 0, requests: 0, problems: [] });
 });
 
-test("replicas that hold different orders, requests or entries must not seem the same", () => {
+test("replicas that hold different orders, requests or entries have different digests", () => {
   const changed = (position: number, commands: readonly Command[]) =>
     audit(fileOf(HISTORY.map((each, index) => (index + 1 === position ? commands : each))));
   const audits = [
@@ -69,7 +69,7 @@ test("replicas that hold different orders, requests or entries must not seem the
   }
 });
 
-test("a journal or tables that end before the position must not pass", () => {
+test("a journal or tables that end before the position are told as problems", () => {
   expect(audit(fileOf(), 6, [6]).problems).toEqual([
     "the tables stand at position 5, before 6",
     "the journal ends at position 5",
@@ -119,7 +119,7 @@ describe("planted damage is found:", () => {
     expect(audit(path).problems.join("\n")).toMatch(problem);
   });
 
-  test("so much of it that the answer would burst", () => {
+  test("so much of it that only the first hundred are told, and how many more there are", () => {
     const many = [HISTORY[0] ?? [], Array.from({ length: 90 }, (_, index) => order(index + 1, 1))];
     const path = fileOf(many, 2);
     const database = new DatabaseSync(path);
@@ -131,7 +131,7 @@ describe("planted damage is found:", () => {
   });
 });
 
-test("an audit must not disturb the replica that goes on writing", () => {
+test("an audit doesn't disturb the replica that goes on writing", () => {
   const path = fileOf();
   const journal = opened(path);
   journal.write({ entries: [marketEntry(6, [order(5, 1)])] });
@@ -156,12 +156,12 @@ test("a file that can't be read is an error, not silence", async () => {
 const FISH = { name: "FishCo", price: 17.99, quantity: 600 };
 const BOAR = { name: "BoarCo", price: 28.59, quantity: 1102 };
 
-test("equal stocks that come in another order must not seem different", () => {
+test("equal stocks have the same digest, in whatever order they come", () => {
   expect(stocksDigest([FISH, BOAR])).toBe(stocksDigest([BOAR, FISH]));
   expect(stocksDigest([])).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test("different stocks must not seem equal", () => {
+test("different stocks have different digests", () => {
   const digests = [
     [FISH, BOAR],
     [FISH],

@@ -30,7 +30,7 @@ function opened(path: string, cluster?: string): CatalogStore {
   return store;
 }
 
-test("a view that forgets what it read reads all history at every start", () => {
+test("a view that is opened again has what it saved", () => {
   const path = created();
   const store = opened(path, "cluster");
   expect([store.position, store.stocks()]).toEqual([0, []]);
@@ -43,7 +43,7 @@ test("a view that forgets what it read reads all history at every start", () => 
   expect(byName(again.stocks())).toEqual([BOAR, { ...FISH, quantity: 590 }]);
 });
 
-test("stocks of one position with the number of another would count a trade twice", () => {
+test("stocks and their position are saved together or not at all, and the position never goes back", () => {
   const path = created();
   const store = opened(path);
   store.save(2, [FISH, BOAR]);
@@ -62,7 +62,7 @@ test("stocks of one position with the number of another would count a trade twic
   expect(() => store.save(2, [])).toThrow(InvariantViolation);
 });
 
-test("a view on a disk that refuses must say so, not go on as if it had written", () => {
+test("a save that the disk refuses fails, and the position stays where it was", () => {
   const path = created();
   const store = opened(path);
   // Another process in the middle of a write stands in for a disk that refuses.
@@ -156,7 +156,7 @@ test("damage that shows only when the view is saved heals with all that the view
   expect(renewed).toHaveLength(1);
 });
 
-test("a file that is missing, another's or a replica's must not be taken for the view", () => {
+test("a file that is missing, another cluster's or a replica's isn't taken for the view", () => {
   const path = join(temporaryFolder(), "catalog.db");
   const error = thrown(() => opened(path));
   expect(error).toBeInstanceOf(DataFileMissing);

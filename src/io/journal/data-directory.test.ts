@@ -20,7 +20,7 @@ function roles(data = temporaryFolder()) {
   };
 }
 
-test("files in other places than the documented ones aren't found by who looks there", () => {
+test("each role's file is where it is documented to be", () => {
   expect(roleFiles(roles("DIR")).map(({ role, path }) => [role, path])).toEqual([
     ["order-9090", "DIR/order-9090/order.db"],
     ["order-9094", "DIR/order-9094/order.db"],
@@ -29,7 +29,7 @@ test("files in other places than the documented ones aren't found by who looks t
   ]);
 });
 
-test("a replacement of another cluster would never be admitted", () => {
+test("the cluster is read from any file that is whole, a replica's before a catalog's", () => {
   const config = roles();
   const [order, , catalog] = roleFiles(config).map(({ path }) => {
     mkdirSync(dirname(path));
@@ -69,7 +69,7 @@ test("files of a cluster of other replicas are told, also where no configured ro
 
 const ROLE = "order-9094";
 
-test("two processes of one role would undo each other's promises", () => {
+test("a second process of one role is refused, one of another role isn't", () => {
   const data = join(temporaryFolder(), "data");
   const lock = lockRole(data, ROLE);
   const error = thrown(() => lockRole(data, ROLE));
@@ -82,7 +82,7 @@ test("two processes of one role would undo each other's promises", () => {
   expect(readdirSync(join(data, ROLE))).toEqual(["lock.db"]);
 });
 
-test("a lock that outlives a kill -9 keeps the role from coming back", async () => {
+test("a lock ends with its process, also after a kill -9", async () => {
   const data = temporaryFolder();
   const script = `
     import { lockRole } from ${JSON.stringify(new URL("./data-directory.ts", import.meta.url).href)};

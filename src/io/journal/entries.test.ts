@@ -26,7 +26,7 @@ function entryOf(body: EntryBody): Entry {
   return { position: 5, epoch: 2, at: 1_700_000_000_000.5, body };
 }
 
-test.each(BODIES)("an entry changed on its way to disk and back: $kind", (body) => {
+test.each(BODIES)("an entry comes back from disk as it was: $kind", (body) => {
   const row = rowOf(START, entryOf(body));
   expect(verifiedEntry("path", START, { ...row })).toEqual({
     entry: entryOf(body),
@@ -34,7 +34,7 @@ test.each(BODIES)("an entry changed on its way to disk and back: $kind", (body) 
   });
 });
 
-test("a change of any field, or of what came before, must show", () => {
+test("a change of any field, or of what came before, is damage", () => {
   const row = rowOf(START, entryOf({ kind: "command", bytes: new Uint8Array([1, 2, 3]) }));
   const changed = [
     { ...row, position: 6 },
@@ -55,7 +55,7 @@ test("a change of any field, or of what came before, must show", () => {
   });
 });
 
-test("journals of two clusters with the same entries must not pass for equal", () => {
+test("journals of two clusters begin with different digests", () => {
   expect(firstDigest("one")).not.toEqual(firstDigest("two"));
 });
 
@@ -82,7 +82,7 @@ test("entries come in order, each with the digest that the next is verified with
   expect(table.verifiedDigest(0)).toEqual(table.storedDigest(0));
 });
 
-test("a gap must not be passed over", () => {
+test("a gap is damage", () => {
   const { table, database } = tableOf(entriesThrough(9));
   database.exec("DELETE FROM entries WHERE position = 5");
   expect(thrown(() => [...table.after(3)])).toMatchObject({
@@ -92,12 +92,12 @@ test("a gap must not be passed over", () => {
   expect(thrown(() => table.read(5))).toMatchObject({ position: 5 });
 });
 
-test("a chain begun with another digest than the one on disk must not hold", () => {
+test("a chain begun with another digest than the one on disk is damage", () => {
   const { table } = tableOf(entriesThrough(9));
   expect(thrown(() => [...table.after(3, table.storedDigest(2))])).toMatchObject({ position: 4 });
 });
 
-test("a digest that is handed on without a look carries damage into what is written next", () => {
+test("a digest is verified before the next entry is chained to it", () => {
   const { table, database } = tableOf(entriesThrough(9));
   database.exec("UPDATE entries SET digest = zeroblob(32) WHERE position = 4");
   expect(thrown(() => table.verifiedDigest(4))).toMatchObject({ position: 4 });
@@ -120,7 +120,7 @@ test("admissions are found without reading the other entries", () => {
   ]);
 });
 
-test("an epoch told wrong makes two different journals match", () => {
+test("each position has the epoch that its entry was written in", () => {
   const epochs = new RecentEpochs();
   expect(epochs.at(1)).toBeUndefined();
   [5, 5, 6, 6, 6, 9].forEach((epoch, index) => {
@@ -136,7 +136,7 @@ test("an epoch told wrong makes two different journals match", () => {
   ]);
 });
 
-test("epochs of dropped entries must not stay", () => {
+test("epochs of dropped entries are forgotten", () => {
   const epochs = new RecentEpochs();
   for (const [position, epoch] of [
     [1, 1],
@@ -154,7 +154,7 @@ test("epochs of dropped entries must not stay", () => {
   expect(epochs.at(1)).toBeUndefined();
 });
 
-test("leaders that change for ever must not fill the memory, and the newest stay known", () => {
+test("only the newest epochs are kept, however often leaders change", () => {
   const epochs = new RecentEpochs();
   for (let position = 1; position <= 5_000; position++) epochs.push(position, position);
   expect(epochs.at(1)).toBeUndefined();
@@ -162,7 +162,7 @@ test("leaders that change for ever must not fill the memory, and the newest stay
   expect(epochs.at(4_500)).toBe(4_500);
 });
 
-test("entries told out of order", () => {
+test("an epoch told out of order is refused", () => {
   const epochs = new RecentEpochs();
   epochs.push(4, 1);
   expect(() => epochs.push(4, 2)).toThrow(InvariantViolation);

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { DataFileError, DataFileMissing, DataFileTooNew, JournalCorrupt } from "./errors.ts";
 
-test("an error that doesn't say what to do, or takes several lines, helps nobody at a terminal", () => {
+test("an error is one line that names the file and says what to do", () => {
   const errors = [
     new JournalCorrupt("order.db", 7, "the checksum is wrong"),
     new JournalCorrupt("order.db", null, "the header is lost"),

@@ -22,7 +22,7 @@ function formatted() {
   return { config, cluster: formatCluster({ config, stocks, nowMs: 0 }) };
 }
 
-test("a replacement that could vote, or held entries, would lead with what it forgot", () => {
+test("a replacement is empty, has no vote, and has the new incarnation", () => {
   const { config, cluster } = formatted();
   const path = orderFile(config.data, "order-9092");
   rmSync(path);
@@ -41,7 +41,7 @@ test("a replacement that could vote, or held entries, would lead with what it fo
   expect(existsSync(`${path}.new`)).toBe(false);
 });
 
-test("a replica that has its file, or runs, must not lose it to a replacement", () => {
+test("a replica that has its file, or runs, isn't replaced", () => {
   const { config } = formatted();
   const replace = () => replaceReplica({ config, role: "order-9092", incarnation: INCARNATION });
   expect(thrown(replace)).toBeInstanceOf(DataFileExists);
@@ -53,7 +53,7 @@ test("a replica that has its file, or runs, must not lose it to a replacement", 
   replace();
 });
 
-test("an incarnation that isn't later than the lost one's would count as that one", () => {
+test("an incarnation that isn't later than the lost one's is refused", () => {
   const { config } = formatted();
   rmSync(orderFile(config.data, "order-9092"));
   const replace = () => replaceReplica({ config, role: "order-9092", incarnation: 1 });
@@ -71,7 +71,7 @@ test("a catalog without its file reads everything again", () => {
   expect([store.position, store.stocks()]).toEqual([0, []]);
 });
 
-test("without any file left nothing tells which cluster it is for", () => {
+test("without any file of the cluster a replacement is refused, since nothing tells which cluster it is for", () => {
   const config = { ...formatted().config, data: temporaryFolder() };
   const role = "order-9092";
   const options = { config, role, incarnation: INCARNATION };

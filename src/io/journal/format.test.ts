@@ -63,7 +63,7 @@ function contentOf(config: Roles) {
   return { replicas, catalogs, secret: readSecret(config.data) };
 }
 
-test("replicas that begin with different journals never agree", () => {
+test("all replicas of a new cluster begin with the same journal, which lists the stocks", () => {
   const config = newRoles();
   const cluster = format(config);
   const { replicas, catalogs } = contentOf(config);
@@ -112,8 +112,8 @@ test("replicas that begin with different journals never agree", () => {
   ]);
 });
 
-describe("what is in a directory:", () => {
-  test("nothing, whatever roles leave there before there is a cluster", () => {
+describe("a directory", () => {
+  test("without a cluster is formatted, whatever roles left there before", () => {
     const config = newRoles();
     expect(inspectData(config)).toEqual({ kind: "absent" });
     mkdirSync(join(config.data, "logs"), { recursive: true });
@@ -126,7 +126,7 @@ describe("what is in a directory:", () => {
     expect(inspectData(config)).toEqual({ kind: "complete" });
   });
 
-  test("a lost disk, which must not be formatted over", () => {
+  test("of which files are lost names them, and isn't formatted over", () => {
     const config = newRoles();
     format(config);
     const lose = (path: string) => renameSync(path, `${path}.lost`);
@@ -139,7 +139,7 @@ describe("what is in a directory:", () => {
     expect(thrown(() => format(config))).toBeInstanceOf(DataFileExists);
   });
 
-  test("a cluster, which must not be formatted over", () => {
+  test("with a cluster isn't formatted over", () => {
     const config = newRoles();
     format(config);
     const before = contentOf(config);
@@ -147,7 +147,7 @@ describe("what is in a directory:", () => {
     expect(contentOf(config)).toEqual(before);
   });
 
-  test("somebody else's files, which we must not mix with", () => {
+  test("with somebody else's files is refused", () => {
     const config = newRoles();
     mkdirSync(config.data);
     writeFileSync(join(config.data, "thesis.txt"), "");
@@ -156,7 +156,7 @@ describe("what is in a directory:", () => {
     expect(existsSync(join(config.data, "order-9090"))).toBe(false);
   });
 
-  test("another format under way", () => {
+  test("in which another format is under way is refused until that has ended", () => {
     const config = newRoles();
     const lock = lockRole(config.data, ".");
     expect(thrown(() => format(config))).toBeInstanceOf(DirectoryLocked);

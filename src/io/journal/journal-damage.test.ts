@@ -51,7 +51,7 @@ describe("a damaged file", () => {
     return bytes.subarray(2); // as SQLite stores a number of this size
   }
 
-  test("that starts could have lost an acknowledged order, or a promise", () => {
+  test("doesn't start, wherever in it a bit was flipped", () => {
     const path = fileWithPromise();
     opened(path).close();
     const digest = (position: number) => {
@@ -85,7 +85,7 @@ describe("a damaged file", () => {
     expect(thrown(() => opened(path))).toMatchObject({ path, position: 4 });
   });
 
-  test("with an entry, or all applied ones, gone must not start", () => {
+  test("with an entry, or all applied ones, gone doesn't start", () => {
     const path = journalFile(entriesThrough(5));
     const journal = opened(path);
     journal.write({}, () => journal.setApplied(5));
@@ -98,7 +98,7 @@ describe("a damaged file", () => {
     expect(thrown(() => opened(path))).toMatchObject({ name: "JournalCorrupt", position: 5 });
   });
 
-  test("must not start with an admission that its index hides", () => {
+  test("doesn't start with an admission that its index hides", () => {
     const path = journalFile(entriesThrough(2));
     const journal = opened(path);
     const body = { kind: "admit", replica: 9090, incarnation: 5 } as const;
@@ -109,7 +109,7 @@ describe("a damaged file", () => {
     expect(thrown(() => opened(path))).toBeInstanceOf(JournalCorrupt);
   });
 
-  test("must not start without its newest entries, which no table holds yet", () => {
+  test("doesn't start without its newest entries, which no table holds yet", () => {
     const path = journalFile(entriesThrough(5));
     for (const hidden of [1, 2, 5]) {
       const copy = join(temporaryFolder(), "order.db");
@@ -124,7 +124,7 @@ describe("a damaged file", () => {
     }
   });
 
-  test("must not start with an older newest entry, dropped long ago, in the place of the last", () => {
+  test("doesn't start with an older newest entry, dropped long ago, in the place of the last", () => {
     const path = journalFile([...entriesThrough(4), entry(5, "dropped")]);
     const journal = opened(path);
     const stale = journal.database.prepare("SELECT * FROM entries WHERE position = 5").get();
@@ -137,7 +137,7 @@ describe("a damaged file", () => {
     expect(thrown(() => opened(path))).toBeInstanceOf(JournalCorrupt);
   });
 
-  test("in its write-ahead log must not start without what SQLite would drop", () => {
+  test("doesn't start without the end of its write-ahead log that SQLite would drop", () => {
     const path = journalFile(entriesThrough(3));
     const journal = opened(path);
     for (const position of [4, 5, 6]) journal.write({ entries: [entry(position)] });
@@ -151,7 +151,7 @@ describe("a damaged file", () => {
     expect(opened(crashed).lastPosition).toBe(6);
   });
 
-  test("cut short, emptied or overwritten must not start as a new one", () => {
+  test("that was cut short, emptied or overwritten doesn't start as a new one", () => {
     const entries = Array.from({ length: 200 }, (_, index) => entry(index + 1, "x".repeat(500)));
     const path = journalFile(entries);
     const whole = readFileSync(path);
@@ -167,7 +167,7 @@ describe("a damaged file", () => {
     expect(thrown(() => opened(path))).toBeInstanceOf(JournalCorrupt);
   });
 
-  test("a read that trusts the disk passes damaged entries on to another replica", () => {
+  test("gives no damaged entry to a reader, though the start passed it over", () => {
     const path = journalFile(entriesThrough(50));
     const writer = opened(path);
     writer.write({}, () => writer.setApplied(50));
@@ -190,7 +190,7 @@ describe("scrub", () => {
     return path;
   }
 
-  test("a start that reads all history takes longer every day", () => {
+  test("a start verifies the newest of the applied entries, and no more than a limit", () => {
     const path = appliedJournal(500);
     expect(opened(path, { entriesVerifiedMin: 20 }).entriesVerified).toBe(20);
     expect(opened(path, { entriesVerifiedMin: 2_000 }).entriesVerified).toBe(500);

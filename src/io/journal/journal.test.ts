@@ -26,8 +26,8 @@ import {
 /** Enough that no test stops early because of it. */
 const ALL_BYTES = 1 << 30;
 
-describe("what is written", () => {
-  test("an entry that comes back changed is another trade", () => {
+describe("writing", () => {
+  test("an entry comes back as it was, also after a start", () => {
     const path = journalFile();
     const entries: Entry[] = [
       { position: 1, epoch: 0, at: 0, body: { kind: "command", bytes: Buffer.from([]) } },
@@ -57,7 +57,7 @@ describe("what is written", () => {
     ]);
   });
 
-  test("a promise that is forgotten lets two leaders into one epoch", () => {
+  test("a promise and a vote are there after a start", () => {
     const path = journalFile();
     const journal = opened(path);
     const hardState = { promise: { epoch: 4, nominee: 9092 }, voter: false };
@@ -68,7 +68,7 @@ describe("what is written", () => {
     expect(opened(path).identity).toEqual(IDENTITY);
   });
 
-  test("R1: a promise that goes back lets two leaders into one epoch", () => {
+  test("R1: a promise never goes back, nor changes within its epoch", () => {
     const journal = opened(journalFile());
     journal.write({ hardState: { promise: { epoch: 4, nominee: 9092 }, voter: true } });
     const promise = (epoch: number, nominee: number) => () =>
@@ -79,7 +79,7 @@ describe("what is written", () => {
     promise(5, 9094)();
   });
 
-  test("a tail that is dropped must not be found again, nor its epochs", () => {
+  test("a tail that is dropped isn't found again, nor are its epochs", () => {
     const path = journalFile(entriesThrough(5));
     const journal = opened(path);
     journal.write({ truncateFrom: 3, entries: [entry(3, "other", 2), entry(4, "other", 2)] });
@@ -128,13 +128,13 @@ describe("what is written", () => {
     expect(opened(path).admissions()).toEqual(expected);
   });
 
-  test("an entry out of line leaves a gap that nobody notices", () => {
+  test("an entry out of line is refused", () => {
     const journal = opened(journalFile(entriesThrough(2)));
     expect(() => journal.write({ entries: [entry(4)] })).toThrow(InvariantViolation);
     expect(journal.lastPosition).toBe(2);
   });
 
-  test("R1: applied entries that are dropped leave tables without a journal", () => {
+  test("R1: applied entries can't be dropped", () => {
     const journal = opened(journalFile(entriesThrough(5)));
     journal.write({}, () => journal.setApplied(3));
     expect(() => journal.write({ truncateFrom: 3 })).toThrow(InvariantViolation);
@@ -142,7 +142,7 @@ describe("what is written", () => {
     expect(journal.lastPosition).toBe(3);
   });
 
-  test("R1: an applied position that goes back, or runs ahead, applies entries twice or never", () => {
+  test("R1: the applied position never goes back, nor past the last entry", () => {
     const journal = opened(journalFile(entriesThrough(5)));
     journal.write({}, () => journal.setApplied(3));
     expect(() => journal.write({}, () => journal.setApplied(2))).toThrow(InvariantViolation);
@@ -152,7 +152,7 @@ describe("what is written", () => {
 });
 
 describe("reading", () => {
-  test("a read without a limit fills the memory; one that gives nothing never ends", () => {
+  test("a read ends at its limit, and gives at least one entry if there is one", () => {
     const big = Array.from({ length: 10 }, (_, index) => entry(index + 1, "x".repeat(1_000)));
     const journal = opened(journalFile(big));
     expect(journal.entries(0, 3_500).map(({ position }) => position)).toEqual([1, 2, 3]);
@@ -160,7 +160,7 @@ describe("reading", () => {
     expect(journal.entries(10, 1)).toEqual([]);
   });
 
-  test("a read that stops early must not keep the write-ahead log from being reused", () => {
+  test("a read that stops early doesn't keep the write-ahead log from being reused", () => {
     const journal = opened(journalFile(entriesThrough(20)));
     journal.entries(0, 1);
     const row = journal.database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
@@ -181,7 +181,7 @@ describe("reading", () => {
 });
 
 describe("digests", () => {
-  test("equal journals that differ in their digest, or others that don't, make verify useless", () => {
+  test("equal journals have equal digests, and different ones have different digests", () => {
     const written = (entries: Entry[], cluster = IDENTITY.cluster) =>
       opened(journalFile(entries, { ...IDENTITY, cluster }));
     const one = written(entriesThrough(9));
@@ -257,7 +257,7 @@ describe("a crash", () => {
 });
 
 describe("a write that fails", () => {
-  test("must leave memory as the disk is, and be the last", () => {
+  test("leaves memory as the disk is, and is the last", () => {
     const path = journalFile(entriesThrough(3));
     const journal = opened(path);
     const broken = new Error("broken");
@@ -277,7 +277,7 @@ describe("a write that fails", () => {
     expect(opened(path).lastPosition).toBe(3);
   });
 
-  test("because the disk is full must say so, and acknowledge nothing", () => {
+  test("because the disk is full says so, and acknowledges nothing", () => {
     const path = journalFile(entriesThrough(3));
     const journal = opened(path);
     const { page_count } = journal.database.prepare("PRAGMA page_count").get() ?? {};
@@ -292,8 +292,8 @@ describe("a write that fails", () => {
   });
 });
 
-describe("a file that isn't ours", () => {
-  test("or is missing must not be made up: the disk may be lost", () => {
+describe("a journal's file", () => {
+  test("that is missing isn't made up: the disk may be lost", () => {
     const path = join(temporaryFolder(), "order.db");
     const error = thrown(() => opened(path));
     expect(error).toBeInstanceOf(DataFileMissing);
@@ -301,14 +301,14 @@ describe("a file that isn't ours", () => {
     expect(existsSync(path)).toBe(false);
   });
 
-  test("of another replica or cluster must not vote for us", () => {
+  test("of another replica or cluster is refused", () => {
     const path = journalFile();
     expect(thrown(() => opened(path, { replica: 9092 }))).toBeInstanceOf(DataFileForeign);
     expect(thrown(() => opened(path, { cluster: "another" }))).toBeInstanceOf(DataFileForeign);
     opened(path, { cluster: IDENTITY.cluster });
   });
 
-  test("written by a newer program must not be taken for damaged", () => {
+  test("written by a newer program is called too new, not damaged", () => {
     const path = journalFile();
     const database = new DatabaseSync(path);
     database.exec("PRAGMA user_version = 3");
@@ -319,7 +319,7 @@ describe("a file that isn't ours", () => {
     expect((error as Error).message).toContain("run a newer version");
   });
 
-  test("must not be made over one that is there", () => {
+  test("that is there isn't overwritten by a new one", () => {
     const path = journalFile(entriesThrough(3));
     expect(() => createJournalFile(path, IDENTITY, HARD_STATE, [])).toThrow(InvariantViolation);
     expect(opened(path).lastPosition).toBe(3);

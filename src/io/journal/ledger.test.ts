@@ -117,7 +117,7 @@ describe("the tables", () => {
     ]);
   });
 
-  test("a page of orders that isn't limited grows with the history", () => {
+  test("a page of orders has no more than its limit", () => {
     const { ledger } = start();
     queue(ledger);
     ledger.flush();
@@ -128,7 +128,7 @@ describe("the tables", () => {
 });
 
 describe("a ledger", () => {
-  test("that doesn't tell what it holds in memory can't be kept small", () => {
+  test("tells how many commands it holds in memory, and none after a flush", () => {
     const { ledger } = start();
     queue(ledger, 4);
     expect(ledger.pendingCommands).toBe(5);
@@ -138,7 +138,7 @@ describe("a ledger", () => {
     expect(ledger.appliedPosition).toBe(4);
   });
 
-  test("that is told entries out of line loses or doubles one", () => {
+  test("refuses entries out of line", () => {
     const { ledger } = start();
     ledger.queue(1, HISTORY[0] ?? []);
     expect(() => ledger.queue(1, [])).toThrow(InvariantViolation);
@@ -146,7 +146,7 @@ describe("a ledger", () => {
     ledger.queue(2, []);
   });
 
-  test("whose write failed must not pretend to hold what it didn't write", () => {
+  test("whose write failed holds only what was written", () => {
     const { journal, ledger, path } = start();
     queue(ledger, 4);
     ledger.flush();
@@ -177,7 +177,7 @@ describe("a ledger", () => {
       "M2: a name listed twice",
       { kind: "list", requestId: "x", name: "FishCo", price: 1, quantity: 1 },
     ],
-  ])("%s must not reach the tables", (_what, command) => {
+  ])("refuses what breaks an invariant, its tables unchanged: %s", (_what, command) => {
     const { ledger } = start();
     queue(ledger, 5);
     ledger.flush();
@@ -202,7 +202,7 @@ describe("reads together", () => {
     journal.write({ entries: [marketEntry(LAST + 1, [])] });
   });
 
-  test("that write would hold their snapshot while the journal moves on", () => {
+  test("are refused when they write, since their snapshot would be held meanwhile", () => {
     const { ledger } = start();
     queue(ledger);
     expect(() => ledger.readTogether(() => ledger.flush())).toThrow(InvariantViolation);

@@ -44,7 +44,7 @@ test.each([
   "UPDATE meta SET admissions = 1",
   "UPDATE meta SET checksum = zeroblob(32)",
   "DELETE FROM meta",
-])("a field that changed by itself must not be believed: %s", (sql) => {
+])("a field that changed by itself isn't believed: %s", (sql) => {
   const database = fresh();
   database.exec(sql);
   expect(() => readMeta(database, "path")).toThrow(JournalCorrupt);

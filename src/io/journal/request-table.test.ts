@@ -109,7 +109,7 @@ test.each([
   expect(thrown(() => [...table.all()])).toBeInstanceOf(JournalCorrupt);
 });
 
-test("a row that the tree shows in front of another's place proves nothing", () => {
+test("a row that is missing is damage, though the row before it leads past its place", () => {
   const { table, database } = filled();
   database.exec(
     "UPDATE requests SET next = 'f' WHERE id = 'b'; DELETE FROM requests WHERE id = 'd'",
@@ -120,11 +120,11 @@ test("a row that the tree shows in front of another's place proves nothing", () 
 
 const UUID = "01890000-0000-7abc-8def-0123456789ab";
 
-test("a UUID as text takes twice the room, for every order, for ever", () => {
+test("a UUID is kept as its 16 bytes", () => {
   expect(requestKey(UUID)).toEqual(Buffer.from("0189000000007abc8def0123456789ab", "hex"));
 });
 
-test("two ids with one key would share an answer", () => {
+test("any id but a UUID in its usual form is kept as text, so that no two ids have one key", () => {
   const others = [
     UUID.toUpperCase(),
     UUID.replaceAll("-", ""),
@@ -138,7 +138,7 @@ test("two ids with one key would share an answer", () => {
   for (const id of others) expect(requestKey(id)).toBe(id);
 });
 
-test("keys stand to each other as SQLite orders them", () => {
+test("keys are ordered as SQLite orders them", () => {
   const keys = [
     "",
     "!",

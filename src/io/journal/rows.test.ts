@@ -18,7 +18,7 @@ function table(): DatabaseSync {
   return database;
 }
 
-test("rows left out, doubled or shifted at the seam between two statements", () => {
+test("all rows are inserted once and in order, across the seams between two statements", () => {
   for (const rows of [0, 1, 15, 16, 17, 32, 100]) {
     const database = table();
     const insert = prepareBulkInsert(database, "t (a, b)", 2);
@@ -30,7 +30,7 @@ test("rows left out, doubled or shifted at the seam between two statements", () 
   }
 });
 
-test("half a row must not be taken for the start of the next", () => {
+test("half a row is refused", () => {
   const insert = prepareBulkInsert(table(), "t (a, b)", 2);
   expect(() => insert([1, "one", 2])).toThrow(InvariantViolation);
 });
@@ -49,7 +49,7 @@ test.each([
   { quantity: "600" },
   { checksum: 1 },
   { checksum: null },
-])("a damaged row must not be traded on: %j", (change) => {
+])("a damaged row of a stock is refused: %j", (change) => {
   expect(() => stockOf("path", { ...ROW, ...change })).toThrow();
   if (typeof change.quantity !== "string" && change.checksum !== null) {
     expect(() => stockOf("path", { ...ROW, ...change })).toThrow(JournalCorrupt);
@@ -71,14 +71,14 @@ function rowOf(order: RecordedOrder): Record<string, number> {
 }
 const nameOf = (stock: number) => (stock === 5 ? "FishCo" : undefined);
 
-test("an order that comes back changed is another trade", () => {
+test("an order comes back as it was", () => {
   expect(orderValues(ORDER, 5, 40)).toHaveLength(ORDER_COLUMNS);
   expect(orderOf("path", rowOf(ORDER), nameOf)).toEqual(ORDER);
   const buy = { ...ORDER, type: "buy" } as const;
   expect(orderOf("path", rowOf(buy), nameOf)).toEqual(buy);
 });
 
-test.each(COLUMNS)("a damaged %s must not be told to a client", (column) => {
+test.each(COLUMNS)("an order with a damaged %s is refused", (column) => {
   const row = rowOf(ORDER);
   const damaged = { ...row, [column]: (row[column] ?? 0) + 1 };
   expect(() => orderOf("path", damaged, nameOf)).toThrow(JournalCorrupt);

@@ -46,7 +46,7 @@ function kept(database: DatabaseSync): DatabaseSync {
   return database;
 }
 
-test("R2: settings that don't fsync each commit lose acknowledged orders in a power cut", () => {
+test("R2: with each-commit SQLite syncs every commit to disk, with consistent it needn't", () => {
   const path = created();
   const setting = (database: DatabaseSync, name: string) =>
     database.prepare(`PRAGMA ${name}`).get()?.[name];
@@ -58,7 +58,7 @@ test("R2: settings that don't fsync each commit lose acknowledged orders in a po
   expect(setting(view, "synchronous")).toBe(1);
 });
 
-test("a file taken for one of another kind would be read as nonsense", () => {
+test("a file of another kind, or of an older or newer format, is refused", () => {
   const path = created();
   const other = { ...KIND, applicationId: 8 };
   expect(thrown(() => openDatabase(path, other, "consistent"))).toBeInstanceOf(DataFileForeign);
@@ -97,7 +97,7 @@ test("a schema in which a bit was flipped is damage, whatever it then says", () 
   }
 });
 
-test("a reader must see what is committed, and change nothing", () => {
+test("a reader sees what is committed, and can change nothing", () => {
   const path = created();
   const writer = kept(openDatabase(path, KIND, "each-commit"));
   const reader = kept(openReadOnly(path, KIND));
@@ -111,7 +111,7 @@ test("a reader must see what is committed, and change nothing", () => {
   ).toBeInstanceOf(JournalFailed);
 });
 
-test("an error that doesn't tell damage from a failing disk sends the operator the wrong way", () => {
+test("damage and a failing disk are different errors", () => {
   const path = created();
   const database = kept(openDatabase(path, KIND, "each-commit"));
   database.exec("INSERT INTO t VALUES (1, 'one')");
@@ -128,7 +128,7 @@ test("an error that doesn't tell damage from a failing disk sends the operator t
   expect(explain(path, ours)).toBe(ours);
 });
 
-test("a file that can't be opened at all must name its path", () => {
+test("an error for a file that can't be opened at all names its path", () => {
   const path = join(temporaryFolder(), "missing", "file.db");
   const error = thrown(() => openDatabase(path, KIND, "each-commit"));
   expect(error).toBeInstanceOf(JournalFailed);
@@ -156,7 +156,7 @@ test("a full disk is called full, whatever the call it hits", () => {
   expect(stdout.trim(), stderr).toBe("JournalFailed");
 });
 
-test("a column of another type is damage, not a crash with a riddle", () => {
+test("a column of another type is damage", () => {
   expect(numberOf(1)).toBe(1);
   expect(textOf("a")).toBe("a");
   expect(bytesOf(new Uint8Array([1]))).toEqual(new Uint8Array([1]));
@@ -174,7 +174,7 @@ test("a column of another type is damage, not a crash with a riddle", () => {
   expect(thrown(() => reading("path", null, () => numberOf(1n)))).toBeInstanceOf(JournalCorrupt);
 });
 
-test("the log of a lost file, replayed into its replacement, brings back half of the dead", () => {
+test("a replacement isn't mixed with the log of the lost file", () => {
   const lost = journalFile(entriesThrough(3));
   const journal = opened(lost);
   journal.write({ entries: [entry(4)] });

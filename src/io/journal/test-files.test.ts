@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { flipBit, offsetOf, temporaryFolder, thrown } from "./test-files.ts";
 
-test("damage that changes more than one bit would prove less", () => {
+test("flipBit changes one bit, and changes it back", () => {
   const path = join(temporaryFolder(), "file");
   writeFileSync(path, "abc");
   flipBit(path, 1);
@@ -12,7 +12,7 @@ test("damage that changes more than one bit would prove less", () => {
   expect(readFileSync(path, "utf8")).toBe("abc");
 });
 
-test("damage at a place that was guessed hits something else", () => {
+test("offsetOf finds a text that is there once, and fails otherwise", () => {
   const path = join(temporaryFolder(), "file");
   writeFileSync(path, "one two two");
   expect(offsetOf(path, "one")).toBe(0);
@@ -20,6 +20,6 @@ test("damage at a place that was guessed hits something else", () => {
   expect(() => offsetOf(path, "three")).toThrow();
 });
 
-test("a test for an error that isn't thrown passes in silence", () => {
+test("thrown fails when nothing is thrown", () => {
   expect(() => thrown(() => "fine")).toThrow("nothing was thrown");
 });

@@ -141,7 +141,7 @@ test("what can't be the whole cluster is refused, and nothing is touched", () =>
   expect(IDS.map((id) => readFileSync(pathOf(config.data, id)))).toEqual(before);
 });
 
-test("a host with one replica of three learns from its journal that the others were told wrong", () => {
+test("a host with one replica of three is converted only when all three are named", () => {
   const config = old();
   for (const id of [9090, 9094]) execFileSync("rm", ["-r", join(config.data, `order-${id}`)]);
   const error = thrown(() => upgradeCluster(roles(config.data, [9092])));

@@ -48,7 +48,7 @@ function left(path: string): number {
   return count;
 }
 
-test("a log that is whole, empty or not there must not stop a start", () => {
+test("a log that is whole, empty or without a whole header passes", () => {
   const path = crashed(5);
   expect(check(path)).toBeNull();
   expect(left(path)).toBe(5);
@@ -59,7 +59,7 @@ test("a log that is whole, empty or not there must not stop a start", () => {
   expect(check(path)).toBeNull();
 });
 
-test("damage that SQLite takes for a torn write would drop acknowledged transactions", () => {
+test("damage before the last transaction is found, though SQLite takes it for a torn write", () => {
   const path = crashed(5);
   const frames = framesOf(path);
   const lastOfFourth = Math.ceil((frames * 4) / 5) - 1;
@@ -89,7 +89,7 @@ test("one flipped bit in the last transaction isn't taken for a torn write", () 
   expect(check(path)).toBeNull();
 });
 
-test("a damaged header would drop the whole log", () => {
+test("a damaged header is found", () => {
   const path = crashed(2);
   for (let offset = 0; offset < HEADER; offset++) {
     flipBit(`${path}-wal`, offset);
@@ -99,7 +99,7 @@ test("a damaged header would drop the whole log", () => {
   expect(check(path)).toBeNull();
 });
 
-test("a last transaction torn by a crash must not stop a start", () => {
+test("a last transaction torn by a crash passes", () => {
   const whole = crashed(5);
   const frames = framesOf(whole);
   const bytes = readFileSync(`${whole}-wal`);
@@ -117,7 +117,7 @@ test("a last transaction torn by a crash must not stop a start", () => {
   expect(left(whole)).toBe(4);
 });
 
-test("frames of an earlier log behind the newest must not be taken for its own", () => {
+test("frames of an earlier log behind the newest aren't taken for its own", () => {
   const path = join(temporaryFolder(), "file.db");
   const database = new DatabaseSync(path);
   onTestFinished(() => database.close());
