@@ -96,7 +96,7 @@ describe("the times of a leader's entries", () => {
     expect(exposures).toEqual([0.01, 0.06]);
   });
 
-  test("are none of what was exposed before it was known to be committed", () => {
+  test("count no exposure from before its entry was known to be committed", () => {
     const { exposures, times } = entryTimes();
     times.appended(5);
     times.exposed(5, false);
