@@ -42,7 +42,7 @@ test("every request is answered once and counted as what it was answered with", 
   }
 }, 30_000);
 
-test("a generator that died is no server that answered nothing", () => {
+test("a load generator that died is an error, not read as zero answers", () => {
   expect(() => parseOfferedLoad("Error: connect ECONNREFUSED")).toThrow("no report");
 });
 

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { describeSample, formatNumber, Round, rotated, TIMING_DEFAULT } from "./round.ts";
 
-test("rounds that begin alike would hit the same subject with the same drift", () => {
+test("each round begins with another subject, so that drift doesn't always hit the same one", () => {
   const items = ["a", "b", "c", "d", "e"];
   const rounds = [0, 1, 2].map((round) => rotated(items, round));
   expect(new Set(rounds.map(([first]) => first)).size).toBe(3);

@@ -13,7 +13,7 @@ const rates = (rates: Readonly<Record<string, number>>): RoundResult =>
   );
 
 describe("a ratio", () => {
-  test("is taken within a round: across rounds a slow machine would look like a slow bazaar", () => {
+  test("is taken within each round, so that a round on a slow machine counts like any other", () => {
     const rounds = [
       rates({ "bazaar.trades.64": 3_000, "etcd.puts.64": 1_000 }),
       rates({ "bazaar.trades.64": 600, "etcd.puts.64": 200 }),
@@ -71,7 +71,7 @@ test("overload is compared with the best of all connections, not with 64", () =>
   expect(rows[0]).toMatchObject({ measured: { median: 0.8 }, met: true });
 });
 
-test("a single 503 without Retry-After, or a change of the leader, isn't met", () => {
+test("a single 503 without Retry-After, or change of the leader, misses the target", () => {
   const sample = { okPerSecond: 1, withoutRetryAfter: 1, other: 0, lost: 0, leaderChanges: 1 };
   const rows = measureRows(["overload"], [round({ "overload.offered.twice": sample })]);
   const metOf = (what: string) =>

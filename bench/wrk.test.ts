@@ -34,7 +34,7 @@ test("answers that aren't 200 don't count", () => {
   });
 });
 
-test("a run without a report, or with half of one, is no run of zero answers", () => {
+test("a run without a report, or with half of one, is an error, not read as zero answers", () => {
   expect(() => parseWrk("unable to connect")).toThrow("no report");
   const { requests: _, ...half } = REPORT;
   expect(() => parseWrk(printed(half))).toThrow("has no requests");

@@ -26,7 +26,7 @@ tps = 3344.556677 (without initial connection time)
     });
   });
 
-  test("a run that never connected is no run of zero trades", () => {
+  test("a run that never connected is an error, not read as zero trades", () => {
     expect(() => parsePgbench("pgbench: error: connection refused", "")).toThrow("no tps");
   });
 });
@@ -53,7 +53,7 @@ describe("redis-benchmark", () => {
   });
 });
 
-test("etcd's members that don't know each other would each be a cluster of one", () => {
+test("each member of etcd is told of all the others", () => {
   const members = memberArguments("data", [1, 2, 3, 4, 5, 6]);
   const cluster =
     "--initial-cluster=member0=http://127.0.0.1:4,member1=http://127.0.0.1:5,member2=http://127.0.0.1:6";

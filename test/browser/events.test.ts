@@ -24,7 +24,7 @@ function numbers(reader: EventReader, kind?: string): number[] {
 
 const buy = { name: "FishCo", type: "buy", quantity: 1 } as const;
 
-test("a reader that resumes misses what happened meanwhile, or gets it twice", async () => {
+test("a reader that resumes gets what happened meanwhile, once", async () => {
   const client = cluster.client();
   const first = await readEvents(cluster.url);
   const [one = 0] = await tradeInTurn(client, [buy]);
@@ -44,7 +44,7 @@ test("a reader that resumes misses what happened meanwhile, or gets it twice", a
   again.close();
 });
 
-test("an id of a process that is gone is taken for one of this", async () => {
+test("a reader that resumes from a process that is gone gets a whole picture", async () => {
   const first = await readEvents(cluster.url);
   await until("a message", () => first.messages.length > 0);
   const lastId = first.messages.at(-1)?.id ?? "";

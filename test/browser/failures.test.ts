@@ -12,7 +12,7 @@ const pages = usePages();
 /** What Chromium notes of a connection that is gone. */
 const LOST = /ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED|ERR_CONNECTION_RESET|status of 503/;
 
-test("a fail-over that can't be seen, or that a trader has to do something about", async () => {
+test("a fail-over is shown, and no trader has to do anything about it", async () => {
   const cluster = await clusters.prepare({ logLevel: "info" });
   await cluster.up("--no-restart");
   const load = new Load([cluster.client(), cluster.client()], (_client, nth) => ({
@@ -43,7 +43,7 @@ test("a fail-over that can't be seen, or that a trader has to do something about
   await node(high).getByText("level").waitFor();
 });
 
-test("a bazaar without a quorum looks open, or a trade is lost in it", async () => {
+test("a bazaar without a quorum is shown as such, and a trade that waits in it is made later", async () => {
   const cluster = await clusters.prepare({ logLevel: "info" });
   await cluster.up("--no-restart");
   const page = await pages.open(cluster.url, { expected: LOST });
@@ -79,7 +79,7 @@ test("a bazaar without a quorum looks open, or a trade is lost in it", async () 
     .waitFor();
 });
 
-test("a page that is opened without a quorum shows an empty bazaar", async () => {
+test("a page that is opened without a quorum says that the stocks and orders aren't known", async () => {
   const cluster = await clusters.prepare({ logLevel: "info" });
   await cluster.up("--no-restart");
   await tradeInTurn(cluster.client(), [{ name: "FishCo", type: "buy", quantity: 5 }]);
@@ -106,7 +106,7 @@ test("a page that is opened without a quorum shows an empty bazaar", async () =>
   await expect.poll(() => orders.textContent()).toBe("1");
 });
 
-test("a page whose front end is gone goes on as if it weren't, or doesn't come back", async () => {
+test("a page whose front end is gone says so, and goes on once that is back", async () => {
   const cluster = await clusters.up({ logLevel: "info" });
   const page = await pages.open(cluster.url, { expected: LOST });
   await page.getByText("Open", { exact: true }).waitFor();
@@ -124,7 +124,7 @@ test("a page whose front end is gone goes on as if it weren't, or doesn't come b
     .waitFor();
 });
 
-test("a front end that is paused, its connection open, is taken for one with nothing to say", async () => {
+test("a front end that is paused is shown as lost, though its connection is open", async () => {
   const cluster = await clusters.up({ logLevel: "info" });
   const page = await pages.open(cluster.url, { expected: LOST });
   await page.getByText("Open", { exact: true }).waitFor();

@@ -58,7 +58,7 @@ const shopping = (url: string, timeoutMs: number) => `(async () => {
   };
 })()`;
 
-test("a page of a named site can't trade with the library, or another one can", async () => {
+test("a page of a named site can trade with the library, and a page of another site can't", async () => {
   const shop = await site();
   const cluster = await clusters.up({ logLevel: "info", options: [`--cors-origin=${shop}`] });
   const named = await pages.open(shop, { expected: /asked another host|status of 400/ });

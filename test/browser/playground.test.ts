@@ -34,7 +34,7 @@ beforeAll(async () => {
 
 const node = (page: Page, role: string) => page.locator(`[data-role="${role}"]`);
 
-test("a replica that is killed on the page doesn't die, or can't be started again", async () => {
+test("a replica can be killed on the page, and started again", async () => {
   const page = await pages.open(played);
   const role = `order-${cluster.replicas[0]}`;
   const before = await cluster.running(role);
@@ -52,7 +52,7 @@ test("a replica that is killed on the page doesn't die, or can't be started agai
   expect(await cluster.running(role)).not.toBe(before);
 });
 
-test("a leader that is paused on the page goes on leading, or can't be resumed", async () => {
+test("a leader that is paused on the page no longer leads, and follows once it is resumed", async () => {
   const page = await pages.open(played);
   const leader = await cluster.leader();
   const role = `order-${leader}`;
@@ -64,7 +64,7 @@ test("a leader that is paused on the page goes on leading, or can't be resumed",
   await node(page, role).getByText("follows").waitFor();
 });
 
-test("a front end that is killed from its own page leaves the page dead", async () => {
+test("a page whose front end is killed from it comes back with the front end", async () => {
   const page = await pages.open(played, { expected: LOST });
   await node(page, "frontend").getByRole("button", { name: "Kill" }).click();
   await page.getByTestId("banner").getByText("Connection lost.").waitFor();
@@ -72,7 +72,7 @@ test("a front end that is killed from its own page leaves the page dead", async 
   await node(page, "frontend").getByRole("button", { name: "Kill" }).waitFor();
 });
 
-test("the slider makes no load, or load that can't be ended", async () => {
+test("the slider makes load, and ends it", async () => {
   const page = await pages.open(played);
   const slider = page.getByRole("slider", { name: "Load" });
   await slider.fill("200");
@@ -159,7 +159,7 @@ async function bareSite(): Promise<{ readonly url: string; readonly close: () =>
   };
 }
 
-describe("who isn't the page can't command:", () => {
+describe("a command of", () => {
   const command = JSON.stringify({ kind: "load", perSecond: 0 });
   const LOAD = JSON.stringify({ kind: "load", perSecond: 50 });
 
@@ -193,18 +193,18 @@ describe("who isn't the page can't command:", () => {
 
   const json = { "content-type": "application/json" };
 
-  test("the page itself can", async () => {
+  test("the page itself is obeyed", async () => {
     const headers = { ...json, origin: cluster.url, "bazaar-playground": token };
     expect(await send("POST", headers)).toBe(200);
   });
 
-  test("another site's page, though it had the token", async () => {
+  test("another site's page is refused, though it has the token", async () => {
     const headers = { ...json, "bazaar-playground": token };
     expect(await send("POST", { ...headers, origin: "https://elsewhere.example" })).toBe(403);
     expect(await send("POST", { ...headers, origin: "null" })).toBe(403);
   });
 
-  test("a name that someone points at this machine", async () => {
+  test("a page under a name that someone points at this machine is refused", async () => {
     const port = cluster.frontendPorts[0];
     const host = `elsewhere.example:${port}`;
     expect(await send("GET", { host })).toBe(421);
@@ -212,13 +212,13 @@ describe("who isn't the page can't command:", () => {
     expect(await send("POST", { ...headers, host, origin: `http://${host}` })).toBe(421);
   });
 
-  test("the token of another run, or none", async () => {
+  test("a page with the token of another run, or none, is refused", async () => {
     const headers = { ...json, origin: cluster.url };
     expect(await send("POST", { ...headers, "bazaar-playground": "x" })).toBe(403);
     expect(await send("POST", headers)).toBe(403);
   });
 
-  test("another site's page in the browser, though it had the token", async () => {
+  test("another site's page in the browser is refused, though it has the token", async () => {
     const role = `order-${cluster.replicas[0]}`;
     const before = await cluster.running(role);
     const loadBefore = await toldLoad();
@@ -256,7 +256,7 @@ describe("who isn't the page can't command:", () => {
   });
 });
 
-test("a bazaar that wasn't started as a playground is one", async () => {
+test("a bazaar that wasn't started as a playground has no commands", async () => {
   const plain = await clusters.up({ logLevel: "info" });
   expect((await fetch(`${plain.url}/playground`)).status).toBe(404);
   const page = await pages.open(plain.url);

@@ -46,7 +46,7 @@ test("replicas that differ are told with the first difference", () => {
   expect(allHeld(evaluation({ failOver }))).toBe(false);
 });
 
-test("files that differ in what they hold are told as the same", () => {
+test("files that differ in what they hold are told as different", () => {
   expect(answer("same data")).toContain("not the same byte for byte, and can't be");
   for (const changes of [
     { journalDigest: "x" },

@@ -66,7 +66,7 @@ test("a cell holds only its own calls, not the warm-up's or its neighbour's", as
   expect(cells[4]?.trade.count).toBeGreaterThan(0);
 });
 
-test("a machine that becomes busy doesn't look like a cache that slows down", async () => {
+test("cells with and without the cache take turns, so that a machine that becomes busy slows both", async () => {
   const { told, parts } = await run();
   expect(told.slice(0, 5)).toEqual(["on 0", "off 0", "off 0.2", "on 0.2", "on 0.4"]);
   expect(told).toHaveLength(10);

@@ -39,7 +39,7 @@ async function scrape(): Promise<ReadonlyMap<string, number>> {
   );
 }
 
-test("requests and trades are counted wrong, answered before the router or by it", async () => {
+test("requests and trades are counted, answered before the router or by it", async () => {
   const trade = { method: "POST", url: "/orders" } as const;
   await overSocket(app, { ...trade, payload: '{"name":"FishCo","quantity":1,"type":"buy"}' });
   await overSocket(app, { ...trade, payload: '{"name":"Ash","quantity":1,"type":"buy"}' });
@@ -62,7 +62,7 @@ test("requests and trades are counted wrong, answered before the router or by it
   expect(told.get('bazaar_cache_lookups_total{result="miss"}')).toBe(1);
 });
 
-test("a refusal before or after the leader was asked is missing in the counts", async () => {
+test("a refusal is counted, whether the leader was asked or not", async () => {
   const trade = { method: "POST", payload: '{"name":"FishCo","quantity":1,"type":"buy"}' } as const;
   for (const url of ["/orders", "/orders?"]) {
     const post = (headers: Record<string, string>, payload: string = trade.payload) =>
@@ -88,7 +88,7 @@ test("a refusal before or after the leader was asked is missing in the counts", 
   }
 });
 
-test("a lost leader counts as a new one", async () => {
+test("each leader that is found counts as a change, the loss of one doesn't", async () => {
   found(9094);
   found(null);
   found(9092);

@@ -49,7 +49,7 @@ const down = (id: number): KnownReplica => ({
   heardAtMs: 0,
 });
 
-test("a follower isn't where it is, or the wrong one leads", () => {
+test("each replica is shown with its standing, and how far it is behind", () => {
   const { watched } = cluster();
   expect(watched.look(0, 0).replicas).toMatchObject([
     { role: "order-9090", standing: "follows", behind: 2, last: 10 },
@@ -58,7 +58,7 @@ test("a follower isn't where it is, or the wrong one leads", () => {
   ]);
 });
 
-test("a replica that is paused looks as well as ever, since its connection is open", () => {
+test("a replica that is paused is shown as silent, though its connection is open", () => {
   const { world, watched } = cluster();
   watched.look(0, 0);
   world.replicas = [world.replicas[0] ?? down(9090), beat(9092, 9094, 13), beat(9094, 9094, 13)];
@@ -67,7 +67,7 @@ test("a replica that is paused looks as well as ever, since its connection is op
   expect(watched.take()).toEqual([{ kind: "silent", at: 1, role: "order-9090" }]);
 });
 
-test("a fail-over between two looks isn't seen", () => {
+test("a fail-over between two looks is told, with how long nobody led", () => {
   const { world, watched } = cluster();
   watched.led(9094, 0, 1_000);
   watched.look(0, 1_000);
@@ -103,7 +103,7 @@ test("without a leader counts from the last sign of one that fell silent on an o
   expect(watched.take().at(-1)).toMatchObject({ kind: "leads", role: "order-9092", afterMs: 576 });
 });
 
-test("a leader that is found again in the same reign is told of as no change", () => {
+test("a leader that is found again in the same reign is told as leading still", () => {
   const { world, watched } = cluster();
   watched.led(9094, 0, 1_000);
   world.replicas = world.replicas.map((replica) => ({ ...replica, heardAtMs: 100 }));
@@ -123,7 +123,7 @@ test("a lease that this front end lost is shown as long as its catalog tells of 
   expect(leased()).toEqual(["catalog-2", "catalog"]);
 });
 
-test("replicas that hear no leader look as if they followed", () => {
+test("while no leader is known, no replica is shown as following", () => {
   const { world, watched } = cluster();
   world.leader = null;
   expect(watched.look(0, 0).replicas.map(({ standing }) => standing)).toEqual([
@@ -133,7 +133,7 @@ test("replicas that hear no leader look as if they followed", () => {
   ]);
 });
 
-test("what changed while nobody watched is told as if it happened now", () => {
+test("what changed while nobody watched isn't told as if it happened now", () => {
   const { world, watched } = cluster();
   watched.look(0, 0);
   watched.rest();

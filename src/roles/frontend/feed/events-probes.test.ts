@@ -28,7 +28,7 @@ function peer(status: () => Promise<unknown>): Peer {
   };
 }
 
-test("a catalog that hangs, or is gone, is told as one that answers", async () => {
+test("a catalog is told as up while it answers, as silent when it hangs, as down when it is gone", async () => {
   const said = { role: "catalog", pid: 1, up: true, applied: 7, leased: true };
   let status = async (): Promise<unknown> => ({ ...said, leasedTo: ["frontend-2"] });
   const link = { peer: peer(() => status()) as Peer | null };
@@ -67,7 +67,7 @@ test("a catalog that hangs, or is gone, is told as one that answers", async () =
   });
 });
 
-test("another front end that is down, or ill, is told as up", async () => {
+test("another front end that is down, or ill, is told as down", async () => {
   const host = "127.0.0.1";
   const [well, ill] = [await frontend(200), await frontend(503)];
   const gone = await frontend(200);

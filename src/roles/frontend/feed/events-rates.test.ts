@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { RATES_KEPT_S } from "./events-limits.ts";
 import { Rates } from "./events-rates.ts";
 
-test("a percentile is off by more than a bucket's width", () => {
+test("a percentile is off by no more than a bucket's width", () => {
   const rates = new Rates();
   for (let ms = 1; ms <= 1_000; ms++) rates.traded("accepted", ms);
   const { p50, p99, trades } = rates.second(0, 0);
@@ -11,7 +11,7 @@ test("a percentile is off by more than a bucket's width", () => {
   expect(Math.abs((p99 ?? 0) / 990 - 1)).toBeLessThan(0.06);
 });
 
-test("a second is told with the trades of another", () => {
+test("a second is told with its own trades and no others", () => {
   const rates = new Rates();
   rates.traded("accepted", 5);
   rates.traded("refused", 5);
@@ -39,7 +39,7 @@ test("a trade without an answer has no latency, and a few trades no 99th percent
   expect(p99).toBeNull();
 });
 
-test("latencies beyond the buckets, or no numbers, break the count", () => {
+test("latencies beyond the buckets, or no numbers, are counted in the outermost ones", () => {
   const rates = new Rates();
   for (const ms of [0, -1, Number.NaN, 1e-9, 1e12]) {
     for (let times = 0; times < 20; times++) rates.traded("accepted", ms);
@@ -50,7 +50,7 @@ test("latencies beyond the buckets, or no numbers, break the count", () => {
   expect(p99).toBeGreaterThan(30_000);
 });
 
-test("history grows without limit", () => {
+test("history keeps the newest seconds, up to a limit", () => {
   const rates = new Rates();
   for (let at = 0; at < RATES_KEPT_S + 10; at++) rates.second(at, 0);
   expect(rates.points).toHaveLength(RATES_KEPT_S);

@@ -35,7 +35,7 @@ function connect(): Promise<IncomingMessage> {
   });
 }
 
-test("a reader that takes nothing keeps the others waiting, or grows without limit", async () => {
+test("a reader that takes nothing is dropped, and the others get every message meanwhile", async () => {
   const slow = await connect(); // never read
   const quick = await connect();
   let received = 0;
@@ -59,7 +59,7 @@ test("a reader that takes nothing keeps the others waiting, or grows without lim
   await vi.waitFor(() => expect(received).toBeGreaterThanOrEqual(expected), WAIT);
 });
 
-test("a reader that went away is written to for ever", async () => {
+test("a reader that went away is forgotten", async () => {
   const reader = await connect();
   await vi.waitFor(() => expect(readers.count).toBe(1), WAIT);
   reader.destroy();
@@ -124,7 +124,7 @@ test("a reader with a little unread for seconds is dropped, one that takes it no
   expect(readers.dropped).toBe(1);
 });
 
-test("a reader that has left before it is let in, or before its turn, is kept for ever", () => {
+test("a reader is written to once it is its turn, and forgotten if it has left", () => {
   const reader = Object.assign(new EventEmitter(), {
     written: [] as string[],
     destroyed: false,

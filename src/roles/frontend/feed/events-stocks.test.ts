@@ -33,7 +33,7 @@ function watched(first: readonly Stock[]) {
 const FISH = { name: "FishCo", price: 17.99, quantity: 600 };
 const BOAR = { name: "BoarCo", price: 28.59, quantity: 1_102 };
 
-test("a stock that didn't change is told again and again", async () => {
+test("a stock is told again only when it changed", async () => {
   const { market, stocks } = watched([BOAR, FISH]);
   await stocks.ask(0, true);
   expect(stocks.take()?.rows).toHaveLength(2);
@@ -47,7 +47,7 @@ test("a stock that didn't change is told again and again", async () => {
   });
 });
 
-test("what isn't known yet is told as an empty bazaar, and an empty one as unknown", async () => {
+test("what isn't known yet isn't told, and an empty bazaar is told as empty", async () => {
   const { market, stocks } = watched([]);
   market.isThere = false;
   await stocks.ask(0, true);
@@ -59,7 +59,7 @@ test("what isn't known yet is told as an empty bazaar, and an empty one as unkno
   expect(stocks.take()).toBeNull();
 });
 
-test("before the orders are summed, nothing seems to have been traded", async () => {
+test("before the orders are summed, what was traded is told as unknown", async () => {
   const unknown = new WatchedStocks(
     { page: async () => ({ kind: "stocks", stocks: [FISH], next: null, total: 1, position: 1 }) },
     { volumes: null, countedFrom: 1 },
@@ -68,7 +68,7 @@ test("before the orders are summed, nothing seems to have been traded", async ()
   expect(unknown.take()?.rows).toMatchObject([{ quantity: 600, volume: null, trades: null }]);
 });
 
-test("volume that grows isn't told, since the quantity is the same", async () => {
+test("volume that grows is told, though the quantity is the same", async () => {
   const { sums, stocks } = watched([FISH]);
   await stocks.ask(0, true);
   stocks.take();
@@ -76,7 +76,7 @@ test("volume that grows isn't told, since the quantity is the same", async () =>
   expect(stocks.take()?.rows).toMatchObject([{ name: "FishCo", volume: 9, trades: 4 }]);
 });
 
-test("thousands of stocks are asked for, and told, as often as a dozen", async () => {
+test("of thousands of stocks only so many are told, and they are asked for only so often", async () => {
   const many = Array.from({ length: 5_000 }, (_, index) => ({ ...FISH, name: `S${index}` }));
   const { market, stocks } = watched(many);
   await stocks.ask(0, true);
@@ -88,7 +88,7 @@ test("thousands of stocks are asked for, and told, as often as a dozen", async (
   expect(market.asked).toBe(2);
 });
 
-test("while nobody can tell, what is known is forgotten", async () => {
+test("while nobody can tell, what is known is kept", async () => {
   const { market, stocks } = watched([FISH]);
   await stocks.ask(0, true);
   market.isThere = false;
@@ -96,7 +96,7 @@ test("while nobody can tell, what is known is forgotten", async () => {
   expect(stocks.all?.rows).toHaveLength(1);
 });
 
-test("a trail grows without limit, or at another pace", async () => {
+test("a trail grows at its pace, up to a limit", async () => {
   const { stocks } = watched([FISH]);
   await stocks.ask(0, true);
   for (let at = 0; at < TRAIL_STEP_MS * (TRAIL_STEPS_MAX + 20); at += 250) stocks.step(at);

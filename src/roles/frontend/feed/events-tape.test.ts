@@ -26,7 +26,7 @@ function order(number: number) {
   return { number, name: "FishCo", type, quantity: 1 };
 }
 
-test("an order is counted twice, or not at all, when both ways tell of it", async () => {
+test("an order is counted once, whichever way tells of it first", async () => {
   const leader = new Leader();
   const tape = new Tape(leader);
   await tape.read();
@@ -41,7 +41,7 @@ test("an order is counted twice, or not at all, when both ways tell of it", asyn
   expect(tape.take()).toBeNull();
 });
 
-test("what is told grows with what is traded", async () => {
+test("so many rows are told and kept, however much is traded", async () => {
   const leader = new Leader();
   const tape = new Tape(leader);
   await tape.read();
@@ -55,7 +55,7 @@ test("what is told grows with what is traded", async () => {
   expect(tape.volumes?.get("FishCo")).toEqual({ volume: 2_500, trades: 2_500 });
 });
 
-test("a tick reads for as long as there is something, or what there was is told as news", async () => {
+test("a tick reads only so much, and what there was before isn't told as news", async () => {
   const leader = new Leader();
   leader.last = 20_000;
   const tape = new Tape(leader);
@@ -71,7 +71,7 @@ test("a tick reads for as long as there is something, or what there was is told 
   expect(tape.volumes?.get("FishCo")?.trades).toBe(20_000);
 });
 
-test("a million orders are read because somebody opened a page", async () => {
+test("of a million orders only the newest are read when somebody opens a page", async () => {
   const leader = new Leader();
   leader.last = 1_234_567;
   const tape = new Tape(leader);
@@ -82,7 +82,7 @@ test("a million orders are read because somebody opened a page", async () => {
   expect(leader.asked.length).toBeLessThan(120);
 });
 
-test("after a rest, sums go wrong, or what was known is forgotten, or told as news", async () => {
+test("after a rest what was known is still there, what came since is told, and sums are right", async () => {
   const leader = new Leader();
   const tape = new Tape(leader);
   leader.last = 10;
@@ -105,7 +105,7 @@ test("after a rest, sums go wrong, or what was known is forgotten, or told as ne
   expect(tape.volumes?.get("FishCo")?.trades).toBe(30);
 });
 
-test("without a leader, what isn't known is told as if there were no orders", async () => {
+test("without a leader, the orders are told as unknown, not as none", async () => {
   const leader = new Leader();
   leader.isThere = false;
   const tape = new Tape(leader);

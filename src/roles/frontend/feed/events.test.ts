@@ -3,7 +3,6 @@
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
-import Fastify from "fastify";
 import pino from "pino";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { ChangeMessage, StateMessage } from "../../../client/event-messages.ts";
@@ -17,7 +16,6 @@ import { Feed } from "./events.ts";
 import { WatchedCache } from "./events-cache.ts";
 import type { WatchedCluster } from "./events-cluster.ts";
 import { READERS_MAX, RING_MS, TICK_MS } from "./events-limits.ts";
-import { eventRoutes } from "./events-routes.ts";
 import type { WatchedStocks } from "./events-stocks.ts";
 import { Tape } from "./events-tape.ts";
 import { watchFrontend } from "./events-watch.ts";
@@ -88,7 +86,7 @@ async function buy(quantity: number): Promise<number> {
   return (await fetch(`${url}/orders`, { method: "POST", body })).status;
 }
 
-test("a reader gets something else first than a whole picture", async () => {
+test("a reader gets a whole picture first", async () => {
   const { response, messages, close } = await read();
   expect(response.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
   expect(response.headers.get("cache-control")).toBe("no-store");
@@ -101,7 +99,7 @@ test("a reader gets something else first than a whole picture", async () => {
   close();
 });
 
-test("a trade isn't told, with what it changed", async () => {
+test("a trade is told, with what it changed", async () => {
   const { messages, close } = await read();
   await vi.waitFor(() => expect(messages.length).toBeGreaterThan(0), WAIT);
   expect(await buy(43)).toBe(200);
@@ -119,7 +117,7 @@ test("a trade isn't told, with what it changed", async () => {
   close();
 });
 
-test("more readers come than are let in", async () => {
+test("a reader beyond the limit is told to come again", async () => {
   const readers = [];
   for (let count = 0; count < READERS_MAX; count++) readers.push(await read());
   const late = await read();
@@ -129,7 +127,7 @@ test("more readers come than are let in", async () => {
   await vi.waitFor(() => expect(feed.readers.count).toBe(0), WAIT);
 });
 
-test("of many that come at once, before there is anything to show, too many are let in", async () => {
+test("of many that come at once, before there is anything to show, no more than the limit are let in", async () => {
   vi.spyOn(market, "ask").mockReturnValue(new Promise(() => {}));
   const readers = await Promise.all(Array.from({ length: 100 }, () => read()));
   const statuses = readers.map(({ response }) => response.status);
@@ -139,7 +137,7 @@ test("of many that come at once, before there is anything to show, too many are 
   await vi.waitFor(() => expect(feed.readers.count).toBe(0), WAIT);
 });
 
-test("a reader that leaves while there is nothing to show yet is kept for ever", async () => {
+test("a reader that leaves while there is nothing to show yet is forgotten", async () => {
   const waiting = Promise.withResolvers<Asked>();
   vi.spyOn(market, "ask").mockReturnValue(waiting.promise);
   const { close, ended } = await read();
@@ -152,21 +150,21 @@ test("a reader that leaves while there is nothing to show yet is kept for ever",
   end();
 });
 
-test("readers keep the server from closing", async () => {
+test("a server with readers closes, and their streams end", async () => {
   const { messages, ended } = await read();
   await vi.waitFor(() => expect(messages.length).toBeGreaterThan(0), WAIT);
   await app.close();
   await ended;
 });
 
-test("a feed that fails keeps its route from answering", async () => {
+test("readers are answered though the market fails", async () => {
   Object.assign(market, { failing: new Error("broken") });
   const { messages, close } = await read();
   await vi.waitFor(() => expect(messages.length).toBeGreaterThan(0), WAIT);
   close();
 });
 
-test("the cache is told with what isn't in it, or without what went", async () => {
+test("the cache is told with what is in it, and with what went and why", async () => {
   const copies = memoryCopies({ entriesMax: 2 });
   const lookups = { stats: () => ({ ...copies.stats(), hits: 1, misses: 2 }) };
   const cache = new WatchedCache(copies, lookups, 2);
@@ -191,15 +189,7 @@ test("the cache is told with what isn't in it, or without what went", async () =
   expect(cache.lookups).toBe(3);
 });
 
-test("a front end that tells nothing has the route", async () => {
-  const bare = Fastify();
-  const route = { method: "GET", url: "/events" } as const;
-  expect(bare.hasRoute(route)).toBe(false);
-  eventRoutes(bare, feed);
-  expect(bare.hasRoute(route)).toBe(true);
-});
-
-test("with nobody watching, questions are asked all the same", async () => {
+test("with nobody watching, nothing is asked", async () => {
   vi.useFakeTimers();
   try {
     const asked = { reads: 0, lists: 0, probes: 0 };

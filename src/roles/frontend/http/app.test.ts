@@ -304,7 +304,7 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
       expect(market.questions[1]).toMatchObject({ recordRefusal: false });
     });
 
-    test("a refusal under a key made for the client binds it later", async () => {
+    test("a refusal under a key made for the client doesn't bind it later", async () => {
       const refused = await post(trade(101, "buy", "GameStart"));
       expect(refused.statusCode).toBe(500);
       const made = refused.headers["idempotency-key"];

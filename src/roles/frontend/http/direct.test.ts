@@ -53,7 +53,7 @@ beforeEach(() => {
 });
 afterEach(() => app.close());
 
-test("what isn't in its plainest form is answered without the router's care for it", async () => {
+test("only requests in their plainest form are answered directly, all others by the router", async () => {
   start();
   expect((await overSocket(app, { url: "/stocks/FishCo" })).body).toBe("the copy");
   for (const url of [
@@ -69,7 +69,7 @@ test("what isn't in its plainest form is answered without the router's care for 
   for (const url of posted) expect((await overSocket(app, { ...TRADE, url })).body).toBe(ROUTED);
 });
 
-test("an answer is missing in the metrics, or counted for another route", async () => {
+test("each direct answer is counted in the metrics, for its route", async () => {
   start();
   await overSocket(app, { url: "/stocks/FishCo" });
   await overSocket(app, TRADE);
@@ -78,14 +78,14 @@ test("an answer is missing in the metrics, or counted for another route", async 
   expect(ended).toEqual(["GET /stocks/:name 200", "POST /orders 200", "POST /orders 400"]);
 });
 
-test("a request is missing in a log that takes debug lines", async () => {
+test("while the log takes debug lines, the router answers, which writes them", async () => {
   start("debug");
   expect((await overSocket(app, { url: "/stocks/FishCo" })).body).toBe(ROUTED);
   expect((await overSocket(app, TRADE)).body).toBe(ROUTED);
 });
 
 test.each(["thrown", "rejected"])(
-  "a broken invariant, %s, ends the request and not the process",
+  "a broken invariant, %s, is answered 500 and ends the process",
   async (how) => {
     start();
     const violation = new InvariantViolation("applied <= commit");
@@ -100,7 +100,7 @@ test.each(["thrown", "rejected"])(
   },
 );
 
-test("an unexpected error tells what is inside, or isn't logged", async () => {
+test("an unexpected error is logged, and says nothing of what is inside", async () => {
   start();
   market.ask = () => Promise.reject(new Error("secret of the house"));
   expect(await overSocket(app, TRADE)).toMatchObject(INTERNAL);

@@ -241,7 +241,7 @@ test.each(Object.entries(ODD))(
   TEST_LIMIT_MS,
 );
 
-test("behind a head that is fine, the same trade is made: this would be seen", async () => {
+test("behind a valid head the same trade is made, so these tests would see it", async () => {
   const made = hiddenTrades();
   const answers = answersIn(
     await exchange({ before: [LOOKUP], odd: LOOKUP, after: HIDDEN, cuts: [0.2, 0.7] }),

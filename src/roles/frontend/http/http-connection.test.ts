@@ -104,19 +104,16 @@ describe("bodies", () => {
     ["by the router", post("", "content-length: 100000000").replace("/orders", "/orders?")],
     ["before the router, in chunks", `${post("", "transfer-encoding: chunked")}5f5e100\r\n`],
   ];
-  test.each(endless)(
-    "a body without end is read for as long as it comes: refused %s",
-    async (_how, head) => {
-      const connection = await open();
-      connection.socket.write(head);
-      connection.socket.write(Buffer.alloc(BODY_DISCARDED_BYTES_MAX, "x"));
-      const response = await connection.ask("x".repeat(100_000));
-      expect(response.status).toBe(413);
-      expect(JSON.parse(response.body).error.code).toBe(413);
-      expect(response.headers.get("connection")).toBe("close");
-      await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
-    },
-  );
+  test.each(endless)("a body without end is cut off at a limit: refused %s", async (_how, head) => {
+    const connection = await open();
+    connection.socket.write(head);
+    connection.socket.write(Buffer.alloc(BODY_DISCARDED_BYTES_MAX, "x"));
+    const response = await connection.ask("x".repeat(100_000));
+    expect(response.status).toBe(413);
+    expect(JSON.parse(response.body).error.code).toBe(413);
+    expect(response.headers.get("connection")).toBe("close");
+    await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
+  });
 });
 
 test("a client that sends all before it reads gets its 413, not a broken connection", async () => {
@@ -130,7 +127,7 @@ test("a client that sends all before it reads gets its 413, not a broken connect
   }
 });
 
-test("a client that goes in the middle of a body is no error of ours", async () => {
+test("a client that goes in the middle of a body isn't logged as an error", async () => {
   const connection = await open();
   connection.socket.write(post(TRADE).slice(0, -1));
   await vi.waitFor(() => expect(connection.socket.bytesWritten).toBeGreaterThan(0), WAIT);
@@ -142,8 +139,8 @@ test("a client that goes in the middle of a body is no error of ours", async () 
   expect(market.questions).toEqual([]);
 });
 
-describe("what isn't HTTP as we take it", () => {
-  test("is 400, and the connection is closed", async () => {
+describe("a request that isn't taken", () => {
+  test("since it isn't HTTP is 400, and the connection is closed", async () => {
     const connection = await open();
     const response = await connection.ask("what is this?\r\n\r\n");
     expect(response.status).toBe(400);
@@ -151,7 +148,7 @@ describe("what isn't HTTP as we take it", () => {
     await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
   });
 
-  test("headers without end are 431, and the connection is closed", async () => {
+  test("for its headers without end is 431, and the connection is closed", async () => {
     const connection = await open();
     const response = await connection.ask(
       GET.replace("host: localhost", `x: ${"y".repeat(140_000)}`),
@@ -161,7 +158,7 @@ describe("what isn't HTTP as we take it", () => {
     await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
   });
 
-  test("a name of 10,000 letters is refused in few words, before the router and in it", async () => {
+  test("for a name of 10,000 letters is refused in few words, before the router and in it", async () => {
     const connection = await open();
     const name = "Z".repeat(10_000);
     for (const url of [`/stocks/${name}`, `/stocks/${name}?a=1`, `/cache_invalid/${name}`]) {
@@ -172,7 +169,7 @@ describe("what isn't HTTP as we take it", () => {
   });
 });
 
-describe("a client is told no to a trade that is then made", () => {
+describe("a trade", () => {
   const JUNK = "what is this?\r\n\r\n";
   const awaited: readonly (readonly [what: string, after: string, ends: boolean])[] = [
     ["garbage after its body", JUNK, false],
@@ -184,22 +181,25 @@ describe("a client is told no to a trade that is then made", () => {
     ],
     ["half a second request, and the end", GET.slice(0, 20), true],
   ];
-  test.each(awaited)("because of %s", async (_what, after, ends) => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    market.until = promise;
-    const connection = await open();
-    connection.socket.write(post(TRADE) + after);
-    if (ends) connection.socket.end();
-    await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
-    expect(connection.read).toBe("");
-    resolve();
-    const fish = () => market.lookupNow(["FishCo"]).stocks[0];
-    await vi.waitFor(() => expect(fish()?.quantity).toBe(599), WAIT);
-    // The answer came too late for that connection, and hurts no other.
-    expect((await (await open()).ask(GET)).status).toBe(200);
-  });
+  test.each(awaited)(
+    "is made, and its client isn't told no, in spite of %s",
+    async (_what, after, ends) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      market.until = promise;
+      const connection = await open();
+      connection.socket.write(post(TRADE) + after);
+      if (ends) connection.socket.end();
+      await vi.waitFor(() => expect(connection.ended).toBe(true), WAIT);
+      expect(connection.read).toBe("");
+      resolve();
+      const fish = () => market.lookupNow(["FishCo"]).stocks[0];
+      await vi.waitFor(() => expect(fish()?.quantity).toBe(599), WAIT);
+      // The answer came too late for that connection, and hurts no other.
+      expect((await (await open()).ask(GET)).status).toBe(200);
+    },
+  );
 
-  test("unless its body hasn't come as a whole: then none is made, and it is told why", async () => {
+  test("whose body hasn't come as a whole isn't made, and its client is told why", async () => {
     const connection = await open();
     const response = await connection.ask(post("5\r\n{", "transfer-encoding: chunked") + JUNK);
     expect(response.status).toBe(400);
@@ -208,7 +208,7 @@ describe("a client is told no to a trade that is then made", () => {
     expect(market.questions).toEqual([]);
   });
 
-  test("but not after its answer: what comes then is answered for itself", async () => {
+  test("keeps its answer, and what comes after that is answered for itself", async () => {
     const connection = await open();
     expect((await connection.ask(post(TRADE))).status).toBe(200);
     expect((await connection.ask(JUNK)).status).toBe(400);

@@ -35,11 +35,11 @@ test("an unexpected error is logged, and says nothing of what is inside", async 
   expect(broken).toEqual([]);
 });
 
-test("a thrown nothing is an error like any other", async () => {
+test("a thrown value that is no error is answered like an unexpected one", async () => {
   expect(await failing({ statusCode: 200 })).toEqual(INTERNAL);
 });
 
-test("a broken invariant ends the process, not only the request", async () => {
+test("a broken invariant is answered 500 and ends the process", async () => {
   const violation = new InvariantViolation("applied <= commit");
   expect(await failing(violation)).toEqual(INTERNAL);
   expect(broken).toEqual([violation]);

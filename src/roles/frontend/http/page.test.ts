@@ -23,7 +23,7 @@ function buildPage(): void {
   writeFileSync(join(folder, "assets/index-abc.js"), "1");
 }
 
-test("a checkout without the page built leaves its user without a word", async () => {
+test("where the page isn't built, the answer says how to build it", async () => {
   const answer = await served().inject("/");
   expect(answer.statusCode).toBe(503);
   expect(answer.json().error).toMatchObject({ code: 503 });
@@ -31,7 +31,7 @@ test("a checkout without the page built leaves its user without a word", async (
   expect(answer.headers["retry-after"]).toBe("1");
 });
 
-test("the page may load, or send to, another host", async () => {
+test("the page may load from no other host, nor send to one", async () => {
   buildPage();
   const answer = await served().inject("/");
   expect(answer.statusCode).toBe(200);
@@ -43,7 +43,7 @@ test("the page may load, or send to, another host", async () => {
   expect(answer.headers["x-content-type-options"]).toBe("nosniff");
 });
 
-test("a browser keeps an old page, or loads unchanged scripts again", async () => {
+test("a browser asks for the page each time, and loads unchanged scripts once", async () => {
   buildPage();
   const app = served();
   expect((await app.inject("/")).headers["cache-control"]).toBe("no-cache");
@@ -51,7 +51,7 @@ test("a browser keeps an old page, or loads unchanged scripts again", async () =
   expect(asset.headers["cache-control"]).toContain("immutable");
 });
 
-test("a browser that can decompress is sent the whole, or one that can't the compressed", async () => {
+test("a browser is sent the best compression that it takes, or the file as it is", async () => {
   buildPage();
   const files = { "index.html": "text/html", "assets/index-abc.js": "javascript" } as const;
   for (const file of Object.keys(files)) {
@@ -77,7 +77,7 @@ test("a browser that can decompress is sent the whole, or one that can't the com
   }
 });
 
-test("a file that isn't the page's can be had", async () => {
+test("no file but the page's can be had", async () => {
   buildPage();
   writeFileSync(join(folder, "../bazaar-page-secret"), "x");
   const app = served();

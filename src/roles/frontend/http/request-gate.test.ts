@@ -21,7 +21,7 @@ afterEach(() => server.close());
 
 const open = (): Promise<Connection> => server.connect();
 
-describe("a host that this front end isn't known by", () => {
+describe("a request", () => {
   const asked = [
     ...[
       "/",
@@ -44,22 +44,28 @@ describe("a host that this front end isn't known by", () => {
     post(TRADE).replace("localhost", "evil.example"),
     GET.replace("/stocks", "http://evil.example/stocks"),
     "OPTIONS * HTTP/1.1\r\nhost: evil.example\r\n\r\n",
-  ])("is told so, whatever is asked: %j", async (request) => {
-    const connection = await open();
-    const response = await connection.ask(request);
-    expect(response.status).toBe(421);
-    expect(JSON.parse(response.body)).toEqual({
-      error: { code: 421, message: expect.stringMatching(/host evil\.example\..*--allowed-hosts/) },
-    });
-    expect(response.headers.get("connection")).toBe("close");
-    expect(market.questions).toEqual([]);
-  });
+  ])(
+    "for a host that this front end isn't known by is 421, whatever it asks: %j",
+    async (request) => {
+      const connection = await open();
+      const response = await connection.ask(request);
+      expect(response.status).toBe(421);
+      expect(JSON.parse(response.body)).toEqual({
+        error: {
+          code: 421,
+          message: expect.stringMatching(/host evil\.example\..*--allowed-hosts/),
+        },
+      });
+      expect(response.headers.get("connection")).toBe("close");
+      expect(market.questions).toEqual([]);
+    },
+  );
 
   test.each([
-    ["none", GET.replace("host: localhost\r\n", "")],
-    ["two", GET.replace("host: localhost", "host: localhost\r\nHost: localhost")],
-    ["none that is one", GET.replace("localhost", "local host")],
-  ])("is another thing than %s, which is a bad request", async (_what, request) => {
+    ["no host", GET.replace("host: localhost\r\n", "")],
+    ["two hosts", GET.replace("host: localhost", "host: localhost\r\nHost: localhost")],
+    ["a host that can't be one", GET.replace("localhost", "local host")],
+  ])("with %s is 400", async (_what, request) => {
     const response = await (await open()).ask(request);
     expect(response.status).toBe(400);
     expect(JSON.parse(response.body).error.message).toBe(
@@ -68,7 +74,7 @@ describe("a host that this front end isn't known by", () => {
     expect(response.headers.get("x-content-type-options")).toBe("nosniff");
   });
 
-  test("isn't asked of a load balancer's check, which is of an older HTTP and names none", async () => {
+  test("of HTTP/1.0, as load balancers check, needs no host", async () => {
     const response = await (await open()).ask("GET /readyz HTTP/1.0\r\n\r\n");
     expect(response.status).toBe(200);
   });

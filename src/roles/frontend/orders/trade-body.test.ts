@@ -50,12 +50,12 @@ describe("a body that isn't a trade", () => {
     expect(wrong(Buffer.from(body))).toBe(what);
   });
 
-  test("none at all is told so", () => {
+  test("is told to be empty when it is", () => {
     expect(wrong(undefined)).toBe("the body is empty");
     expect(wrong(null)).toBe("the body is empty");
   });
 
-  test("one that is no UTF-8 isn't traded under another name", () => {
+  test("is refused when it is no UTF-8, not read as another name", () => {
     const body = Buffer.from('{"name":"Fish\xffCo","quantity":1,"type":"buy"}', "latin1");
     expect(wrong(body)).toBe("the body is no UTF-8");
   });

@@ -9,7 +9,7 @@ const market = new TestMarket();
 const trades = new Trades(market, pino({ level: "silent" }));
 const body = (text: string) => new TextEncoder().encode(text);
 
-test("an answer to another question is no trade's", async () => {
+test("an answer of another kind isn't taken for a trade's", async () => {
   const odd = new Trades(
     {
       ask: async () => ({
