@@ -291,7 +291,6 @@ export class TorturedCluster extends Cluster {
       data: "data",
       stocks: "stocks.csv",
       logLevel: "info",
-      engine: { kind: "builtin" },
       drainMs: 0,
       cache,
       frontends: addresses("frontend"),
