@@ -55,7 +55,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "old-epoch-committed-by-counting",
     ["R4"],
-    [534, 4],
+    [258, 4],
     [
       `${REPLICATION}/leadership.ts`,
       "if (position < this.#reignPosition || position <= context.commit) return; // J2",
@@ -75,7 +75,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "promise-lost-on-restart",
     ["R1"],
-    [37, 4],
+    [2, 4],
     [
       `${REPLICATION}/context.ts`,
       "this.hardState = options.hardState;",
@@ -111,7 +111,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "tail-dropped-by-a-late-short-append",
     ["R1"],
-    [77, 8],
+    [21, 4],
     [
       `${REPLICATION}/context.ts`,
       "if (firstNew === -1) return null;",
@@ -121,7 +121,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "fetch-not-fenced",
     ["epochs never go back within a journal"],
-    [269, 8],
+    [6, 4],
     [
       `${REPLICATION}/replica.ts`,
       "if (promise.epoch !== fetch.epoch || promise.nominee !== from) {",
@@ -141,7 +141,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "replacement-votes-early",
     ["R2", "a committed entry is never dropped"],
-    [487, 4],
+    [226, 4],
     [`${REPLICATION}/replica.ts`, "if (!voter) return;\n    if (epoch", "if (epoch"],
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears", "willing: !hears"],
     [
@@ -153,7 +153,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "replacement-counts-before-its-admission-is-committed",
     ["R2"],
-    [125, 4],
+    [73, 4],
     [
       `${REPLICATION}/admissions.ts`,
       "return admission.incarnation === incarnation && admission.position <= commit;",
@@ -176,16 +176,11 @@ export const BUGS: readonly Bug[] = [
       "this.#persist({ ...write, entries });\n    this.#voteIfAdmitted();",
     ],
   ),
-  bug(
-    "ack-counted-for-a-later-round",
-    ["C1"],
-    [586, 4],
-    [
-      `${REPLICATION}/leadership.ts`,
-      "follower.acknowledge(ack);",
-      "follower.acknowledge({ ...ack, round: this.#round });",
-    ],
-  ),
+  bug("ack-counted-for-a-later-round", ["C1"], null, [
+    `${REPLICATION}/leadership.ts`,
+    "follower.acknowledge(ack);",
+    "follower.acknowledge({ ...ack, round: this.#round });",
+  ]),
   bug(
     "deciding-before-the-reign-is-committed",
     ["M3", "R4"],
@@ -209,7 +204,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "deaf-leader-keeps-its-heartbeats-going",
     ["L1"],
-    [79, 4],
+    [121, 4],
     [
       `${REPLICATION}/leadership.ts`,
       "if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
@@ -219,23 +214,18 @@ export const BUGS: readonly Bug[] = [
   bug(
     "regained-lease-keeps-its-copies",
     ["C1"],
-    [17, 4],
+    [29, 4],
     [
       `${COHERENCE}/lease-holder.ts`,
       "this.#lease = offer;\n    this.#session += 1; // V3",
       "this.#lease = offer;\n    return false;",
     ],
   ),
-  bug(
-    "fill-from-an-earlier-session",
-    ["C1"],
-    [446, 4],
-    [
-      `${COHERENCE}/copies.ts`,
-      "newSession(): void {\n    this.#fetches.clear();",
-      "newSession(): void {",
-    ],
-  ),
+  bug("fill-from-an-earlier-session", ["C1"], null, [
+    `${COHERENCE}/copies.ts`,
+    "newSession(): void {\n    this.#fetches.clear();",
+    "newSession(): void {",
+  ]),
   bug(
     "lookup-joins-a-fetch-from-before-a-hold",
     ["C1"],
@@ -253,12 +243,12 @@ export const BUGS: readonly Bug[] = [
   bug(
     "fill-below-the-floor",
     ["C1"],
-    [805, 4],
+    null,
     [`${SERVICE}/lookups.ts`, " || answer.position < floor) {", ") {"],
     [
       `${SERVICE}/catalogs.ts`,
-      "this.#options.observer.closed(catalog);\n    this.#options.lost(catalog);",
-      "this.#options.observer.closed(catalog);",
+      "this.#options.observer.leftAside(catalog);\n    this.#options.lost(catalog);",
+      "this.#options.observer.leftAside(catalog);",
     ],
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
@@ -266,7 +256,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "lease-counted-from-the-grant",
     ["C1"],
-    [8, 4],
+    [35, 4],
     [
       `${COHERENCE}/lease-holder.ts`,
       "const untilMs = asked.atMs + grant.ms;",
@@ -276,23 +266,18 @@ export const BUGS: readonly Bug[] = [
   bug(
     "grant-before-the-view-is-level",
     ["C1"],
-    [24, 4],
+    [61, 4],
     [
       `${COHERENCE}/lease-holder.ts`,
       "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
       "const level = view.applied >= 0;",
     ],
   ),
-  bug(
-    "restarted-catalog-follows-at-once",
-    ["C1"],
-    [548, 4],
-    [
-      `${COHERENCE}/catalog-view.ts`,
-      "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
-      "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
-    ],
-  ),
+  bug("restarted-catalog-follows-at-once", ["C1"], null, [
+    `${COHERENCE}/catalog-view.ts`,
+    "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
+    "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
+  ]),
   bug(
     "new-leader-forgets-older-leases",
     ["C1"],
@@ -313,16 +298,11 @@ export const BUGS: readonly Bug[] = [
       "const atMostMs = LEASE_MS;",
     ],
   ),
-  bug(
-    "leader-grants-beyond-its-confirmed-round",
-    ["C1"],
-    [10, 8],
-    [
-      `${COHERENCE}/leader-views.ts`,
-      "confirmedMs + LEASE_MS - nowMs, sent, nowMs",
-      "confirmedMs > 0 ? LEASE_MS : LEASE_MS, sent, nowMs",
-    ],
-  ),
+  bug("leader-grants-beyond-its-confirmed-round", ["C1"], null, [
+    `${COHERENCE}/leader-views.ts`,
+    "confirmedMs + LEASE_MS - nowMs, sent, nowMs",
+    "confirmedMs > 0 ? LEASE_MS : LEASE_MS, sent, nowMs",
+  ]),
   bug(
     "exposed-before-all-hold",
     ["C1"],
@@ -363,7 +343,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "hold-never-sent-again",
     ["L1"],
-    [4, 4],
+    [34, 4],
     [
       `${COHERENCE}/leader-views.ts`,
       "following.unanswered.length > 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
@@ -373,7 +353,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "catalog-forgets-its-front-ends-in-a-new-epoch",
     ["C1"],
-    [14, 4],
+    [28, 4],
     [
       `${COHERENCE}/catalog-view.ts`,
       "this.#epoch = epoch;\n      this.#toldHeld = 0;",
@@ -404,7 +384,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "refusal-of-a-retried-call-neither-recorded-nor-told",
     ["L1"],
-    [2, 4],
+    [12, 4],
     [
       `${SERVICE}/pending-question.ts`,
       "? { ...question, recordRefusal: true } // P2",
@@ -415,7 +395,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "refusal-of-a-retried-call-not-recorded",
     ["M1"],
-    [87, 4],
+    [92, 4],
     [
       `${SERVICE}/pending-question.ts`,
       "? { ...question, recordRefusal: true } // P2",
@@ -427,16 +407,11 @@ export const BUGS: readonly Bug[] = [
       "",
     ],
   ),
-  bug(
-    "unrecorded-refusal-told-after-a-retry",
-    ["M1"],
-    [9, 4],
-    [
-      `${SERVICE}/pending-question.ts`,
-      "if (isRefused && !isRecorded && this.#askedInDoubt) return; // P3",
-      "",
-    ],
-  ),
+  bug("unrecorded-refusal-told-after-a-retry", ["M1"], null, [
+    `${SERVICE}/pending-question.ts`,
+    "if (isRefused && !isRecorded && this.#askedInDoubt) return; // P3",
+    "",
+  ]),
   bug(
     "refusal-under-a-key-not-recorded",
     ["M1", "M3"],
@@ -467,16 +442,11 @@ export const BUGS: readonly Bug[] = [
       "this.#settleUnproven(turn);",
     ],
   ),
-  bug(
-    "answer-without-a-confirmed-round",
-    ["C1"],
-    [407, 4],
-    [
-      `${SERVICE}/waiting-answers.ts`,
-      "confirmed: unproven.length === 0 ? true : null,",
-      "confirmed: true,",
-    ],
-  ),
+  bug("answer-without-a-confirmed-round", ["C1"], null, [
+    `${SERVICE}/waiting-answers.ts`,
+    "confirmed: unproven.length === 0 ? true : null,",
+    "confirmed: true,",
+  ]),
   bug(
     "refused-though-just-enough-is-there",
     ["M1"],
@@ -512,7 +482,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "list-shared-with-who-came-later",
     ["C1"],
-    [9, 4],
+    [27, 4],
     [
       `${COHERENCE}/shared-lists.ts`,
       "if (this.#underWay === 0) this.#begin();\n    for (const done of waiting) done(list);",
@@ -548,7 +518,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "appends-not-compared-with-what-they-follow",
     ["R3"],
-    [9, 8],
+    [22, 4],
     [
       `${REPLICATION}/replica.ts`,
       "if (epoch === prevEpoch) return null;",
@@ -561,20 +531,15 @@ export const BUGS: readonly Bug[] = [
     [1, 4],
     [`${REPLICATION}/replica.ts`, "if (epoch < promise.epoch) {", "if (epoch < 0) {"],
   ),
-  bug(
-    "best-journal-judged-by-length",
-    ["a committed entry is never dropped"],
-    [38, 4],
-    [
-      `${REPLICATION}/entry-log.ts`,
-      "return a.epoch > b.epoch || (a.epoch === b.epoch && a.position >= b.position);",
-      "return a.position >= b.position;",
-    ],
-  ),
+  bug("best-journal-judged-by-length", ["a committed entry is never dropped"], null, [
+    `${REPLICATION}/entry-log.ts`,
+    "return a.epoch > b.epoch || (a.epoch === b.epoch && a.position >= b.position);",
+    "return a.position >= b.position;",
+  ]),
   bug(
     "nominee-leads-without-fetching",
     ["R1"],
-    [40, 4],
+    [6, 4],
     [
       `${REPLICATION}/candidacy.ts`,
       "if (holder !== null) {",
@@ -618,12 +583,11 @@ export const BUGS: readonly Bug[] = [
     ],
     [`${REPLICATION}/replica.ts`, "context.commit <= context.log.durable &&", ""],
   ),
-  bug(
-    "replacement-credited-with-the-lost-disk",
-    ["L1"],
-    [46, 4],
-    [`${REPLICATION}/follower-progress.ts`, "this.match = 0;", ""],
-  ),
+  bug("replacement-credited-with-the-lost-disk", ["L1"], null, [
+    `${REPLICATION}/follower-progress.ts`,
+    "this.match = 0;",
+    "",
+  ]),
   bug(
     "acks-of-a-lost-disk-count",
     ["L1"],
@@ -642,25 +606,19 @@ export const BUGS: readonly Bug[] = [
   bug(
     "willing-though-a-leader-is-heard",
     ["L1"],
-    [12, 4],
+    [16, 4],
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears &&", "willing: voter &&"],
   ),
-  bug(
-    "no-margin-for-clocks",
-    ["C1"],
-    [450, 4],
-    [`${COHERENCE}/lease-grantor.ts`, "nowMs + ms + LEASE_MARGIN_MS", "nowMs + ms"],
-  ),
-  bug(
-    "deaf-view-renewed-for-ever",
-    ["L1"],
-    [137, 4],
-    [
-      `${COHERENCE}/lease-grantor.ts`,
-      "oldest ? oldest.sinceMs + LEASE_MS - nowMs : LEASE_MS; // G2",
-      "oldest ? LEASE_MS : LEASE_MS;",
-    ],
-  ),
+  bug("no-margin-for-clocks", ["C1"], null, [
+    `${COHERENCE}/lease-grantor.ts`,
+    "nowMs + ms + LEASE_MARGIN_MS",
+    "nowMs + ms",
+  ]),
+  bug("deaf-view-renewed-for-ever", ["L1"], null, [
+    `${COHERENCE}/lease-grantor.ts`,
+    "oldest ? oldest.sinceMs + LEASE_MS - nowMs : LEASE_MS; // G2",
+    "oldest ? LEASE_MS : LEASE_MS;",
+  ]),
   // What a full window keeps from a catalog waits for it all the same.
   bug(
     "lease-renewed-though-what-waits-was-not-sent",
@@ -691,7 +649,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "deaf-catalog-leased-anew",
     ["L1"],
-    [216, 4],
+    [104, 4],
     [
       `${COHERENCE}/leader-views.ts`,
       "if (!isLeased && following.received < this.#grantor.owesThrough(catalog)) return null; // W4",
@@ -701,7 +659,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "late-view-leased-on",
     ["L1"],
-    [70, 4],
+    [76, 4],
     [`${COHERENCE}/lease-grantor.ts`, "if (nowMs < holder.restsUntilMs) return null; // G3", ""],
   ),
   bug(
@@ -713,27 +671,22 @@ export const BUGS: readonly Bug[] = [
   bug(
     "lease-before-the-reign-is-exposed",
     ["C1"],
-    [18, 4],
+    [75, 4],
     [
       `${COHERENCE}/leader-views.ts`,
       "if (!following || this.#exposed < this.#reignPosition) return null; // W2",
       "if (!following) return null;",
     ],
   ),
-  bug(
-    "lease-for-less-than-is-counted-as-held",
-    ["C1"],
-    [225, 4],
-    [
-      `${COHERENCE}/leader-views.ts`,
-      "if (sent < Math.max(this.#exposed, this.#grantor.heldBy(catalog))) return null; // W4",
-      "if (sent < this.#exposed) return null;",
-    ],
-  ),
+  bug("lease-for-less-than-is-counted-as-held", ["C1"], null, [
+    `${COHERENCE}/leader-views.ts`,
+    "if (sent < Math.max(this.#exposed, this.#grantor.heldBy(catalog))) return null; // W4",
+    "if (sent < this.#exposed) return null;",
+  ]),
   bug(
     "fetch-shared-without-a-lease",
     ["C1"],
-    [47, 4],
+    [88, 4],
     [
       `${COHERENCE}/frontend-view.ts`,
       "return this.#lease.isValid(nowMs) ? this.#rules.joinable(name) : undefined; // U2",
@@ -745,12 +698,11 @@ export const BUGS: readonly Bug[] = [
       "if (nowMs >= 0) this.#rules.began(name, fetch);",
     ],
   ),
-  bug(
-    "holds-counted-over-a-gap",
-    ["C1"],
-    [188, 4],
-    [`${COHERENCE}/frontend-view.ts`, "|| after <= held) {", "|| after >= 0) {"],
-  ),
+  bug("holds-counted-over-a-gap", ["C1"], null, [
+    `${COHERENCE}/frontend-view.ts`,
+    "|| after <= held) {",
+    "|| after >= 0) {",
+  ]),
   // Checked before the copy is read it would do as well: see docs/guarantees.md.
   bug(
     "copy-served-without-a-lease",
@@ -771,7 +723,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "catalog-never-sends-a-hold-again",
     ["L1"],
-    [10, 4],
+    [82, 4],
     [
       `${COHERENCE}/catalog-view.ts`,
       "if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;",
@@ -852,13 +804,13 @@ export const BUGS: readonly Bug[] = [
   bug(
     "next-nominee-never-tried",
     ["L1"],
-    [70, 4],
+    [76, 4],
     ["src/core/selection/search.ts", "else this.#nominate(rest);", "else this.#rest();"],
   ),
   bug(
     "silent-leader-never-given-up",
     ["L1"],
-    [66, 4],
+    [34, 4],
     [
       "src/core/selection/selection.ts",
       "this.#phase.leader.silenceMs(this.#now) >= LEADER_SILENCE_MS",
@@ -868,7 +820,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "stored-copies-without-their-session",
     ["C1"],
-    [11, 4],
+    [25, 4],
     [`${COHERENCE}/stored-copies.ts`, "this.#sessions += 1;", "this.#sessions = 1;"],
   ),
   bug(
@@ -905,7 +857,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "refused-leader-leads-again-unchecked",
     ["R5"],
-    [664, 4],
+    [76, 4],
     [`${REPLICATION}/replica.ts`, "this.#isDoubted = true;", ""],
   ),
   bug(
@@ -918,20 +870,15 @@ export const BUGS: readonly Bug[] = [
       "return this.#refusals.size === 0;",
     ],
   ),
-  bug(
-    "started-with-other-members",
-    ["R2"],
-    [86, 4],
-    [
-      `${REPLICATION}/context.ts`,
-      "if (refusal !== null) throw new OtherCluster(refusal); // X4",
-      "",
-    ],
-  ),
+  bug("started-with-other-members", ["R2"], null, [
+    `${REPLICATION}/context.ts`,
+    "if (refusal !== null) throw new OtherCluster(refusal); // X4",
+    "",
+  ]),
   bug(
     "members-of-a-peer-not-compared",
     ["S1"],
-    [135, 4],
+    [86, 4],
     [
       `${REPLICATION}/members.ts`,
       "const other = otherMembers(what, theirs.members, ours.members);",
