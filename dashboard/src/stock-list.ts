@@ -85,7 +85,10 @@ export function useStockList(
     ask(next, null, controller.signal).then(
       (page) => {
         over();
-        if (!controller.signal.aborted) setPages((before) => [...before, page]);
+        if (controller.signal.aborted) return;
+        // Once only: it may have been asked for twice before it was shown.
+        const isThere = ({ after }: Page) => after === page.after;
+        setPages((before) => (before.some(isThere) ? before : [...before, page]));
       },
       () => setTimeout(over, RETRY_MS),
     );
