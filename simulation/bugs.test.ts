@@ -27,21 +27,29 @@ describe("a search for deliberate bugs", () => {
   const COMMON = bugNamed("exposed-before-all-hold");
   const SEEDS = { first: 1, seeds: 16 };
 
-  test("takes no violation of another rule for the bug's, and goes on behind it", async () => {
-    const other: Bug = { ...COMMON, breaks: ["no such rule"] };
-    const first = await find(other, SEEDS, TICKS);
-    expect(first).toMatchObject({ is: "other", why: expect.stringMatching(/^Violation: C1: /) });
-    const last = await search(other, SEEDS, TICKS);
-    expect(last.is).not.toBe("found");
-    expect(last).not.toEqual(first);
-  });
+  test(
+    "takes no violation of another rule for the bug's, and goes on behind it",
+    async () => {
+      const other: Bug = { ...COMMON, breaks: ["no such rule"] };
+      const first = await find(other, SEEDS, TICKS);
+      expect(first).toMatchObject({ is: "other", why: expect.stringMatching(/^Violation: C1: /) });
+      const last = await search(other, SEEDS, TICKS);
+      expect(last.is).not.toBe("found");
+      expect(last).not.toEqual(first);
+    },
+    LIMIT_MS,
+  );
 
-  test("says that a bug is in none of the seeds, and that one doesn't apply to the code", async () => {
-    expect(await find(COMMON, { first: 1, seeds: 1 }, 1)).toEqual({ is: "none" });
-    const absent: Bug = { ...COMMON, name: "no-such-bug" };
-    const why = expect.stringMatching(/^simulate: no bug named no-such-bug/);
-    expect(await find(absent, SEEDS, TICKS)).toEqual({ is: "failed", why });
-  });
+  test(
+    "says that a bug is in none of the seeds, and that one doesn't apply to the code",
+    async () => {
+      expect(await find(COMMON, { first: 1, seeds: 1 }, 1)).toEqual({ is: "none" });
+      const absent: Bug = { ...COMMON, name: "no-such-bug" };
+      const why = expect.stringMatching(/^simulate: no bug named no-such-bug/);
+      expect(await find(absent, SEEDS, TICKS)).toEqual({ is: "failed", why });
+    },
+    LIMIT_MS,
+  );
 
   test(
     "prints a row for a bug that is found, and reseeds only one that isn't found at its seeds",
