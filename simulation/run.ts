@@ -1,7 +1,7 @@
 // One run: a world, its clients and its nemesis, from one seed.
 
 import { LEASE_MARGIN_MS, LEASE_MS } from "../src/core/coherence/limits.ts";
-import { Clients } from "./clients.ts";
+import { Clients, RECONNECTION_MS, RECONNECTIONS } from "./clients.ts";
 import type { Counters } from "./counters.ts";
 import { drawImpairment, impair } from "./impairments.ts";
 import { Misconfigured } from "./misconfigured.ts";
@@ -18,9 +18,6 @@ const SETTLE_MS = 12_000;
 const LOOK_MS = 100;
 const DISTURBANCES = 10;
 const DISTURBANCE_MS = 40;
-const RECONNECTIONS = 12;
-/** Until both ends are connected again, and more. */
-const RECONNECTION_MS = 60;
 /** Three leases: who waits for a view again and again is seen to. */
 const IMPAIRED_VIEW_MS = 3 * (LEASE_MS + LEASE_MARGIN_MS);
 
