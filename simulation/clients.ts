@@ -204,14 +204,15 @@ export class Clients {
     const what = JSON.stringify(question);
     if (answer === null) throw new Violation(`L1: ${what} has no answer in calm`);
     const tookMs = scheduler.now - begunMs;
-    const looks = impaired?.role === "catalog" && isAboutStocks(question);
+    // A list that is asked for while another is under way waits for that one, too.
+    const looks = question.kind === "list" ? 2 : 1;
+    const looksMs =
+      impaired?.role === "catalog" && isAboutStocks(question) ? looks * CATALOG_ANSWER_LIMIT_MS : 0;
     const isUnimpaired = impaired === null && question.kind === "request";
     // What a catalog asks the leader is lost with their connection, time after time.
     const breaksMs = asked.role === "catalog" ? RECONNECTIONS * RECONNECTION_MS : 0;
     const limitMs =
-      isUnimpaired && breaksMs === 0
-        ? CALM_CHANGE_MS
-        : CALM_ANSWER_MS + (looks ? CATALOG_ANSWER_LIMIT_MS : breaksMs);
+      isUnimpaired && breaksMs === 0 ? CALM_CHANGE_MS : CALM_ANSWER_MS + looksMs + breaksMs;
     if (tookMs <= limitMs) return;
     this.#delayedMs ??= begunMs;
     // A front end that is slow may get a lease of each catalog before all have found it late.
