@@ -63,11 +63,11 @@ export function ClusterPanel({ floor, playground, isSlow, onSlow }: ClusterProps
               playground={playground}
             />
           ))}
-          {cluster.catalogs.map(({ role, port, standing, asked, behind, leased }) => (
+          {cluster.catalogs.map(({ role, standing, asked, behind, leased }) => (
             <Node
               key={role}
               role={role}
-              title={`Catalog ${port}`}
+              title={role.replace(/^catalog-?/, "Catalog ").trim()}
               standing={standing}
               word={standing !== "up" ? standing : asked ? <Meaning of="asked" /> : "up"}
               detail={standing === "up" ? <CatalogDetail behind={behind} leased={leased} /> : ""}
