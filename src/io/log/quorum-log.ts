@@ -8,27 +8,25 @@
 //   Q3. What arrives in one turn of the event loop is made durable by one write.
 //   Q4. After a failed write nothing is sent or answered any more: memory may be
 //       ahead of the disk. `failed` is called once, and the role must stop.
-//
 //   Q5. However much is committed at once, it is delivered in pieces, and written
 //       to the tables piece by piece, with turns of the event loop in between, in
 //       which messages come and go: a leader with a history to read goes on
 //       beating. That it leads is told when all before its reign was delivered.
-//
-// Effects are carried out in order, from one queue: a listener may call back in.
-// Longer than 400 lines because all effects of the core are carried out here, in one order.
 
-import type { Logger } from "pino";
 import { invariant } from "../../core/invariant.ts";
-import type { ReplicaEffect, ReplicaEvent, Write } from "../../core/replication/events.ts";
+import type {
+  ReplicaEffect,
+  ReplicaEvent,
+  StepTime,
+  Write,
+} from "../../core/replication/events.ts";
 import type { Judge } from "../../core/replication/judge.ts";
-import { HEARTBEAT_MS } from "../../core/replication/limits.ts";
-import type { LogListener } from "../../core/replication/log.ts";
 import { Replica, type ReplicaStatus } from "../../core/replication/replica.ts";
-import { type CommittedEntry, type ReplicaId, toCommitted } from "../../core/replication/types.ts";
+import { type CommittedEntry, toCommitted } from "../../core/replication/types.ts";
 import { JournalCorrupt } from "../journal/errors.ts";
 import type { Journal } from "../journal/types.ts";
-import type { Identity, Peer } from "../rpc/types.ts";
-import { type LogObserver, ReplicaLinks, type ReplicaLog, type Replicas } from "./links.ts";
+import { DrivenLog, type DrivenLogOptions } from "./driven-log.ts";
+import type { ReplicaLog } from "./links.ts";
 import { mergeWrites } from "./merge-writes.ts";
 
 /** Commands waiting for the tables before a journal write takes them along: fewer cost a transaction more than they bring. */
@@ -40,12 +38,10 @@ const DELIVERY_BYTES_MAX = 32 * 1024;
  * so acknowledged: whoever catches up keeps what it has stored in memory until the tables hold it.
  */
 const UNDELIVERED_MAX = 4_096;
-/** How often the core looks at the clock. */
-const TICK_MS = HEARTBEAT_MS / 2;
 /** Between the beginnings of two checks of this replica's file: each reads all of it, and one that found nothing finds nothing soon after. */
 const VERIFY_EVERY_MS = 60_000;
 
-export interface QuorumLogOptions {
+export interface QuorumLogOptions extends DrivenLogOptions {
   readonly journal: Journal;
   /** Through where the tables are applied: `committed` begins after it. */
   readonly applied: number;
@@ -55,41 +51,23 @@ export interface QuorumLogOptions {
   readonly judge: Judge;
   /** Compares this replica's file with its own journal; rejects with what is wrong. */
   readonly verify: () => Promise<void>;
-  readonly replicas: Replicas;
-  readonly identity: Identity;
-  readonly secret: string;
-  readonly log: Logger;
-  /** The disk failed or an invariant broke: stop. Called at most once. */
-  readonly failed: (reason: Error) => void;
 }
 
-export class QuorumLog implements ReplicaLog {
+export class QuorumLog extends DrivenLog<ReplicaEvent, ReplicaEffect> {
   readonly #options: QuorumLogOptions;
   readonly #replica: Replica;
   readonly handlers: ReplicaLog["handlers"] = {
-    message: (envelope) => this.#step({ kind: "receive", envelope }),
+    message: (envelope) => this.step({ kind: "receive", envelope }),
     leads: () => {}, // it sees who leads by who appends
   };
-  /** Null before start(). */
-  #listener: LogListener | null = null;
-  #observer: LogObserver = {};
-  #links: ReplicaLinks | null = null;
-  #timer: NodeJS.Timeout | null = null;
-  readonly #effects: ReplicaEffect[] = [];
-  #draining = false;
   #writes: { readonly id: number; readonly write: Write }[] = [];
   #writeScheduled = false;
-  #roundScheduled = false;
-  #confirmations = new Map<number, (leads: boolean) => void>();
-  #roundConfirmations: ((leads: boolean) => void)[] = [];
-  #nextToken = 1;
   #delivered: number;
   /** Through where entries are to be delivered. */
   #committed: number;
   #deliveryScheduled = false;
   /** To be told once all that was committed before has been delivered. Q5 */
   #afterDelivery: Extract<ReplicaEffect, { kind: "leading" | "lead-outcome" }>[] = [];
-  #stopped = false;
   /** The next check of the file waits or is under way. */
   #verifying = false;
   #verifyTimer: NodeJS.Timeout | undefined;
@@ -99,6 +77,7 @@ export class QuorumLog implements ReplicaLog {
   constructor(options: QuorumLogOptions) {
     const { journal, replicas } = options;
     const id = journal.identity.replica;
+    super(options, id);
     this.#options = options;
     this.#delivered = options.applied;
     this.#committed = options.applied;
@@ -114,136 +93,44 @@ export class QuorumLog implements ReplicaLog {
     });
   }
 
-  start(listener: LogListener, observer: LogObserver = {}): void {
-    const { journal, replicas, identity, secret, log } = this.#options;
-    this.#listener = listener;
-    this.#observer = observer;
-    this.#links = new ReplicaLinks({
-      id: journal.identity.replica,
-      replicas,
-      identity,
-      secret,
-      log,
-      changed: (peer, isOpen) => {
-        this.#step({ kind: isOpen ? "connected" : "disconnected", peer });
-        if (!isOpen) listener.changed();
-      },
-    });
-    this.#timer = setInterval(() => this.#step({ kind: "tick" }), TICK_MS);
-  }
-
-  peer(id: ReplicaId): Peer | null {
-    return this.#links?.peer(id) ?? null;
-  }
-
   status(): ReplicaStatus {
     return this.#replica.status();
   }
 
-  lead(): void {
-    this.#step({ kind: "lead" });
-  }
-
-  append(commands: readonly Uint8Array[]): number {
-    invariant(!this.#stopped, "a stopped log takes nothing");
-    this.#step({ kind: "append", commands });
-    this.#scheduleRound();
-    return this.#replica.status().lastPosition;
-  }
-
-  confirm(settled: (leads: boolean) => void): void {
-    if (this.#stopped) {
-      settled(false);
-      return;
-    }
-    this.#roundConfirmations.push(settled);
-    this.#scheduleRound();
-  }
-
   read(position: number, bytesMax: number): readonly CommittedEntry[] {
     const { commitPosition } = this.#replica.status();
-    if (this.#stopped || position >= commitPosition) return [];
+    if (this.stopped || position >= commitPosition) return [];
     try {
       return this.#replica
         .entriesAfter(position, bytesMax)
         .filter((entry) => entry.position <= commitPosition)
         .map(toCommitted);
     } catch (error) {
-      this.#fail(error); // the disk is damaged where nobody had looked since the start
+      this.fail(error); // the disk is damaged where nobody had looked since the start
       return [];
     }
   }
 
-  close(): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    if (this.#timer) clearInterval(this.#timer);
+  override close(): void {
     clearTimeout(this.#verifyTimer);
-    this.#links?.close();
-    const waiting = [...this.#confirmations.values(), ...this.#roundConfirmations];
-    this.#confirmations.clear();
-    this.#roundConfirmations = [];
-    for (const settled of waiting) settled(false);
+    super.close();
   }
 
-  /** One round for everything that the role appends or asks in one turn. */
-  #scheduleRound(): void {
-    if (this.#roundScheduled) return;
-    this.#roundScheduled = true;
-    queueMicrotask(() => {
-      this.#roundScheduled = false;
-      const waiting = this.#roundConfirmations;
-      this.#roundConfirmations = [];
-      let confirm: number | null = null;
-      if (waiting.length > 0) {
-        confirm = this.#nextToken;
-        this.#nextToken += 1;
-        this.#confirmations.set(confirm, (leads) => {
-          for (const settled of waiting) settled(leads);
-        });
-      }
-      this.#step({ kind: "round", confirm });
-      this.#write();
-    });
+  protected override roundBegun(): void {
+    this.#write();
   }
 
-  #step(event: ReplicaEvent): void {
-    if (this.#stopped) return;
-    try {
-      this.#effects.push(
-        ...this.#replica.step({ now: performance.now(), wallMs: Date.now() }, event),
-      );
-      this.#drain();
-    } catch (error) {
-      this.#fail(error);
-    }
+  protected stepCore(time: StepTime, event: ReplicaEvent): readonly ReplicaEffect[] {
+    return this.#replica.step(time, event);
   }
 
-  #fail(error: unknown): void {
-    if (this.#stopped) return;
-    this.close(); // Q4
-    this.#options.failed(error instanceof Error ? error : new Error(String(error)));
-  }
-
-  #drain(): void {
-    if (this.#draining) return;
-    this.#draining = true;
-    try {
-      for (let effect = this.#effects.shift(); effect; effect = this.#effects.shift()) {
-        this.#carryOut(effect);
-      }
-    } finally {
-      this.#draining = false;
-    }
-  }
-
-  #carryOut(effect: ReplicaEffect): void {
+  protected carryOut(effect: ReplicaEffect): void {
     const { journal } = this.#options;
-    const observer = this.#observer;
+    const observer = this.observer;
     switch (effect.kind) {
       case "send": {
         const { replica: from, incarnation } = journal.identity;
-        this.#links?.calls(effect.to)?.message({ from, incarnation, message: effect.message });
+        this.links?.calls(effect.to)?.message({ from, incarnation, message: effect.message });
         break;
       }
       case "persist":
@@ -261,14 +148,11 @@ export class QuorumLog implements ReplicaLog {
         break;
       case "deposed":
         if (this.#afterDelivery.some(({ kind }) => kind === "leading")) this.#neverLed();
-        else this.#listener?.deposed();
+        else this.listener?.deposed();
         break;
-      case "confirmed": {
-        const settled = this.#confirmations.get(effect.token);
-        this.#confirmations.delete(effect.token);
-        settled?.(effect.leads);
+      case "confirmed":
+        this.confirmed(effect.token, effect.leads);
         break;
-      }
       case "verify":
         this.#verify();
         break;
@@ -286,7 +170,7 @@ export class QuorumLog implements ReplicaLog {
         break;
       case "following":
         observer.following?.(effect.leader, effect.epoch, effect.behind);
-        this.#listener?.changed();
+        this.listener?.changed();
         break;
       case "stored":
         observer.stored?.(effect.entries.map(toCommitted));
@@ -324,10 +208,10 @@ export class QuorumLog implements ReplicaLog {
         () => {
           this.#verifying = false;
           this.#options.log.info("The file is what its journal says");
-          this.#step({ kind: "verified" });
+          this.step({ kind: "verified" });
         },
         (error: unknown) => {
-          if (error instanceof JournalCorrupt) return this.#fail(error);
+          if (error instanceof JournalCorrupt) return this.fail(error);
           // No word on the file: too little memory, too little time. The doubt stays, and so do the others.
           this.#options.log.error({ err: error }, "The file could not be compared; trying again");
           this.#verifying = false;
@@ -350,7 +234,7 @@ export class QuorumLog implements ReplicaLog {
         through,
       });
       this.#delivered = newest.position;
-      this.#listener?.committed(entries.map(toCommitted));
+      this.listener?.committed(entries.map(toCommitted));
     }
     if (this.#delivered === this.#committed) {
       const effects = this.#afterDelivery;
@@ -362,19 +246,19 @@ export class QuorumLog implements ReplicaLog {
     this.#deliveryScheduled = true;
     setImmediate(() => {
       this.#deliveryScheduled = false;
-      if (this.#stopped) return;
+      if (this.stopped) return;
       try {
         this.#deliver();
         this.#write();
       } catch (error) {
-        this.#fail(error);
+        this.fail(error);
       }
     });
   }
 
   #tell(effect: Extract<ReplicaEffect, { kind: "leading" | "lead-outcome" }>): void {
-    if (effect.kind === "leading") this.#listener?.leading(effect.epoch);
-    else this.#listener?.leadEnded(effect.outcome);
+    if (effect.kind === "leading") this.listener?.leading(effect.epoch);
+    else this.listener?.leadEnded(effect.outcome);
   }
 
   /** Deposed before anybody was told that it led. */
@@ -393,11 +277,11 @@ export class QuorumLog implements ReplicaLog {
   }
 
   #write(): void {
-    while (this.#writes.length > 0 && !this.#stopped) {
+    while (this.#writes.length > 0 && !this.stopped) {
       if (this.#committed - this.#delivered > UNDELIVERED_MAX) break; // after the next piece
       const writes = this.#writes;
       this.#writes = [];
-      this.#links?.flush(); // Q1
+      this.links?.flush(); // Q1
       const merged = mergeWrites(writes.map(({ write }) => write)); // Q3
       const { journal, tables } = this.#options;
       const startedAt = performance.now();
@@ -406,12 +290,12 @@ export class QuorumLog implements ReplicaLog {
           if (tables.pendingCommands >= TABLES_FLUSH_COMMANDS_MIN) tables.flush();
         });
       } catch (error) {
-        this.#fail(error);
+        this.fail(error);
         return;
       }
-      this.#observer.written?.(merged.entries?.length ?? 0, performance.now() - startedAt);
-      this.#step({ kind: "persisted", id: (writes.at(-1) as { id: number }).id }); // Q2
+      this.observer.written?.(merged.entries?.length ?? 0, performance.now() - startedAt);
+      this.step({ kind: "persisted", id: (writes.at(-1) as { id: number }).id }); // Q2
     }
-    this.#links?.flush();
+    this.links?.flush();
   }
 }
