@@ -1,7 +1,11 @@
+// A reign by itself, over a log that commits and confirms when a test says so.
+// Longer than 400 lines because every test asks the same reign.
+
 import { describe, expect, test } from "vitest";
 import {
   HOLD_AGAIN_MS,
   HOLD_WINDOW_MESSAGES_MAX,
+  LEASE_ASK_MS,
   LEASE_MARGIN_MS,
   LEASE_MS,
 } from "../coherence/limits.ts";
@@ -224,6 +228,24 @@ describe("a catalog", () => {
     desk.held(catalog, held(2));
     expect(results).toEqual([told(1)]);
     expect(catalog.fed.shift()).toMatchObject({ exposed: 2, entries: [] });
+  });
+
+  test("that asks for a lease has a log confirmed that rests otherwise, once at a time", () => {
+    const catalog = new FakePeer("catalog", "catalog");
+    const { log, clock, desk } = reignOf();
+    desk.follow(catalog, follow(1));
+    clock.nowMs = LEASE_ASK_MS - 1;
+    desk.follow(catalog, follow(1, 2));
+    expect(log.confirmations).toHaveLength(0); // it was confirmed just now
+    clock.nowMs = 10 * LEASE_ASK_MS;
+    desk.follow(catalog, follow(1, null));
+    expect(log.confirmations).toHaveLength(0); // nobody reads there
+    desk.follow(catalog, follow(1, 3));
+    desk.follow(catalog, follow(1, 4));
+    expect(log.confirmations).toHaveLength(1);
+    log.confirmations[0]?.(true);
+    desk.follow(catalog, follow(1, 5));
+    expect(log.confirmations).toHaveLength(2);
   });
 
   test("that is dead delays a trade once, by a lease and its margin, and the observer is told", () => {

@@ -16,6 +16,7 @@
 import type { Feed, Follow, Held } from "../coherence/leader-views.ts";
 import { type LeaderEffect, LeaderViews } from "../coherence/leader-views.ts";
 import type { Grant } from "../coherence/lease-holder.ts";
+import { LEASE_ASK_MS } from "../coherence/limits.ts";
 import { invariant } from "../invariant.ts";
 import type { MarketState } from "../market/state.ts";
 import type { ReplicatedLog } from "../replication/log.ts";
@@ -99,6 +100,8 @@ export class LeaderDesk<P extends DeskPeer> {
   #decidingScheduled = false;
   /** Answers were given that may not have left this process yet. */
   #told = false;
+  /** A confirmation is on its way that only leases need. */
+  #isConfirming = false;
   #over = false;
 
   /** `followers`: catalogs that followed this replica before it led, and what they had received. */
@@ -175,7 +178,17 @@ export class LeaderDesk<P extends DeskPeer> {
     if (ask === null || epoch !== ownEpoch) return null; // or it doesn't know yet whom it asks
     this.#carryOut(this.#views.wants(name));
     const confirmedMs = log.status().reign?.confirmedAt ?? Number.NEGATIVE_INFINITY;
+    if (nowMs() - confirmedMs >= LEASE_ASK_MS) this.#confirm();
     return this.#views.grant(name, ask, confirmedMs, nowMs());
+  }
+
+  /** A log may rest where nobody asks: what it confirms now is there for the next question for a lease. */
+  #confirm(): void {
+    if (this.#isConfirming) return;
+    this.#isConfirming = true;
+    this.#options.log.confirm(() => {
+      this.#isConfirming = false;
+    });
   }
 
   /** A catalog says what it has received, and what its front ends hold. */

@@ -195,6 +195,28 @@ describe("one statement is on its way, so that", () => {
   });
 });
 
+test("an idle leader writes once that followers may read all, and then seldom", () => {
+  const driven = new Driven();
+  driven.lead();
+  driven.append(7);
+  driven.answer(DONE);
+  const idle = (ms: number): Statement[] => {
+    const statements: Statement[] = [];
+    for (const end = driven.now + ms; driven.now < end; driven.now += 25) {
+      for (const effect of driven.step({ kind: "tick" })) {
+        if (effect.kind !== "run") continue;
+        statements.push(effect.statement);
+        driven.answer(DONE);
+      }
+    }
+    return statements;
+  };
+  expect(idle(200)).toEqual([expect.objectContaining({ committed: 4, entries: [] })]);
+  expect(idle(10_000).length).toBeLessThanOrEqual(10);
+  driven.step({ kind: "round", confirm: 1 });
+  expect(driven.answer(DONE)).toContainEqual({ kind: "confirmed", token: 1, leads: true });
+});
+
 test("a reign is won when the answer came, and confirmed from when the round began", () => {
   const driven = new Driven();
   driven.step({ kind: "opened" });

@@ -58,8 +58,10 @@ import type {
 export const ANSWER_MS = 2_000;
 /** An attempt to lead takes a look and a claim; a fail-over of the database may need some of this. */
 const LEAD_MS = 3_000;
-/** An idle leader confirms that it leads as often as catalogs ask for a lease; each time is a commit. */
-const CONFIRM_MS = 100;
+/** Nothing follows what was committed last: after this a leader writes that followers may read it. */
+const TELL_MS = 100;
+/** An idle leader that nobody asks for a lease confirms that it leads: a database that is gone without a word is noticed before a trade needs it. Each time is a commit. */
+const CONFIRM_MS = 1_000;
 /** A follower looks as often as this where no beat tells that there is more. */
 const POLL_MS = 1_000;
 /** Entries read by one look: some 50 ms of work with what the tables make of them. */
@@ -388,9 +390,10 @@ export class TableReplica {
   }
 
   #beginRound(phase: Leading): void {
-    const { epoch, asked, confirmedAt, wonAt } = phase;
-    const isIdle = this.#now - Math.max(confirmedAt, wonAt) < CONFIRM_MS;
-    if (!phase.roundWanted && asked.length === 0 && isIdle) return;
+    const { epoch, asked, confirmedAt, wonAt, told } = phase;
+    const quietMs = told < this.#end.position ? TELL_MS : CONFIRM_MS;
+    const mayRest = this.#now - Math.max(confirmedAt, wonAt) < quietMs;
+    if (!phase.roundWanted && asked.length === 0 && mayRest) return;
     const entries = phase.roundWanted ? phase.queued.splice(0, countThatFits(phase.queued)) : [];
     phase.roundWanted = phase.roundWanted && phase.queued.length > 0;
     phase.asked = [];
