@@ -37,6 +37,11 @@ export const TRADE_PROBABILITY = 0.2;
 /** Different requests that a load goes through, again and again. */
 export const REQUESTS_PREPARED = 5_000;
 
+/** How long an idle bazaar is looked at, seconds: as long as it does more than later. */
+export const IDLE_S = 10;
+/** … and how long after a load: no lease runs any more, garbage is collected. */
+export const IDLE_SETTLED_S = 15;
+
 /** Calls of redis-benchmark for each second of a slot: it can't be told a time. */
 export const REDIS_CALLS_PER_SECOND = 60_000;
 /** fsyncs of the disk's probe. */

@@ -7,6 +7,7 @@ import { findProgram } from "../lab/process.ts";
 import { columns } from "../src/cli/columns.ts";
 import { UserError } from "../src/cli/user-error.ts";
 import { Ground } from "./bazaar.ts";
+import { costsSubject } from "./costs.ts";
 import { CATCH_UP_IDLE_SLOT, catchUpSubject, Histories, historySubject } from "./history.ts";
 import {
   LOAD_AVERAGE_QUIET,
@@ -26,7 +27,7 @@ import { publish, type Result, resultName } from "./publish.ts";
 import { Round, type RoundResult, rotated, type Subject } from "./round.ts";
 import { measureRows, SCENARIOS, slotsOf } from "./rows.ts";
 import { bazaarSubject, missesSubject, stocksSubject } from "./subjects.ts";
-import { rowsTable, slotsTable } from "./table.ts";
+import { costsTables, rowsTable, slotsTable } from "./table.ts";
 
 const RESULTS = join(import.meta.dirname, "results");
 const ROOT = resolve(import.meta.dirname, "..");
@@ -51,7 +52,9 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function show(result: Result, options: Options): void {
-  console.log(`\n${columns(slotsTable(result.rounds))}`);
+  for (const table of [slotsTable(result.rounds), ...costsTables(result.rounds)]) {
+    if (table.length > 1) console.log(`\n${columns(table)}`);
+  }
   console.log(`\n${columns(rowsTable(result.rows)).replaceAll("**", "")}`);
   for (const line of result.missing) console.log(`left out: ${line}`);
   for (const { failures } of result.rounds) {
@@ -73,6 +76,7 @@ async function measure(options: Options, args: readonly string[]): Promise<Resul
     historySubject(histories, ORDERS_MANY),
     postgres,
     missesSubject(ground),
+    costsSubject(ground),
     catchUpSubject(histories),
     constantSubject("fastify"),
     stocksSubject(ground, STOCKS_MANY),

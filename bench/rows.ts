@@ -5,6 +5,7 @@
 // to read the others by.
 
 import { type Summary, summarize } from "../lab/statistics.ts";
+import { COST_SLOTS, IDLE_SLOT } from "./costs.ts";
 import { CATCH_UP_IDLE_SLOT, CATCH_UP_SLOT, MEMORY_SLOT, RESTART_SLOT } from "./history.ts";
 import { CONNECTIONS, ORDERS_MANY, ORDERS_SOME, STOCKS_MANY, STOCKS_SOME } from "./limits.ts";
 import type { RoundResult } from "./round.ts";
@@ -140,6 +141,16 @@ export const ROWS: readonly Row[] = [
     unit: "MiB",
     target: atMost(150),
   }),
+  single(
+    "costs",
+    "processor time of an idle bazaar, worst process",
+    IDLE_SLOT,
+    "worstCpuMsPerSecond",
+    {
+      unit: "ms",
+      target: atMost(3),
+    },
+  ),
   ...overload("overload, 2,000 connections", "2,000 connections", OVERLOAD_CONNECTIONS_SLOT),
   ...overload("overload, twice as many offered", "twice as many offered", OFFERED),
   single("overload", "twice as many offered: slowest 200", OFFERED, "maxMs", {
@@ -161,7 +172,11 @@ export const SCENARIOS: readonly string[] = [
 export function slotsOf(scenarios: readonly string[], sweep: readonly string[]): Set<string> {
   const rows = ROWS.filter(({ scenario }) => scenarios.includes(scenario));
   const slots = rows.flatMap(({ figures }) => figures.map(({ slot }) => slot));
-  return new Set([...slots, ...(scenarios.includes("connections") ? sweep : [])]);
+  return new Set([
+    ...slots,
+    ...(scenarios.includes("connections") ? sweep : []),
+    ...(scenarios.includes("costs") ? COST_SLOTS : []),
+  ]);
 }
 
 /** The rows of these scenarios with what the rounds gave. */

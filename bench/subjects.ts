@@ -127,7 +127,10 @@ export function portOf({ frontendPorts }: Cluster): number {
 }
 
 /** `bazaar up` for as long as `use` takes. */
-async function withBazaar(bazaar: Cluster, use: (bazaar: Cluster) => Promise<void>): Promise<void> {
+export async function withBazaar(
+  bazaar: Cluster,
+  use: (bazaar: Cluster) => Promise<void>,
+): Promise<void> {
   try {
     // A role that crashes stays down, to be seen.
     await bazaar.up("--no-restart");

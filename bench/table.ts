@@ -1,8 +1,27 @@
 // The result as a table, for a terminal and for the documentation.
 
 import { type Summary, summarize } from "../lab/statistics.ts";
+import { CONNECTIONS_COSTED, IDLE_FIRST_SLOT, IDLE_SLOT } from "./costs.ts";
 import { formatNumber, type RoundResult } from "./round.ts";
 import type { MeasuredRow, Row } from "./rows.ts";
+
+const PARTS = ["frontend", "leader", "follower-1", "follower-2", "catalog"] as const;
+const PER_BATCH = [
+  ["cpuUsPerTrade", "CPU µs/trade"],
+  ["cpuUsPerBatch", "CPU µs/batch"],
+  ["callsPerBatch", "system calls/batch"],
+  ["fsyncsPerBatch", "fsyncs/batch"],
+  ["messagesPerBatch", "messages/batch"],
+  ["framesPerBatch", "frames/batch"],
+  ["wakeUpsPerBatch", "wake-ups/batch"],
+] as const;
+const PER_SECOND = [
+  ["cpuMsPerSecond", "CPU ms/s"],
+  ["callsPerSecond", "system calls/s"],
+  ["messagesPerSecond", "messages/s"],
+  ["framesPerSecond", "frames/s"],
+  ["wakeUpsPerSecond", "wake-ups/s"],
+] as const;
 
 /** The first row is the head. */
 export type Table = readonly (readonly string[])[];
@@ -39,6 +58,42 @@ export function slotsTable(rounds: readonly RoundResult[]): Table {
       ];
     }),
   ];
+}
+
+/** Medians of the rounds: what trades cost by process and connections, then what nothing costs. Empty where none was measured. */
+export function costsTables(rounds: readonly RoundResult[]): readonly Table[] {
+  const loads = CONNECTIONS_COSTED.map((connections) => `costs.trades.${connections}`);
+  const tables = [
+    costsTable(rounds, loads, PER_BATCH, (slot) => [
+      slot,
+      figureText(median(rounds, slot, "tradesPerBatch")),
+    ]),
+    costsTable(rounds, [IDLE_FIRST_SLOT, IDLE_SLOT], PER_SECOND, (slot) => [slot]),
+  ];
+  const heads = [
+    ["load", "trades/batch", "process"],
+    ["idle", "process"],
+  ];
+  return tables.flatMap((rows, index) => {
+    const columns = (index === 0 ? PER_BATCH : PER_SECOND).map(([, title]) => title);
+    return rows.length === 0 ? [] : [[[...(heads[index] ?? []), ...columns], ...rows]];
+  });
+}
+
+function costsTable(
+  rounds: readonly RoundResult[],
+  slots: readonly string[],
+  columns: readonly (readonly [field: string, title: string])[],
+  head: (slot: string) => readonly string[],
+): Table {
+  const measured = slots.filter((slot) => rounds.some(({ samples }) => samples[slot]));
+  return measured.flatMap((slot) =>
+    PARTS.map((part) => [
+      ...head(slot),
+      part,
+      ...columns.map(([field]) => figureText(median(rounds, slot, `${part}.${field}`))),
+    ]),
+  );
 }
 
 /** Median, least and greatest of a slot's number over the rounds. */

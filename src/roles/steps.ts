@@ -76,7 +76,7 @@ const LEFT_OUT = new Set(["beat", "health", "status", "steps", "audit", "leaving
 
 /** Records what passes at the connections of this process. */
 export class StepRecorder {
-  readonly tap: Tap = { watch: null };
+  readonly tap: Tap = { sent: { messages: 0, frames: 0 }, watch: null };
   readonly #role: string;
   #steps: Step[] = [];
   /** Of the step that is next recorded; 0 is of the first. */

@@ -5,6 +5,7 @@
 // as they happen. So a metric costs the work that it measures next to nothing.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { SentCounts } from "../rpc/types.ts";
 
 /** The text of a scrape, and its content type. */
 export interface Scrape {
@@ -28,10 +29,18 @@ export interface Observer {
 export class RoleMetrics {
   readonly #registry = new Registry();
 
-  /** Every metric carries the role's name as the label `role`; the process's own are included. */
-  constructor(role: string) {
+  /**
+   * Every metric carries the role's name as the label `role`; the process's own are included, and
+   * what it sends to the other processes.
+   */
+  constructor(role: string, sent?: SentCounts) {
     this.#registry.setDefaultLabels({ role });
     collectDefaultMetrics({ register: this.#registry });
+    if (sent === undefined) return;
+    this.total("bazaar_messages_sent_total", "Messages sent to other processes.", () => {
+      return sent.messages;
+    });
+    this.total("bazaar_frames_sent_total", "Frames that they left in.", () => sent.frames);
   }
 
   /** A number that is read when asked for. */

@@ -99,7 +99,9 @@ export class Connection implements Peer {
     this.#complaints = options.complaints;
     this.#limits = options.limits;
     this.#onClose = options.onClose;
-    this.#outbox = new Outbox(options.socket, options.limits, (bytes) => this.#stuck(bytes));
+    this.#outbox = new Outbox(options.socket, options.limits, options.tap?.sent, (bytes) =>
+      this.#stuck(bytes),
+    );
     this.#rpc = this.#createRpc();
     this.#socket.on("message", (data, isBinary) => this.#receive(data, isBinary));
     // An error is followed by close; a frame over the limit is told here, and closes with 1009.

@@ -10,6 +10,7 @@ import type { WebSocket } from "ws";
 import { FRAME_HEADER_BYTES_MAX, joinFrame, MessageEncoder } from "./codec.ts";
 import { errorText, RpcError } from "./error.ts";
 import type { RpcLimits } from "./limits.ts";
+import type { SentCounts } from "./types.ts";
 import type { WireMessage } from "./wire.ts";
 
 export class Outbox {
@@ -17,6 +18,7 @@ export class Outbox {
   readonly #messagesBytesMax: number;
   readonly #messagesMax: number;
   readonly #queuedBytesMax: number;
+  readonly #sent: SentCounts | undefined;
   readonly #onStuck: (queuedBytes: number) => void;
   readonly #encoder = new MessageEncoder();
   #messages: Uint8Array[] = [];
@@ -24,9 +26,18 @@ export class Outbox {
   #flushScheduled = false;
   #closed = false;
 
-  /** `onStuck` is told how many bytes the other side has left unread; must close the connection. */
-  constructor(socket: WebSocket, limits: RpcLimits, onStuck: (queuedBytes: number) => void) {
+  /**
+   * `sent` counts what leaves. `onStuck` is told how many bytes the other side has left unread;
+   * must close the connection.
+   */
+  constructor(
+    socket: WebSocket,
+    limits: RpcLimits,
+    sent: SentCounts | undefined,
+    onStuck: (queuedBytes: number) => void,
+  ) {
     this.#socket = socket;
+    this.#sent = sent;
     this.#messagesBytesMax = limits.frameBytesMax - FRAME_HEADER_BYTES_MAX;
     this.#messagesMax = limits.frameMessagesMax;
     this.#queuedBytesMax = limits.queuedBytesMax;
@@ -57,6 +68,10 @@ export class Outbox {
   flush(): void {
     if (this.#messages.length === 0) return;
     const frame = joinFrame(this.#messages, this.#bytes);
+    if (this.#sent) {
+      this.#sent.messages += this.#messages.length;
+      this.#sent.frames += 1;
+    }
     this.#messages = [];
     this.#bytes = 0;
     this.#socket.send(frame, { binary: true, compress: false });

@@ -46,8 +46,16 @@ export interface Passed {
   readonly message: WireMessage;
 }
 
+/** What a process has sent over all its connections since it started. */
+export interface SentCounts {
+  messages: number;
+  /** What was handed to the network together: the messages of a turn to one peer. */
+  frames: number;
+}
+
 /** Where somebody may listen to all messages of a process. */
 export interface Tap {
+  readonly sent: SentCounts;
   /** Null while nobody does. Mustn't throw. */
   watch: ((passed: Passed) => void) | null;
 }

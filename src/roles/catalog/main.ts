@@ -96,7 +96,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     leasedTo: desk.leasedTo,
   });
 
-  const metrics = new RoleMetrics(name);
+  const metrics = new RoleMetrics(name, tap.sent);
   metrics.gauge(
     "bazaar_applied_position",
     "Journal position that the view shows.",

@@ -71,6 +71,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   const feed = watchFrontend({ config, name, log, nowMs, ...seen });
   const gate = new RequestGate(new HostNames(place.host, config.allowedHosts));
   const metrics = new FrontendMetrics(name, {
+    sent: steps.tap.sent,
     cache: () => stocks.stats(),
     isReady: () => !gate.isStopping && orders.health().ready,
     isLeased: () => stocks.lease !== null,

@@ -3,6 +3,7 @@
 
 import type { FastifyInstance } from "fastify";
 import { type Observer, RoleMetrics, type Scrape } from "../../io/metrics/role-metrics.ts";
+import type { SentCounts } from "../../io/rpc/types.ts";
 import type { TradeEnd } from "./orders/trades.ts";
 import type { CacheStats } from "./stocks/stocks.ts";
 
@@ -17,6 +18,7 @@ export interface RequestDurations {
 }
 
 export interface FrontendMetricsSources {
+  readonly sent?: SentCounts;
   cache(): CacheStats;
   /** Whether a trade could be answered now. */
   isReady(): boolean;
@@ -32,7 +34,7 @@ export class FrontendMetrics {
   #leaderChanges = 0;
 
   constructor(role: string, sources: FrontendMetricsSources) {
-    const metrics = new RoleMetrics(role);
+    const metrics = new RoleMetrics(role, sources.sent);
     this.#metrics = metrics;
     this.durations = requestDurations(metrics);
     sources.onLeader((leader) => {

@@ -123,7 +123,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   onBroken.push(() => replicated.close());
   parts.defer(() => replicated.close());
 
-  const metrics = new OrderMetrics(name, nowMs);
+  const metrics = new OrderMetrics(name, nowMs, tap.sent);
   const start = new StartLines(log, judge.market.lastNumber);
   const isDebug = log.isLevelEnabled("debug");
   const follower = new FollowerLines(log);

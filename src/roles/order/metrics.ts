@@ -6,6 +6,7 @@ import {
   RoleMetrics,
   type Scrape,
 } from "../../io/metrics/role-metrics.ts";
+import type { SentCounts } from "../../io/rpc/types.ts";
 import type { Health } from "../contract.ts";
 
 export interface OrderMetricsSources {
@@ -27,8 +28,8 @@ export class OrderMetrics {
   #leaderChanges = 0;
 
   /** `nowMs`: milliseconds of a clock that never goes back. */
-  constructor(role: string, nowMs: () => number) {
-    const metrics = new RoleMetrics(role);
+  constructor(role: string, nowMs: () => number, sent?: SentCounts) {
+    const metrics = new RoleMetrics(role, sent);
     this.#metrics = metrics;
     this.#writes = metrics.histogram(
       "bazaar_journal_write_duration_seconds",
