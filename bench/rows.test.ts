@@ -100,6 +100,7 @@ test("every promise of a number has a row", () => {
     "restart",
     "catchup",
     "memory",
+    "costs",
     "overload",
     "connections",
   ]);
