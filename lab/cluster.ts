@@ -360,8 +360,9 @@ export class Cluster {
 
   async #reach(port: number): Promise<Peer> {
     this.#stopping.signal.throwIfAborted();
+    const name = this.roles.find((role) => role.port === port)?.name ?? "";
     this.#peers ??= new Peers(readSecret(this.data), commandIdentity(this.replicas));
-    const reached = await this.#peers.reach({ host: HOST, port }, ASK_LIMIT_MS);
+    const reached = await this.#peers.reach({ name, host: HOST, port }, ASK_LIMIT_MS);
     if (reached.kind === "unreachable") throw new Error(reached.why);
     return reached.peer;
   }

@@ -28,7 +28,7 @@ async function replica(secret = SECRET) {
     log: pino({ level: "silent" }),
   });
   toClose.push(() => listener.close());
-  return { listener, host: "127.0.0.1", port: listener.port };
+  return { listener, name: "order-9094", host: "127.0.0.1", port: listener.port };
 }
 
 function peers(): Peers {
@@ -72,7 +72,7 @@ test("a process that says nothing is reported as unreachable at the time-out", a
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   toClose.push(() => server.close());
   const { port } = server.address() as AddressInfo;
-  const reached = await peers().reach({ host: "127.0.0.1", port }, 100);
+  const reached = await peers().reach({ name: "order-9094", host: "127.0.0.1", port }, 100);
   expect(reached).toEqual({
     kind: "unreachable",
     why: `127.0.0.1:${port} doesn't answer within 100 ms`,

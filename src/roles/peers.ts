@@ -12,6 +12,11 @@ export function commandIdentity(members: readonly ReplicaId[]): Identity {
   return { role: "cli", name: "cli", cluster: { name: null, members } };
 }
 
+/** A process by its name, ROLE, and where it listens. */
+export interface NamedAddress extends Address {
+  readonly name: string;
+}
+
 /** An attempt to reach a process. */
 export type Reached =
   | { readonly kind: "reached"; readonly peer: Peer }
@@ -32,7 +37,7 @@ export class Peers {
   }
 
   /** Connects, or gives up at the first failure, at most after `limitMs`. An open connection is used again. */
-  async reach(address: Address, limitMs: number): Promise<Reached> {
+  async reach(address: NamedAddress, limitMs: number): Promise<Reached> {
     const key = `${address.host}:${address.port}`;
     const open = this.#links.get(key)?.peer;
     if (open) return { kind: "reached", peer: open };
@@ -47,6 +52,7 @@ export class Peers {
       const link = connect({
         host: address.host,
         port: address.port,
+        name: address.name,
         secret: this.#secret,
         identity: this.#identity,
         contract: {},

@@ -55,6 +55,7 @@ function catalog(): Promise<number> {
       audit: () => ({ position: 8, stocks: 1, stocksDigest: "8" }),
       status: () => ({ role: "catalog", pid: 43, up: true as const, applied: 8 }),
     },
+    "catalog",
   );
 }
 

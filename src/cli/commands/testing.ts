@@ -27,17 +27,23 @@ export class Bench {
   /** That of whoever asks: the replicas of the command that runs. */
   readonly cluster = { name: "test", members: [] as number[] };
 
-  /** A process that serves some calls; returns its port. */
-  async serve<C extends Contract>(contract: C, handlers: Handlers<C>): Promise<number> {
+  /** A process that serves some calls, a replica unless named otherwise; returns its port. */
+  async serve<C extends Contract>(
+    contract: C,
+    handlers: Handlers<C>,
+    name?: string,
+  ): Promise<number> {
+    const identity = { role: "order" as const, name: "", cluster: this.cluster };
     const listener = await listen({
       host: "127.0.0.1",
       port: 0,
       secret: this.#secret,
-      identity: { role: "order", name: "made-up", cluster: this.cluster },
+      identity,
       contract,
       handlers,
       log: pino({ level: "silent" }),
     });
+    identity.name = name ?? `order-${listener.port}`;
     this.#listeners.push(listener);
     return listener.port;
   }

@@ -11,6 +11,7 @@ import { replicationContract } from "./envelope-schema.ts";
 /** All replicas, the one whose links these are included, and where they listen. */
 export type Replicas = readonly {
   readonly id: ReplicaId;
+  readonly name: string;
   readonly host: string;
   readonly port: number;
 }[];
@@ -63,10 +64,11 @@ export class ReplicaLinks {
   constructor({ id, replicas, identity, secret, log, changed }: ReplicaLinksOptions) {
     this.#links = replicas
       .filter((replica) => replica.id !== id)
-      .map(({ id: other, host, port }) =>
+      .map(({ id: other, name, host, port }) =>
         connect({
           host,
           port,
+          name,
           secret,
           identity,
           contract: {},

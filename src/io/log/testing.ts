@@ -77,7 +77,12 @@ export class Member {
         summary: () => "",
         damage: ({ reason }: Misfit) => new Error(reason),
       },
-      replicas: ids.map((each) => ({ id: each, host: "127.0.0.1", port: each })),
+      replicas: ids.map((each) => ({
+        id: each,
+        name: `order-${each}`,
+        host: "127.0.0.1",
+        port: each,
+      })),
       identity: { role: "order", name: `order-${id}`, cluster: TEST_CLUSTER } as const,
       secret: SECRET,
       log,

@@ -3,7 +3,8 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocketServer } from "ws";
 import { freePorts } from "../../../lab/ports.ts";
-import { Bench, eventually, testContract } from "./testing.ts";
+import { newNonce } from "./handshake.ts";
+import { Bench, eventually, frameOf, testContract, testHandlers } from "./testing.ts";
 import type { Peer, Unreachable } from "./types.ts";
 
 let bench: Bench;
@@ -101,6 +102,35 @@ test("a WebSocket server that doesn't identify itself is reported as not a bazaa
     bench.link((other.address() as AddressInfo).port, { onUnreachable: resolve });
   });
   expect(why.kind).toBe("not-a-bazaar");
+});
+
+test("a listener that can't prove that it knows the secret gets no frame", async () => {
+  const taken: string[] = [];
+  const other = new WebSocketServer({ noServer: true });
+  other.on("headers", (headers) => {
+    headers.push("bazaar-role: order", "bazaar-name: order-9094", "bazaar-members: 9094");
+    headers.push(`bazaar-proof: ${"0".repeat(64)}`);
+  });
+  const http = createHttpServer((_request, response) => {
+    response.writeHead(200, { "bazaar-nonce": newNonce() }).end();
+  });
+  http.on("upgrade", (request, socket, head) => {
+    other.handleUpgrade(request, socket, head, (webSocket) => {
+      webSocket.on("message", () => taken.push("a frame"));
+      webSocket.send(frameOf([{ t: "q", i: "x", m: "echo", a: ["mine"] }]));
+      webSocket.on("close", () => taken.push("closed"));
+    });
+  });
+  const port = await portOf(http);
+  const why = await new Promise<Unreachable>((resolve) => {
+    bench.link(port, {
+      onUnreachable: resolve,
+      handlers: testHandlers({ echo: () => taken.push("was called") }),
+    });
+  });
+  expect(why).toMatchObject({ kind: "secret-refused" });
+  expect(why.message).toContain("doesn't know our secret");
+  await eventually(() => expect(taken).toEqual(["closed"]));
 });
 
 test("an attempt ends at its time-out when the other side accepts and says nothing", async () => {

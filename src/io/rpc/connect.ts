@@ -3,11 +3,13 @@
 //   1. At most one connection, one attempt or one wait at a time.
 //   2. Attempts go on until close(): a process that was down for a day is found
 //      when it comes back. How often is the back-off's matter.
-//   3. After close() nothing is attempted and no callback comes but the open
+//   3. Nothing is read of a listener, nor said to it, before it has proven that it
+//      is the process that was looked for.
+//   4. After close() nothing is attempted and no callback comes but the open
 //      peer's onClose.
 
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage } from "node:http";
+import { Agent, get, type IncomingMessage } from "node:http";
 import { connect as connectTcp, isIPv6, type Socket } from "node:net";
 import type { Logger } from "pino";
 import { WebSocket } from "ws";
@@ -17,14 +19,26 @@ import { Complaints } from "./complaints.ts";
 import { Connection } from "./connection.ts";
 import { type Dispatch, dispatcher, type OnInvariantViolation } from "./dispatcher.ts";
 import { errorText } from "./error.ts";
-import { checkSecret, clientHeaders, readIdentity } from "./handshake.ts";
+import {
+  CHALLENGE_URL,
+  checkSecret,
+  clientHeaders,
+  type Greeting,
+  listenerProves,
+  newNonce,
+  otherProcess,
+  readIdentity,
+  readNonce,
+} from "./handshake.ts";
 import { type Backoff, RPC_BACKOFF, type RpcLimits, socketOptions, withLimits } from "./limits.ts";
 import type { Contract, Handlers, Identity, Link, Peer, Unreachable } from "./types.ts";
 
 export interface ConnectOptions<C extends Contract> {
   readonly host: string;
   readonly port: number;
-  /** The cluster's secret, which the listener demands. */
+  /** The name of the process that listens there; another is no connection. */
+  readonly name: string;
+  /** The cluster's secret, which both sides prove that they know. */
   readonly secret: string;
   /** Who this process is. */
   readonly identity: Identity;
@@ -60,10 +74,12 @@ export function connect<C extends Contract>(options: ConnectOptions<C>): Link {
   return new ReconnectingLink(options, limits, complaints, dispatch);
 }
 
+type Failure = Omit<Unreachable, "attempts">;
+
 type LinkOptions = Omit<ConnectOptions<Contract>, "contract" | "handlers">;
 
 type Phase =
-  | { readonly kind: "trying"; readonly socket: WebSocket }
+  | { readonly kind: "trying"; readonly tcp: Socket }
   | { readonly kind: "open"; readonly connection: Connection; readonly sinceMs: number }
   | { readonly kind: "waiting"; readonly timer: NodeJS.Timeout }
   | { readonly kind: "closed" };
@@ -106,94 +122,116 @@ class ReconnectingLink implements Link {
     const phase = this.#phase;
     this.#phase = { kind: "closed" };
     if (phase.kind === "waiting") clearTimeout(phase.timer);
-    if (phase.kind === "trying") phase.socket.terminate();
+    if (phase.kind === "trying") phase.tcp.destroy();
     if (phase.kind === "open") phase.connection.close();
   }
 
   #try(): Phase {
-    const { host, port, secret, identity } = this.#options;
-    const tcp = dial(host, port, this.#limits.connectTimeoutMs);
-    const socket = new WebSocket(`ws://${this.#address}`, {
-      ...socketOptions(this.#limits),
-      createConnection: () => tcp,
-      headers: clientHeaders(secret, identity, this.#id),
-      // Masks protect proxies on the way from scripts in browsers; here there
-      // are neither, and a mask of zeros costs no pass over the bytes.
-      generateMask: (mask) => mask.fill(0),
-    });
-    let other: Identity | null = null;
-    let failure: Omit<Unreachable, "attempts"> | null = null;
-    const { handshakeTimeoutMs } = this.#limits;
+    const { host, port, name, identity, secret } = this.#options;
+    const { connectTimeoutMs, handshakeTimeoutMs } = this.#limits;
+    const tcp = dial(host, port, connectTimeoutMs);
+    const agent = new OneConnection(tcp);
+    let isOver = false;
+    const failed = (failure: Failure): void => {
+      if (isOver) return;
+      isOver = true;
+      clearTimeout(limit);
+      tcp.destroy();
+      this.#failed(failure);
+    };
+    const unreachable = (why: string): void =>
+      failed({ kind: "unreachable", message: `${this.#address} ${why}` });
     // Of the whole attempt: ws would begin anew with each byte that comes.
-    const limit = setTimeout(() => {
-      const message = `${this.#address} didn't end the handshake in ${handshakeTimeoutMs} ms`;
-      failure ??= { kind: "unreachable", message };
-      socket.terminate();
-    }, handshakeTimeoutMs);
-    socket.on("upgrade", (response) => {
-      other = readIdentity(response.headers);
-    });
-    socket.on("unexpected-response", (_request, response) => {
-      failure = this.#refusal(response);
-      socket.terminate();
-    });
-    const onError = (error: Error) => {
-      failure ??= {
-        kind: "unreachable",
-        message: `${this.#address} is unreachable: ${errorText(error)}`,
-      };
+    const limit = setTimeout(
+      () => unreachable(`didn't end the handshake in ${handshakeTimeoutMs} ms`),
+      handshakeTimeoutMs,
+    );
+    const onError = (error: Error): void => unreachable(`is unreachable: ${errorText(error)}`);
+    get({ agent, host, port, path: CHALLENGE_URL })
+      .on("error", onError)
+      .on("response", (response) => {
+        response.resume();
+        const listenerNonce = response.statusCode === 200 ? readNonce(response.headers) : null;
+        if (listenerNonce === null) return failed(this.#noBazaar(response));
+        const clientNonce = newNonce();
+        // As it is now: another connection may tell meanwhile which cluster we are of.
+        const client = { ...identity, cluster: { ...identity.cluster } };
+        upgrade({ client, link: this.#id, to: name, clientNonce, listenerNonce });
+      });
+    const upgrade = (greeting: Greeting): void => {
+      const socket = new WebSocket(`ws://${this.#address}`, {
+        ...socketOptions(this.#limits),
+        agent,
+        headers: clientHeaders(greeting, secret),
+        // Masks protect proxies on the way from scripts in browsers; here there
+        // are neither, and a mask of zeros costs no pass over the bytes.
+        generateMask: (mask) => mask.fill(0),
+      });
+      const onEnd = (): void => unreachable("ended the handshake");
+      let other: Identity | null = null;
+      socket.on("upgrade", (response) => {
+        const judged = this.#judge(response, greeting);
+        if ("failure" in judged) failed(judged.failure);
+        else other = judged.identity;
+      });
+      socket.on("unexpected-response", (_request, response) => {
+        failed(this.#refusal(response, greeting));
+      });
+      socket.on("error", onError);
+      socket.on("close", onEnd);
+      socket.on("open", () => {
+        if (isOver || other === null) return;
+        isOver = true;
+        identity.cluster.name ??= other.cluster.name;
+        clearTimeout(limit);
+        socket.off("error", onError);
+        socket.off("close", onEnd);
+        this.#opened(socket, tcp, other);
+      });
     };
-    const onEnd = () => {
-      clearTimeout(limit);
-      this.#failed(
-        failure ?? { kind: "unreachable", message: `${this.#address} ended the handshake` },
-      );
-    };
-    socket.on("error", onError);
-    socket.on("close", onEnd);
-    socket.on("open", () => {
-      failure =
-        other === null
-          ? { kind: "not-a-bazaar", message: `${this.#address} didn't say who it is` }
-          : this.#foreign(other);
-      if (other === null || failure !== null) {
-        socket.terminate();
-        return;
-      }
-      identity.cluster.name ??= other.cluster.name;
-      clearTimeout(limit);
-      socket.off("error", onError);
-      socket.off("close", onEnd);
-      this.#opened(socket, tcp, other);
-    });
-    return { kind: "trying", socket };
+    return { kind: "trying", tcp };
   }
 
-  #refusal(response: IncomingMessage): Omit<Unreachable, "attempts"> {
+  /** Who answered, if it is who was looked for, and one of us. */
+  #judge(
+    response: IncomingMessage,
+    greeting: Greeting,
+  ): { readonly identity: Identity } | { readonly failure: Failure } {
+    const other = readIdentity(response.headers);
+    if (other === null) return { failure: this.#noBazaar(response) };
+    if (!listenerProves(response.headers, greeting, other, this.#options.secret)) {
+      const message = `${this.#address} doesn't know our secret: it is of another cluster, or none of ours`;
+      return { failure: { kind: "secret-refused", message } };
+    }
+    const message =
+      otherCluster(this.#address, other.cluster, this.#options.identity.cluster) ??
+      otherProcess(this.#address, greeting.to, other.name);
+    return message === null ? { identity: other } : { failure: { kind: "other-cluster", message } };
+  }
+
+  #refusal(response: IncomingMessage, greeting: Greeting): Failure {
     if (response.statusCode === 401) {
       return {
         kind: "secret-refused",
         message: `${this.#address} refused our secret: it belongs to another cluster`,
       };
     }
-    const other = readIdentity(response.headers);
-    const foreign = response.statusCode === 409 && other !== null ? this.#foreign(other) : null;
-    if (foreign !== null) return foreign;
+    if (response.statusCode === 409) {
+      const judged = this.#judge(response, greeting);
+      if ("failure" in judged) return judged.failure;
+    }
     if (response.statusCode === 503) {
       return {
         kind: "unreachable",
         message: `${this.#address} takes no connection: it is stopping, or has too many`,
       };
     }
-    return {
-      kind: "not-a-bazaar",
-      message: `${this.#address} answered with status ${response.statusCode}`,
-    };
+    return this.#noBazaar(response);
   }
 
-  #foreign(other: Identity): Omit<Unreachable, "attempts"> | null {
-    const message = otherCluster(this.#address, other.cluster, this.#options.identity.cluster);
-    return message === null ? null : { kind: "other-cluster", message };
+  #noBazaar({ statusCode }: IncomingMessage): Failure {
+    const message = `${this.#address} answered with status ${statusCode}: it is no bazaar, or of another version`;
+    return { kind: "not-a-bazaar", message };
   }
 
   #opened(socket: WebSocket, tcp: Socket, identity: Identity): void {
@@ -226,7 +264,7 @@ class ReconnectingLink implements Link {
     this.#options.onClose?.(connection);
   }
 
-  #failed(failure: Omit<Unreachable, "attempts">): void {
+  #failed(failure: Failure): void {
     if (this.#phase.kind === "closed") return;
     this.#setbacks += 1;
     this.#attempts += 1;
@@ -247,6 +285,24 @@ class ReconnectingLink implements Link {
       backoffMs(this.#setbacks, this.#backoff, this.#random),
     );
     this.#phase = { kind: "waiting", timer };
+  }
+}
+
+/** All requests over one connection, one after the other. */
+export class OneConnection extends Agent {
+  readonly #tcp: Socket;
+
+  constructor(tcp: Socket) {
+    super({ keepAlive: true, maxSockets: 1 });
+    this.#tcp = tcp;
+  }
+
+  override getName(): string {
+    return "";
+  }
+
+  override createConnection(): Socket {
+    return this.#tcp;
   }
 }
 

@@ -2,15 +2,12 @@ import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { FrameDecoder, MessageEncoder } from "./codec.ts";
-import { clientHeaders } from "./handshake.ts";
 import {
   Bench,
   eventually,
   failureOf,
   frameOf,
   once,
-  SECRET,
-  TEST_CLUSTER,
   testContract,
   testHandlers,
 } from "./testing.ts";
@@ -64,21 +61,18 @@ describe("frames", () => {
     const arrived = new Int32Array(new SharedArrayBuffer(4));
     const reader = new Worker(
       `const { workerData } = require("node:worker_threads");
-       const { WebSocket } = require("ws");
-       new WebSocket(workerData.url, { headers: workerData.headers }).on("message", () => {
-         Atomics.store(workerData.arrived, 0, 1);
-         Atomics.notify(workerData.arrived, 0);
+       import(workerData.testing).then(async ({ rawSocket }) => {
+         (await rawSocket(workerData.port)).on("message", () => {
+           Atomics.store(workerData.arrived, 0, 1);
+           Atomics.notify(workerData.arrived, 0);
+         });
        });`,
       {
         eval: true,
         workerData: {
           arrived,
-          url: `ws://127.0.0.1:${listener.port}`,
-          headers: clientHeaders(
-            SECRET,
-            { role: "cli", name: "reader", cluster: TEST_CLUSTER },
-            "link",
-          ),
+          port: listener.port,
+          testing: import.meta.resolve("./testing-sockets.ts"),
         },
       },
     );

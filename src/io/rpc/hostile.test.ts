@@ -31,7 +31,7 @@ function stranger(port: number, host = "127.0.0.1"): Socket {
 
 const isOpen = (socket: Socket): boolean => !socket.destroyed && socket.readyState === "open";
 
-describe("connections that haven't shown the secret", () => {
+describe("connections that haven't proven that they know the secret", () => {
   test("more silent connections than there are places keep no member out, and are closed in seconds", async () => {
     const listener = await bench.listen({ limits: { connectionsMax: 8, strangersMax: 100 } });
     const silent = Array.from({ length: 300 }, () => stranger(listener.port));
@@ -41,7 +41,7 @@ describe("connections that haven't shown the secret", () => {
     expect(await link.peer?.calls(testContract).echo("alive")).toBe("alive");
     await eventually(() => expect(silent.filter(isOpen)).toEqual([]));
     expect(link.peer?.isOpen).toBe(true);
-    const line = "Too many connections that don't show the secret";
+    const line = "Too many connections that don't prove who they are";
     expect(bench.listenerLog.count(line)).toBe(1);
   });
 
@@ -111,7 +111,7 @@ describe("connections that haven't shown the secret", () => {
       if (attempt % 20 === 0) await new Promise((resolve) => socket.once("close", resolve));
     }
     await eventually(() => expect(sockets.every(({ destroyed }) => destroyed)).toBe(true));
-    const line = "Refused a connection: it doesn't know the cluster's secret";
+    const line = "Refused a connection: it says no name";
     expect(bench.listenerLog.count(line)).toBe(1);
   });
 

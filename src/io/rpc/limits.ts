@@ -34,13 +34,13 @@ export interface RpcLimits {
   readonly connectTimeoutMs: number;
   /** From the start of a connection to the end of its handshake; a stopped process accepts but doesn't answer. */
   readonly handshakeTimeoutMs: number;
-  /** Connections whose other side has shown the secret, per listener: 41 processes at most, and room for command lines. */
+  /** Connections whose other side has proven who it is, per listener: 41 processes at most, and room for command lines. */
   readonly connectionsMax: number;
   /**
-   * Connections that haven't shown it yet, per listener, apart from the others: who
+   * Connections whose other side hasn't yet, per listener, apart from the others: who
    * never does takes no place from who will. Beyond it the oldest of the address
-   * that has most is closed. A member shows the secret with its first packet; twice
-   * the 511 that the system may hand over in one turn, so that this packet is read.
+   * that has most is closed. A member proves it with its second packet; twice
+   * the 511 that the system may hand over in one turn, so that its packets are read.
    */
   readonly strangersMax: number;
   /** How long the other side has to agree to a close before the socket is torn down. */

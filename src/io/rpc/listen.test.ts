@@ -1,10 +1,10 @@
 import { request as httpRequest } from "node:http";
+import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from "node:net";
 import { text } from "node:stream/consumers";
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { WebSocket } from "ws";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { InvariantViolation, invariant } from "../../core/invariant.ts";
 import { HostNames } from "../host-names.ts";
-import { clientHeaders } from "./handshake.ts";
+import { newNonce } from "./handshake.ts";
 import { mayLook } from "./listen.ts";
 import {
   Bench,
@@ -16,6 +16,7 @@ import {
   testContract,
   testHandlers,
 } from "./testing.ts";
+import { type RawHandshake, rawSocket } from "./testing-sockets.ts";
 import type { Peer, Unreachable } from "./types.ts";
 
 let bench: Bench;
@@ -24,10 +25,10 @@ beforeEach(() => {
 });
 afterEach(() => bench.close());
 
-/** The status with which an upgrade request of these headers is refused. */
-function refusal(port: number, headers: Record<string, string>): Promise<number | undefined> {
+/** The status with which a handshake is refused. */
+async function refusal(port: number, how: RawHandshake): Promise<number | undefined> {
+  const socket = await rawSocket(port, how);
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}`, { headers });
     socket.on("error", () => {});
     socket.on("open", () => reject(new Error("the connection was accepted")));
     socket.on("unexpected-response", (_request, response) => {
@@ -37,28 +38,96 @@ function refusal(port: number, headers: Record<string, string>): Promise<number 
   });
 }
 
-test("a client without the exact secret is refused", async () => {
-  const listener = await bench.listen();
-  const known = clientHeaders(SECRET, FRONTEND, "link");
-  const { "bazaar-secret": _secret, ...without } = known;
-  expect(await refusal(listener.port, without)).toBe(401);
-  for (const secret of ["", SECRET.slice(1), `${SECRET}0`, SECRET.toUpperCase()]) {
-    expect(await refusal(listener.port, { ...known, "bazaar-secret": secret })).toBe(401);
-  }
-  expect(listener.peers.size).toBe(0);
+describe("a client is refused", () => {
+  test("that doesn't know the exact secret", async () => {
+    const listener = await bench.listen();
+    for (const secret of [SECRET.slice(1), `${SECRET}0`, SECRET.toUpperCase(), "another"]) {
+      expect(await refusal(listener.port, { secret })).toBe(401);
+    }
+    expect(listener.peers.size).toBe(0);
+  });
+
+  test.each<[string, (headers: Record<string, string>) => Record<string, string>]>([
+    ["without a proof", ({ "bazaar-proof": _, ...others }) => others],
+    ["whose proof is cut", (headers) => ({ ...headers, "bazaar-proof": "0123" })],
+    ["without a nonce of its own", ({ "bazaar-nonce": _, ...others }) => others],
+    ["that proves another role than it claims", (all) => ({ ...all, "bazaar-role": "order" })],
+    ["that proves another name than it claims", (all) => ({ ...all, "bazaar-name": "order-9092" })],
+    ["that proves another cluster than it claims", (all) => ({ ...all, "bazaar-cluster": "its" })],
+    ["that proves another link than it claims", (all) => ({ ...all, "bazaar-link": "another" })],
+    [
+      "that was sent here by a process that it looked for",
+      (all) => ({ ...all, "bazaar-to": ORDER.name }),
+    ],
+  ])("%s", async (_what, changed) => {
+    const listener = await bench.listen();
+    expect(await refusal(listener.port, { to: "order-9092", changed })).toBe(401);
+    expect(listener.peers.size).toBe(0);
+  });
+
+  test("that repeats what another sent, nonces included", async () => {
+    const listener = await bench.listen();
+    let overheard: Record<string, string> = {};
+    const honest = await rawSocket(listener.port, {
+      changed: (headers) => {
+        overheard = headers;
+        return headers;
+      },
+    });
+    await new Promise((resolve) => honest.once("open", resolve));
+    honest.terminate();
+    expect(await refusal(listener.port, { changed: () => overheard })).toBe(401);
+  });
+
+  test("that was given no nonce", async () => {
+    const listener = await bench.listen();
+    expect(await refusal(listener.port, { listenerNonce: newNonce() })).toBe(400);
+  });
+
+  test("that looks for another process, which both sides are told", async () => {
+    const listener = await bench.listen();
+    const why = await new Promise<Unreachable>((onUnreachable) => {
+      bench.link(listener.port, { name: "order-9092", onUnreachable });
+    });
+    expect(why).toMatchObject({ kind: "other-cluster" });
+    expect(why.message).toContain("is order-9094, not order-9092");
+    expect(JSON.stringify(bench.listenerLog.lines)).toContain("is order-9094, not order-9092");
+  });
+
+  test("with an unknown role or an invalid name", async () => {
+    const listener = await bench.listen();
+    for (const over of [{ role: "king" as never }, { name: "a\tb" }]) {
+      expect(await refusal(listener.port, { client: { ...FRONTEND, ...over } })).toBe(400);
+    }
+  });
 });
 
-test("a client with an unknown role or an invalid name is refused", async () => {
+test("neither side sends the secret", async () => {
   const listener = await bench.listen();
-  const headers = clientHeaders(SECRET, FRONTEND, "link");
-  expect(await refusal(listener.port, { ...headers, "bazaar-role": "king" })).toBe(400);
-  expect(await refusal(listener.port, { ...headers, "bazaar-name": "a\tb" })).toBe(400);
+  let passed = "";
+  const between = createTcpServer((client) => {
+    const server = connectTcp(listener.port, "127.0.0.1");
+    for (const [from, to] of [[client, server] as const, [server, client] as const]) {
+      from.on("data", (bytes) => {
+        passed += bytes.toString("latin1");
+      });
+      from.on("error", () => {}).pipe(to);
+    }
+  });
+  await new Promise<void>((resolve) => between.listen(0, "127.0.0.1", resolve));
+  const link = bench.link((between.address() as AddressInfo).port);
+  await eventually(() => expect(link.peer).not.toBeNull());
+  await link.peer?.calls(testContract).echo("alive");
+  expect(passed).toContain("bazaar-proof: ");
+  expect(passed.toLowerCase()).not.toContain(SECRET);
+  link.close();
+  between.close();
 });
 
 test("a refused client's secret isn't logged", async () => {
   const listener = await bench.listen();
   const secret = "the-secret-of-some-other-cluster";
-  await refusal(listener.port, clientHeaders(secret, FRONTEND, "link"));
+  await refusal(listener.port, { secret });
   expect(bench.listenerLog.lines).toHaveLength(1);
   expect(JSON.stringify(bench.listenerLog.lines)).not.toContain(secret);
   expect(JSON.stringify(bench.listenerLog.lines)).not.toContain(SECRET);
@@ -70,7 +139,7 @@ test("a plain HTTP request is answered with status 426", async () => {
   expect(response.status).toBe(426);
 });
 
-test("metrics are shown to requests from this machine and to those with the secret, and to no others", async () => {
+test("metrics are shown to requests from this machine, and to no others", async () => {
   const metrics = async () => ({ contentType: "text/plain", text: "bazaar_leads 1\n" });
   const listener = await bench.listen({ metrics });
   const url = `http://127.0.0.1:${listener.port}/metrics`;
@@ -78,15 +147,9 @@ test("metrics are shown to requests from this machine and to those with the secr
   expect(told.status).toBe(200);
   expect(await told.text()).toBe("bazaar_leads 1\n");
   expect((await fetch(url, { method: "POST" })).status).toBe(426);
-  const knows = clientHeaders(SECRET, FRONTEND, "link");
   const look = (remoteAddress: string | undefined, headers: Record<string, string>) =>
-    mayLook(
-      { socket: { remoteAddress }, headers },
-      new HostNames("10.0.0.3", ["m.example"]),
-      SECRET,
-    );
+    mayLook({ socket: { remoteAddress }, headers }, new HostNames("10.0.0.3", ["m.example"]));
   expect(look("10.0.0.7", { host: "10.0.0.3" })).toBe(false);
-  expect(look("10.0.0.7", { ...knows, host: "what.ever" })).toBe(true);
   expect(look(undefined, { host: "localhost" })).toBe(false);
   for (const address of ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"]) {
     for (const host of [
@@ -219,9 +282,18 @@ test("a process of another cluster, or of another set of replicas, is refused wi
     });
   }
   expect(listener.peers.size).toBe(1);
-  expect(bench.listenerLog.count("Refused a connection: it is of another cluster")).toBeGreaterThan(
-    0,
-  );
+  const refused = "Refused a connection: it is of another cluster, or looks for another process";
+  expect(bench.listenerLog.count(refused)).toBeGreaterThan(0);
+});
+
+test("a process without files may open several connections at once", async () => {
+  const identity = { ...FRONTEND, cluster: { name: null, members: [9094] } };
+  const listeners = await Promise.all([bench.listen(), bench.listen(), bench.listen()]);
+  const failures: Unreachable[] = [];
+  const onUnreachable = (why: Unreachable) => failures.push(why);
+  const links = listeners.map(({ port }) => bench.link(port, { identity, onUnreachable }));
+  await eventually(() => expect(links.every(({ peer }) => peer !== null)).toBe(true));
+  expect(failures).toEqual([]);
 });
 
 test("a process without files learns its cluster from the first peer, and keeps to it", async () => {

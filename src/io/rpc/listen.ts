@@ -1,8 +1,8 @@
 // The listening side: a port that only processes with the cluster's secret can
 // open a connection on.
 //
-//   1. Who hasn't shown the secret has no place among those who have: strangers
-//      are few, for a short time, and the oldest make room.
+//   1. Who hasn't proven that it knows the secret has no place among those who have: strangers
+//      are few, for a short time, and the oldest make room. No frame of theirs is read.
 //   2. One link, one connection: a link that connects again has lost its earlier
 //      connection, whether that was noticed here or not.
 
@@ -17,7 +17,17 @@ import { Complaints } from "./complaints.ts";
 import { Connection } from "./connection.ts";
 import { dispatcher, type OnInvariantViolation } from "./dispatcher.ts";
 import { errorText } from "./error.ts";
-import { checkSecret, identityHeaders, knowsSecret, readIdentity, readLink } from "./handshake.ts";
+import {
+  CHALLENGE_URL,
+  checkSecret,
+  clientProves,
+  type Greeting,
+  listenerHeaders,
+  newNonce,
+  nonceHeaders,
+  otherProcess,
+  readGreeting,
+} from "./handshake.ts";
 import { type RpcLimits, socketOptions, withLimits } from "./limits.ts";
 import type { Contract, Handlers, Identity, Listener, Peer } from "./types.ts";
 
@@ -25,7 +35,7 @@ export interface ListenOptions<C extends Contract> {
   readonly host: string;
   /** 0 for any free one; Listener.port tells which. */
   readonly port: number;
-  /** The cluster's secret, which the other side must know. */
+  /** The cluster's secret, which both sides prove that they know. */
   readonly secret: string;
   /** Who this process is. */
   readonly identity: Identity;
@@ -40,11 +50,11 @@ export interface ListenOptions<C extends Contract> {
   /** A handler threw an InvariantViolation; must end the process. Default: an uncaught exception. */
   readonly onInvariantViolation?: OnInvariantViolation;
   /**
-   * What GET /metrics answers, from this machine or with the secret; without it
-   * the port has no such page. Prometheus' text format.
+   * What GET /metrics answers, from this machine; without it the port has no such
+   * page. Prometheus' text format.
    */
   readonly metrics?: () => Promise<{ readonly contentType: string; readonly text: string }>;
-  /** Hosts that /metrics may be asked under without the secret, beside this machine's and `host`. */
+  /** Hosts that /metrics may be asked under, beside this machine's and `host`. */
   readonly allowedHosts?: readonly string[];
   readonly limits?: Partial<RpcLimits>;
 }
@@ -53,8 +63,7 @@ const METRICS_URL = "/metrics";
 const NOT_TO_BE_SEEN = JSON.stringify({
   error: {
     code: 403,
-    message:
-      "Needs the cluster's secret in the header bazaar-secret; without it, ask from this machine, under its address or a host named by --allowed-hosts",
+    message: "Ask from this machine, under its address or a host named by --allowed-hosts",
   },
 });
 
@@ -79,6 +88,8 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
   let closing: Promise<void> | null = null;
 
   const answered = new WeakSet<Duplex>();
+  /** The nonce that each connection was given: one, for one attempt. */
+  const nonces = new WeakMap<Duplex, string>();
   const http = createServer(
     {
       maxHeaderSize: HANDSHAKE_BYTES_MAX,
@@ -87,11 +98,18 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     (request, response) => {
       const close = { connection: "close" };
       // What else came with a request is still handed over, though its connection ends with the answer.
-      if (answered.has(request.socket)) return;
-      answered.add(request.socket);
+      const { socket } = request;
+      if (answered.has(socket)) return;
+      if (request.method === "GET" && request.url === CHALLENGE_URL && !nonces.has(socket)) {
+        const nonce = newNonce();
+        nonces.set(socket, nonce);
+        response.writeHead(200, { ...nonceHeaders(nonce), "content-length": "0" }).end();
+        return;
+      }
+      answered.add(socket);
       if (!options.metrics || request.method !== "GET" || request.url !== METRICS_URL) {
         response.writeHead(426, close).end();
-      } else if (!mayLook(request, hosts, options.secret)) {
+      } else if (!mayLook(request, hosts)) {
         const json = { "content-type": "application/json", "x-content-type-options": "nosniff" };
         response.writeHead(403, { ...close, ...json }).end(`${NOT_TO_BE_SEEN}\n`);
       } else {
@@ -110,7 +128,7 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     const crowding = strangers.add(socket);
     if (crowding === null) return;
     const fields = { from: crowding, strangersMax: limits.strangersMax };
-    complaints.warn("strangers", fields, "Too many connections that don't show the secret");
+    complaints.warn("strangers", fields, "Too many connections that don't prove who they are");
   });
 
   const upgrades = new WebSocketServer({
@@ -118,10 +136,10 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     noServer: true,
     clientTracking: false,
   });
-  const ourHeaders = (): string[] =>
-    Object.entries(identityHeaders(options.identity)).map(([name, value]) => `${name}: ${value}`);
-  upgrades.on("headers", (headers) => {
-    headers.push(...ourHeaders());
+  /** Header lines of the answers to upgrades: who this side is, and its proof. */
+  const answers = new WeakMap<IncomingMessage, readonly string[]>();
+  upgrades.on("headers", (headers, request) => {
+    headers.push(...(answers.get(request) ?? []));
   });
   upgrades.on("wsClientError", (error, socket) => {
     complaints.warn("handshake", { why: errorText(error) }, "Refused a connection");
@@ -134,29 +152,35 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     if (closing !== null) return refuse(socket, "503 Service Unavailable");
     const tcp = request.socket;
     const from = tcp.remoteAddress;
-    const identity = readIdentity(request.headers);
-    if (!knowsSecret(request.headers, options.secret)) {
+    const greeting = readGreeting(request.headers, nonces.get(tcp) ?? "");
+    if (greeting === null || !nonces.has(tcp)) {
       // By address: a stranger can make up any number of names.
+      complaints.warn(`identity of ${from}`, { from }, "Refused a connection: it says no name");
+      return refuse(socket, "400 Bad Request");
+    }
+    nonces.delete(tcp);
+    const { client: identity, link } = greeting;
+    if (!clientProves(request.headers, greeting, options.secret)) {
       complaints.warn(
         `secret of ${from}`,
-        { from, peer: identity?.name },
+        { from, peer: identity.name },
         "Refused a connection: it doesn't know the cluster's secret",
       );
       return refuse(socket, "401 Unauthorized");
     }
-    const link = readLink(request.headers);
-    if (identity === null || link === null) {
-      complaints.warn(`identity of ${from}`, { from }, "Refused a connection: it says no name");
-      return refuse(socket, "400 Bad Request");
-    }
-    const foreign = otherCluster(identity.name, identity.cluster, options.identity.cluster);
+    const ours = Object.entries(listenerHeaders(options.identity, greeting, options.secret)).map(
+      ([name, value]) => `${name}: ${value}`,
+    );
+    const foreign =
+      otherCluster(identity.name, identity.cluster, options.identity.cluster) ??
+      otherProcess("this process", greeting.to, options.identity.name);
     if (foreign !== null) {
       complaints.warn(
         `cluster of ${from}`,
         { from, why: foreign },
-        "Refused a connection: it is of another cluster",
+        "Refused a connection: it is of another cluster, or looks for another process",
       );
-      return refuse(socket, "409 Conflict", ourHeaders());
+      return refuse(socket, "409 Conflict", ours);
     }
     const earlier = [...peers].find((peer) => peer.link === link);
     if (!earlier && peers.size >= limits.connectionsMax) {
@@ -166,10 +190,12 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     strangers.delete(tcp);
     earlier?.abandon("its link has opened another connection"); // 2
     // After onClose of the earlier one, which the abandoned connection has queued.
-    queueMicrotask(() => accept({ request, socket, head, ignore, identity, link }));
+    queueMicrotask(() => accept({ request, socket, head, ignore, greeting, ours }));
   });
 
-  function accept({ request, socket, head, ignore, identity, link }: Accepted): void {
+  function accept({ request, socket, head, ignore, greeting, ours }: Accepted): void {
+    const { client: identity, link } = greeting;
+    answers.set(request, ours);
     upgrades.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off("error", ignore);
       const peer = new Connection({
@@ -224,11 +250,11 @@ interface Accepted {
   readonly socket: Duplex;
   readonly head: Buffer;
   readonly ignore: () => void;
-  readonly identity: Identity;
-  readonly link: string;
+  readonly greeting: Greeting;
+  readonly ours: readonly string[];
 }
 
-/** Connections that haven't shown the secret: at most so many, each for the time of a handshake. */
+/** Connections that haven't proven who they are: at most so many, each for the time of a handshake. */
 class Strangers {
   readonly #limits: RpcLimits;
   /** Oldest first. */
@@ -259,7 +285,7 @@ class Strangers {
     return crowding;
   }
 
-  /** It has shown the secret, or is gone. */
+  /** It has proven who it is, or is gone. */
   delete(socket: Socket): void {
     const stranger = this.#since.get(socket);
     if (!stranger) return;
@@ -278,18 +304,15 @@ class Strangers {
   }
 }
 
-/** Whether who asks may see the metrics: from this machine, under a name that no other site has, or with the secret. */
+/** Whether who asks may see the metrics: from this machine, under a name that no other site has. */
 export function mayLook(
   request: Pick<IncomingMessage, "headers"> & {
     readonly socket: Pick<IncomingMessage["socket"], "remoteAddress">;
   },
   hosts: HostNames,
-  secret: string,
 ): boolean {
   const { headers, socket } = request;
-  return (
-    knowsSecret(headers, secret) || (isLoopback(socket.remoteAddress) && hosts.has(headers.host))
-  );
+  return isLoopback(socket.remoteAddress) && hosts.has(headers.host);
 }
 
 function refuse(socket: Duplex, status: string, headers: readonly string[] = []): void {

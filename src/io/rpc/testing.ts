@@ -1,25 +1,19 @@
 // What the tests of connections share: a contract, a listener and a link on
 // 127.0.0.1, a log that remembers, raw sockets that misbehave.
 
-import { randomUUID } from "node:crypto";
 import { pino } from "pino";
 import { vi } from "vitest";
-import { WebSocket } from "ws";
+import type { WebSocket } from "ws";
 import { z } from "zod";
-import type { Cluster } from "../../core/replication/members.ts";
 import { joinFrame, MessageEncoder } from "./codec.ts";
 import { type ConnectOptions, connect } from "./connect.ts";
 import { RpcError } from "./error.ts";
-import { clientHeaders } from "./handshake.ts";
 import type { RpcLimits } from "./limits.ts";
 import { type ListenOptions, listen } from "./listen.ts";
+import { FRONTEND, ORDER, rawSocket, SECRET, TEST_CLUSTER } from "./testing-sockets.ts";
 import type { Contract, Handlers, Identity, Link, Listener, Peer } from "./types.ts";
 
-export const SECRET = "0123456789abcdef0123456789abcdef";
-/** The cluster of everybody in tests where nothing depends on it. */
-export const TEST_CLUSTER: Cluster = { name: "test", members: [9094] };
-export const ORDER: Identity = { role: "order", name: "order-9094", cluster: TEST_CLUSTER };
-export const FRONTEND: Identity = { role: "frontend", name: "frontend", cluster: TEST_CLUSTER };
+export { FRONTEND, ORDER, SECRET, TEST_CLUSTER };
 
 export const testContract = {
   echo: { argument: z.unknown(), result: z.unknown() },
@@ -84,6 +78,7 @@ export class Bench {
     const link = connect({
       host: "127.0.0.1",
       port,
+      name: ORDER.name,
       secret: SECRET,
       identity: FRONTEND,
       contract: testContract,
@@ -128,13 +123,8 @@ export class Bench {
 
   /** A client without any of our code behind the handshake, open. */
   async rawClient(port: number): Promise<WebSocket> {
-    const socket = new WebSocket(`ws://127.0.0.1:${port}`, {
-      headers: clientHeaders(
-        SECRET,
-        { role: "catalog", name: "raw", cluster: TEST_CLUSTER },
-        randomUUID(),
-      ),
-    });
+    const client: Identity = { role: "catalog", name: "raw", cluster: TEST_CLUSTER };
+    const socket = await rawSocket(port, { client });
     this.#toClose.push(() => socket.terminate());
     await new Promise((resolve, reject) => {
       socket.once("open", resolve);

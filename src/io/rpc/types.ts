@@ -23,7 +23,7 @@ export type Result<C extends CallShape> = C extends { readonly result: z.ZodType
 
 export type RoleKind = "order" | "catalog" | "frontend" | "cli";
 
-/** Who is at the other end, told in the handshake that opens the connection, with the secret. */
+/** Who is at the other end, told and proven in the handshake that opens the connection. */
 export interface Identity {
   readonly role: RoleKind;
   /** `order-9094`, `catalog`, `frontend-8001` …: the ROLE of the command line. */
@@ -114,8 +114,9 @@ export type Handlers<C extends Contract> = {
 /**
  * Why an attempt to connect failed.
  * - `unreachable`: nothing listens there, or it doesn't answer in time.
- * - `secret-refused`: it listens, and demands another secret: another cluster's files, most likely.
- * - `other-cluster`: it knows our secret, and belongs to another cluster or is configured with other replicas.
+ * - `secret-refused`: it listens, and has another secret: another cluster's files, most likely.
+ * - `other-cluster`: it knows our secret, and belongs to another cluster, is configured with other
+ *   replicas, or is another process than the one looked for.
  * - `not-a-bazaar`: it answers in some other way; something else has the port.
  */
 export interface Unreachable {

@@ -156,10 +156,11 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   });
   parts.defer(() => listener.close());
 
-  for (const { id, host, port } of config.replicas) {
+  for (const { id, name: replica, host, port } of config.replicas) {
     const link = connect({
       host,
       port,
+      name: replica,
       secret,
       identity,
       contract: { entries: entriesCall },

@@ -75,6 +75,7 @@ async function served() {
     const link = connect({
       host: "127.0.0.1",
       port: listener.port,
+      name: "order-9094",
       secret: SECRET,
       identity: { role: "catalog", name: "catalog", cluster: TEST_CLUSTER },
       contract: {},

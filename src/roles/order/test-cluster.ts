@@ -16,6 +16,7 @@ import type { Contract, Handlers, Peer } from "../../io/rpc/types.ts";
 import { startCatalog } from "../catalog/main.ts";
 import { type ClusterConfig, membersOf } from "../config.ts";
 import { type AskResult, type Health, orderContract, type Question } from "../contract.ts";
+import type { NamedAddress } from "../peers.ts";
 import type { RunningRole } from "../role.ts";
 import { startOrder } from "./main.ts";
 import { BOAR, FISH, silent } from "./test-support.ts";
@@ -117,7 +118,7 @@ export class TestCluster {
   /** A connection to a replica, as a front end's. */
   async order(id: number, onBeat: (health: Health) => void = () => {}) {
     const beat = { argument: orderContract.health.result };
-    const peer = await this.#connect(id, { beat }, { beat: onBeat } as never);
+    const peer = await this.#connect(this.#place(id), { beat }, { beat: onBeat } as never);
     const calls = peer.calls(orderContract);
     const ask = async (...questions: Question[]): Promise<AskResult> =>
       calls.ask({ relayed: false, questions });
@@ -131,15 +132,24 @@ export class TestCluster {
     handlers: Handlers<S>,
   ) {
     const [place] = this.config.catalogs;
-    const peer = await this.#connect(place?.port ?? 0, served, handlers);
+    const peer = await this.#connect(place ?? this.#place(0), served, handlers);
     return { peer, calls: peer.calls(contract) };
   }
 
-  #connect<C extends Contract>(port: number, contract: C, handlers: Handlers<C>): Promise<Peer> {
+  #place(id: number): NamedAddress {
+    return { name: `order-${id}`, host: "127.0.0.1", port: id };
+  }
+
+  #connect<C extends Contract>(
+    place: NamedAddress,
+    contract: C,
+    handlers: Handlers<C>,
+  ): Promise<Peer> {
     return new Promise((resolve) => {
       const link = connect({
         host: "127.0.0.1",
-        port,
+        port: place.port,
+        name: place.name,
         secret: SECRET,
         identity: {
           role: "frontend",

@@ -38,6 +38,7 @@ async function connected() {
   const link = connect({
     host: "127.0.0.1",
     port: listener.port,
+    name: "order-9094",
     secret: SECRET,
     identity: identity("frontend", "frontend", made.frontend),
     contract: {},

@@ -14,7 +14,7 @@ let service: OrderService;
 let lines: string[];
 
 function serviceOver(
-  replicas: readonly { readonly id: number; readonly host: string; readonly port: number }[],
+  replicas: ConstructorParameters<typeof OrderService>[0]["replicas"],
 ): OrderService {
   const log = logInto(lines);
   return new OrderService({
@@ -190,7 +190,7 @@ describe("when the leader dies", () => {
 
 describe("a leader that this front end can't reach", () => {
   test("is asked through its followers", async () => {
-    const unreachable = { id: 65_535, host: "127.0.0.1", port: high.id };
+    const unreachable = { id: 65_535, name: "order-65535", host: "127.0.0.1", port: high.id };
     await high.kill();
     const far = serviceOver([unreachable, middle.address, low.address]);
     for (const follower of [middle, low]) {
@@ -209,7 +209,7 @@ describe("a leader that this front end can't reach", () => {
   });
 
   test("is asked through another follower than one that has lost it", async () => {
-    const unreachable = { id: 65_535, host: "127.0.0.1", port: high.id };
+    const unreachable = { id: 65_535, name: "order-65535", host: "127.0.0.1", port: high.id };
     await high.kill();
     const far = serviceOver([unreachable, middle.address, low.address]);
     for (const follower of [middle, low]) {

@@ -62,6 +62,7 @@ export interface OrderServiceOptions {
   /** All configured replicas. A replica's id is its port, unless something stands between. */
   readonly replicas: readonly {
     readonly id: number;
+    readonly name: string;
     readonly host: string;
     readonly port: number;
   }[];
@@ -124,11 +125,12 @@ export class OrderService implements Orders {
     return this.#started;
   }
 
-  #link({ id, host, port }: OrderServiceOptions["replicas"][number]): Link {
+  #link({ id, name, host, port }: OrderServiceOptions["replicas"][number]): Link {
     const { secret, identity, log, onUnreachable } = this.#options;
     return connect({
       host,
       port,
+      name,
       secret,
       identity,
       contract: beatContract,

@@ -83,7 +83,13 @@ export class ScriptedReplica {
       host: "127.0.0.1",
       port: 0,
       secret: SECRET,
-      identity: { role: "order", name: "order-scripted", cluster: TEST_CLUSTER },
+      identity: {
+        role: "order",
+        get name() {
+          return replica.address.name;
+        },
+        cluster: TEST_CLUSTER,
+      },
       contract: served,
       handlers: {
         ask: ({ questions, relayed }) => {
@@ -111,8 +117,8 @@ export class ScriptedReplica {
     return replica;
   }
 
-  get address(): { readonly id: number; readonly host: string; readonly port: number } {
-    return { id: this.id, host: "127.0.0.1", port: this.id };
+  get address() {
+    return { id: this.id, name: `order-${this.id}`, host: "127.0.0.1", port: this.id };
   }
 
   lead(epoch: number): void {

@@ -36,6 +36,7 @@ export class CatalogLinks {
       connect({
         host,
         port,
+        name,
         ...how,
         contract: holdContract,
         handlers: {
