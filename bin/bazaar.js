@@ -20,7 +20,8 @@ const problem = !existsSync(SERVER)
 
 if (problem === null) {
   // Compiled code is kept between runs: halves the time to start and a third of the memory, most of
-  // it for stripping types. Where it can't be kept, everything works as without.
+  // it for stripping types. npm ci makes it beforehand (build:cache in package.json). Where it can't
+  // be kept, everything works as without.
   module.enableCompileCache(fileURLToPath(COMPILED));
   const { runProgram } = await import("../src/cli/program.ts");
   await runProgram(process.argv.slice(2));

@@ -1,7 +1,7 @@
 // The command line as a program: what it lists, and how it fails.
 
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
@@ -131,3 +131,20 @@ test("commander's two lines of an error become one", () => {
     "bazaar: unknown option '--x' (Did you mean --y?)\n",
   );
 });
+
+test("what npm ci keeps compiled is what a role loads", async () => {
+  const compiled = join(folder, "compiled");
+  const env = { ...process.env, NODE_COMPILE_CACHE: compiled };
+  const built = spawnSync("npm", ["run", "build:cache"], { cwd: join(MAIN, "../.."), env });
+  expect(built.status).toBe(0);
+  const modules = () =>
+    readdirSync(compiled, { recursive: true, withFileTypes: true }).filter((it) => it.isFile());
+  const before = modules().length;
+  expect(before).toBeGreaterThan(100);
+  for (const role of [["order", "9090"], ["catalog"], ["frontend"]]) {
+    // It loads all of itself, and then lacks the secret of a cluster.
+    const { status } = spawnSync(process.execPath, [MAIN, ...role], { cwd: folder, env });
+    expect(status).toBe(1);
+  }
+  expect(modules().length - before).toBeLessThan(10); // what tells of the failure
+}, 120_000);

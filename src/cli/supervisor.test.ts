@@ -7,7 +7,6 @@ import {
   type ChildExit,
   type Clock,
   FRONTENDS_STOP_MS,
-  FRONTENDS_WAIT_MS,
   STOP_LIMIT_MS,
   type SupervisedRole,
   Supervisor,
@@ -128,29 +127,16 @@ function supervised(restart = true) {
   return { supervisor, clock, events, spawned, newest, open };
 }
 
-test("front ends are started once all replicas serve", async () => {
+test("all roles are started at once, and it is told when all front ends serve", async () => {
   const { supervisor, clock, spawned, newest, events } = supervised();
   supervisor.start();
-  expect(spawned("catalog").length).toBe(1);
-  newest("order-9090").serve();
-  await clock.pass(FRONTENDS_WAIT_MS - 1);
-  expect(spawned("frontend").length).toBe(0);
-  newest("order-9092").serve();
+  for (const { name } of ROLES) expect(spawned(name)).toHaveLength(1);
+  for (const name of ["catalog", "order-9090", "order-9092"]) newest(name).serve();
   await clock.pass(0);
-  expect(spawned("frontend").length).toBe(1);
   expect(events).toEqual([]);
   newest("frontend").serve();
   await clock.pass(0);
   expect(events).toEqual([{ kind: "frontends-serve" }]);
-});
-
-test("front ends are started after a limit while a replica doesn't serve", async () => {
-  const { supervisor, clock, spawned } = supervised();
-  supervisor.start();
-  await clock.pass(FRONTENDS_WAIT_MS);
-  expect(spawned("frontend").length).toBe(1);
-  await clock.pass(FRONTENDS_WAIT_MS);
-  expect(spawned("frontend").length).toBe(1);
 });
 
 test("a role that can't start for a misconfiguration is reported and not tried again", async () => {
@@ -242,18 +228,6 @@ test.each([true, false])(
   },
 );
 
-test("that no role is left isn't reported while front ends are still to be started", async () => {
-  const { supervisor, clock, newest, spawned, events } = supervised(false);
-  supervisor.start();
-  for (const name of ["catalog", "order-9090", "order-9092"]) newest(name).end();
-  await clock.pass(FRONTENDS_WAIT_MS);
-  expect(spawned("frontend").length).toBe(1);
-  expect(events.some(({ kind }) => kind === "none-left")).toBe(false);
-  newest("frontend").end();
-  await clock.pass(0);
-  expect(events.at(-1)).toEqual({ kind: "none-left" });
-});
-
 test("a role that stopped by itself without an error is started again", async () => {
   const { open, clock, newest, spawned } = supervised();
   await open();
@@ -332,14 +306,6 @@ test("nothing is started again during the stop", async () => {
   await clock.pass(RESTART_AFTER_MS);
   expect(spawned("order-9090").length).toBe(2);
   expect(events.length).toBe(2);
-});
-
-test("a stop during the start prevents the front ends' start", async () => {
-  const { clock, spawned, supervisor } = supervised();
-  supervisor.start();
-  await supervisor.stop();
-  await clock.pass(FRONTENDS_WAIT_MS);
-  expect(spawned("frontend").length).toBe(0);
 });
 
 test("a second signal kills the children at once", async () => {

@@ -1,7 +1,8 @@
-// Keeps the roles of one machine running: starts them in order, starts again
-// what crashes, stops them all.
+// Keeps the roles of one machine running: starts them, starts again what
+// crashes, stops them all.
 //
-//   - Front ends start last, so that the first request finds a leader.
+//   - All start at once: a front end waits for a leader by itself, and loading
+//     it takes as long as loading a replica.
 //   - A role that can't start as configured (port in use, folder locked) when
 //     everything is started fails the whole start: a second bazaar on the
 //     same ports must not half run.
@@ -12,8 +13,6 @@
 
 import { ELECTION_MS, RestartPolicy } from "./restart-policy.ts";
 
-/** Replicas that don't answer are waited for this long before front ends start, milliseconds. */
-export const FRONTENDS_WAIT_MS = 2_000;
 /** Front ends get this long to answer what they hold before the others stop too, milliseconds. */
 export const FRONTENDS_STOP_MS = 1_500;
 /** A child that hasn't stopped by then is killed, milliseconds after stop(). */
@@ -121,8 +120,6 @@ interface Kept<R> {
 export class Supervisor<R extends SupervisedRole = SupervisedRole> {
   readonly #options: SupervisorOptions<R>;
   readonly #kept: readonly Kept<R>[];
-  #frontendsLaunched = false;
-  #cancelWait: () => void = () => {};
   /** Set once stop() was called. */
   #stopping: Promise<void> | null = null;
 
@@ -143,9 +140,7 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
 
   /** Starts all roles; what becomes of them is reported. Call it once. */
   start(): void {
-    this.#cancelWait = this.#options.clock.after(FRONTENDS_WAIT_MS, () => this.#launchFrontends());
-    for (const kept of this.#backends()) this.#launch(kept);
-    this.#launchFrontendsIfReplicasServe();
+    for (const kept of this.#kept) this.#launch(kept);
   }
 
   /** The pid of each running role; null for one that is down. */
@@ -207,7 +202,6 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
   }
 
   async #stopAll(): Promise<void> {
-    this.#cancelWait();
     for (const kept of this.#kept) {
       kept.cancelRestart();
       if (kept.isPaused) kept.child?.signal("SIGCONT"); // or it wouldn't hear that it is to stop
@@ -236,18 +230,6 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
     return this.#kept.filter(({ role }) => role.kind !== "frontend");
   }
 
-  #launchFrontendsIfReplicasServe(): void {
-    const replicas = this.#kept.filter(({ role }) => role.kind === "order");
-    if (replicas.every(({ hasServed }) => hasServed)) this.#launchFrontends();
-  }
-
-  #launchFrontends(): void {
-    if (this.#frontendsLaunched || this.#stopping !== null) return;
-    this.#frontendsLaunched = true;
-    this.#cancelWait();
-    for (const kept of this.#frontends()) this.#launch(kept);
-  }
-
   #launch(kept: Kept<R>): void {
     const { report, spawn } = this.#options;
     const isFirst = kept.child === null;
@@ -261,7 +243,6 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
       kept.hasServed = true;
       if (this.#stopping !== null) return;
       if (!isFirst) report({ kind: "serves-again", role: kept.role, pid: child.pid });
-      this.#launchFrontendsIfReplicasServe();
       const isFrontend = kept.role.kind === "frontend";
       if (isFrontend && servesFirst && this.#frontends().every(({ hasServed }) => hasServed)) {
         report({ kind: "frontends-serve" });
@@ -283,7 +264,7 @@ export class Supervisor<R extends SupervisedRole = SupervisedRole> {
     }
     report({ kind: "ended", role: kept.role, exit, next });
     const isOver = this.#kept.every((each) => !each.isRunning && !each.awaitsRestart);
-    if (isOver && this.#frontendsLaunched) report({ kind: "none-left" });
+    if (isOver) report({ kind: "none-left" });
   }
 
   #next(kept: Kept<R>, exit: ChildExit): Next {

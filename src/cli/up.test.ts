@@ -101,11 +101,11 @@ test("up prints what runs where and what to open, and a signal ends everything",
   expect(lines[0]).toContain("made a new cluster");
   expect(lines[1]).toMatch(/^role +address +pid +log$/);
   expect(lines.slice(2, 7).map((line) => line.split(/ +/).slice(0, 3))).toEqual([
-    ["frontend", `127.0.0.1:${port}`, String(pids[4])],
-    ["catalog", "127.0.0.1:9096", String(pids[0])],
-    ["order-9090", "127.0.0.1:9090", String(pids[1])],
-    ["order-9092", "127.0.0.1:9092", String(pids[2])],
-    ["order-9094", "127.0.0.1:9094", String(pids[3])],
+    ["frontend", `127.0.0.1:${port}`, String(pids[0])],
+    ["catalog", "127.0.0.1:9096", String(pids[1])],
+    ["order-9090", "127.0.0.1:9090", String(pids[2])],
+    ["order-9092", "127.0.0.1:9092", String(pids[3])],
+    ["order-9094", "127.0.0.1:9094", String(pids[4])],
   ]);
   expect(lines[7]).toBe(`open http://127.0.0.1:${port}`);
   ask("SIGINT");
@@ -145,7 +145,7 @@ test("a second signal kills a role that hangs", async () => {
   const hangs = SERVES.replace("process.exit(0)", "{}");
   const { status, pids, ask, insist } = up(() => hangs);
   await vi.waitUntil(() => said.out.includes("open http"), LIMIT);
-  writePidFile(join(folder, "data"), "catalog", pids[0] ?? 0);
+  writePidFile(join(folder, "data"), "catalog", pids[1] ?? 0);
   ask("SIGINT");
   insist("SIGINT");
   expect(await status).toBe(130);
