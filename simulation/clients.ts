@@ -41,6 +41,8 @@ export class Clients {
   #inFlight = 0;
   /** Whatever is asked from now on is answered (L1). */
   isCalm = false;
+  /** How many times as long as usual clients wait between two calls. */
+  leisure = 1;
   /** When the first call was begun that a dead or deaf view has delayed. */
   #delayedMs: number | null = null;
 
@@ -67,7 +69,7 @@ export class Clients {
 
   #next(who: Client, sequence: number, unknown: Unknown | null): void {
     const { random, scheduler } = this.#world;
-    scheduler.after(random.heavy(who.habits.thinkMs), () => {
+    scheduler.after(this.leisure * random.heavy(who.habits.thinkMs), () => {
       if (!this.#working) return;
       const frontend = this.#frontend(who.client);
       if (!frontend) return this.#next(who, sequence, unknown);

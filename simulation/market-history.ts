@@ -156,11 +156,19 @@ export function refusedInAnyState(content: Content): Refusal | null {
   return isSame(refusal, refusalOf(content, Number.POSITIVE_INFINITY)) ? refusal : null;
 }
 
+type Fields = Readonly<Record<string, unknown>>;
+
 /** By fields, whatever their order; 0 and -0 are the same. */
 export function isSame(a: object | null, b: object | null): boolean {
   if (a === null || b === null) return a === b;
-  const [fields, others] = [Object.entries(a), new Map(Object.entries(b))];
-  return fields.length === others.size && fields.every(([key, value]) => others.get(key) === value);
+  const [fields, others] = [a as Fields, b as Fields];
+  let count = 0;
+  for (const key in fields) {
+    if (fields[key] !== others[key] || !(key in others)) return false;
+    count += 1;
+  }
+  for (const _ in others) count -= 1;
+  return count === 0;
 }
 
 /** The request behind a recorded command, and how it ended. */

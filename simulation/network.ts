@@ -204,7 +204,8 @@ export class Network {
       this.#counters.add("lost");
       return;
     }
-    const target = line.spoilt?.get(kindOf(message)) ?? targets.get(kindOf(message));
+    const kind = kindOf(message);
+    const target = line.spoilt?.get(kind) ?? targets.get(kind);
     if (target) {
       if (random.chance(target.loss)) {
         this.#counters.add("lost by kind");
@@ -333,7 +334,8 @@ export class Network {
 
   /** Whether the handshake between these two fails: they are configured with different replicas. */
   #refuse(from: string, to: string): boolean {
-    const [ours, theirs] = [from, to].map((name) => this.#endpoints.get(name)?.configured);
+    const ours = this.#endpoints.get(from)?.configured;
+    const theirs = this.#endpoints.get(to)?.configured;
     if (ours === theirs || !ours || !theirs) return false;
     const cluster = (members: readonly number[]) => ({ name: null, members });
     return otherCluster(to, cluster(theirs), cluster(ours)) !== null;

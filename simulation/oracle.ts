@@ -157,7 +157,9 @@ export class Oracle {
 
   /** Whether an entry after `position` and up to `through` changed anything that clients see. */
   changedBetween(position: number, through: number): boolean {
-    return this.committed.slice(position, through).some(({ body }) => body.kind === "command");
+    for (let index = position; index < Math.min(through, this.committed.length); index += 1)
+      if (this.committed[index]?.body.kind === "command") return true;
+    return false;
   }
 
   /** The stocks after the newest committed entry, by the audit. */

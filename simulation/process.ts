@@ -35,6 +35,7 @@ export abstract class Process implements Endpoint {
   #isFrozen = false;
   /** Counts starts: what an earlier life scheduled is void. */
   #life = 0;
+  #link: string;
   #isDead = false;
   #downSinceMs = Number.NEGATIVE_INFINITY;
   #backlog: (() => void)[] = [];
@@ -50,6 +51,7 @@ export abstract class Process implements Endpoint {
   constructor(host: Host, name: string) {
     this.host = host;
     this.name = name;
+    this.#link = name;
     this.configured = host.replicaIds;
   }
 
@@ -72,7 +74,13 @@ export abstract class Process implements Endpoint {
   protected closed(_connection: Connection): void {}
 
   get link(): string {
-    return `${this.name}/${this.#life}`;
+    return this.#link;
+  }
+
+  /** Another life. */
+  #begin(): void {
+    this.#life += 1;
+    this.#link = `${this.name}/${this.#life}`;
   }
 
   get isAwake(): boolean {
@@ -90,7 +98,7 @@ export abstract class Process implements Endpoint {
     const { random, faults, counters, scheduler } = this.host;
     if (scheduler.now - this.#downSinceMs < LEASE_MS) counters.add("restarts within a lease");
     this.isUp = true;
-    this.#life += 1;
+    this.#begin();
     const { clockDrift } = faults;
     const drift = random.pick([-clockDrift, clockDrift, random.between(-clockDrift, clockDrift)]);
     this.#clockRate = 1 + drift;
@@ -110,7 +118,7 @@ export abstract class Process implements Endpoint {
     this.isUp = false;
     this.#downSinceMs = this.host.scheduler.now;
     this.isPaused = false;
-    this.#life += 1;
+    this.#begin();
     this.#backlog = [];
     this.stopped();
     this.host.network.closed(this.name);
@@ -173,16 +181,19 @@ export abstract class Process implements Endpoint {
 
   deliver(from: string, message: SimulatedMessage, link: string): void {
     if (this.#isFrozen) return;
-    const receive = (): void => this.received(from, message, this.#connectionOf(from, link));
-    if (this.isPaused) this.#backlog.push(receive);
-    else receive();
+    if (this.isPaused) this.#backlog.push(() => this.#receive(from, message, link));
+    else this.#receive(from, message, link);
+  }
+
+  #receive(from: string, message: SimulatedMessage, link: string): void {
+    this.received(from, message, this.#connectionOf(from, link));
   }
 
   /** Whoever says something is connected; null when that was said by an earlier life of it. */
   #connectionOf(endpoint: string, link: string): Connection | null {
     const known = this.#connections.get(link);
-    if (known || this.host.network.linkOf(endpoint) !== link) return known ?? null;
-    return this.#open(endpoint, link);
+    if (known) return known;
+    return this.host.network.linkOf(endpoint) === link ? this.#open(endpoint, link) : null;
   }
 
   #open(endpoint: string, link: string): Connection {

@@ -5,7 +5,9 @@ import type { ReplicaStatus } from "../src/core/replication/replica.ts";
 import type { Envelope } from "../src/core/replication/types.ts";
 import { Violation } from "./violation.ts";
 
-type Status = Pick<ReplicaStatus, "phase" | "epoch" | "commitPosition">;
+interface Judged {
+  status(): Pick<ReplicaStatus, "phase" | "epoch" | "commitPosition">;
+}
 
 /** Of one life of a replica. */
 export class RefusalCheck {
@@ -22,8 +24,9 @@ export class RefusalCheck {
   }
 
   /** Somebody won't have what this one leads with, or has it after all. */
-  hear({ from, message }: Envelope, { phase, epoch }: Status): void {
-    if (message.kind !== "misfit" && message.kind !== "ack") return;
+  hear({ from, message }: Envelope, replica: Judged): void {
+    if (message.kind !== "misfit" && (message.kind !== "ack" || this.#refusals.size === 0)) return;
+    const { phase, epoch } = replica.status();
     if (phase !== "leading" || message.epoch !== epoch) return;
     if (message.kind === "ack") this.#refusals.delete(from);
     else this.#refusals.set(from, message.position);
@@ -34,8 +37,9 @@ export class RefusalCheck {
   }
 
   /** After each step. */
-  check({ phase, commitPosition }: Status): void {
+  check(replica: Judged): void {
     if (this.#refusals.size === 0 && !this.#mustCheck) return;
+    const { phase, commitPosition } = replica.status();
     const isLeading = phase === "leading";
     const refusing = [...this.#refusals.values()].filter((position) => position > commitPosition);
     const isOver = 2 * (this.#replicas - refusing.length) <= this.#replicas;

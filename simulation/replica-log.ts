@@ -142,7 +142,7 @@ export abstract class ReplicaLog extends Process implements ReplicatedLog {
 
   /** A message of another replica. */
   protected receive(envelope: Envelope): void {
-    if (this.#replica) this.#refusals.hear(envelope, this.#replica.status());
+    if (this.#replica) this.#refusals.hear(envelope, this.#replica);
     this.step({ kind: "receive", envelope });
   }
 
@@ -248,7 +248,7 @@ export abstract class ReplicaLog extends Process implements ReplicatedLog {
       if (deed !== null && deed !== "fetch") this.host.onDeed(this.id, deed, to);
       if (this.#replica !== replica) return; // struck down: the rest was never done
     }
-    this.#refusals.check(replica.status());
+    this.#refusals.check(replica);
   }
 
   #effectsOf(replica: Replica, event: ReplicaEvent): readonly ReplicaEffect[] {

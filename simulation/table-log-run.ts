@@ -225,19 +225,24 @@ class TableLogWorld {
 
 /** FNV-1a: what stands for a cryptographic digest here costs little, and nobody forges it. */
 function chain(previous: Uint8Array, entry: Entry): Uint8Array {
-  let digest = new DataView(previous.buffer, previous.byteOffset).getUint32(0);
+  let digest = previous.reduce((sum, byte) => (sum << 8) | byte, 0);
   const text = textOf(entry);
   for (let index = 0; index < text.length; index += 1)
     digest = Math.imul(digest ^ text.charCodeAt(index), 0x01000193);
-  const next = new DataView(new ArrayBuffer(4));
-  next.setUint32(0, digest);
-  return new Uint8Array(next.buffer);
+  return Uint8Array.of(digest >>> 24, digest >>> 16, digest >>> 8, digest);
 }
 
-function textOf({ position, epoch, body }: Entry): string {
+const texts = new WeakMap<Entry, string>();
+
+function textOf(entry: Entry): string {
+  const { position, epoch, body } = entry;
+  const known = texts.get(entry);
+  if (known !== undefined) return known;
   const text = body.kind === "command" ? String.fromCharCode(...body.bytes) : body.kind;
   const leader = body.kind === "reign" ? body.leader : "";
-  return `${position} ${epoch} ${text} ${leader}`;
+  const whole = `${position} ${epoch} ${text} ${leader}`;
+  texts.set(entry, whole);
+  return whole;
 }
 
 function firstEntries(): ChainedEntry[] {

@@ -5,7 +5,7 @@
 import { recordedRequest } from "../src/core/market/content.ts";
 import type { JudgeTables } from "../src/core/market/judge.ts";
 import { StockBook } from "../src/core/market/stock-book.ts";
-import type { Order, RecordedRequest, Stock } from "../src/core/market/types.ts";
+import type { Command, Order, RecordedRequest, Stock } from "../src/core/market/types.ts";
 import type { CommittedEntry, Entry } from "../src/core/replication/types.ts";
 import type { OrderTables } from "../src/core/service/turn.ts";
 import { commandsOf } from "./commands.ts";
@@ -20,7 +20,7 @@ export class Tables implements OrderTables, JudgeTables {
   /** Something was lost, and nothing tells. */
   isLying = false;
   readonly #orders: Order[] = [];
-  readonly #requests = new Map<string, RecordedRequest>();
+  readonly #requests = new Map<string, Command>();
   #stocks = new StockBook([]);
 
   /** The entries that follow `applied`. */
@@ -28,7 +28,7 @@ export class Tables implements OrderTables, JudgeTables {
     for (const entry of entries) {
       for (const command of commandsOf(entry)) {
         this.#stocks.apply(command);
-        this.#requests.set(command.requestId, recordedRequest(command));
+        this.#requests.set(command.requestId, command);
         if (command.kind === "order") this.#orders.push(command);
       }
       this.appliedPosition = entry.position;
@@ -72,7 +72,8 @@ export class Tables implements OrderTables, JudgeTables {
   }
 
   request(requestId: string): RecordedRequest | undefined {
-    return this.#requests.get(requestId);
+    const command = this.#requests.get(requestId);
+    return command && recordedRequest(command);
   }
 
   order(number: number): Order | undefined {

@@ -103,7 +103,7 @@ export class RecordWriter {
   #layOut(textBytes: number): Uint8Array {
     const bytes = new Uint8Array(HEADER_BYTES + textBytes + this.#end);
     bytes[0] = VERSION;
-    view(bytes).setUint32(1, textBytes, true);
+    setUint32(bytes, 1, textBytes);
     bytes.set(this.#records.subarray(0, this.#end), HEADER_BYTES + textBytes);
     return bytes;
   }
@@ -127,7 +127,7 @@ export class RecordReader {
     if (bytes.length < HEADER_BYTES) fail(`${bytes.length} bytes are too few`);
     if (bytes[0] !== VERSION) fail(`version ${bytes[0]}, not ${VERSION}`);
     this.#bytes = bytes;
-    const textBytes = view(bytes).getUint32(1, true);
+    const textBytes = uint32At(bytes, 1);
     this.#at = HEADER_BYTES + textBytes;
     if (this.#at > bytes.length) fail(`the text of ${textBytes} bytes is cut off`);
     this.#text = decodeText(bytes.subarray(HEADER_BYTES, this.#at));
@@ -199,6 +199,18 @@ export function fail(reason: string): never {
 
 function textOf(bytes: Uint8Array, textBytes: number): Uint8Array {
   return bytes.subarray(HEADER_BYTES, HEADER_BYTES + textBytes);
+}
+
+// A DataView for each entry would cost more than all that it reads.
+
+function setUint32(bytes: Uint8Array, at: number, value: number): void {
+  for (let byte = 0; byte < 4; byte += 1) bytes[at + byte] = value >>> (8 * byte);
+}
+
+function uint32At(bytes: Uint8Array, at: number): number {
+  let value = 0;
+  for (let byte = 3; byte >= 0; byte -= 1) value = value * 256 + (bytes[at + byte] ?? 0);
+  return value;
 }
 
 function view(bytes: Uint8Array): DataView {

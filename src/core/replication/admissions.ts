@@ -22,14 +22,22 @@ export class Admissions {
   /** Ascending by position. Few: one for each disk ever lost. */
   #all: Admission[];
 
+  /** Of each replica, the last of them: asked for with every message. */
+  readonly #newest = new Map<ReplicaId, Admission>();
+
   constructor(admissions: readonly Admission[]) {
-    this.#all = [...admissions];
+    this.#all = [];
+    for (const admission of admissions) this.add(admission);
   }
 
   /** The newest admission of `replica` in the journal; the one it was made with has position 0. */
   of(replica: ReplicaId): Admission {
-    const newest = this.#all.findLast((admission) => admission.replica === replica);
-    return newest ?? { position: 0, replica, incarnation: FIRST_INCARNATION };
+    let newest = this.#newest.get(replica);
+    if (!newest) {
+      newest = { position: 0, replica, incarnation: FIRST_INCARNATION };
+      this.#newest.set(replica, newest);
+    }
+    return newest;
   }
 
   /** Whether what this incarnation promises or acknowledges counts, given what is known to be committed. */
@@ -40,9 +48,13 @@ export class Admissions {
 
   add(admission: Admission): void {
     this.#all.push(admission);
+    this.#newest.set(admission.replica, admission);
   }
 
   truncateFrom(position: number): void {
-    this.#all = this.#all.filter((admission) => admission.position < position);
+    const kept = this.#all.filter((admission) => admission.position < position);
+    this.#all = [];
+    this.#newest.clear();
+    for (const admission of kept) this.add(admission);
   }
 }
