@@ -214,7 +214,7 @@ export class CatalogDesk<P> {
       if (through !== undefined) {
         const fresh = this.#stocks.fresh(entries);
         const from = fresh[0] ? fresh[0].position - 1 : through;
-        const names = namesIn(fresh);
+        const names = [...new Set(fresh.flatMap(namesIn))];
         const effects = this.#view.hold(epoch, { after: from, through, names }, nowMs());
         if (fresh.length > 0 && this.#view.received === through) {
           this.#stocks.receive(fresh);
@@ -392,10 +392,7 @@ export class CatalogDesk<P> {
   }
 }
 
-/** The stocks that these entries change, each once. */
-function namesIn(entries: readonly DecodedEntry[]): readonly string[] {
-  const names = new Set<string>();
-  for (const { commands } of entries)
-    for (const command of commands) if (command.kind !== "refuse") names.add(command.name);
-  return [...names];
+/** The stocks that an entry changes. */
+function namesIn({ commands }: DecodedEntry): readonly string[] {
+  return commands.flatMap((command) => (command.kind === "refuse" ? [] : command.name));
 }
