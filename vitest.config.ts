@@ -5,9 +5,22 @@
 // system: a real cluster in processes of its own. One file at a time, since the
 // clusters would take the processors from each other and their time limits mean
 // something.
+// system-postgres: those of them that are about trades, crashes and what outlives
+// them, again with PostgreSQL under the log.
 // browser: the page of such a cluster, in a real browser.
 
 import { defineConfig } from "vitest/config";
+
+const SYSTEM = { fileParallelism: false, testTimeout: 120_000, hookTimeout: 60_000 };
+const ON_EACH_ENGINE = [
+  "crashes",
+  "trading",
+  "retries",
+  "caching",
+  "restarts",
+  "torture",
+  "documented",
+];
 
 export default defineConfig({
   test: {
@@ -28,11 +41,18 @@ export default defineConfig({
       },
       {
         test: {
+          ...SYSTEM,
           name: "system",
           include: ["test/system/**/*.test.ts"],
-          fileParallelism: false,
-          testTimeout: 120_000,
-          hookTimeout: 60_000,
+          provide: { engine: "builtin" },
+        },
+      },
+      {
+        test: {
+          ...SYSTEM,
+          name: "system-postgres",
+          include: ON_EACH_ENGINE.map((name) => `test/system/${name}.test.ts`),
+          provide: { engine: "postgres" },
         },
       },
       {

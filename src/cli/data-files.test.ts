@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { formatIfNew, formatNew, replaceRole } from "./data-files.ts";
+import { formatAlone, formatIfNew, replaceRole } from "./data-files.ts";
 import { processNamed } from "./processes.ts";
 import { resolveConfig } from "./resolve-config.ts";
 import { errorLine, UserError } from "./user-error.ts";
@@ -42,12 +42,12 @@ test("a first start makes the files, and a second one leaves them", async () => 
 });
 
 test("a new cluster is refused where there is one already", async () => {
-  await formatNew(config());
-  expect(await line(() => formatNew(config()))).toContain("holds a cluster already");
+  await formatAlone(config());
+  expect(await line(() => formatAlone(config()))).toContain("holds a cluster already");
 });
 
 test("a replica's missing file is refused with the command that makes a replacement", async () => {
-  await formatNew(config());
+  await formatAlone(config());
   rmSync(join(folder, "data/order-9092"), { recursive: true });
   const refused = () => formatIfNew(config());
   await expect(refused()).rejects.toThrow(UserError);
@@ -60,7 +60,7 @@ test("a replica's missing file is refused with the command that makes a replacem
 });
 
 test("a catalog can be replaced, and a front end has nothing to replace", async () => {
-  await formatNew(config());
+  await formatAlone(config());
   rmSync(join(folder, "data/catalog"), { recursive: true });
   replaceRole(config(), processNamed(config(), "catalog"));
   expect(existsSync(join(folder, "data/catalog/catalog.db"))).toBe(true);
@@ -69,7 +69,7 @@ test("a catalog can be replaced, and a front end has nothing to replace", async 
 });
 
 test("a replica that still has its file can't be replaced", async () => {
-  await formatNew(config());
+  await formatAlone(config());
   const replica = processNamed(config(), "order-9094");
   expect(await line(() => replaceRole(config(), replica))).toContain("is only for a lost disk");
 });

@@ -1,6 +1,8 @@
 // The data directory before anything runs in it: a new cluster's files, made
 // once, and a replacement for those that a lost disk took.
 
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import {
   formatCluster,
   inspectData,
@@ -11,11 +13,22 @@ import {
 import { readStocksCsv } from "../io/journal/stocks-csv.ts";
 import { upgradeCluster } from "../io/journal/upgrade.ts";
 import type { ClusterConfig } from "../roles/config.ts";
+import { EMBEDDED_FOLDER, EmbeddedPostgres } from "./embedded-postgres.ts";
 import type { ConfiguredProcess } from "./processes.ts";
 import { UserError } from "./user-error.ts";
 
-/** Makes a new cluster; says so in one line. Throws when there is one already. */
-export async function formatNew(config: ClusterConfig): Promise<string> {
+/** Makes a new cluster, for `bazaar format`; says so in one line. Throws when there is one already. */
+export async function formatAlone(config: ClusterConfig): Promise<string> {
+  const postgres = await startEmbedded(config);
+  try {
+    return await formatNew(config);
+  } finally {
+    await postgres?.stop();
+  }
+}
+
+/** The same while the database runs that it may need. */
+async function formatNew(config: ClusterConfig): Promise<string> {
   const stocks = readStocksCsv(config.stocks);
   const options = { config, stocks, nowMs: Date.now() };
   const { engine } = config;
@@ -45,6 +58,18 @@ export async function formatIfNew(config: ClusterConfig): Promise<string | null>
   );
 }
 
+/** Starts the database in the data directory, if the configuration has it there; null if it hasn't. Throws before it made anything where there is something else. */
+export async function startEmbedded(config: ClusterConfig): Promise<EmbeddedPostgres | null> {
+  const { engine, data } = config;
+  if (engine.kind !== "postgres" || !engine.embedded) return null;
+  if (inspectData(config).kind !== "absent" && !existsSync(join(data, EMBEDDED_FOLDER))) {
+    throw new UserError(
+      `${data} holds a cluster of another engine, or whose database is elsewhere: leave --engine out or give its address, or choose another --data directory`,
+    );
+  }
+  return EmbeddedPostgres.start(data, (line) => process.stderr.write(`bazaar: ${line}\n`));
+}
+
 /** Converts files of an older format; says so in one line. Throws while a role runs, and for damage. */
 export function upgradeFiles(config: ClusterConfig): string {
   const upgraded = upgradeCluster(config);
@@ -58,7 +83,9 @@ export function replaceRole(config: ClusterConfig, role: ConfiguredProcess): str
     case "order":
       // The time is greater than any incarnation before it, which is all that it must be.
       replaceReplica({ config, role: role.name, incarnation: Date.now() });
-      return `made an empty replacement for ${role.name}; once it runs, it catches up, and votes when the others have admitted it`;
+      return config.engine.kind === "postgres"
+        ? `made an empty replacement for ${role.name}; once it runs, it reads everything from the database`
+        : `made an empty replacement for ${role.name}; once it runs, it catches up, and votes when the others have admitted it`;
     case "catalog":
       replaceCatalog({ config, role: role.name });
       return `made an empty replacement for ${role.name}; once it runs, it catches up`;

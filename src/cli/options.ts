@@ -168,9 +168,11 @@ export const optionSpecs = {
   },
   engine: {
     value: "WHERE",
-    help: "what keeps the order log: builtin, or postgres://USER@HOST:PORT,HOST:PORT/DATABASE (default: builtin)",
-    schema: z.string().regex(/^(?:builtin|postgres(?:ql)?:\/\/[^/?@]*@?[^/?@]+(?:[/?].*)?)$/),
-    wants: "builtin or postgres://USER@HOST:PORT/DATABASE",
+    help: "what keeps the order log: builtin, or postgres://USER@HOST:PORT,HOST:PORT/DATABASE, or postgres for up to start one to try (default: builtin)",
+    schema: z
+      .string()
+      .regex(/^(?:builtin|postgres|postgres(?:ql)?:\/\/[^/?@]*@?[^/?@]+(?:[/?].*)?)$/),
+    wants: "builtin, postgres or postgres://USER@HOST:PORT/DATABASE",
   },
   "accept-loss": {
     value: "YES",

@@ -8,6 +8,7 @@
 import { dirname, resolve } from "node:path";
 import { MEMBERS_MAX } from "../core/replication/limits.ts";
 import { type ClusterConfig, clusterConfigSchema } from "../roles/config.ts";
+import { embeddedUrl } from "./embedded-postgres.ts";
 import {
   environmentName,
   type Flags,
@@ -64,8 +65,9 @@ export function resolveConfig(sources: Sources): ClusterConfig {
   const settings = readSettings(sources);
   const { host, replicas, "internal-host": internalHost } = settings;
   refuseOverruledAddresses(replicas, [internalHost]);
+  const data = pathOf(settings.data, sources, resolve(sources.cwd, "data"));
   const config: ClusterConfig = {
-    data: pathOf(settings.data, sources, resolve(sources.cwd, "data")),
+    data,
     frontends: placed("frontend", settings.frontends, host, settings.port),
     catalogs: placed("catalog", settings.catalogs, internalHost, settings["catalog-port"]),
     replicas: (replicas?.value ?? REPLICAS_DEFAULT.map((id) => ({ id, host: null, port: id }))).map(
@@ -76,7 +78,7 @@ export function resolveConfig(sources: Sources): ClusterConfig {
         name: `order-${given.id}`,
       }),
     ),
-    engine: engineOf(settings),
+    engine: engineOf(settings, data),
     stocks: pathOf(settings.stocks, sources, sources.stocksShipped),
     cache: cacheOf(settings, sources),
     corsOrigins: settings["cors-origin"]?.value ?? [],
@@ -136,20 +138,24 @@ function refuseOverruledAddresses(
   }
 }
 
-function engineOf({ engine, "accept-loss": acceptLoss }: Settings): ClusterConfig["engine"] {
+function engineOf(
+  { engine, "accept-loss": acceptLoss }: Settings,
+  data: string,
+): ClusterConfig["engine"] {
   const where = engine?.value ?? "builtin";
-  if (where === "builtin") {
+  if (where === "builtin" || where === "postgres") {
     if (acceptLoss !== null && acceptLoss.rank >= (engine?.rank ?? 0)) {
       throw new UserError(`${acceptLoss.label} goes with --engine postgres://… only: leave it out`);
     }
-    return { kind: "builtin" };
+    if (where === "builtin") return { kind: "builtin" };
+    return { kind: "postgres", url: embeddedUrl(data), acceptLoss: false, embedded: true };
   }
   if (/^[^@/]*:\/\/[^@/]*:[^@/]*@/.test(where)) {
     throw new UserError(
       `${engine?.label} must not have the password in it: put it into PGPASSWORD, or into a .pgpass file`,
     );
   }
-  return { kind: "postgres", url: where, acceptLoss: acceptLoss?.value ?? false };
+  return { kind: "postgres", url: where, acceptLoss: acceptLoss?.value ?? false, embedded: false };
 }
 
 function cacheOf(settings: Settings, sources: Sources): ClusterConfig["cache"] {

@@ -10,7 +10,8 @@ import { BazaarClient } from "../client/index.ts";
 import type { ClusterConfig } from "../roles/config.ts";
 import { type SpawnOptions, spawnChild, type TalkingChild } from "./child.ts";
 import { columns } from "./columns.ts";
-import { formatIfNew } from "./data-files.ts";
+import { formatIfNew, startEmbedded } from "./data-files.ts";
+import { EmbeddedPostgres } from "./embedded-postgres.ts";
 import { type Flags, flagArguments } from "./options.ts";
 import { otherPidFiles, readPidFile, removePidFile, runningPid } from "./pid-file.ts";
 import { checkPlaygroundHosts, PlaygroundHost } from "./playground.ts";
@@ -53,6 +54,16 @@ export async function runUp(
   options: UpOptions,
 ): Promise<number> {
   if (options.playground) checkPlaygroundHosts(config);
+  const postgres = await startEmbedded(config);
+  if (postgres !== null) print(EmbeddedPostgres.told(shortPath(config.data, process.cwd())));
+  try {
+    return await runRoles(config, flags, options);
+  } finally {
+    await postgres?.stop();
+  }
+}
+
+async function runRoles(config: ClusterConfig, flags: Flags, options: UpOptions): Promise<number> {
   const made = await formatIfNew(config);
   if (made !== null) print(made);
   const { asked, insisted } = options.signals ?? stopSignals();

@@ -37,6 +37,8 @@ export const clusterConfigSchema = z.object({
       url: z.string(),
       /** A primary that waits for no standby will do. */
       acceptLoss: z.boolean(),
+      /** Its servers are in the data directory, to try it, and run while `up` does. */
+      embedded: z.boolean(),
     }),
   ]),
   /** CSV of the first stocks: name,price,quantity. */

@@ -3,7 +3,7 @@
 
 import { type Command, Option } from "commander";
 import { clusterCommand, configOf } from "../command.ts";
-import { formatNew, replaceRole, upgradeFiles } from "../data-files.ts";
+import { formatAlone, replaceRole, upgradeFiles } from "../data-files.ts";
 import { processNamed } from "../processes.ts";
 
 interface FormatFlags {
@@ -25,7 +25,7 @@ export function formatCommand(): Command {
       const done = options.upgrade
         ? upgradeFiles(config)
         : options.replace === undefined
-          ? await formatNew(config)
+          ? await formatAlone(config)
           : replaceRole(config, processNamed(config, options.replace));
       process.stdout.write(`${done}\n`);
     });

@@ -54,8 +54,15 @@ const BUILDING = ".format";
 /** What was built and not yet moved to its place; the cluster. */
 const BUILT = ".formatted";
 
-/** What roles, and a disk of its own, leave in a data directory beside the roles' folders. */
-const BESIDE: ReadonlySet<string> = new Set(["run", "logs", LOCK_FILE, BUILDING, "lost+found"]);
+/** What roles, a disk of its own, and a database to try leave in a data directory beside the roles' folders. */
+const BESIDE: ReadonlySet<string> = new Set([
+  "run",
+  "logs",
+  "postgres",
+  LOCK_FILE,
+  BUILDING,
+  "lost+found",
+]);
 
 /** What is in a data directory. */
 export type DataState =

@@ -1,8 +1,21 @@
 // Who stops a test's clusters: the harness, whatever the test did, and after a
 // failure it prints the end of every log first.
+//
+// Some files run on each engine (vitest.config.ts says which): their clusters are
+// then made with it, and the tests don't know.
 
-import { afterAll, afterEach } from "vitest";
+import { afterAll, afterEach, inject } from "vitest";
 import { Cluster, type ClusterOptions } from "../../../lab/cluster.ts";
+import { LabPostgres } from "../../../lab/postgres.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    engine: "builtin" | "postgres";
+  }
+}
+
+/** What keeps the log of the clusters in this run. */
+export const engine = inject("engine");
 
 /** Makes clusters that end by themselves. */
 export interface Clusters {
@@ -33,8 +46,18 @@ export function useClusters(until: "test" | "file"): Clusters {
   });
   if (until === "file") afterAll(stopAll);
 
+  // One for the file: each cluster has a log of its own in it.
+  let postgres: Promise<LabPostgres> | null = null;
+  afterAll(async () => (await postgres)?.stop());
+  const onEngine = async (options: ClusterOptions = {}): Promise<ClusterOptions> => {
+    if (engine === "builtin") return options;
+    postgres ??= LabPostgres.start();
+    const { url } = await postgres;
+    return { ...options, options: [`--engine=${url}`, ...(options.options ?? [])] };
+  };
+
   const prepare = async (options?: ClusterOptions) => {
-    const cluster = await Cluster.prepare(options);
+    const cluster = await Cluster.prepare(await onEngine(options));
     running.add(cluster);
     return cluster;
   };
