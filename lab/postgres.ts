@@ -152,7 +152,7 @@ export class Server extends PostgresServer {
   /** Makes it a standby of a primary that runs. */
   copyRunning(primary: Server): void {
     rmSync(this.#folder, { recursive: true, force: true });
-    const from = `host=${HOST} port=${primary.port} user=bazaar`;
+    const from = `host=${HOST} port=${primary.port} user=postgres`;
     this.run("pg_basebackup", ["-D", this.#folder, "-d", from, "-c", "fast", "--no-sync"]);
     this.becomeStandby(primary);
   }

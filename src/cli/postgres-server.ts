@@ -14,8 +14,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { lastLine } from "./child.ts";
 import { UserError } from "./user-error.ts";
 
-/** Whose everything in the database is. */
-const USER = "bazaar";
+/** Who may do everything. */
+const USER = "postgres";
 /** Where Debian keeps the programs of each version. */
 const DEBIAN = "/usr/lib/postgresql";
 /** For a server to answer, with what it may have to recover, milliseconds. */
@@ -167,11 +167,11 @@ export class PostgresServer {
     await exited;
   }
 
-  async ask(sql: string): Promise<readonly Row[]> {
+  async ask(sql: string, database = "postgres"): Promise<readonly Row[]> {
     const { host, port } = this.#options;
     const { default: pg } = await import("pg"); // slow to load, for commands that need none
     const client = new pg.Client({
-      ...{ host, port, user: USER, database: "postgres" },
+      ...{ host, port, user: USER, database },
       connectionTimeoutMillis: CONNECT_LIMIT_MS,
     });
     client.on("error", () => {});

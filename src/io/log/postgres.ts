@@ -24,6 +24,8 @@ const AGAIN_MIN_MS = 20;
 const AGAIN_MAX_MS = 1_000;
 /** Less than the time after which the replica gives an answer up: a row that another transaction holds is a plain failure. */
 const LOCK_TIMEOUT_MS = 1_000;
+/** At a start, a primary that has too little may be one that was just replaced: for so long the new one is looked for. */
+const STALE_MS = 5_000;
 /** Rows of one look; their bytes are limited, too. */
 const LOOK_ROWS_MAX = 512;
 /** Columns of an entry in an append. */
@@ -39,6 +41,16 @@ const TABLES = `
     log text NOT NULL, position bigint NOT NULL, epoch bigint NOT NULL, at float8 NOT NULL,
     kind smallint NOT NULL, body bytea NOT NULL, digest bytea NOT NULL,
     PRIMARY KEY (log, position)
+  );
+  CREATE TABLE IF NOT EXISTS bazaar.views (log text PRIMARY KEY, position bigint NOT NULL);
+  CREATE TABLE IF NOT EXISTS bazaar.orders (
+    log text NOT NULL, number bigint NOT NULL, name text NOT NULL, type text NOT NULL,
+    quantity bigint NOT NULL, position bigint NOT NULL, at timestamptz NOT NULL,
+    PRIMARY KEY (log, number)
+  );
+  CREATE TABLE IF NOT EXISTS bazaar.stocks (
+    log text NOT NULL, name text NOT NULL, price float8 NOT NULL, quantity bigint NOT NULL,
+    PRIMARY KEY (log, name)
   );
 `;
 
@@ -86,6 +98,10 @@ const STATE = `
     CASE WHEN pg_is_in_recovery() THEN '' ELSE pg_walfile_name(pg_current_wal_lsn()) END AS wal,
     current_setting('synchronous_standby_names') AS standbys,
     current_setting('synchronous_commit') AS commit`;
+
+const START = `
+  SELECT (SELECT last FROM bazaar.logs WHERE log = $1) AS last,
+    has_table_privilege('bazaar.entries', 'DELETE') AS "mayDelete"`;
 
 export interface PostgresOptions {
   /** postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE */
@@ -300,7 +316,7 @@ function looked(rows: readonly Record<string, unknown>[], after: number, cluster
 // ---- finding the primary
 
 /** Rejects with all their reasons if none of the hosts is a primary. */
-async function findPrimary(
+export async function findPrimary(
   hosts: readonly string[],
   options: Pick<PostgresOptions, "acceptLoss">,
 ): Promise<Primary> {
@@ -378,24 +394,54 @@ function expectSafe(host: string, standbys: string, commit: string): void {
   );
 }
 
-function destroy(client: pg.Client): void {
+export function destroy(client: pg.Client): void {
   const { connection } = client as unknown as {
     connection: { stream: { destroy(): void } };
   };
   connection.stream.destroy();
 }
 
-/** Throws DatabaseRefused for a primary that may lose trades; one that can't be reached now is looked for later. */
-export async function expectUsable(options: Pick<PostgresOptions, "url" | "acceptLoss" | "log">) {
+/**
+ * Throws DatabaseRefused for a primary that may lose trades, and for one that has
+ * less than what this replica, at `position`, knows to be committed: a backup that
+ * was brought back. One that can't be reached now is looked for later.
+ */
+export async function expectUsable(options: PostgresOptions & { readonly position: number }) {
   const { url, acceptLoss, log } = options;
   if (acceptLoss) log.warn("--accept-loss: trades may be lost with the primary of the database");
   const hosts = hostsOf(url);
-  await findPrimary(hosts, options).then(
-    ({ client }) => destroy(client),
-    (error: Error) => {
-      if (error.message.includes("--accept-loss")) throw error;
-    },
-  );
+  const limit = performance.now() + STALE_MS;
+  for (;;) {
+    const behind = await findPrimary(hosts, options).then(
+      ({ client }) => lackOf(client, options).finally(() => destroy(client)),
+      (error: Error) => {
+        if (error.message.includes("--accept-loss")) throw error;
+        return null;
+      },
+    );
+    if (behind === null) return;
+    if (performance.now() > limit) throw new DatabaseRefused(behind);
+    await delay(AGAIN_MAX_MS);
+  }
+}
+
+/** What this primary lacks; null if nothing. Also says in the log what its role should not be allowed. */
+async function lackOf(
+  client: pg.Client,
+  { cluster, position, log }: PostgresOptions & { readonly position: number },
+): Promise<string | null> {
+  const { rows } = await client.query(START, [cluster]);
+  const [head] = rows as { last: string | null; mayDelete: boolean }[];
+  if (head?.mayDelete) {
+    log.warn("The role of the database may DELETE from the log: revoke that, see docs/engines.md");
+  }
+  if (head === undefined || head.last === null) {
+    throw new DatabaseRefused(
+      "the database has no log of this cluster: give the --engine of this data directory, or the --data directory of this database",
+    );
+  }
+  if (Number(head.last) >= position) return null;
+  return `the database ends with entry ${head.last}, and this replica knows entry ${position} to be committed: a backup was brought back, or an old primary answers; bring back one that has all, or give the address of the primary`;
 }
 
 /** Makes the tables, if they aren't there, and a log in them. Throws DatabaseRefused. */
@@ -419,6 +465,7 @@ export async function formatTables(
       cluster,
       entries.length,
     ]);
+    await client.query("INSERT INTO bazaar.views VALUES ($1, 0)", [cluster]);
     await client.query("COMMIT");
   } finally {
     await client.end();

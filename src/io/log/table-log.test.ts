@@ -4,7 +4,7 @@
 import pino from "pino";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { LabPostgres } from "../../../lab/postgres.ts";
-import { expectUsable, hostsOf } from "./postgres.ts";
+import { expectUsable, formatTables, hostsOf } from "./postgres.ts";
 import { bytes, lead, type Member, SERVERS_MS, three, WAIT } from "./testing.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: SERVERS_MS });
@@ -102,10 +102,25 @@ describe("with a primary alone", () => {
 
   test("a start is refused that would lose trades with the primary, unless that is accepted", async () => {
     const { url } = postgres;
-    await expect(expectUsable({ url, acceptLoss: false, log })).rejects.toThrow(
+    await formatTables({ url, acceptLoss: true }, { cluster: "some", entries: [] });
+    const start = { url, cluster: "some", position: 0, log };
+    await expect(expectUsable({ ...start, acceptLoss: false })).rejects.toThrow(
       /waits for no standby, its synchronous_standby_names is empty: .* --accept-loss$/,
     );
-    await expect(expectUsable({ url, acceptLoss: true, log })).resolves.toBeUndefined();
+    await expect(expectUsable({ ...start, acceptLoss: true })).resolves.toBeUndefined();
+  });
+
+  test("a start is refused on a backup that ends before what the replica knows to be committed, and on another database", async () => {
+    const { url } = postgres;
+    const acceptLoss = true;
+    await formatTables({ url, acceptLoss }, { cluster: "brought back", entries: [] });
+    const start = { url, acceptLoss, cluster: "brought back", log };
+    await expect(expectUsable({ ...start, position: 7 })).rejects.toThrow(
+      /^the database ends with entry 0, and this replica knows entry 7 to be committed: a backup was brought back/,
+    );
+    await expect(expectUsable({ ...start, cluster: "other", position: 0 })).rejects.toThrow(
+      /^the database has no log of this cluster: give the --engine/,
+    );
   });
 
   test("a replica stops when the database has another entry than it knows to be committed", async () => {

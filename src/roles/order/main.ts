@@ -75,7 +75,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   parts.defer(() => journal.close());
   expectEngine(journal, engine.kind);
   // Only now, since pg takes a while to load, which nobody else should wait for.
-  const postgres = engine.kind === "postgres" ? await import("../../io/log/postgres.ts") : null;
+  const postgres = engine.kind === "postgres" ? await loadPostgres() : null;
   const { cluster, members } = journal.identity;
   const steps = new StepRecorder(name);
   const { tap } = steps;
@@ -89,7 +89,9 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     ({ position, reason }) => new JournalCorrupt(journal.path, position, reason),
   );
 
-  if (engine.kind === "postgres") await postgres?.expectUsable({ ...engine, log });
+  if (engine.kind === "postgres") {
+    await postgres?.expectUsable({ ...engine, cluster, log, position: journal.lastPosition });
+  }
   const common = {
     journal,
     applied: ledger.appliedPosition,
@@ -122,6 +124,24 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
         });
   onBroken.push(() => replicated.close());
   parts.defer(() => replicated.close());
+
+  const views =
+    engine.kind === "postgres" && postgres !== null
+      ? new postgres.PostgresViews({
+          ...engine,
+          ...{ cluster, log },
+          read(after, bytesMax) {
+            try {
+              return after < journal.lastPosition ? journal.entries(after, bytesMax) : [];
+            } catch (error) {
+              broken(error);
+              return [];
+            }
+          },
+        })
+      : null;
+  onBroken.push(() => views?.rest());
+  parts.defer(() => views?.rest());
 
   const metrics = new OrderMetrics(name, nowMs, tap.sent);
   const start = new StartLines(log, judge.market.lastNumber);
@@ -170,6 +190,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
       asked: (questions) => metrics.asked(questions.length),
       leading(epoch, position) {
         metrics.leaderFound();
+        views?.lead();
         leader = isDebug
           ? new LeaderLines(
               log,
@@ -180,6 +201,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
       },
       deposed(epoch, next) {
         metrics.reignEnded();
+        views?.rest();
         leader?.close();
         leader = null;
         log.warn({ epoch, leader: next }, "No longer leading");
@@ -306,12 +328,21 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   };
 }
 
+async function loadPostgres() {
+  const [log, views] = await Promise.all([
+    import("../../io/log/postgres.ts"),
+    import("./postgres-views.ts"),
+  ]);
+  return { ...log, ...views };
+}
+
 /** The file of a replica says whose log it is a part of: one for a database never has a vote of its own. */
 function expectEngine({ path, identity, hardState }: SqliteJournal, engine: string): void {
   const isFirst = identity.incarnation === FIRST_INCARNATION;
   const wanted = hardState.voter ? "builtin" : isFirst ? "postgres" : engine;
   if (wanted === engine) return;
-  const how = wanted === "postgres" ? "give --engine postgres://…" : "leave --engine out";
+  const how =
+    wanted === "postgres" ? "give --engine postgres, or its address," : "leave --engine out";
   throw new DataFileForeign(
     `${path} is of the engine ${wanted}: ${how}, or another --data directory`,
   );
