@@ -321,7 +321,7 @@ test.each<[string, Partial<Sources>, string]>([
 
 test("the engine is an address of one host or several, without a password and with nothing of the other engine", () => {
   const url = "postgres://me@one:1,two:2/trades";
-  const postgres = { kind: "postgres", url, acceptLoss: false };
+  const postgres = { kind: "postgres", url, acceptLoss: false, embedded: false };
   expect(resolved({ flags: { engine: url } }).engine).toEqual(postgres);
   const flags = { engine: url, "accept-loss": "yes" };
   expect(resolved({ flags }).engine).toEqual({ ...postgres, acceptLoss: true });
@@ -332,6 +332,12 @@ test("the engine is an address of one host or several, without a password and wi
     "--accept-loss goes with --engine postgres://… only: leave it out",
   );
   expect(line({ flags: { engine: "mysql://one" } })).toContain("--engine");
+  const sockets = ["5432", "5433", "5434"].map((port) => `%2Fdata%2Fpostgres:${port}`);
+  expect(resolved({ flags: { engine: "postgres", data: "/data" } }).engine).toEqual({
+    ...postgres,
+    url: `postgres://postgres@${sockets.join(",")}/postgres`,
+    embedded: true,
+  });
 });
 
 test("a replica keeps its id wherever it listens, in every way to write that", () => {
