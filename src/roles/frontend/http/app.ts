@@ -121,7 +121,7 @@ export function build(options: AppOptions): FastifyInstance {
   if (options.playground) app.register(playgroundRoutes(options.playground));
   const durations = metrics?.durations ?? { ended() {} };
   directly(app.server, { stocks, trades, durations, answerOrigin, log, broken });
-  limitConnections(app.server, options.connectionLimits);
+  limitConnections(app.server, { isFull: () => orders.isFull(), ...options.connectionLimits });
   gate.guard(app.server, (status) => durations.ended(NO_ROUTE, status, performance.now()));
   return app;
 }

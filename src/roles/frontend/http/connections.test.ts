@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { afterEach, expect, test, vi } from "vitest";
 import { REQUESTS_IN_HAND_MAX } from "../limits.ts";
-import { limitConnections } from "./connections.ts";
+import { type ConnectionLimits, limitConnections } from "./connections.ts";
 
 vi.setConfig({ testTimeout: 30_000 });
 const WAIT = { timeout: 20_000, interval: 5 };
@@ -21,7 +21,7 @@ afterEach(() => {
 
 async function listening(
   answer: (response: ServerResponse) => void,
-  limits: { readonly unreadLimitMs?: number; readonly checkIntervalMs?: number } = {},
+  limits: ConnectionLimits = {},
 ): Promise<void> {
   begun = [];
   server = createServer((request, response) => {
@@ -141,4 +141,55 @@ test("a connection that waits for its next request is cut off by no time-out of 
   });
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(isOver).toBe(false);
+});
+
+/** A client that sends its requests one by one, and the answers that it got. */
+async function asking() {
+  const socket = await pipelining(0);
+  let answers = "";
+  socket.on("data", (chunk: Buffer) => {
+    answers += chunk.toString("latin1");
+  });
+  const statuses = () => [...answers.matchAll(/HTTP\/1.1 (\d+)/g)].map(([, status]) => status);
+  return { socket, statuses, ask: (url: string) => socket.write(REQUEST.replace("NUMBER", url)) };
+}
+
+const full = (response: ServerResponse) => response.writeHead(503, { "content-length": 0 }).end();
+
+test("a connection that was told to come again later is read again once there is room, and others meanwhile", async () => {
+  let isFull = true;
+  const answer = (response: ServerResponse) =>
+    isFull ? full(response) : response.writeHead(200, { "content-length": 0 }).end();
+  await listening(answer, { heldMs: 600_000, isFull: () => isFull });
+  const turnedAway = await asking();
+  turnedAway.ask("first");
+  await vi.waitFor(() => expect(turnedAway.statuses()).toEqual(["503"]), WAIT);
+  turnedAway.ask("second");
+  for (const url of ["third", "fourth"]) {
+    const other = await asking();
+    other.ask(url);
+    await vi.waitFor(() => expect(other.statuses()).toEqual(["503"]), WAIT);
+  }
+  expect(begun.map(({ url }) => url)).toEqual(["/first", "/third", "/fourth"]);
+  isFull = false;
+  await vi.waitFor(() => expect(turnedAway.statuses()).toEqual(["503", "200"]), WAIT);
+});
+
+test("a connection that was told to come again later is read again after a while though there is no room", async () => {
+  await listening(full, { heldMs: 10, isFull: () => true });
+  const turnedAway = await asking();
+  for (let asked = 1; asked <= 3; asked += 1) {
+    turnedAway.ask(String(asked));
+    await vi.waitFor(() => expect(turnedAway.statuses()).toHaveLength(asked), WAIT);
+  }
+});
+
+test("what was sent in one go with a request that was turned away is answered, too", async () => {
+  await listening(full, { heldMs: 10, isFull: () => true });
+  const socket = await pipelining(100);
+  let answers = "";
+  socket.on("data", (chunk: Buffer) => {
+    answers += chunk.toString("latin1");
+  });
+  await vi.waitFor(() => expect(answers.split("HTTP/1.1 503")).toHaveLength(101), WAIT);
 });

@@ -6,12 +6,26 @@
 // more answers unread than its socket takes. Meanwhile nothing more is read from
 // it. A client that takes nothing of an answer for UNREAD_LIMIT_MS is cut off.
 //
+// A connection that is told at once that there is too much to do is left unread
+// for HELD_MS, or until there is room: what it sends meanwhile waits in the
+// network, and costs no work. Connections are read again in the order in which
+// they were held, so many at once: otherwise, under a load that never ends, all
+// of them would be read before the next answer of the leader is.
+//
 // To destroy the connection at the limit would be simpler, but pipelining is
 // legal, and a client that reads gets all its answers.
 
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { REQUESTS_IN_HAND_MAX, UNREAD_CHECK_INTERVAL_MS, UNREAD_LIMIT_MS } from "../limits.ts";
+import {
+  HELD_CHECK_MS,
+  HELD_MS,
+  READ_AGAIN_AT_ONCE_MAX,
+  REQUESTS_IN_HAND_MAX,
+  UNREAD_CHECK_INTERVAL_MS,
+  UNREAD_LIMIT_MS,
+} from "../limits.ts";
+import { OVERLOADED } from "./http-answer.ts";
 import { beforeRequests } from "./request-gate.ts";
 
 export interface ConnectionLimits {
@@ -19,15 +33,20 @@ export interface ConnectionLimits {
   readonly unreadLimitMs?: number;
   /** Default UNREAD_CHECK_INTERVAL_MS. */
   readonly checkIntervalMs?: number;
+  /** Default HELD_MS. */
+  readonly heldMs?: number;
+  /** Whether the next trade would be turned away; default: never. */
+  readonly isFull?: () => boolean;
 }
 
 /** Puts itself before the listener that `server` has for requests. */
 export function limitConnections(server: Server, limits: ConnectionLimits = {}): void {
   const { unreadLimitMs = UNREAD_LIMIT_MS, checkIntervalMs = UNREAD_CHECK_INTERVAL_MS } = limits;
   const clients = new Map<Socket, Client>();
+  const held = new HeldClients(limits.heldMs ?? HELD_MS, limits.isFull ?? (() => false));
   beforeRequests(server, (listener) => {
     server.on("connection", (socket) => {
-      clients.set(socket, new Client(socket, listener));
+      clients.set(socket, new Client(socket, listener, held));
       socket.once("close", () => clients.delete(socket));
     });
     return (request, response) => {
@@ -58,12 +77,15 @@ class Client {
   #inHand = 0;
   #waiting: { readonly request: IncomingMessage; readonly response: ServerResponse }[] = [];
   #awaitsDrain = false;
+  readonly #held: HeldClients;
+  #isHeld = false;
 
-  constructor(socket: Socket, listener: RequestListener) {
+  constructor(socket: Socket, listener: RequestListener, held: HeldClients) {
     this.#socket = socket;
     this.#listener = listener;
+    this.#held = held;
     // Node resumes a socket with each request that has come, or is answered.
-    socket.on("resume", () => this.#pauseIfWaiting());
+    socket.on("resume", () => this.#pauseIfUnread());
     socket.once("close", () => {
       this.#waiting = [];
     });
@@ -75,8 +97,14 @@ class Client {
       return;
     }
     this.#waiting.push({ request, response });
-    this.#pauseIfWaiting();
+    this.#pauseIfUnread();
     this.#awaitDrain();
+  }
+
+  /** It is read again. */
+  release(): void {
+    this.#isHeld = false;
+    this.#readOn();
   }
 
   get #isFree(): boolean {
@@ -85,6 +113,7 @@ class Client {
 
   #begin(request: IncomingMessage, response: ServerResponse): void {
     this.#listener(request, response);
+    if (response.writableEnded && response.statusCode === OVERLOADED.status) this.#hold();
     // A cached lookup is with the network by now: to count it would be a good part of its cost.
     const isFirst = response.socket !== null;
     if (isFirst && response.writableEnded && !this.#socket.writableNeedDrain) return;
@@ -99,7 +128,7 @@ class Client {
     while (this.#isFree) {
       const next = this.#waiting.shift();
       if (!next) {
-        this.#socket.resume();
+        this.#readOn();
         return;
       }
       this.#begin(next.request, next.response);
@@ -117,7 +146,50 @@ class Client {
     });
   }
 
-  #pauseIfWaiting(): void {
-    if (this.#waiting.length > 0) this.#socket.pause();
+  #hold(): void {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    this.#held.add(this);
+    this.#pauseIfUnread();
+  }
+
+  #pauseIfUnread(): void {
+    if (this.#isHeld || this.#waiting.length > 0) this.#socket.pause();
+  }
+
+  /** While answers are unread, Node goes on by itself. */
+  #readOn(): void {
+    if (this.#isHeld || this.#waiting.length > 0 || this.#socket.writableNeedDrain) return;
+    this.#socket.resume();
+  }
+}
+
+/** Who isn't read for now, in the order in which they were told to come again later. */
+class HeldClients {
+  readonly #heldMs: number;
+  readonly #isFull: () => boolean;
+  readonly #held: { readonly client: Client; readonly sinceMs: number }[] = [];
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(heldMs: number, isFull: () => boolean) {
+    this.#heldMs = heldMs;
+    this.#isFull = isFull;
+  }
+
+  add(client: Client): void {
+    this.#held.push({ client, sinceMs: performance.now() });
+    this.#timer ??= setInterval(() => this.#releaseSome(), HELD_CHECK_MS).unref();
+  }
+
+  #releaseSome(): void {
+    const isFull = this.#isFull();
+    const nowMs = performance.now();
+    const first = this.#held.slice(0, READ_AGAIN_AT_ONCE_MAX);
+    const due = first.filter(({ sinceMs }) => !isFull || nowMs - sinceMs >= this.#heldMs);
+    this.#held.splice(0, due.length);
+    for (const { client } of due) client.release();
+    if (this.#held.length > 0 || this.#timer === null) return;
+    clearInterval(this.#timer);
+    this.#timer = null;
   }
 }

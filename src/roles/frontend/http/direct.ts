@@ -84,16 +84,16 @@ export function directly(server: Server, options: DirectOptions): void {
 
   function trade(request: IncomingMessage, response: ServerResponse): void {
     const startMs = performance.now();
+    const key = trades.begin(request);
     const tell = (answer: HttpAnswer): void => {
-      writeAnswer(response, answer);
+      const named = typeof key === "string" ? { [KEY_HEADER]: key } : {};
+      writeAnswer(response, answer, named);
       durations.ended(TRADE_ROUTE, answer.status, startMs);
     };
-    const key = trades.begin(request);
     if (typeof key !== "string") {
       tell(key);
       return;
     }
-    response.setHeader(KEY_HEADER, key);
     const full = trades.turnedAway(request);
     if (full) {
       tell(full);
@@ -107,7 +107,10 @@ export function directly(server: Server, options: DirectOptions): void {
       trades
         .answer(body, key, KEY_HEADER in request.headers)
         .then(tell)
-        .catch((error: unknown) => failed(error, request, response, TRADE_ROUTE, startMs));
+        .catch((error: unknown) => {
+          if (!response.headersSent) response.setHeader(KEY_HEADER, key);
+          failed(error, request, response, TRADE_ROUTE, startMs);
+        });
     });
   }
 

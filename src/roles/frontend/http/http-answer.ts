@@ -91,11 +91,17 @@ export function send(reply: FastifyReply, answer: HttpAnswer): FastifyReply {
   return reply.code(answer.status).headers(JSON_HEADERS).send(answer.body);
 }
 
-/** The same past the router. */
-export function writeAnswer(response: ServerResponse, { status, body, closes }: HttpAnswer): void {
-  if (status === 503) response.setHeader("retry-after", RETRY_AFTER_S);
-  if (closes) response.setHeader("connection", "close");
-  response.writeHead(status, jsonHeaders(body)).end(body);
+/** The same past the router; `more` are headers of this answer. */
+export function writeAnswer(
+  response: ServerResponse,
+  { status, body, closes }: HttpAnswer,
+  more?: Readonly<Record<string, string>>,
+): void {
+  // All at once: headers that are set one by one are checked, kept and copied one by one.
+  const headers: Record<string, string | number> = { ...jsonHeaders(body), ...more };
+  if (status === OVERLOADED.status) headers["retry-after"] = RETRY_AFTER_S;
+  if (closes) headers.connection = "close";
+  response.writeHead(status, headers).end(body);
 }
 
 /** With the length of `body`. */
