@@ -2,11 +2,10 @@
 // a file that lags behind it.
 
 import type { Following } from "../src/core/coherence/leader-views.ts";
-import { LEASE_ASK_MS } from "../src/core/coherence/limits.ts";
 import type { Stock } from "../src/core/market/types.ts";
 import { CatalogDesk } from "../src/core/service/catalog-desk.ts";
 import type { LeaderAnswer } from "../src/core/service/leader-client.ts";
-import { CATALOG_TICK_MS, REPLICA_CALL_MS, STORE_DELAY_MS } from "../src/core/service/limits.ts";
+import { REPLICA_CALL_MS, STORE_DELAY_MS } from "../src/core/service/limits.ts";
 import type { AskResult } from "../src/core/service/types.ts";
 import type {
   Answer,
@@ -47,14 +46,23 @@ export class CatalogNode extends Process {
     this.#waiting = new Set();
     const desk = this.#newDesk();
     this.#desk = desk;
-    this.every(CATALOG_TICK_MS, () => desk.tick());
-    this.every(LEASE_ASK_MS, () => desk.follow());
-    this.every(STORE_DELAY_MS, () => {
-      const unsaved = desk.takeUnsaved();
-      if (unsaved === null) return;
-      this.#applied = unsaved.position;
-      for (const stock of unsaved.stocks) this.#stored.set(stock.name, stock);
-    });
+    this.every(
+      () => desk.tickMs,
+      () => desk.tick(),
+    );
+    this.every(
+      () => desk.followMs,
+      () => desk.follow(),
+    );
+    this.every(
+      () => STORE_DELAY_MS,
+      () => {
+        const unsaved = desk.takeUnsaved();
+        if (unsaved === null) return;
+        this.#applied = unsaved.position;
+        for (const stock of unsaved.stocks) this.#stored.set(stock.name, stock);
+      },
+    );
   }
 
   #newDesk(): CatalogDesk<Connection> {

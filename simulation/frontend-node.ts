@@ -1,7 +1,6 @@
 // A front end as a process: what ships (src/core/service/lookups.ts and
 // order-replicas.ts) over the simulated network and clock.
 
-import { LEASE_ASK_MS } from "../src/core/coherence/limits.ts";
 import type { Stock } from "../src/core/market/types.ts";
 import {
   CATALOG_ANSWER_LIMIT_MS,
@@ -82,7 +81,10 @@ export class FrontendNode extends Process {
     const lookups = this.#lookups(orders);
     this.#life = { lookups, orders, connections: new Map(), calls: new Map() };
     orders.start();
-    this.every(LEASE_ASK_MS, () => lookups.askLease());
+    this.every(
+      () => lookups.askMs,
+      () => lookups.askLease(),
+    );
   }
 
   protected override stopped(): void {

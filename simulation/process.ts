@@ -108,7 +108,11 @@ export abstract class Process implements Endpoint {
     this.#connections = new Map();
     this.#turn = [];
     this.started();
-    if (this.host.hasMutes) this.every(LINK_TICK_MS, () => this.#listen());
+    if (this.host.hasMutes)
+      this.every(
+        () => LINK_TICK_MS,
+        () => this.#listen(),
+      );
     this.host.network.opened(this.name);
   }
 
@@ -160,10 +164,11 @@ export abstract class Process implements Endpoint {
     this.host.scheduler.after(ms / this.#clockRate, () => this.#run(life, run));
   }
 
-  every(ms: number, run: () => void): void {
-    this.after(ms, () => {
+  /** `periodMs` is asked anew each time. */
+  every(periodMs: () => number, run: () => void): void {
+    this.after(periodMs(), () => {
       run();
-      this.every(ms, run);
+      this.every(periodMs, run);
     });
   }
 

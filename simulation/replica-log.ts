@@ -5,7 +5,6 @@
 import { MarketJudge } from "../src/core/market/judge.ts";
 import type { MarketState } from "../src/core/market/state.ts";
 import type { ReplicaEffect, ReplicaEvent } from "../src/core/replication/events.ts";
-import { HEARTBEAT_MS } from "../src/core/replication/limits.ts";
 import type { LogListener, ReplicatedLog } from "../src/core/replication/log.ts";
 import { OtherCluster } from "../src/core/replication/members.ts";
 import { Replica, type ReplicaStatus } from "../src/core/replication/replica.ts";
@@ -23,7 +22,6 @@ import { Process } from "./process.ts";
 import { RefusalCheck } from "./refusal-check.ts";
 import { Violation } from "./violation.ts";
 
-const TICK_MS = HEARTBEAT_MS / 2;
 const SLOW_WRITE_MS = 600;
 /** How long it takes at most to compare a file with its journal. */
 const LONGEST_CHECK_MS = 10_000;
@@ -117,7 +115,11 @@ export abstract class ReplicaLog extends Process implements ReplicatedLog {
     this.#roundScheduled = false;
     this.#unconfirmed = [];
     this.#confirmations = new Map();
-    this.every(TICK_MS, () => this.step({ kind: "tick" }));
+    const replica = this.#replica;
+    this.every(
+      () => replica.tickMs,
+      () => this.step({ kind: "tick" }),
+    );
     return true;
   }
 

@@ -36,8 +36,14 @@ export class ReplicaNode extends ReplicaLog {
     this.#relayed = new Map();
     this.#desk = this.#newDesk();
     this.listener = this.#desk;
-    this.every(BEAT_MS, () => this.#desk?.tick());
-    this.every(FLUSH_MS, () => this.#flushTables());
+    this.every(
+      () => this.#desk?.tickMs ?? BEAT_MS,
+      () => this.#desk?.tick(),
+    );
+    this.every(
+      () => FLUSH_MS,
+      () => this.#flushTables(),
+    );
   }
 
   protected override stopped(): void {

@@ -271,6 +271,11 @@ export class CatalogView {
     return newest ? newest.through : 0;
   }
 
+  /** Whether something waits for a front end, a lease's end, or for being exposed: only then is a tick urgent. */
+  get isWaiting(): boolean {
+    return this.#batches.length > 0 || this.#waiting.length > 0;
+  }
+
   /** Every few tens of milliseconds: ended leases release what waited for them. */
   tick(nowMs: number): readonly CatalogEffect[] {
     const effects: CatalogEffect[] = [];

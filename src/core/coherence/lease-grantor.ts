@@ -106,6 +106,7 @@ export class LeaseGrantor {
   owes(name: string, through: number, nowMs: number): void {
     const holder = this.#holder(name);
     if (nowMs >= holder.leasedUntilMs) return;
+    this.tick(nowMs); // the last one may be long ago, when nobody waited
     const newest = holder.owed.at(-1)?.through ?? holder.held;
     if (through > newest)
       holder.owed.push({ through, sinceMs: nowMs, sinceAwakeMs: this.#awakeMs });

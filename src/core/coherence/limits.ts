@@ -14,6 +14,9 @@ export const LEASE_MARGIN_MS = 50;
 /** A lease is asked for this often: four times before it ends. */
 export const LEASE_ASK_MS = 100;
 
+/** … or seen this often whether it is to be asked for: the first reader asks by itself, and the next question is in time. */
+export const LEASE_IDLE_ASK_MS = 200;
+
 /** A view that wasn't read for this long asks for no lease any more: a user's pauses shouldn't end it, a quiet hour should. */
 export const DEMAND_MS = 10_000;
 

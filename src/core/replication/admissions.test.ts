@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Admissions, FIRST_INCARNATION } from "./admissions.ts";
+import { HEARTBEAT_MS } from "./limits.ts";
 import { admission, command, journal } from "./test-disk.ts";
 import { ack, prepared } from "./test-messages.ts";
 import { Cluster } from "./test-support.ts";
@@ -91,7 +92,7 @@ describe("a replica that lost its disk", () => {
     ]);
     expect(cluster.status(9094).commitPosition).toBe(2);
     expect(cluster.status(9090).voter).toBe(false);
-    cluster.run(200);
+    cluster.run(2 * HEARTBEAT_MS);
     expect(cluster.status(9094).commitPosition).toBe(3);
     expect(cluster.disk(9090).hardState).toEqual({
       promise: { epoch: 1, nominee: 9094 },

@@ -17,7 +17,7 @@ export type ReplicaEvent =
   /** A connection on which messages to `peer` can be sent opened, or closed. */
   | { readonly kind: "connected"; readonly peer: ReplicaId }
   | { readonly kind: "disconnected"; readonly peer: ReplicaId }
-  /** At least every HEARTBEAT_MS / 2. */
+  /** Every `tickMs` of the replica, about. */
   | { readonly kind: "tick" }
   /** The write of this id, and all before it, are durable. */
   | { readonly kind: "persisted"; readonly id: number }

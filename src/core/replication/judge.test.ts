@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import type { Judge } from "./judge.ts";
-import { PROMISE_REST_MS, UNCONFIRMED_HEARTBEATS_MAX } from "./limits.ts";
+import { HEARTBEAT_MS, PROMISE_REST_MS, UNCONFIRMED_HEARTBEATS_MAX } from "./limits.ts";
 import { command, journal, LENIENT, textOf } from "./test-disk.ts";
 import { answers, append } from "./test-messages.ts";
 import { Cluster, type ClusterOptions } from "./test-support.ts";
@@ -181,7 +181,7 @@ describe("a leader whose entry is refused", () => {
     cluster.crash(9092);
     opinions.against.set(9090, "bad");
     cluster.append(9094, "bad");
-    cluster.run(50 * (UNCONFIRMED_HEARTBEATS_MAX + 2), [9090, 9094]);
+    cluster.run(HEARTBEAT_MS * (UNCONFIRMED_HEARTBEATS_MAX + 2), [9090, 9094]);
     expect(cluster.status(9094).phase).toBe("following");
     lead(cluster, 9094);
     expect(outcomes(cluster, 9094).at(-1)).toMatchObject({ kind: "lost" });

@@ -16,7 +16,7 @@ import type { ReplicaContext } from "./context.ts";
 import { FollowerProgress } from "./follower-progress.ts";
 import type { Misfit } from "./judge.ts";
 import {
-  HEARTBEAT_MS,
+  HEARTBEAT_MIN_MS,
   REIGN_MS,
   UNCOMMITTED_ENTRIES_MAX,
   UNCONFIRMED_HEARTBEATS_MAX,
@@ -109,7 +109,7 @@ export class Leadership {
   tick(): boolean {
     const { now } = this.#context;
     if (!this.opened && now - this.wonAt > REIGN_MS) return false;
-    if (now - this.#heartbeatAt < HEARTBEAT_MS) return true;
+    if (now - this.#heartbeatAt < HEARTBEAT_MIN_MS) return true;
     // Judged by the previous heartbeat: the answers to it had a whole one to come.
     this.#unconfirmedHeartbeats = this.#unconfirmedHeartbeats.filter(
       (round) => round > this.#confirmedRound,

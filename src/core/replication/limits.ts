@@ -4,17 +4,26 @@
 /** Replicas of a cluster: further ones would only make every trade wait for more disks. */
 export const MEMBERS_MAX = 9;
 
-/** A leader begins a round at least this often. Short enough that three of them are no pause a client notices. */
-export const HEARTBEAT_MS = 50;
+/**
+ * A leader begins a round at least this often. Two of them are less than any silence that counts;
+ * more of them would only wake processes that have nothing to do. Who trades hears it much more often.
+ */
+export const HEARTBEAT_MS = 200;
 
-/** A follower takes its leader for gone after this long without an append: eight heartbeats, so that a slow fsync of the leader is no election. */
+/** A tick of the leader this soon after a heartbeat is an early one, and not the next. */
+export const HEARTBEAT_MIN_MS = (HEARTBEAT_MS * 3) / 4;
+
+/** How often a nominee looks at the clock: a fraction of its shortest time-out. */
+export const CANDIDACY_TICK_MS = 25;
+
+/** A follower takes its leader for gone after this long without an append: two heartbeats. Shorter than what front ends wait for, or the nominee would be refused at first. While there are trades, rounds come far more often, so that a slow fsync of the leader is no election. */
 export const LEADER_SILENCE_MS = 400;
 
-/** After a promise, a replica is unwilling towards other nominees for three heartbeats: time for the first to win. */
-export const PROMISE_REST_MS = 3 * HEARTBEAT_MS;
+/** After a promise, a replica is unwilling towards other nominees so long: time for the first to win. */
+export const PROMISE_REST_MS = 150;
 
 /** A leader steps down once this many heartbeat rounds in a row went unconfirmed by a quorum. Counted in rounds, not in time: a leader whose own loop stalled has begun none. */
-export const UNCONFIRMED_HEARTBEATS_MAX = 8;
+export const UNCONFIRMED_HEARTBEATS_MAX = 3;
 
 /** Answers to a canvass take one round trip; what hasn't answered by then isn't counted on. */
 export const CANVASS_MS = 150;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LEADER_SILENCE_MS, PROMISE_REST_MS } from "./limits.ts";
+import { HEARTBEAT_MS, LEADER_SILENCE_MS, PROMISE_REST_MS } from "./limits.ts";
 import { Replica } from "./replica.ts";
 import { command, journal, LENIENT, TestDisk } from "./test-disk.ts";
 import { ack, answers, append } from "./test-messages.ts";
@@ -75,7 +75,7 @@ describe("a working leader", () => {
   const followed = () => {
     const cluster = new Cluster();
     cluster.elect(9090);
-    cluster.run(225); // beyond the rest after a promise, and with a heartbeat at its end
+    cluster.run(2 * HEARTBEAT_MS); // beyond the rest after a promise, and with a heartbeat at its end
     cluster.wire = [];
     return cluster;
   };

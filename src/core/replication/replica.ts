@@ -26,7 +26,14 @@ import { ReplicaContext, type ReplicaOptions } from "./context.ts";
 import type { LeadResult, ReplicaEffect, ReplicaEvent, StepTime } from "./events.ts";
 import type { Misfit } from "./judge.ts";
 import { Leadership } from "./leadership.ts";
-import { GO_BACK_ENTRIES_MAX, LEADER_SILENCE_MS, PROMISE_REST_MS, WORDS_MAX } from "./limits.ts";
+import {
+  CANDIDACY_TICK_MS,
+  GO_BACK_ENTRIES_MAX,
+  HEARTBEAT_MS,
+  LEADER_SILENCE_MS,
+  PROMISE_REST_MS,
+  WORDS_MAX,
+} from "./limits.ts";
 import type { Entry, Envelope, Message, ReplicaId } from "./types.ts";
 
 interface Following {
@@ -97,6 +104,11 @@ export class Replica {
       reign:
         phase.kind === "leading" ? { wonAt: phase.wonAt, confirmedAt: phase.confirmedAt } : null,
     };
+  }
+
+  /** How often a tick is of use now, milliseconds. */
+  get tickMs(): number {
+    return this.#phase.kind === "standing" ? CANDIDACY_TICK_MS : HEARTBEAT_MS;
   }
 
   step(time: StepTime, event: ReplicaEvent): readonly ReplicaEffect[] {

@@ -6,12 +6,11 @@
 import { FIRST_INCARNATION } from "./admissions.ts";
 import type { ReplicaEffect, ReplicaEvent } from "./events.ts";
 import type { Judge } from "./judge.ts";
-import { MESSAGE_BYTES_MAX } from "./limits.ts";
+import { HEARTBEAT_MS, MESSAGE_BYTES_MAX } from "./limits.ts";
 import { Replica, type ReplicaStatus } from "./replica.ts";
 import { bytesOf, LENIENT, TestDisk, textOf } from "./test-disk.ts";
 import type { Entry, EpochPromise, Incarnation, Message, ReplicaId } from "./types.ts";
 
-const TICK_MS = 25;
 /** Deliveries in one settling; more means that it never ends. */
 const DELIVERIES_MAX = 10_000;
 
@@ -250,7 +249,8 @@ export class Cluster {
   run(ms: number, ids: readonly ReplicaId[] = this.ids): void {
     const endMs = this.nowMs + ms;
     while (this.nowMs < endMs) {
-      this.nowMs = Math.min(endMs, this.nowMs + TICK_MS);
+      const tickMs = ids.map((id) => this.#member(id).core?.tickMs ?? HEARTBEAT_MS);
+      this.nowMs = Math.min(endMs, this.nowMs + Math.min(...tickMs));
       this.tick(...ids);
       this.settle(ids);
     }

@@ -1,20 +1,23 @@
 // Every limit and time-out of the leader selection, with its reason. Times are
 // milliseconds during which the front end was awake (see awake-clock.ts).
 
-/** How often the driver ticks at least: half a beat, so that silence is noticed within one. */
+/** How often the driver ticks at least during a search: a fraction of its shortest time-outs. */
 export const TICK_MS = 25;
 
+/** … and while a leader is followed: as often as it beats. It ticks besides when the leader's silence is long enough. */
+export const FOLLOWING_TICK_MS = 200;
+
 /** Two ticks further apart than this: the process was paused, and beats may lie unread in its sockets. */
-export const TICK_GAP_MS = 150;
+export const TICK_GAP_MS = 300;
 
-/** The most that one step adds to the time awake: two ticks. */
-export const AWAKE_STEP_MAX_MS = 50;
+/** The most that one step adds to the time awake: a tick, a little late. */
+export const AWAKE_STEP_MAX_MS = 225;
 
-/** A leader is taken for gone after ten missed beats: longer than a slow fsync, shorter than a client's patience. */
+/** A leader is taken for gone after two missed beats: longer than a slow fsync, shorter than a client's patience. */
 export const LEADER_SILENCE_MS = 500;
 
-/** A round waits for an answer only from replicas that beat lately: three missed beats, and it may be paused. */
-export const REPLICA_SILENCE_MS = 150;
+/** A round waits for an answer only from replicas that beat lately: two missed beats, and it may be paused. */
+export const REPLICA_SILENCE_MS = 450;
 
 /** A health answer takes one round trip; what takes longer counts as failed. */
 export const HEALTH_MS = 500;

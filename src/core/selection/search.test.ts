@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { AwakeClock } from "./awake-clock.ts";
-import { BACK_OFF_MAX_MS, ENTRIES_BEHIND_MAX, NOMINATE_MS, START_WAIT_MS } from "./limits.ts";
+import {
+  BACK_OFF_MAX_MS,
+  ENTRIES_BEHIND_MAX,
+  NOMINATE_MS,
+  REPLICA_SILENCE_MS,
+  START_WAIT_MS,
+} from "./limits.ts";
 import { ReplicaView } from "./replica-view.ts";
 import { Search } from "./search.ts";
 import { follows, healthOf, leads, SelectionDriver, settled } from "./test-support.ts";
@@ -125,7 +131,7 @@ describe("nominating", () => {
 
   test("a round doesn't wait for a replica that is paused", () => {
     const driver = settled();
-    driver.pass(300, () => [leads(9094, 1), follows(9090, 9094, 1)]); // 9092 is silent
+    driver.pass(2 * REPLICA_SILENCE_MS, () => [leads(9094, 1), follows(9090, 9094, 1)]); // 9092 is silent
     driver.disconnect(9094);
     driver.answer(healthOf(9090, { epoch: 1 }));
     expect(driver.nominees).toEqual([9090]);

@@ -18,7 +18,7 @@
 
 import { invariant } from "../invariant.ts";
 import { AwakeClock } from "./awake-clock.ts";
-import { LEADER_SILENCE_MS, START_WAIT_MS, TICK_MS } from "./limits.ts";
+import { FOLLOWING_TICK_MS, LEADER_SILENCE_MS, START_WAIT_MS } from "./limits.ts";
 import { isFollowed, ReplicaView } from "./replica-view.ts";
 import { Search } from "./search.ts";
 import { deposedLine, disputedLine, downLine, foundLines, notifyLines } from "./transcript.ts";
@@ -70,9 +70,12 @@ export class Selection {
     return this.#phase.kind === "following" ? this.#phase.leader.id : null;
   }
 
-  /** Milliseconds until the next tick is of use; at most TICK_MS. */
+  /** Milliseconds until the next tick is of use; at most FOLLOWING_TICK_MS. */
   get wakeInMs(): number {
-    return this.#phase.kind === "searching" ? this.#phase.search.wakeInMs : TICK_MS;
+    if (this.#phase.kind === "searching") return this.#phase.search.wakeInMs;
+    const { leader, relayed } = this.#phase;
+    const untilMissedMs = LEADER_SILENCE_MS - leader.silenceMs(this.#now);
+    return relayed ? FOLLOWING_TICK_MS : Math.min(FOLLOWING_TICK_MS, Math.max(0, untilMissedMs));
   }
 
   /** Takes what happened, at `nowMs` of a monotonic clock, and returns what to do, in this order. */

@@ -37,7 +37,7 @@ export type SelectionEvent =
       readonly replica: number;
       readonly result: Nomination | null;
     }
-  /** At least every TICK_MS, and when `wakeInMs` says. */
+  /** When `wakeInMs` says, at the latest. */
   | { readonly kind: "tick" };
 
 /** Something to do, in this order. Asking and nominating are answered by an event, failures too. */

@@ -7,6 +7,7 @@ import type { Feed, Follow, Following, Held } from "../coherence/leader-views.ts
 import {
   DEMAND_MS,
   HOLD_AGAIN_MS,
+  LEASE_ASK_MS,
   LEASE_MARGIN_MS,
   LEASE_MS,
   LEASE_WAIT_MS,
@@ -16,7 +17,13 @@ import type { Command, Stock } from "../market/types.ts";
 import type { CommittedEntry } from "../replication/types.ts";
 import { CatalogDesk } from "./catalog-desk.ts";
 import type { Attempt } from "./leader-client.ts";
-import { CATALOG_QUESTIONS_WAITING_MAX, LEADER_TOLD_MS } from "./limits.ts";
+import {
+  CATALOG_IDLE_FOLLOW_MS,
+  CATALOG_IDLE_TICK_MS,
+  CATALOG_QUESTIONS_WAITING_MAX,
+  CATALOG_TICK_MS,
+  LEADER_TOLD_MS,
+} from "./limits.ts";
 import type { Hold, Question } from "./types.ts";
 
 const FOLLOWS_FROM_MS = LEASE_MS + LEASE_MARGIN_MS;
@@ -484,6 +491,27 @@ describe("a catalog that follows", () => {
     pass(1);
     desk.follow();
     expect(leader.follows).toHaveLength(1);
+  });
+
+  test("follows and ticks seldom while nobody reads it and nothing waits for it", () => {
+    const { desk, leader, pass } = catalog();
+    expect(desk.followMs).toBe(LEASE_ASK_MS); // it knows no leader
+    desk.follow();
+    leader.follows.at(-1)?.settled({ leads: true, epoch: 3, grant: null });
+    expect(desk.followMs).toBe(CATALOG_IDLE_FOLLOW_MS);
+    expect(desk.tickMs).toBe(CATALOG_IDLE_TICK_MS);
+    const change = { leader: 9094, epoch: 3, after: 10, entries: [entry(11, adjust("FishCo", 1))] };
+    desk.entries({ ...change, exposed: 10 });
+    expect(desk.tickMs).toBe(CATALOG_TICK_MS);
+    desk.entries({ ...change, after: 11, entries: [], exposed: 11 });
+    expect(desk.tickMs).toBe(CATALOG_IDLE_TICK_MS);
+    desk.lookup(["FishCo"], () => {});
+    expect(desk.followMs).toBe(LEASE_ASK_MS);
+    pass(DEMAND_MS - 1);
+    desk.follow();
+    leader.follows.at(-1)?.settled({ leads: true, epoch: 3, grant: null });
+    pass(1);
+    expect(desk.followMs).toBe(CATALOG_IDLE_FOLLOW_MS);
   });
 
   test("has a leader as long as one says so, whether or not that grants a lease", () => {

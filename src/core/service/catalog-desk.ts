@@ -17,20 +17,26 @@
 //   D5. An entry that can't be applied is never left out: nothing is shown or
 //       taken any more.
 //
-// The host gives time, connections and a file, and calls tick() every
-// CATALOG_TICK_MS, follow() every LEASE_ASK_MS, and takeUnsaved() every
-// STORE_DELAY_MS.
+// The host gives time, connections and a file, and calls tick() every tickMs,
+// follow() every followMs, and takeUnsaved() every STORE_DELAY_MS.
 
 import { type CatalogEffect, CatalogView } from "../coherence/catalog-view.ts";
 import { Waking } from "../coherence/demand.ts";
 import type { Feed, Follow, Following, Held } from "../coherence/leader-views.ts";
 import type { Grant } from "../coherence/lease-holder.ts";
+import { LEASE_ASK_MS } from "../coherence/limits.ts";
 import { holderOf, nameOf } from "../connection/names.ts";
 import { isStockName, refusedInAnyMarket } from "../market/content.ts";
 import type { StocksAnswer, StocksQuestion } from "../market/stock-lists.ts";
 import type { Content, Stock } from "../market/types.ts";
 import { type Attempt, type LeaderAnswer, LeaderClient } from "./leader-client.ts";
-import { CATALOG_QUESTIONS_WAITING_MAX, LEADER_TOLD_MS } from "./limits.ts";
+import {
+  CATALOG_IDLE_FOLLOW_MS,
+  CATALOG_IDLE_TICK_MS,
+  CATALOG_QUESTIONS_WAITING_MAX,
+  CATALOG_TICK_MS,
+  LEADER_TOLD_MS,
+} from "./limits.ts";
 import { type DecodedEntry, StockView, type Unsaved } from "./stock-view.ts";
 import type { Hold, LookedUp, Question, Unleased } from "./types.ts";
 
@@ -151,6 +157,16 @@ export class CatalogDesk<P> {
     return this.#stocks.takeUnsaved();
   }
 
+  /** How often tick() is to be called now, milliseconds. */
+  get tickMs(): number {
+    return this.#view.isWaiting ? CATALOG_TICK_MS : CATALOG_IDLE_TICK_MS;
+  }
+
+  /** How often follow() is, milliseconds. */
+  get followMs(): number {
+    return this.#waking.isWorthALease || !this.isLed ? LEASE_ASK_MS : CATALOG_IDLE_FOLLOW_MS;
+  }
+
   // ---- the replicas
 
   /** A connection to this replica is open, the first or another. */
@@ -167,7 +183,7 @@ export class CatalogDesk<P> {
     return this.#replicas.has(id);
   }
 
-  /** Every LEASE_ASK_MS, and at once when the leader changes. D2 */
+  /** Every followMs, and at once when the leader changes. D2 */
   follow(): void {
     const ask = this.#ask();
     for (const [id, connection] of this.#replicas) this.#follow(id, connection, ask);
@@ -356,7 +372,7 @@ export class CatalogDesk<P> {
 
   // ---- effects
 
-  /** Every CATALOG_TICK_MS: leases end, and what was lost is sent again. */
+  /** Every tickMs: leases end, and what was lost is sent again. */
   tick(): void {
     this.#carryOut(this.#view.tick(this.#options.nowMs()));
   }

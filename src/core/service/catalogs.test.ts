@@ -3,11 +3,11 @@
 import { expect, test } from "vitest";
 import { LEASE_ASK_MS, LEASE_MARGIN_MS, LEASE_MS } from "../coherence/limits.ts";
 import {
-  BEAT_MS,
   CATALOG_ANSWER_LIMIT_MS,
   CATALOG_PROBE_INTERVAL_MS,
   CATALOG_TICK_MS,
   CATALOG_UNLEASED_LIMIT_MS,
+  REPLICA_TICK_MS,
 } from "./limits.ts";
 import { A, B, Bench } from "./test-lookups.ts";
 
@@ -153,7 +153,7 @@ test("a catalog alone is asked on, though it has no lease", () => {
 });
 
 test("a catalog has time to wait for a dead view, or for the leases of the last leader, before it is left aside", () => {
-  const deadViewMs = LEASE_MS + LEASE_MARGIN_MS + BEAT_MS + CATALOG_TICK_MS;
+  const deadViewMs = LEASE_MS + LEASE_MARGIN_MS + REPLICA_TICK_MS + CATALOG_TICK_MS;
   expect(CATALOG_ANSWER_LIMIT_MS).toBeGreaterThan(deadViewMs);
   expect(CATALOG_UNLEASED_LIMIT_MS).toBeGreaterThan(LEASE_MS + LEASE_MARGIN_MS + LEASE_ASK_MS);
 });

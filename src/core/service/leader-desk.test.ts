@@ -34,7 +34,7 @@ function reignOf({ catalogs = [], limits = {}, observer = {}, before = 0, nowMs 
   log.beginReign();
   log.reign = { wonAt: 0, confirmedAt: nowMs };
   const clock = { nowMs };
-  const { atTurnsEnd, pass } = turns();
+  const { atTurnsEnd, pass, scheduled } = turns();
   const desk = new LeaderDesk<FakePeer>(
     {
       replica: 9094,
@@ -66,7 +66,7 @@ function reignOf({ catalogs = [], limits = {}, observer = {}, before = 0, nowMs 
     log.commitThrough(log.entries.length);
     pass();
   };
-  return { log, clock, desk, ask, trades, commit, pass, results };
+  return { log, clock, desk, ask, trades, commit, pass, scheduled, results };
 }
 
 const told = (...numbers: number[]): AskResult => ({
@@ -83,6 +83,23 @@ describe("answers", () => {
     expect(results).toEqual([]);
     commit();
     expect(results).toEqual([told(1)]);
+  });
+
+  test("that were just given leave before the next question is decided, in the turn in which it came", () => {
+    const { log, ask, trades, desk, results, scheduled } = reignOf();
+    trades("a");
+    log.commitThrough(2); // to be sent out, and answered, at the end of this turn
+    ask(trade("b"));
+    const turn = scheduled.splice(0);
+    const after = turn.map((run) => {
+      run();
+      return { told: results.length, entries: log.entries.length };
+    });
+    expect(after.findIndex(({ told }) => told === 1)).toBeLessThan(
+      after.findIndex(({ entries }) => entries === 3),
+    );
+    expect(after.at(-1)).toEqual({ told: 1, entries: 3 });
+    desk.close();
   });
 
   test("of one turn share an entry, decided in the order in which they were asked", () => {

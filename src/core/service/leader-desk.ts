@@ -8,8 +8,8 @@
 // it is left: the next one starts from what the journal then says.
 //
 //   D1. No answer leaves before what it rests on is exposed.
-//   D2. Deciding blocks the thread, for an fsync: answers that were just given
-//       leave first.
+//   D2. Deciding blocks the thread, for an fsync: answers that were given in
+//       this turn leave first.
 //   D3. What a catalog says over a connection that another has replaced counts
 //       for nothing: that process may have lost it since.
 
@@ -71,7 +71,10 @@ export interface LeaderDeskOptions<P extends DeskPeer> {
   readonly limits: DeskLimits;
   /** Milliseconds of a clock that never goes back, and that the log's reign is measured by. */
   readonly nowMs: () => number;
-  /** Calls back at the end of the event-loop turn, in the order of the calls. */
+  /**
+   * Calls back at the end of the event-loop turn, in the order of the calls; what one of them
+   * answers leaves before the next one is called.
+   */
   readonly atTurnsEnd: (run: () => void) => void;
   /** Sends entries to a catalog, or up to where they are exposed. */
   readonly feed: (catalog: P, feed: Feed) => void;
@@ -98,8 +101,6 @@ export class LeaderDesk<P extends DeskPeer> {
   #committed: number;
   #sendingScheduled = false;
   #decidingScheduled = false;
-  /** Answers were given that may not have left this process yet. */
-  #told = false;
   /** A confirmation is on its way that only leases need. */
   #isConfirming = false;
   #over = false;
@@ -152,7 +153,12 @@ export class LeaderDesk<P extends DeskPeer> {
     });
   }
 
-  /** Every BEAT_MS: leases end, and what catalogs don't answer is sent again. */
+  /** Whether something committed waits for catalogs: only then is a tick urgent. */
+  get isWaiting(): boolean {
+    return this.#views.exposed < this.#committed;
+  }
+
+  /** Every BEAT_MS, or sooner: leases end, and what catalogs don't answer is sent again. */
   tick(): void {
     this.#carryOut(this.#views.tick(this.#options.nowMs()), true);
   }
@@ -265,16 +271,11 @@ export class LeaderDesk<P extends DeskPeer> {
   #decideLater(): void {
     if (this.#decidingScheduled) return;
     this.#decidingScheduled = true;
-    const decide = (): void => {
-      this.#decidingScheduled = false;
-      this.#told = false;
-      if (this.#mayDecide) this.#decide();
-    };
+    this.#atTurnsEnd(() => this.#send());
+    // Behind that: what it told has left by then. D2
     this.#atTurnsEnd(() => {
-      this.#send();
-      // They are queued behind this turn's end, and sent at the end of the next. D2
-      if (this.#told) this.#atTurnsEnd(() => this.#atTurnsEnd(decide));
-      else decide();
+      this.#decidingScheduled = false;
+      if (this.#mayDecide) this.#decide();
     });
   }
 
@@ -321,7 +322,7 @@ export class LeaderDesk<P extends DeskPeer> {
   #tell(leaseEnded = false): void {
     if (this.#over) return;
     const { exposed } = this.#views;
-    if (this.#waiting.exposed(exposed) > 0) this.#told = true;
+    this.#waiting.exposed(exposed);
     this.#options.observer.exposed?.(exposed, leaseEnded);
     if (this.#mayDecide) this.#decideLater();
   }

@@ -5,8 +5,14 @@ import { REST_PER_WAIT } from "../coherence/limits.ts";
 
 // The leader's side.
 
-/** A front end misses a leader after ten of these. Also the beat of everything that a replica does by the clock. */
-export const BEAT_MS = 50;
+/**
+ * How often a replica tells front ends how it stands, who miss their leader without two of these.
+ * Also the beat of everything that a replica does by the clock.
+ */
+export const BEAT_MS = 200;
+
+/** … but this often it looks at leases, and at what catalogs haven't answered, while trades wait for them. */
+export const REPLICA_TICK_MS = 50;
 
 /** How much a leader takes on; the simulation has it take on less. */
 export const DESK_LIMITS = {
@@ -107,25 +113,34 @@ export const ANSWER_WAIT_MS = 1_000;
 export const AVOID_SILENT_MS = 2_000;
 export const AVOID_LOST_MS = 250;
 
-/** A connection to the leader counts only while something came over it lately: ten beats. */
+/** A connection to the leader counts only while something came over it lately: two beats, and a half. */
 export const LEADER_HEARD_MS = 500;
 
+/** How often questions under way are looked through: some time-outs are tens of milliseconds long. */
+export const QUESTIONS_TICK_MS = 25;
+
 /** Two sweeps further apart than this: the process was paused, and answers may lie unread. */
-export const SWEEP_GAP_MS = 150;
+export const SWEEP_GAP_MS = 300;
 
 // The catalog's side.
 
-/** How often a catalog looks at leases, and sends lost holds again. */
+/** How often a catalog looks at leases, and sends lost holds again, while something waits for that. */
 export const CATALOG_TICK_MS = 25;
 
+/** … and while nothing does: no lease ends sooner than this after something began to wait, or hardly. */
+export const CATALOG_IDLE_TICK_MS = 200;
+
+/** How often a catalog that wants no lease, as nobody reads it, tells every replica where it stands. */
+export const CATALOG_IDLE_FOLLOW_MS = 500;
+
 /** How often a catalog's file follows its view: after a restart it reads on from there. */
-export const STORE_DELAY_MS = 100;
+export const STORE_DELAY_MS = 200;
 
 /** Questions at a catalog that wait for a lease, or for an entry to be exposed; further ones are sent on to the leader. */
 export const CATALOG_QUESTIONS_WAITING_MAX = 16_384;
 
-/** A leader that hasn't told a catalog that it leads for this long is none: every replica is asked ten times in it. */
-export const LEADER_TOLD_MS = 1_000;
+/** A leader that hasn't told a catalog that it leads for this long is none: every replica is asked three times in it at least. */
+export const LEADER_TOLD_MS = 1_500;
 
 /** How long a catalog's call to a replica waits for its answer; another replica is asked after that. */
 export const REPLICA_CALL_MS = 2_000;

@@ -17,6 +17,7 @@
 
 import { Waking } from "../coherence/demand.ts";
 import { FrontendView } from "../coherence/frontend-view.ts";
+import { LEASE_ASK_MS, LEASE_IDLE_ASK_MS } from "../coherence/limits.ts";
 import { SharedLists } from "../coherence/shared-lists.ts";
 import type { Copies, Copy } from "../coherence/stored-copies.ts";
 import type { StocksAnswer, StocksQuestion } from "../market/stock-lists.ts";
@@ -234,7 +235,12 @@ export class Lookups<P, B, Piece, L> {
     return this.#waking.isWorthALease;
   }
 
-  /** Asks for the lease, if anybody reads. Call it every LEASE_ASK_MS; without an answer the lease ends by itself. */
+  /** How often askLease() is to be called now, milliseconds. */
+  get askMs(): number {
+    return this.isRead ? LEASE_ASK_MS : LEASE_IDLE_ASK_MS;
+  }
+
+  /** Asks for the lease, if anybody reads. Call it every askMs; without an answer the lease ends by itself. */
   askLease(): void {
     if (this.isRead) this.#askLease(); // V4
   }

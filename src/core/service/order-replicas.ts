@@ -10,7 +10,7 @@ import type {
   SelectionEffect,
   SelectionEvent,
 } from "../selection/types.ts";
-import { WAKE_MIN_MS } from "./limits.ts";
+import { QUESTIONS_TICK_MS, WAKE_MIN_MS } from "./limits.ts";
 import type { AttemptObserver } from "./pending-question.ts";
 import { type CallResult, Questions, type Route } from "./questions.ts";
 import { type Candidate, RouteRecord, routeTo } from "./routes.ts";
@@ -109,6 +109,7 @@ export class OrderReplicas<P> {
   /** Calls `settled` once, within `deadlineMs` or soon after it, through changes of leader. */
   ask(question: Question, deadlineMs: number, settled: (asked: Asked) => void): void {
     this.#questions.ask(question, deadlineMs, settled);
+    this.#wakeInTime();
   }
 
   /** Id of the leader; null while none is known. */
@@ -193,7 +194,13 @@ export class OrderReplicas<P> {
     if (this.#closed) return;
     const { nowMs } = this.#options;
     for (const effect of this.#selection.step(nowMs(), event)) this.#carryOut(effect);
-    this.#wakeBy(nowMs() + this.#selection.wakeInMs);
+    this.#wakeInTime();
+  }
+
+  #wakeInTime(): void {
+    const { wakeInMs } = this.#selection;
+    const inMs = this.#questions.areUnderWay ? Math.min(wakeInMs, QUESTIONS_TICK_MS) : wakeInMs;
+    this.#wakeBy(this.#options.nowMs() + inMs);
   }
 
   #carryOut(effect: SelectionEffect): void {

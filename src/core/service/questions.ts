@@ -125,6 +125,11 @@ export class Questions<R extends Route> {
     return waiting >= this.#rate.perMs(this.#options.nowMs()) * QUEUE_WAIT_MS;
   }
 
+  /** Whether some are under way, so that they have to be swept. */
+  get areUnderWay(): boolean {
+    return this.#calls.size + this.#waiting.length + this.#again.length > 0;
+  }
+
   /** Calls `settled` once: by the deadline, or soon after it. Q1 */
   ask(question: Question, deadlineMs: number, settled: (asked: Asked) => void): void {
     if (this.#closed) {
@@ -166,7 +171,7 @@ export class Questions<R extends Route> {
     this.#sendLater();
   }
 
-  /** Looks for what took too long, and asks again what has to be. Call it every few tens of milliseconds. */
+  /** Looks for what took too long, and asks again what has to be. Call it every QUESTIONS_TICK_MS while some are under way. */
   sweep(): void {
     const nowMs = this.#options.nowMs();
     const isLate = nowMs - (this.#sweptAtMs ?? nowMs) > SWEEP_GAP_MS;

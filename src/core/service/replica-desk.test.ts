@@ -5,7 +5,7 @@ import { MarketJudge } from "../market/judge.ts";
 import type { Order } from "../market/types.ts";
 import type { LeadResult } from "../replication/events.ts";
 import type { CommittedEntry } from "../replication/types.ts";
-import { DESK_LIMITS } from "./limits.ts";
+import { BEAT_MS, DESK_LIMITS } from "./limits.ts";
 import type { CallResult } from "./questions.ts";
 import { ReplicaDesk } from "./replica-desk.ts";
 import { accepted, FakeLog, FakePeer, market, noTables, trade, turns } from "./test-support.ts";
@@ -266,13 +266,16 @@ describe("a catalog", () => {
 
 describe("a front end", () => {
   test("hears when it connects, with each beat, and of each change how the replica stands", () => {
-    const { log, desk } = replica();
+    const { log, desk, clock } = replica();
     const frontend = new FakePeer("frontend", "frontend");
     const heard = () => frontend.beats.splice(0);
     desk.opened(frontend);
     expect(heard()).toMatchObject([{ replica: 9092, leads: false, leader: null }]);
     log.beginReign();
     expect(heard()).toMatchObject([{ leads: true, leader: 9092, epoch: 1 }]);
+    desk.tick();
+    expect(heard()).toEqual([]); // it has just been told
+    clock.nowMs += BEAT_MS;
     desk.tick();
     expect(heard()).toMatchObject([{ leads: true }]);
     log.depose(9094);

@@ -30,6 +30,7 @@ import {
   LeaderDesk,
   type LeaderObserver,
 } from "./leader-desk.ts";
+import { BEAT_MS, REPLICA_TICK_MS } from "./limits.ts";
 import type { CallFailure, CallResult } from "./questions.ts";
 import type { AskResult, Question } from "./types.ts";
 import type { Settle } from "./waiting-answers.ts";
@@ -58,7 +59,7 @@ export interface ReplicaDeskOptions<P extends DeskPeer> {
   readonly limits: DeskLimits;
   /** Milliseconds of a clock that never goes back. */
   readonly nowMs: () => number;
-  /** Calls back at the end of the event-loop turn, in the order of the calls. */
+  /** As in LeaderDeskOptions. */
   readonly atTurnsEnd: (run: () => void) => void;
   /** The open connection to another replica; null while there is none. */
   readonly peerOf: (replica: number) => P | null;
@@ -75,6 +76,8 @@ export interface ReplicaDeskOptions<P extends DeskPeer> {
   readonly observer: DeskObserver<P>;
 }
 
+/** A tick this soon after a beat is an early one, or one for catalogs. */
+const BEAT_MIN_MS = (BEAT_MS * 3) / 4;
 const STOPPED: LeadResult = { kind: "lost", reason: "stopped" };
 const NOT_SENT: CallFailure = "busy";
 
@@ -93,6 +96,7 @@ export class ReplicaDesk<P extends DeskPeer> implements LogListener {
   /** Null while it doesn't lead. */
   #leading: LeaderDesk<P> | null = null;
   #deliveredPosition: number;
+  #beatAtMs = Number.NEGATIVE_INFINITY;
   #over = false;
 
   constructor(options: ReplicaDeskOptions<P>) {
@@ -168,6 +172,7 @@ export class ReplicaDesk<P extends DeskPeer> implements LogListener {
 
   /** Tells every front end how this replica stands. */
   changed(): void {
+    this.#beatAtMs = this.#options.nowMs();
     if (this.#frontends.size === 0) return;
     const health = this.health();
     for (const frontend of this.#frontends) this.#options.beat(frontend, health);
@@ -190,10 +195,15 @@ export class ReplicaDesk<P extends DeskPeer> implements LogListener {
     if (this.#followers.delete(peer)) this.#leading?.left(peer);
   }
 
-  /** Every BEAT_MS. */
+  /** How often tick() is to be called now, milliseconds. */
+  get tickMs(): number {
+    return this.#leading?.isWaiting ? REPLICA_TICK_MS : BEAT_MS;
+  }
+
+  /** Every tickMs. */
   tick(): void {
     this.#leading?.tick();
-    this.changed();
+    if (this.#options.nowMs() - this.#beatAtMs >= BEAT_MIN_MS) this.changed();
   }
 
   /** Answers questions, or says who could; settles once. */

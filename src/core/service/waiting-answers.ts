@@ -79,13 +79,11 @@ export class WaitingAnswers {
     }
   }
 
-  /** Everything up to `position` is exposed. Returns how many turns that exposed. */
-  exposed(position: number): number {
-    let turns = 0;
+  /** Everything up to `position` is exposed. */
+  exposed(position: number): void {
     for (let turn = this.#turns[this.#first]; turn; turn = this.#turns[this.#first]) {
       if (turn.position > position) break;
       this.#first++;
-      turns++;
       turn.exposed = true;
       this.#settleProven(turn, true);
       if (turn.confirmed === null) this.#unconfirmed.add(turn);
@@ -95,7 +93,6 @@ export class WaitingAnswers {
       this.#turns = this.#turns.slice(this.#first);
       this.#first = 0;
     }
-    return turns;
   }
 
   /** The reign is over: the fate of all that wait is unknown. */

@@ -12,11 +12,9 @@ import type { ReplicaEvent, StepTime } from "../../core/replication/events.ts";
 import { HEARTBEAT_MS } from "../../core/replication/limits.ts";
 import type { LogListener, LogStatus } from "../../core/replication/log.ts";
 import type { CommittedEntry, ReplicaId } from "../../core/replication/types.ts";
+import { recurring } from "../recurring.ts";
 import type { Identity, Peer } from "../rpc/types.ts";
 import { type LogObserver, ReplicaLinks, type ReplicaLog, type Replicas } from "./links.ts";
-
-/** How often a core looks at the clock. */
-const TICK_MS = HEARTBEAT_MS / 2;
 
 export interface DrivenLogOptions {
   readonly replicas: Replicas;
@@ -41,7 +39,7 @@ export abstract class DrivenLog<Event, Effect> implements ReplicaLog {
   protected links: ReplicaLinks | null = null;
   readonly #driven: DrivenLogOptions;
   readonly #id: ReplicaId;
-  #timer: NodeJS.Timeout | undefined;
+  #stopTicks: () => void = () => {};
   readonly #effects: Effect[] = [];
   #draining = false;
   #roundScheduled = false;
@@ -61,6 +59,11 @@ export abstract class DrivenLog<Event, Effect> implements ReplicaLog {
   /** A round was begun: what it brought about can go on at once. */
   protected roundBegun(): void {}
 
+  /** How often the core looks at the clock. */
+  protected get tickMs(): number {
+    return HEARTBEAT_MS / 2;
+  }
+
   abstract status(): LogStatus & { readonly voter: boolean };
   abstract read(position: number, bytesMax: number): readonly CommittedEntry[];
 
@@ -75,7 +78,10 @@ export abstract class DrivenLog<Event, Effect> implements ReplicaLog {
         if (!isOpen) listener.changed();
       },
     });
-    this.#timer = setInterval(() => this.step({ kind: "tick" }), TICK_MS);
+    this.#stopTicks = recurring(
+      () => this.tickMs,
+      () => this.step({ kind: "tick" }),
+    );
   }
 
   peer(id: ReplicaId): Peer | null {
@@ -105,7 +111,7 @@ export abstract class DrivenLog<Event, Effect> implements ReplicaLog {
   close(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    clearInterval(this.#timer);
+    this.#stopTicks();
     this.links?.close();
     const waiting = [...this.#confirmations.values(), ...this.#roundConfirmations];
     this.#confirmations.clear();

@@ -61,7 +61,7 @@ export class QuorumLog extends DrivenLog<ReplicaEvent, ReplicaEffect> {
     leads: () => {}, // it sees who leads by who appends
   };
   #writes: { readonly id: number; readonly write: Write }[] = [];
-  #writeScheduled = false;
+  #writeLater: NodeJS.Immediate | null = null;
   #delivered: number;
   /** Through where entries are to be delivered. */
   #committed: number;
@@ -95,6 +95,10 @@ export class QuorumLog extends DrivenLog<ReplicaEvent, ReplicaEffect> {
 
   status(): ReplicaStatus {
     return this.#replica.status();
+  }
+
+  protected override get tickMs(): number {
+    return this.#replica.tickMs;
   }
 
   read(position: number, bytesMax: number): readonly CommittedEntry[] {
@@ -268,15 +272,12 @@ export class QuorumLog extends DrivenLog<ReplicaEvent, ReplicaEffect> {
   }
 
   #scheduleWrite(): void {
-    if (this.#writeScheduled) return;
-    this.#writeScheduled = true;
-    setImmediate(() => {
-      this.#writeScheduled = false;
-      this.#write();
-    });
+    this.#writeLater ??= setImmediate(() => this.#write());
   }
 
   #write(): void {
+    if (this.#writeLater !== null) clearImmediate(this.#writeLater);
+    this.#writeLater = null;
     while (this.#writes.length > 0 && !this.stopped) {
       if (this.#committed - this.#delivered > UNDELIVERED_MAX) break; // after the next piece
       const writes = this.#writes;

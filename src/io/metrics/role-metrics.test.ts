@@ -12,13 +12,13 @@ test("a value is read at each scrape", async () => {
   let changes = 2;
   metrics.gauge("bazaar_commit_position", "Help.", () => commit);
   metrics.total("bazaar_leader_changes_total", "Help.", () => changes);
-  expect(await lines(metrics, "bazaar_")).toEqual([
+  expect((await lines(metrics, "bazaar_")).filter((line) => !line.includes("event_loop"))).toEqual([
     'bazaar_commit_position{role="order-9094"} 7',
     'bazaar_leader_changes_total{role="order-9094"} 2',
   ]);
   commit = 9;
   changes = 3;
-  expect(await lines(metrics, "bazaar_")).toEqual([
+  expect((await lines(metrics, "bazaar_")).filter((line) => !line.includes("event_loop"))).toEqual([
     'bazaar_commit_position{role="order-9094"} 9',
     'bazaar_leader_changes_total{role="order-9094"} 3',
   ]);
@@ -42,5 +42,24 @@ test("observations are counted under their labels", async () => {
   expect(sums).toEqual([
     'bazaar_request_duration_seconds_count{role="frontend",route="/orders"} 2',
     'bazaar_request_duration_seconds_count{role="frontend",route="/stocks"} 1',
+  ]);
+});
+
+test("a process that nobody asks anything isn't woken to sample its event loop", async () => {
+  const metrics = new RoleMetrics("catalog");
+  const { text } = await metrics.scrape();
+  expect(text).not.toMatch(/eventloop_lag_(min|max|mean|stddev|p\d+)_seconds/);
+  expect(
+    Number((await lines(metrics, "bazaar_event_loop_active"))[0]?.split(" ")[1]),
+  ).toBeGreaterThan(0);
+});
+
+test("what was sent is told where the process counts it", async () => {
+  const metrics = new RoleMetrics("catalog", { messages: 7, frames: 3 });
+  expect(await lines(metrics, "bazaar_messages_sent_total")).toEqual([
+    'bazaar_messages_sent_total{role="catalog"} 7',
+  ]);
+  expect(await lines(metrics, "bazaar_frames_sent_total")).toEqual([
+    'bazaar_frames_sent_total{role="catalog"} 3',
   ]);
 });

@@ -22,6 +22,7 @@ import type { WebSocket } from "ws";
 import type { z } from "zod";
 import { LINK_TICK_MS } from "../../core/connection/limits.ts";
 import { Silence } from "../../core/connection/silence.ts";
+import { recurring } from "../recurring.ts";
 import { FrameDecoder } from "./codec.ts";
 import type { Complaints } from "./complaints.ts";
 import { type Dispatch, shapeProblem } from "./dispatcher.ts";
@@ -77,7 +78,7 @@ export class Connection implements Peer {
   /** Messages of each direction, so that who listens at both ends knows which is which. */
   readonly #passed = { sent: 0, received: 0 };
   readonly #silence = new Silence(performance.now());
-  readonly #ticks: NodeJS.Timeout;
+  readonly #stopTicks: () => void;
   /** Bytes sent when last looked at. */
   #sentBytes = 0;
   #deliver: (message: WireMessage) => void = () => {};
@@ -111,8 +112,10 @@ export class Connection implements Peer {
     this.#socket.on("close", (code, reason) => {
       this.#shut(`the connection closed (${code}${reason.length === 0 ? "" : ` ${reason}`})`);
     });
-    // Behind the poll phase: after a pause, what arrived meanwhile is read first.
-    this.#ticks = setInterval(() => setImmediate(() => this.#tick()), LINK_TICK_MS);
+    this.#stopTicks = recurring(
+      () => LINK_TICK_MS,
+      () => this.#tick(),
+    );
   }
 
   get isOpen(): boolean {
@@ -282,7 +285,7 @@ export class Connection implements Peer {
   #shut(why: string): void {
     if (!this.#open) return;
     this.#open = false;
-    clearInterval(this.#ticks);
+    this.#stopTicks();
     this.#outbox.close();
     this.#rpc.$close(new RpcError("closed", `${this.identity.name}: ${why}`));
     this.#log.debug({ peer: this.identity.name, why }, "Connection closed");

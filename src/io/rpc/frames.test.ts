@@ -46,6 +46,17 @@ describe("frames", () => {
     await eventually(() => expect(frames.map((frame) => frame.length)).toEqual([20, 7]));
   });
 
+  test("what is flushed costs no further turn of the event loop", async () => {
+    const { here: peer } = await bench.pair();
+    await new Promise((resolve) => setImmediate(resolve));
+    peer.calls(testContract).tell(1);
+    const scheduled = () => process.getActiveResourcesInfo().filter((kind) => kind === "Immediate");
+    const before = scheduled().length;
+    expect(before).toBeGreaterThan(0);
+    peer.flush();
+    expect(scheduled()).toHaveLength(before - 1);
+  });
+
   test("answers to one frame leave in one frame", async () => {
     const listener = await bench.listen();
     const { socket, frames } = await watch(listener.port);

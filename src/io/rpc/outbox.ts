@@ -23,7 +23,7 @@ export class Outbox {
   readonly #encoder = new MessageEncoder();
   #messages: Uint8Array[] = [];
   #bytes = 0;
-  #flushScheduled = false;
+  #turnsEnd: NodeJS.Immediate | null = null;
   #closed = false;
 
   /**
@@ -55,17 +55,14 @@ export class Outbox {
     if (this.#closed) return;
     this.#messages.push(bytes);
     this.#bytes += bytes.length;
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
     // Check phase: after every callback of this turn's poll phase has made its calls.
-    setImmediate(() => {
-      this.#flushScheduled = false;
-      this.flush();
-    });
+    this.#turnsEnd ??= setImmediate(() => this.flush());
   }
 
   /** Hands what is queued to the network. */
   flush(): void {
+    if (this.#turnsEnd !== null) clearImmediate(this.#turnsEnd); // it would cost a turn of the loop
+    this.#turnsEnd = null;
     if (this.#messages.length === 0) return;
     const frame = joinFrame(this.#messages, this.#bytes);
     if (this.#sent) {

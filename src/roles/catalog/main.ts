@@ -6,7 +6,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Logger } from "pino";
-import { LEASE_ASK_MS } from "../../core/coherence/limits.ts";
 import { OtherCluster, otherMembers } from "../../core/replication/members.ts";
 import { type CatalogCalls, CatalogDesk } from "../../core/service/catalog-desk.ts";
 import { CATALOG_TICK_MS, REPLICA_CALL_MS, STORE_DELAY_MS } from "../../core/service/limits.ts";
@@ -14,6 +13,7 @@ import { stocksDigest } from "../../io/journal/audit.ts";
 import { type CatalogStore, openCatalogStore } from "../../io/journal/catalog-store.ts";
 import { catalogFile, clusterInFiles, lockRole } from "../../io/journal/data-directory.ts";
 import { RoleMetrics } from "../../io/metrics/role-metrics.ts";
+import { recurring } from "../../io/recurring.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import { errorText } from "../../io/rpc/error.ts";
 import { listen } from "../../io/rpc/listen.ts";
@@ -179,17 +179,25 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
     replicas: config.replicas.map(({ id }) => id),
     isUp: (id) => desk.hasReplica(id),
   });
-  // Behind the poll phase: after a pause, what arrived meanwhile is read before anybody is called late.
-  const ticks = setInterval(() => setImmediate(() => desk.tick()), CATALOG_TICK_MS);
-  const asks = setInterval(() => {
-    wait.tick(desk.isLed);
-    setImmediate(() => desk.follow());
-  }, LEASE_ASK_MS);
-  const saves = setInterval(() => save(desk, file, broken), STORE_DELAY_MS);
+  const stops = [
+    recurring(
+      () => desk.tickMs,
+      () => desk.tick(),
+    ),
+    recurring(
+      () => desk.followMs,
+      () => {
+        wait.tick(desk.isLed);
+        desk.follow();
+      },
+    ),
+    recurring(
+      () => STORE_DELAY_MS,
+      () => save(desk, file, broken),
+    ),
+  ];
   parts.defer(() => {
-    clearInterval(ticks);
-    clearInterval(asks);
-    clearInterval(saves);
+    for (const stop of stops) stop();
     save(desk, file, broken);
   });
 

@@ -13,7 +13,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { decodeCommands } from "../../core/market/codec.ts";
 import { MarketJudge } from "../../core/market/judge.ts";
 import { FIRST_INCARNATION } from "../../core/replication/admissions.ts";
-import { BEAT_MS, DESK_LIMITS } from "../../core/service/limits.ts";
+import { DESK_LIMITS } from "../../core/service/limits.ts";
 import { ReplicaDesk } from "../../core/service/replica-desk.ts";
 import { auditInWorker } from "../../io/journal/audit.ts";
 import { lockRole } from "../../io/journal/data-directory.ts";
@@ -23,6 +23,7 @@ import { Ledger } from "../../io/journal/ledger.ts";
 import type { ReplicaLog } from "../../io/log/links.ts";
 import { QuorumLog } from "../../io/log/quorum-log.ts";
 import { TableLog } from "../../io/log/table-log.ts";
+import { recurring } from "../../io/recurring.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import type { Calls, Identity, Peer } from "../../io/rpc/types.ts";
@@ -151,6 +152,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   let lastNumber = ledger.lastNumber;
   const called = new CallsOf();
 
+  let flushAnswers = (): void => {};
   const desk = new ReplicaDesk<Peer>({
     replica: place.id,
     catalogs: config.catalogs.map((catalog) => catalog.name),
@@ -173,6 +175,8 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
           broken(error);
         }
       });
+      // Behind the promises that it settled.
+      setImmediate(flushAnswers);
     },
     peerOf: (replica) => replicated.peer(replica),
     relay(to, questions, settled) {
@@ -275,6 +279,9 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     throw error.code === "EADDRINUSE" ? portTaken(error, place, config.replicas) : error;
   });
   parts.defer(() => listener.close());
+  flushAnswers = () => {
+    for (const peer of listener.peers) peer.flush();
+  };
   replicated.start(desk, {
     following(leader, epoch, behind) {
       log.info({ leader, epoch, behind }, "Following the order leader");
@@ -307,10 +314,9 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
       broken(error);
     }
   };
-  // Behind the poll phase: after a pause, what arrived meanwhile is read before anybody is called late.
-  const timer = setInterval(() => setImmediate(beat), BEAT_MS);
+  const stopBeats = recurring(() => desk.tickMs, beat);
   parts.defer(async () => {
-    clearInterval(timer);
+    stopBeats();
     desk.close();
     leader?.close();
     await nextTurn(); // what was just answered is sent

@@ -5,7 +5,6 @@
 // read, with the very text that the copy holds.
 
 import type { Logger } from "pino";
-import { LEASE_ASK_MS } from "../../../core/coherence/limits.ts";
 import type { StocksQuestion } from "../../../core/market/stock-lists.ts";
 import type { Stock } from "../../../core/market/types.ts";
 import type { CatalogCalls } from "../../../core/service/catalogs.ts";
@@ -18,6 +17,7 @@ import {
 } from "../../../core/service/lookups.ts";
 import type { Unanswered } from "../../../core/service/types.ts";
 import type { CopyStats, StockCopies, StockCopy } from "../../../io/cache/types.ts";
+import { recurring } from "../../../io/recurring.ts";
 import type { Peer } from "../../../io/rpc/types.ts";
 import type { Orders } from "../orders/order-service.ts";
 
@@ -58,7 +58,7 @@ export class Stocks<P extends Named> {
   readonly lookups: Lookups<P, string, Buffer, StockList>;
   readonly #log: Logger;
   readonly #copies: StockCopies;
-  readonly #timer: NodeJS.Timeout;
+  readonly #stopAsking: () => void;
 
   constructor({ copies, catalogs, orders, log, nowMs }: StocksOptions<P>) {
     this.#log = log;
@@ -84,11 +84,10 @@ export class Stocks<P extends Named> {
       atTurnsEnd: setImmediate,
       after: (ms, run) => setTimeout(run, ms).unref(),
     });
-    // Behind the poll phase: after a pause, what arrived meanwhile is read first.
-    this.#timer = setInterval(
-      () => setImmediate(() => this.lookups.askLease()),
-      LEASE_ASK_MS,
-    ).unref();
+    this.#stopAsking = recurring(
+      () => this.lookups.askMs,
+      () => this.lookups.askLease(),
+    );
   }
 
   /**
@@ -135,7 +134,7 @@ export class Stocks<P extends Named> {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#stopAsking();
     this.lookups.close();
   }
 }
