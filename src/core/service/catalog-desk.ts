@@ -19,6 +19,8 @@
 //
 // The host gives time, connections and a file, and calls tick() every tickMs,
 // follow() every followMs, and takeUnsaved() every STORE_DELAY_MS.
+//
+// Longer than 400 lines because it is all that a catalog is asked and told.
 
 import { type CatalogEffect, CatalogView } from "../coherence/catalog-view.ts";
 import { Waking } from "../coherence/demand.ts";

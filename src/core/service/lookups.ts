@@ -8,12 +8,11 @@
 //   V4. A lease is asked for only while somebody looks stocks up: trades wait for
 //       whoever has one. Who looks first after long waits for it, but not for long.
 //
-// When a copy may be served, kept or shared is in coherence/frontend-view.ts, which
-// catalog is asked in catalogs.ts. Lookups of a stock that come while it is being
-// fetched share the fetch, as far as the rules let them; those of one turn travel
-// together. Only fetches from a catalog are shared: nobody tells what changed since
-// the leader answered. A lookup with a copy at hand is answered by `copied`, at once
-// and without a callback: it is the most frequent request there is.
+// When a copy may be served, kept or shared is in coherence/frontend-view.ts, which catalog
+// is asked in catalogs.ts. Lookups of a stock that come while it is being fetched share the
+// fetch, as far as the rules let them; those of one turn travel together. Only fetches from a
+// catalog are shared: nobody tells what changed since the leader answered. A lookup with a copy
+// at hand is answered by `copied`, at once and without a callback: it is the most frequent one.
 
 import { Waking } from "../coherence/demand.ts";
 import { FrontendView } from "../coherence/frontend-view.ts";
@@ -235,12 +234,12 @@ export class Lookups<P, B, Piece, L> {
     return this.#waking.isWorthALease;
   }
 
-  /** How often askLease() is to be called now, milliseconds. */
+  /** How often askLease() is to be called. */
   get askMs(): number {
     return this.isRead ? LEASE_ASK_MS : LEASE_IDLE_ASK_MS;
   }
 
-  /** Asks for the lease, if anybody reads. Call it every askMs; without an answer the lease ends by itself. */
+  /** Asks for the lease, if anybody reads; without an answer the lease ends by itself. */
   askLease(): void {
     if (this.isRead) this.#askLease(); // V4
   }
