@@ -33,11 +33,11 @@ export class MarketHistory {
       this.#recorded.set(command.requestId, { command, position });
       if (command.kind === "order") this.#orders.push({ ...command, position });
       if (command.kind === "refuse") this.#checkRefused(command, position);
-      else this.#moved(command, position);
+      else if (command.kind !== "key" && command.kind !== "revoke") this.#moved(command, position);
     }
   }
 
-  #moved(command: Exclude<Command, { kind: "refuse" }>, position: number): void {
+  #moved(command: Exclude<Command, { kind: "refuse" | "key" | "revoke" }>, position: number): void {
     if (command.kind === "list") {
       const changes = [{ position, quantity: command.quantity }];
       this.#stocks.set(command.name, { price: command.price, changes });
@@ -134,6 +134,8 @@ function movedBy(command: Extract<Command, { kind: "order" | "adjust" }>): numbe
 /** Why the market refuses this while the stock has that quantity (null: isn't listed); null if it doesn't. */
 function refusalOf(content: Content, quantity: number | null): Refusal | null {
   const { name } = content;
+  // The simulation's operator asks for nothing of keys that could be refused.
+  if (content.kind === "key" || content.kind === "revoke") return null;
   if (content.kind === "list") {
     if (content.quantity < 0) return { kind: "invalid-quantity", quantity: content.quantity };
     return quantity === null ? null : { kind: "stock-exists", name };
@@ -189,6 +191,12 @@ export function recordedAs(command: Command): { content: Content; outcome: Outco
       };
     case "adjust":
       return { content: { kind: "adjust", name, by: command.by }, outcome: { kind: "adjusted" } };
+    case "key": {
+      const { requestId: _, ...content } = command;
+      return { content, outcome: { kind: "key-made" } };
+    }
+    case "revoke":
+      return { content: { kind: "revoke", name }, outcome: { kind: "key-revoked" } };
   }
 }
 

@@ -71,6 +71,14 @@ export class Tables implements OrderTables, JudgeTables {
     return this.#stocks.sorted();
   }
 
+  keyCommands(): Iterable<Command> {
+    return this.#requests.values();
+  }
+
+  requestIds(first: number, last: number): readonly string[] {
+    return this.#orders.slice(first - 1, last).map(({ requestId }) => requestId);
+  }
+
   request(requestId: string): RecordedRequest | undefined {
     const command = this.#requests.get(requestId);
     return command && recordedRequest(command);

@@ -1,4 +1,4 @@
-// `list` and `adjust`: a change of the market from the command line, made once.
+// `list`, `adjust`, `key add` and `key revoke`: a change of the market from the command line, made once.
 //
 // The request id is made once and sent with every attempt, so a leader that
 // dies on the way can't make the change count twice. A refusal is recorded for
@@ -6,6 +6,7 @@
 
 import { randomUUID } from "node:crypto";
 import { isPrice, isQuantity, isStockName } from "../core/market/content.ts";
+import { KEYS_MAX } from "../core/market/keys.ts";
 import { NAME_LETTERS_MAX, PRICE_MAX, QUANTITY_MAX } from "../core/market/limits.ts";
 import type { Content, Refusal } from "../core/market/types.ts";
 import type { Answer, Question } from "../roles/contract.ts";
@@ -16,10 +17,11 @@ import { shown, UserError } from "./user-error.ts";
 export async function changeMarket(
   leader: { ask(question: Question): Promise<Answer> },
   content: Content,
+  requestId: string = randomUUID(),
 ): Promise<void> {
   const answer = await leader.ask({
     kind: "request",
-    requestId: randomUUID(),
+    requestId,
     content,
     recordRefusal: true,
   });
@@ -41,6 +43,14 @@ function refusalText(refusal: Refusal): string {
       return `Invalid quantity ${refusal.quantity}`;
     case "unknown-type":
       return `Unknow trade type - ${refusal.type}`;
+    case "key-exists":
+      return `there is a key named ${refusal.name}, or was: a name is given once, choose another`;
+    case "too-many-keys":
+      return `there are ${KEYS_MAX} keys, which is the most: revoke some with "npx bazaar key revoke"`;
+    case "unknown-key":
+      return `there is no key named ${refusal.name}: see "npx bazaar key list"`;
+    case "invalid-key":
+      return `${refusal.name} can't be a key as it was asked for`;
   }
 }
 

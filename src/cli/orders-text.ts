@@ -1,29 +1,34 @@
 // Orders as text, in the reference program's columns: CSV, or columns for people.
 
-import type { OrderView } from "../roles/contract.ts";
+import type { OwnedOrder } from "../core/service/types.ts";
 
 const HEADER = ["transaction_number", "stock_name", "order_type", "trade_quantity"] as const;
+const KEY_HEADER = "key";
 /** Wide enough for the header and most names, so that pages line up without being read ahead. */
-const WIDTHS = [18, 20, 10] as const;
+const WIDTHS = [18, 20, 10, 14] as const;
 
 /** Lines of text, each ended. */
 export interface OrdersText {
   readonly header: string;
-  lines(orders: readonly OrderView[]): string;
+  lines(orders: readonly OwnedOrder[]): string;
 }
 
-export const ordersAsCsv: OrdersText = {
-  header: `${HEADER.join(",")}\n`,
-  lines: (orders) => orders.map((order) => `${cells(order).map(csvField).join(",")}\n`).join(""),
-};
+/** `owned`: with whose they are, where somebody's. */
+export function ordersText({ csv, owned }: { csv: boolean; owned: boolean }): OrdersText {
+  const line = csv ? csvRow : row;
+  return {
+    header: line(owned ? [...HEADER, KEY_HEADER] : HEADER),
+    lines: (orders) => orders.map((order) => line(cells(order, owned))).join(""),
+  };
+}
 
-export const ordersAsColumns: OrdersText = {
-  header: row(HEADER),
-  lines: (orders) => orders.map((order) => row(cells(order))).join(""),
-};
+function cells({ number, name, type, quantity, key }: OwnedOrder, owned: boolean) {
+  const seen = [String(number), name, type, String(quantity)];
+  return owned ? [...seen, key ?? ""] : seen;
+}
 
-function cells({ number, name, type, quantity }: OrderView): readonly string[] {
-  return [String(number), name, type, String(quantity)];
+function csvRow(values: readonly string[]): string {
+  return `${values.map(csvField).join(",")}\n`;
 }
 
 function row(values: readonly string[]): string {

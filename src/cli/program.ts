@@ -19,6 +19,7 @@ const COMMANDS = {
   orders: async () => (await import("./commands/orders.ts")).ordersCommand(),
   list: async () => (await import("./commands/list.ts")).listCommand(),
   adjust: async () => (await import("./commands/adjust.ts")).adjustCommand(),
+  key: async () => (await import("./commands/key.ts")).keyCommand(),
   client: async () => (await import("./commands/client.ts")).clientCommand(),
   evaluate: async () => (await import("./commands/evaluate.ts")).evaluateCommand(),
 } as const satisfies Readonly<Record<string, () => Promise<Command>>>;
@@ -34,7 +35,8 @@ export async function buildProgram(name: string | undefined): Promise<Command> {
   const named = Object.entries(COMMANDS).filter(([known]) => known === name);
   const loaders = named.length > 0 ? named : Object.entries(COMMANDS);
   const commands = await Promise.all(loaders.map(([, load]) => load()));
-  for (const command of [program, ...commands]) {
+  const nested = commands.flatMap((command) => command.commands);
+  for (const command of [program, ...commands, ...nested]) {
     command.exitOverride();
     command.configureOutput({ outputError: (text, write) => write(commanderLine(text)) });
   }

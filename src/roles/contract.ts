@@ -18,9 +18,10 @@
 import { z } from "zod";
 import type { Feed, Follow, Following, Held } from "../core/coherence/leader-views.ts";
 import type { Grant } from "../core/coherence/lease-holder.ts";
+import { KEY_NAME_LENGTH_MAX, KEY_STOCKS_LENGTH_MAX, KEYS_MAX } from "../core/market/keys.ts";
 import { NAME_LETTERS_MAX } from "../core/market/limits.ts";
 
-import type { Stock } from "../core/market/types.ts";
+import type { ApiKey, Stock } from "../core/market/types.ts";
 import type { Nomination, ReplicaHealth } from "../core/selection/types.ts";
 import {
   NAMES_PER_LOOKUP_MAX,
@@ -35,6 +36,7 @@ import type {
   FindResult,
   Hold,
   OrderView,
+  OwnedOrder,
   Question,
 } from "../core/service/types.ts";
 import { replicationContract } from "../io/log/envelope-schema.ts";
@@ -61,7 +63,10 @@ export type {
 /** Stocks that one piece of the journal can change: each takes some bytes of it, and a frame has 16 MiB. */
 export const NAMES_PER_HOLD_MAX = 1 << 20;
 export const ROWS_PER_PAGE_MAX = 1_000;
-export const REQUEST_ID_LENGTH_MAX = 128;
+/** A client's key. */
+export const IDEMPOTENCY_KEY_LENGTH_MAX = 128;
+/** … with whose it is before it: a name, of a key or of who has a token, and what parts the two. */
+export const REQUEST_ID_LENGTH_MAX = IDEMPOTENCY_KEY_LENGTH_MAX + 128;
 /** Characters of a name that is answered: stocks listed before names had a limit keep theirs. */
 export const WRITTEN_NAME_LENGTH_MAX = 65_536;
 
@@ -96,14 +101,25 @@ const stock = schemaOf<Stock>()(
   z.object({ name: writtenName, price: z.number(), quantity: z.int().min(0) }),
 );
 
-const order = schemaOf<OrderView>()(
-  z.object({
-    number: z.int().min(1),
-    name: writtenName,
-    type: z.enum(["buy", "sell"]),
-    quantity: z.int().min(1),
-  }),
+const orderFields = {
+  number: z.int().min(1),
+  name: writtenName,
+  type: z.enum(["buy", "sell"]),
+  quantity: z.int().min(1),
+};
+const order = schemaOf<OrderView>()(z.object(orderFields));
+const ownedOrder = schemaOf<OwnedOrder>()(
+  z.object({ ...orderFields, key: z.string().max(REQUEST_ID_LENGTH_MAX).nullable().optional() }),
 );
+
+const apiKeyFields = {
+  name: z.string().max(KEY_NAME_LENGTH_MAX),
+  digest: z.string().max(64),
+  may: z.string().max(64),
+  stocks: z.string().max(KEY_STOCKS_LENGTH_MAX),
+  expiresAtMs: z.number(),
+};
+const apiKey = schemaOf<ApiKey>()(z.object(apiKeyFields));
 
 const content = z.discriminatedUnion("kind", [
   z.object({
@@ -114,6 +130,8 @@ const content = z.discriminatedUnion("kind", [
   }),
   z.object({ kind: z.literal("list"), name, price: z.number(), quantity: z.number() }),
   z.object({ kind: z.literal("adjust"), name, by: z.number() }),
+  z.object({ kind: z.literal("key"), ...apiKeyFields }),
+  z.object({ kind: z.literal("revoke"), name: apiKeyFields.name }),
 ]);
 
 const stocksQuestion = z.object({
@@ -132,7 +150,9 @@ const question = schemaOf<Question>()(
       kind: z.literal("orders"),
       after: z.int().min(0),
       limit: z.int().min(1).max(ROWS_PER_PAGE_MAX),
+      owned: z.boolean().optional(),
     }),
+    z.object({ kind: z.literal("keys"), known: counter.nullable() }),
     z.object({ kind: z.literal("lookup"), name }),
     z.object({ kind: z.literal("stocks"), ...stocksQuestion.shape }),
   ]),
@@ -144,12 +164,18 @@ const refusal = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("unknown-stock"), name: z.string() }),
   z.object({ kind: z.literal("insufficient-volume"), name: z.string() }),
   z.object({ kind: z.literal("stock-exists"), name: z.string() }),
+  z.object({ kind: z.literal("invalid-key"), name: z.string() }),
+  z.object({ kind: z.literal("key-exists"), name: z.string() }),
+  z.object({ kind: z.literal("too-many-keys"), name: z.string() }),
+  z.object({ kind: z.literal("unknown-key"), name: z.string() }),
 ]);
 
 const outcome = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("accepted"), number: z.int().min(1) }),
   z.object({ kind: z.literal("listed") }),
   z.object({ kind: z.literal("adjusted") }),
+  z.object({ kind: z.literal("key-made") }),
+  z.object({ kind: z.literal("key-revoked") }),
   z.object({ kind: z.literal("refused"), refusal }),
   z.object({ kind: z.literal("reused") }),
 ]);
@@ -170,7 +196,12 @@ const answer = schemaOf<Answer>()(
   z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("outcome"), outcome }),
     z.object({ kind: z.literal("order"), order: order.nullable() }),
-    z.object({ kind: z.literal("orders"), orders: z.array(order), next: z.int().nullable() }),
+    z.object({ kind: z.literal("orders"), orders: z.array(ownedOrder), next: z.int().nullable() }),
+    z.object({
+      kind: z.literal("keys"),
+      version: counter,
+      keys: z.array(apiKey).max(KEYS_MAX).nullable(),
+    }),
     z.object({ kind: z.literal("stock"), stock: stock.nullable(), position }),
     ...stocksAnswers,
     z.object({ kind: z.literal("busy") }),

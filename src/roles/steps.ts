@@ -128,7 +128,7 @@ export class StepRecorder {
   }
 
   #asked({ m: name, a: [argument], i: call }: Extract<Passed["message"], { t: "q" }>): Said | null {
-    if (LEFT_OUT.has(name)) return null;
+    if (LEFT_OUT.has(name) || isOfKeys(argument)) return null; // P3
     if (call !== undefined && this.#calls.size < CALLS_KEPT_MAX) this.#calls.set(call, name);
     return saidByCall(name, argument);
   }
@@ -138,6 +138,12 @@ export class StepRecorder {
     this.#calls.delete(call);
     return name === undefined ? null : saidByAnswer(name, result);
   }
+}
+
+/** Whether nothing but API keys is asked for, as a front end does all the time. */
+function isOfKeys(argument: unknown): boolean {
+  const { questions } = (argument ?? {}) as { questions?: readonly { kind?: unknown }[] };
+  return Array.isArray(questions) && questions.every(({ kind }) => kind === "keys");
 }
 
 /** What comes in isn't checked yet: what can't be told is no step, and throws through nobody. */

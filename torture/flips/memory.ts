@@ -15,6 +15,7 @@ export class Memory {
   readonly #tables: OrderTables = {
     order: () => undefined,
     orders: () => [],
+    requestIds: () => [],
     readTogether: (read) => read(),
   };
   readonly entries: Entry[] = [];

@@ -4,6 +4,7 @@
 //       position; never negative.
 //   M3. Numbers have no gaps; a request id has one outcome. With it M1: an id
 //       recorded as refused never becomes an order as well.
+//   M4. A key's name is given once; only a key that there is is revoked.
 //
 // Shares no code with MarketState and keeps totals where that keeps quantities,
 // in whole numbers of any size, so that one mistake can't hide in both. It reports
@@ -37,6 +38,8 @@ const LARGEST_QUANTITY = BigInt(Number.MAX_SAFE_INTEGER);
 
 export class Audit {
   readonly #totals = new Map<string, Totals>();
+  /** By name: whether it is revoked. */
+  readonly #keys = new Map<string, boolean>();
   readonly #requestIds = new Set<string>();
   readonly #problems: string[] = [];
   #problemCount = 0;
@@ -146,6 +149,7 @@ export class Audit {
     if (command.kind === "refuse") this.#refusals++;
     else if (command.kind === "list") this.#checkList(position, command);
     else if (command.kind === "order") this.#checkOrder(position, command);
+    else if (command.kind === "key" || command.kind === "revoke") this.#checkKey(position, command);
     else this.#checkAdjust(position, command);
   }
 
@@ -196,6 +200,17 @@ export class Audit {
     if (totals === undefined) return;
     totals.adjusted += BigInt(by);
     this.#checkQuantity(position, name, totals);
+  }
+
+  #checkKey(position: number, { kind, name }: Extract<Command, { kind: "key" | "revoke" }>): void {
+    const before = this.#keys.get(name);
+    if (kind === "key" && before !== undefined) {
+      this.#problem(`M4: position ${position} makes key ${name} a second time`);
+    }
+    if (kind === "revoke" && before !== false) {
+      this.#problem(`M4: position ${position} revokes key ${name}, which there isn't`);
+    }
+    this.#keys.set(name, kind === "revoke");
   }
 
   /** The totals of the stock that a command moves; undefined, and a problem, if it can't be moved so. */

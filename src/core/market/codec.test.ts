@@ -20,6 +20,14 @@ function refuse(content: Content, refusal: Refusal): Command {
   return { kind: "refuse", requestId: REQUEST_ID, content, refusal };
 }
 
+const KEY = {
+  name: "shop",
+  digest: "9f".repeat(32),
+  may: "read,trade",
+  stocks: "",
+  expiresAtMs: 0,
+};
+
 /** One of each kind, with every way a refusal can relate to its content. */
 const everyKind: Command[] = [
   order,
@@ -66,6 +74,13 @@ const everyKind: Command[] = [
     { kind: "trade", name: "A", type: "", quantity: 0.005 },
     { kind: "insufficient-volume", name: "B" },
   ),
+  { kind: "key", requestId: "\u001fa", ...KEY },
+  { kind: "key", requestId: "\u001fb", ...KEY, stocks: "FishCo,BoarCo", expiresAtMs: 1.8e12 },
+  { kind: "revoke", requestId: "\u001fc", name: "shop" },
+  refuse({ kind: "key", ...KEY }, { kind: "key-exists", name: "shop" }),
+  refuse({ kind: "key", ...KEY }, { kind: "too-many-keys", name: "shop" }),
+  refuse({ kind: "key", ...KEY }, { kind: "invalid-key", name: "other" }),
+  refuse({ kind: "revoke", name: "shop" }, { kind: "unknown-key", name: "shop" }),
 ];
 
 describe("command codec", () => {
@@ -158,6 +173,6 @@ describe("command codec", () => {
     expect(() => decodeCommands(Uint8Array.of(2, 0, 0, 0, 0))).toThrow("version 2, not 1");
     expect(() => decode(9)).toThrow("unknown command 9");
     expect(() => decode(3, 0, 9, 0)).toThrow("unknown content 9");
-    expect(() => decode(3, 0, 5, 0, 0, 1, 9)).toThrow("unknown refusal 9");
+    expect(() => decode(3, 0, 5, 0, 0, 1, 99)).toThrow("unknown refusal 99");
   });
 });

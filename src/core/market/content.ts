@@ -8,8 +8,9 @@
 // that is used a second time for something else.
 
 import { fail, type RecordReader, type RecordWriter } from "./codec-bytes.ts";
+import { isKey, isKeyName } from "./keys.ts";
 import { NAME_LETTERS_MAX, PRICE_MAX, QUANTITY_MAX } from "./limits.ts";
-import type { Command, Content, RecordedRequest, Refusal, Stock } from "./types.ts";
+import type { ApiKey, Command, Content, RecordedRequest, Refusal, Stock } from "./types.ts";
 
 /** One fact in its canonical form. */
 export type Field = string | number;
@@ -105,6 +106,24 @@ const CONTENTS: { readonly [K in Content["kind"]]: ContentKind<Of<Content, K>> }
     impossible: ({ by }) => (isQuantity(Math.abs(by)) ? null : invalidQuantity(by)),
     quantity: ({ by }) => by,
   },
+  key: {
+    tags: [6],
+    tag: () => 6,
+    write: writeKey,
+    read: (reader, _tag, name) => ({ kind: "key", ...readKey(reader, name) }),
+    fields: ({ digest, may, stocks, expiresAtMs }) => [digest, may, stocks, expiresAtMs],
+    impossible: (key) => (isKey(key) ? null : { kind: "invalid-key", name: key.name }),
+    quantity: () => 0,
+  },
+  revoke: {
+    tags: [7],
+    tag: () => 7,
+    write() {},
+    read: (_reader, _tag, name) => ({ kind: "revoke", name }),
+    fields: () => [],
+    impossible: ({ name }) => (isKeyName(name) ? null : { kind: "unknown-key", name }),
+    quantity: () => 0,
+  },
 };
 
 const COMMANDS: { readonly [K in Command["kind"]]: CommandKind<Of<Command, K>> } = {
@@ -195,7 +214,54 @@ const COMMANDS: { readonly [K in Command["kind"]]: CommandKind<Of<Command, K>> }
     }),
     effect: ({ name, by }) => ({ kind: "move", name, by }),
   },
+  key: {
+    tags: [6],
+    tag: () => 6,
+    write(writer, command) {
+      writer.string(command.requestId);
+      writer.string(command.name);
+      writeKey(writer, command);
+    },
+    read(reader) {
+      const requestId = reader.string();
+      return { kind: "key", requestId, ...readKey(reader, reader.string()) };
+    },
+    recorded: ({ requestId: _, ...content }) => ({ content, outcome: { kind: "key-made" } }),
+    effect: () => null,
+  },
+  revoke: {
+    tags: [7],
+    tag: () => 7,
+    write(writer, { requestId, name }) {
+      writer.string(requestId);
+      writer.string(name);
+    },
+    read: (reader) => ({ kind: "revoke", requestId: reader.string(), name: reader.string() }),
+    recorded: ({ name }) => ({
+      content: { kind: "revoke", name },
+      outcome: { kind: "key-revoked" },
+    }),
+    effect: () => null,
+  },
 };
+
+/** All of a key but its name. */
+function writeKey(writer: RecordWriter, { digest, may, stocks, expiresAtMs }: ApiKey): void {
+  writer.string(digest);
+  writer.string(may);
+  writer.string(stocks);
+  writer.number(expiresAtMs);
+}
+
+function readKey(reader: RecordReader, name: string): ApiKey {
+  return {
+    name,
+    digest: reader.string(),
+    may: reader.string(),
+    stocks: reader.string(),
+    expiresAtMs: reader.number(),
+  };
+}
 
 /** First byte of a refusal, and the field in which it says what of. */
 const REFUSALS: { readonly [K in Refusal["kind"]]: number } = {
@@ -204,6 +270,10 @@ const REFUSALS: { readonly [K in Refusal["kind"]]: number } = {
   "unknown-stock": 3,
   "insufficient-volume": 4,
   "stock-exists": 5,
+  "invalid-key": 6,
+  "key-exists": 7,
+  "too-many-keys": 8,
+  "unknown-key": 9,
 };
 /** Added to a refusal's first byte: its value is the content's, and not repeated. */
 const AS_IN_CONTENT = 0x80;
@@ -234,8 +304,9 @@ export function isQuantity(quantity: number): boolean {
 export function refusedInAnyMarket(content: Content): Refusal | null {
   const impossible = contentKind(content).impossible(content);
   if (impossible !== null) return impossible;
-  const { name } = content;
-  return isStockName(name) ? null : { kind: "unknown-stock", name };
+  const { kind, name } = content;
+  const isOfKeys = kind === "key" || kind === "revoke";
+  return isOfKeys || isStockName(name) ? null : { kind: "unknown-stock", name };
 }
 
 /** Whether two attempts under one request id ask for the same. */

@@ -11,12 +11,14 @@
 //   M2. No command makes a quantity negative, or too large to be exact.
 //   M3. An order takes the next number. Every command carries a request id that
 //       wasn't recorded before.
+//   M4. A key's name is given once; only a key that there is is revoked.
 //
 // The checks of a trade run in the reference program's order: quantity, type, stock, volume.
 // It shows in the lab document's five refused POSTs, each of which fails one.
 
 import { invariant } from "../invariant.ts";
 import { recordedRequest, refusedInAnyMarket, sameContent } from "./content.ts";
+import { isOperatorRequestId, KEYS_MAX } from "./keys.ts";
 import { QUANTITY_MAX } from "./limits.ts";
 import type { Command, Content, MarketReader, Outcome, Refusal, Request } from "./types.ts";
 
@@ -72,6 +74,10 @@ function judge(market: MarketReader, requestId: string, content: Content): Judge
       return judgeList(market, requestId, content);
     case "adjust":
       return judgeAdjust(market, requestId, content);
+    case "key":
+      return judgeKey(market, requestId, content);
+    case "revoke":
+      return judgeRevoke(market, requestId, content);
   }
 }
 
@@ -122,6 +128,29 @@ function judgeAdjust(
   if (stock.quantity + by < 0) return refused({ kind: "insufficient-volume", name }); // M2
   if (stock.quantity + by > QUANTITY_MAX) return invalidQuantity(by); // M2
   return { kind: "adjust", requestId, name: stock.name, by: by + 0 };
+}
+
+function judgeKey(
+  { keys }: MarketReader,
+  requestId: string,
+  content: Extract<Content, { kind: "key" }>,
+): Judgement {
+  const { name } = content;
+  if (!isOperatorRequestId(requestId)) return refused({ kind: "invalid-key", name });
+  if (keys.isTaken(name)) return refused({ kind: "key-exists", name }); // M4
+  if (keys.size >= KEYS_MAX) return refused({ kind: "too-many-keys", name });
+  return { ...content, requestId };
+}
+
+function judgeRevoke(
+  { keys }: MarketReader,
+  requestId: string,
+  { name }: Extract<Content, { kind: "revoke" }>,
+): Judgement {
+  if (!isOperatorRequestId(requestId)) return refused({ kind: "invalid-key", name });
+  return keys.has(name)
+    ? { kind: "revoke", requestId, name }
+    : refused({ kind: "unknown-key", name }); // M4
 }
 
 function invalidQuantity(quantity: number): Refused {

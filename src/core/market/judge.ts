@@ -13,7 +13,7 @@
 import { InvariantViolation } from "../invariant.ts";
 import { BadCommandBytes, decodeCommands } from "./codec.ts";
 import { MarketState, type OlderRequests } from "./state.ts";
-import type { Stock } from "./types.ts";
+import type { Command, Stock } from "./types.ts";
 
 /** The durable tables, by which the state begins. */
 export interface JudgeTables extends OlderRequests {
@@ -22,6 +22,8 @@ export interface JudgeTables extends OlderRequests {
   /** Number of the newest order in the tables; 0 before the first. */
   readonly lastNumber: number;
   stocks(): Iterable<Stock>;
+  /** The commands of keys, in any order. */
+  keyCommands(): Iterable<Command>;
   /** Runs `read` with one read transaction for all that it asks of the tables. */
   readTogether<T>(read: () => T): T;
 }
@@ -117,5 +119,10 @@ export class MarketJudge {
 }
 
 function marketOf(tables: JudgeTables): MarketState {
-  return new MarketState({ stocks: tables.stocks(), lastNumber: tables.lastNumber, older: tables });
+  return new MarketState({
+    stocks: tables.stocks(),
+    lastNumber: tables.lastNumber,
+    older: tables,
+    keyCommands: tables.keyCommands(),
+  });
 }

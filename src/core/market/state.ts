@@ -11,6 +11,7 @@
 
 import { invariant } from "../invariant.ts";
 import { recordedRequest } from "./content.ts";
+import { KeyBook } from "./keys.ts";
 import { StockBook } from "./stock-book.ts";
 import { StockLists, type StocksAnswer, type StocksQuestion } from "./stock-lists.ts";
 import { MarketTail } from "./tail.ts";
@@ -28,9 +29,13 @@ export interface MarketStart {
   /** Number of the newest order in the tables; 0 before the first. */
   readonly lastNumber: number;
   readonly older: OlderRequests;
+  /** The commands of keys that the tables hold, in any order; none unless told. */
+  readonly keyCommands?: Iterable<Command>;
 }
 
 export class MarketState implements MarketReader {
+  /** Who may ask. */
+  readonly keys: KeyBook;
   readonly #stocks: StockBook;
   readonly #lists: StockLists;
   readonly #tail = new MarketTail();
@@ -41,6 +46,7 @@ export class MarketState implements MarketReader {
     this.#stocks = new StockBook(start.stocks);
     this.#lists = new StockLists(this.#stocks);
     this.#lastNumber = start.lastNumber;
+    this.keys = new KeyBook(start.keyCommands);
     this.#older = start.older;
   }
 
@@ -80,7 +86,8 @@ export class MarketState implements MarketReader {
   /** All that tells this market from another, in a line; long-ago requests are not looked at. */
   summary(): string {
     const digest = this.#stocks.digest().toString(16).padStart(8, "0");
-    return `${this.#lastNumber} orders, ${this.#stocks.size} stocks (${digest})`;
+    const keys = this.keys.version === 0 ? "" : `, keys ${this.keys.version}`;
+    return `${this.#lastNumber} orders, ${this.#stocks.size} stocks (${digest})${keys}`;
   }
 
   /** Orders of the tail with a number above `after`, ascending, at most `limit`. */
@@ -119,6 +126,7 @@ export class MarketState implements MarketReader {
         this.#lastNumber = number;
       }
       this.#stocks.apply(command); // M2
+      this.keys.apply(command); // M4
       this.#tail.add(position, command);
     }
   }

@@ -38,11 +38,28 @@ export type Content =
       readonly price: number;
       readonly quantity: number;
     }
-  | { readonly kind: "adjust"; readonly name: string; readonly by: number };
+  | { readonly kind: "adjust"; readonly name: string; readonly by: number }
+  | ({ readonly kind: "key" } & ApiKey)
+  /** `name` is a key's. */
+  | { readonly kind: "revoke"; readonly name: string };
+
+/** Who may ask for what, as it is recorded: what proves it, and what it is for. */
+export interface ApiKey {
+  /** What orders and logs call it: given once, for ever. */
+  readonly name: string;
+  /** SHA-256 of the secret, 64 hex digits. */
+  readonly digest: string;
+  /** Rights, with commas between, in the order of RIGHTS. */
+  readonly may: string;
+  /** The only stocks that it is for, with commas between; empty: for all. */
+  readonly stocks: string;
+  /** Milliseconds since 1970 from which on it is none; 0: never. */
+  readonly expiresAtMs: number;
+}
 
 /** A call that changes the market, well-formed but not yet judged. */
 export interface Request {
-  /** Identity of the call across its attempts: 1 to 128 printable ASCII characters. */
+  /** Identity of the call across its attempts: whose it is (requestIdOf() in keys.ts), and 1 to 128 printable ASCII characters. */
   readonly requestId: string;
   readonly content: Content;
   /**
@@ -58,13 +75,19 @@ export type Refusal =
   | { readonly kind: "unknown-type"; readonly type: string }
   | { readonly kind: "unknown-stock"; readonly name: string }
   | { readonly kind: "insufficient-volume"; readonly name: string }
-  | { readonly kind: "stock-exists"; readonly name: string };
+  | { readonly kind: "stock-exists"; readonly name: string }
+  | { readonly kind: "invalid-key"; readonly name: string }
+  | { readonly kind: "key-exists"; readonly name: string }
+  | { readonly kind: "too-many-keys"; readonly name: string }
+  | { readonly kind: "unknown-key"; readonly name: string };
 
 /** The answer of the market to a Request; the same for every attempt under one request id. */
 export type Outcome =
   | { readonly kind: "accepted"; readonly number: number }
   | { readonly kind: "listed" }
   | { readonly kind: "adjusted" }
+  | { readonly kind: "key-made" }
+  | { readonly kind: "key-revoked" }
   | { readonly kind: "refused"; readonly refusal: Refusal }
   /** The request id was used before, with other content. Never recorded. */
   | { readonly kind: "reused" };
@@ -90,7 +113,9 @@ export type Command =
       readonly requestId: string;
       readonly name: string;
       readonly by: number;
-    };
+    }
+  | ({ readonly kind: "key"; readonly requestId: string } & ApiKey)
+  | { readonly kind: "revoke"; readonly requestId: string; readonly name: string };
 
 /** What is remembered of a request id, forever. */
 export interface RecordedRequest {
@@ -104,4 +129,10 @@ export interface MarketReader {
   request(requestId: string): RecordedRequest | undefined;
   /** Number of the newest order; 0 before the first. */
   readonly lastNumber: number;
+  /** Who may ask, by name; a name is taken for ever. */
+  readonly keys: {
+    readonly size: number;
+    has(name: string): boolean;
+    isTaken(name: string): boolean;
+  };
 }

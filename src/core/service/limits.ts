@@ -122,6 +122,18 @@ export const QUESTIONS_TICK_MS = 25;
 /** Two sweeps further apart than this: the process was paused, and answers may lie unread. */
 export const SWEEP_GAP_MS = 300;
 
+/** How often a front end asks the leader which API keys there are: several answers may be late or lost before its copy is too old. */
+export const KEYS_ASK_MS = 250;
+
+/** For how long an answer to that is relied on: a key is revoked everywhere within a second, by clocks that run at different rates. */
+export const KEYS_TRUSTED_MS = 900;
+
+/** A request that can't be judged, since no leader says which keys there are, waits for this long: as any question. */
+export const KEYS_WAIT_MS = QUESTION_DEADLINE_MS;
+
+/** … and so many of them. */
+export const KEYS_WAITING_MAX = 16_384;
+
 // The catalog's side.
 
 /** How often a catalog looks at leases, and sends lost holds again, while something waits for that. */

@@ -14,7 +14,7 @@ import { QUESTIONS_TICK_MS, WAKE_MIN_MS } from "./limits.ts";
 import type { AttemptObserver } from "./pending-question.ts";
 import { type CallResult, Questions, type Route } from "./questions.ts";
 import { type Candidate, RouteRecord, routeTo } from "./routes.ts";
-import type { Asked, Question } from "./types.ts";
+import type { Answer, Asked, Question } from "./types.ts";
 
 /**
  * What a front end says to a replica; `P` stands for one open connection to one. `settled` is
@@ -110,6 +110,19 @@ export class OrderReplicas<P> {
   ask(question: Question, deadlineMs: number, settled: (asked: Asked) => void): void {
     this.#questions.ask(question, deadlineMs, settled);
     this.#wakeInTime();
+  }
+
+  /** Asks the leader once, ahead of all that waits; null: that brought no answer. */
+  askOnce(question: Question, settled: (answer: Answer | null) => void): void {
+    const { calls, atTurnsEnd } = this.#options;
+    const connection = this.#route()?.connection ?? null;
+    if (connection === null) {
+      atTurnsEnd(() => settled(null));
+      return;
+    }
+    calls.ask(connection, [question], (result) =>
+      settled(result.kind === "answers" ? (result.answers[0] ?? null) : null),
+    );
   }
 
   /** Id of the leader; null while none is known. */

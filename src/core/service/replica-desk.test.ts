@@ -27,6 +27,7 @@ function replica(id = 9092, catalogs: readonly string[] = []) {
     stocks: () => stocks,
     order: (number: number) => orders[number - 1],
     request: () => undefined,
+    keyCommands: () => [],
   };
   const judge = new MarketJudge(tables, ({ reason }) => new Error(reason));
   const peers = new Map<number, FakePeer>();

@@ -22,6 +22,7 @@ export const noTables: DeskTables = {
   appliedPosition: 0,
   order: () => undefined,
   orders: () => [],
+  requestIds: () => [],
   readTogether: (read) => read(),
 };
 

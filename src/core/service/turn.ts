@@ -12,17 +12,20 @@
 
 import { encodeCommands } from "../market/codec.ts";
 import { type Decision, decide } from "../market/decide.ts";
+import { ownerOf } from "../market/keys.ts";
 import type { MarketState } from "../market/state.ts";
 import { NAMES_SEARCHED_MAX, PIECE_LETTERS_MAX } from "../market/stock-lists.ts";
 import type { Command, Request, Stock } from "../market/types.ts";
 import { ENTRY_BYTES_MAX, LETTERS_READ_PER_TURN_MAX, ROWS_READ_PER_TURN_MAX } from "./limits.ts";
-import type { Answer, OrderView, Question } from "./types.ts";
+import type { Answer, OrderView, OwnedOrder, Question } from "./types.ts";
 
 /** The durable tables, as far as questions read them. */
 export interface OrderTables {
   order(number: number): OrderView | undefined;
   /** Orders with a number above `after`, ascending, at most `limit`. */
   orders(after: number, limit: number): readonly OrderView[];
+  /** The request id of each of these orders, ascending by number; slower: it reads the journal. */
+  requestIds(first: number, last: number): readonly string[];
   /** Runs `read` with one read transaction for all that it asks of the tables. */
   readTogether<T>(read: () => T): T;
 }
@@ -138,9 +141,13 @@ class EntryBatch {
   }
 }
 
+/** Of a key but for its stocks: name, digest and rights. */
+const KEY_BYTES = 160;
+
 /** Close enough to split by: strings are counted by their length, the rest is at most this. */
 function bytesAbout(command: Command): number {
   const fixed = 32 + command.requestId.length;
+  if (command.kind === "key") return fixed + KEY_BYTES + command.stocks.length;
   if (command.kind !== "refuse") return fixed + command.name.length;
   const { content } = command;
   return fixed + content.name.length + (content.kind === "trade" ? content.type.length : 0);
@@ -184,7 +191,12 @@ class Reads {
         return { kind: "order", order: order === undefined ? null : orderView(order) };
       }
       case "orders":
-        return this.#page(question.after, question.limit);
+        return this.#page(question);
+      case "keys": {
+        const { keys } = this.#market;
+        const isKnown = question.known === keys.version;
+        return { kind: "keys", version: keys.version, keys: isKnown ? null : keys.all() };
+      }
       case "lookup": {
         const stock = this.#market.stock(question.name) ?? null;
         return { kind: "stock", stock, position: this.#position };
@@ -195,13 +207,26 @@ class Reads {
   }
 
   /** The tables hold the older orders, the market's tail the newest; they may overlap, never leave a gap. */
-  #page(after: number, limit: number): Answer {
+  #page({ after, limit, owned = false }: Extract<Question, { kind: "orders" }>): Answer {
     const older = this.#tables.orders(after, limit);
     const newer = this.#market.orders(older.at(-1)?.number ?? after, limit - older.length);
-    const orders = withinLetters([...older, ...newer]).map(orderView);
+    const views = withinLetters([...older, ...newer]).map(orderView);
+    const orders = owned ? this.#owned(views) : views;
     const last = orders.at(-1)?.number ?? after;
     const more = orders.length > 0 && last < this.#market.lastNumber;
     return { kind: "orders", orders, next: more ? last : null };
+  }
+
+  /** With whose they are, which only the request ids say. */
+  #owned(orders: readonly OrderView[]): OwnedOrder[] {
+    const held = orders.findIndex(({ number }) => this.#market.order(number) !== undefined);
+    const older = orders.slice(0, held === -1 ? orders.length : held);
+    const [first, last] = [older[0], older.at(-1)];
+    const requestIds = first && last ? this.#tables.requestIds(first.number, last.number) : [];
+    return orders.map((order, index) => {
+      const requestId = requestIds[index] ?? this.#market.order(order.number)?.requestId ?? "";
+      return { ...order, key: ownerOf(requestId) };
+    });
   }
 }
 

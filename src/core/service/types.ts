@@ -3,17 +3,27 @@
 // On the wire each has a schema, which the compiler holds against these.
 
 import type { StocksAnswer, StocksQuestion } from "../market/stock-lists.ts";
-import type { Order, Outcome, Request, Stock } from "../market/types.ts";
+import type { ApiKey, Order, Outcome, Request, Stock } from "../market/types.ts";
 
 /** An order as a client sees it. */
 export type OrderView = Pick<Order, "number" | "name" | "type" | "quantity">;
+
+/** An order as an operator sees it: `key` is the name of the key that made it, null when none did. */
+export type OwnedOrder = OrderView & { readonly key?: string | null | undefined };
 
 /** One thing a client wants of the leader. Safe to ask again: changes carry a request id. */
 export type Question =
   | ({ readonly kind: "request" } & Request)
   | { readonly kind: "order"; readonly number: number }
-  /** Orders with a number above `after`, at most `limit`. */
-  | { readonly kind: "orders"; readonly after: number; readonly limit: number }
+  /** Orders with a number above `after`, at most `limit`; `owned`: and whose they are. */
+  | {
+      readonly kind: "orders";
+      readonly after: number;
+      readonly limit: number;
+      readonly owned?: boolean | undefined;
+    }
+  /** All API keys; `known` is the version that is known, null for none. */
+  | { readonly kind: "keys"; readonly known: number | null }
   | { readonly kind: "lookup"; readonly name: string }
   | ({ readonly kind: "stocks" } & StocksQuestion);
 
@@ -21,7 +31,9 @@ export type Question =
 export type Answer =
   | { readonly kind: "outcome"; readonly outcome: Outcome }
   | { readonly kind: "order"; readonly order: OrderView | null }
-  | { readonly kind: "orders"; readonly orders: OrderView[]; readonly next: number | null }
+  | { readonly kind: "orders"; readonly orders: OwnedOrder[]; readonly next: number | null }
+  /** `keys` is null where the version is the known one. */
+  | { readonly kind: "keys"; readonly version: number; readonly keys: ApiKey[] | null }
   /** `stock` is null for an unknown name. `position`: the journal position this is true at. */
   | { readonly kind: "stock"; readonly stock: Stock | null; readonly position: number }
   | StocksAnswer

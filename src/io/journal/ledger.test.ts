@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InvariantViolation } from "../../core/invariant.ts";
 import { recordedRequest } from "../../core/market/content.ts";
+import { KeyBook } from "../../core/market/keys.ts";
 import { MarketState } from "../../core/market/state.ts";
 import type { Command, Stock } from "../../core/market/types.ts";
 import { JournalCorrupt, JournalFailed } from "./errors.ts";
@@ -38,6 +39,11 @@ function expectReplay(ledger: Ledger, through: number): void {
   }));
   expect(ledger.orders(0, 1_000)).toEqual(orders);
   for (const each of orders) expect(ledger.order(each.number)).toEqual(each);
+  const { lastNumber } = state;
+  const requestIds = state.orders(0, 1_000).map(({ requestId }) => requestId);
+  if (lastNumber > 0) expect(ledger.requestIds(1, lastNumber)).toEqual(requestIds);
+  expect(new KeyBook(ledger.keyCommands()).all()).toEqual(state.keys.all());
+  expect(new KeyBook(ledger.keyCommands()).version).toBe(state.keys.version);
   HISTORY.forEach((commands, index) => {
     for (const command of commands) {
       const expected = index < through ? recordedRequest(command) : undefined;

@@ -26,6 +26,7 @@ import { invariant } from "../../core/invariant.ts";
 import { canonicalRequest } from "../../core/market/canonical.ts";
 import { BadCommandBytes, decodeCommands, encodeCommands } from "../../core/market/codec.ts";
 import { effectOf, recordedRequest } from "../../core/market/content.ts";
+import { OPERATOR_REQUEST_IDS } from "../../core/market/keys.ts";
 import type { Command, RecordedRequest, Stock } from "../../core/market/types.ts";
 import { JournalCorrupt } from "./errors.ts";
 import type { SqliteJournal } from "./journal.ts";
@@ -117,6 +118,35 @@ export class Ledger {
         if (order) return recordedRequest({ kind: "order", requestId, ...order });
       }
       throw new JournalCorrupt(this.#journal.path, null, `request id ${requestId} leads nowhere`);
+    });
+  }
+
+  /** What the tables hold of API keys. */
+  keyCommands(): Command[] {
+    const { from, before } = OPERATOR_REQUEST_IDS;
+    return reading(this.#journal.path, null, () =>
+      [...this.#statements.requests.between(from, before)].flatMap(
+        ({ command }) => commandOf(command) ?? [],
+      ),
+    );
+  }
+
+  /** The request ids of these orders, as the journal has them. Throws JournalCorrupt when it hasn't. */
+  requestIds(first: number, last: number): string[] {
+    const { path } = this.#journal;
+    const positions = reading(path, null, () => this.#statements.positions.all(first - 1, last));
+    const ids = new Map<number, string>();
+    for (const position of new Set(positions.map((row) => numberOf(row.position)))) {
+      const [entry] = this.#journal.entries(position - 1, 1);
+      if (entry?.body.kind !== "command") continue;
+      for (const command of decodeCommands(entry.body.bytes)) {
+        if (command.kind === "order") ids.set(command.number, command.requestId);
+      }
+    }
+    return Array.from({ length: last - first + 1 }, (_, index) => {
+      const id = ids.get(first + index);
+      if (id !== undefined) return id;
+      throw new JournalCorrupt(path, null, `the journal lacks order ${first + index}`);
     });
   }
 
@@ -352,6 +382,9 @@ function prepareStatements({ database, path }: SqliteJournal) {
     insertStock: database.prepare("INSERT INTO stocks VALUES (?, ?, ?, ?, ?)"),
     updateStock: database.prepare("UPDATE stocks SET quantity = ?, checksum = ? WHERE id = ?"),
     insertOrders: prepareBulkInsert(database, "orders", ORDER_COLUMNS),
+    positions: database.prepare(
+      "SELECT position FROM orders WHERE number > ? AND number <= ? ORDER BY number",
+    ),
     orders: database.prepare(
       "SELECT * FROM orders WHERE number > ? AND number <= ? ORDER BY number",
     ),

@@ -50,6 +50,7 @@ export class RequestTable {
   readonly #path: string;
   readonly #atOrBefore: StatementSync;
   readonly #all: StatementSync;
+  readonly #between: StatementSync;
   readonly #insert: (values: readonly SQLInputValue[]) => void;
   readonly #link: StatementSync;
 
@@ -60,6 +61,7 @@ export class RequestTable {
       "SELECT * FROM requests WHERE id <= ? ORDER BY id DESC LIMIT 1",
     );
     this.#all = database.prepare("SELECT * FROM requests ORDER BY id");
+    this.#between = database.prepare("SELECT * FROM requests WHERE id >= ? AND id < ? ORDER BY id");
     this.#insert = prepareBulkInsert(database, "requests", COLUMNS);
     this.#link = database.prepare("UPDATE requests SET next = ?, checksum = ? WHERE id = ?");
   }
@@ -105,14 +107,31 @@ export class RequestTable {
 
   /** Every row, ascending by id, each verified and proved to follow the one before. */
   *all(): Generator<RequestRow> {
-    let expected: RequestKey | null = FIRST.id;
-    for (const columns of this.#all.iterate()) {
+    const last = yield* this.#linked(this.#all.iterate(), FIRST.id);
+    if (last !== null) this.#isWrong();
+  }
+
+  /** The rows from the id `from` on and before `before`; proved to be all of them, as all() does. */
+  *between(from: string, before: string): Generator<RequestRow> {
+    const preceding = this.#before(from);
+    const first = compareKeys(preceding.id, from) === 0 ? preceding.id : preceding.next;
+    const next = yield* this.#linked(this.#between.iterate(from, before), first);
+    if (next !== null && compareKeys(next, before) < 0) this.#isWrong();
+  }
+
+  /** Verified, the first being `first`, each the next of the one before; returns the last one's next. */
+  *#linked(
+    rows: Iterable<Readonly<Record<string, unknown>>>,
+    first: RequestKey | null,
+  ): Generator<RequestRow, RequestKey | null> {
+    let expected = first;
+    for (const columns of rows) {
       const row: LinkedRow = this.#verified(columns);
       if (expected === null || compareKeys(row.id, expected) !== 0) this.#isWrong();
       expected = row.next;
       if (row.id !== FIRST.id) yield row;
     }
-    if (expected !== null) this.#isWrong();
+    return expected;
   }
 
   /** The last row whose id isn't after this one; there is no other between them. */

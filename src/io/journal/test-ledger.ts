@@ -1,6 +1,7 @@
 // A history with every kind of command, and ledgers over it: for the tests of
 // the ledger and of what damage does to it.
 
+import { operatorRequestId } from "../../core/market/keys.ts";
 import type { Command } from "../../core/market/types.ts";
 import type { SqliteJournal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
@@ -15,6 +16,8 @@ export function order(number: number, name: string, by: number): Command {
   const price = name === "FishCo" ? 17.99 : name === "MenhirCo" ? 1.5 : 28;
   return { kind: "order", number, requestId: uuid(number), name, type, quantity, price };
 }
+
+const KEY = { digest: "0f".repeat(32), may: "read", stocks: "", expiresAtMs: 0 } as const;
 
 /** A history with every kind of command; one array per entry, empty for the log's own. */
 export const HISTORY: readonly (readonly Command[])[] = [
@@ -32,6 +35,9 @@ export const HISTORY: readonly (readonly Command[])[] = [
     },
     { kind: "list", requestId: "list-3", name: "MenhirCo", price: 1.5, quantity: 5 },
     order(4, "MenhirCo", -5),
+    { kind: "key", requestId: operatorRequestId("1"), name: "shop", ...KEY },
+    { kind: "key", requestId: operatorRequestId("2"), name: "pager", ...KEY },
+    { kind: "revoke", requestId: operatorRequestId("0"), name: "shop" },
   ],
   Array.from({ length: 50 }, (_, index) => order(5 + index, "FishCo", -1)),
 ];

@@ -72,8 +72,7 @@ function refusalResult(refusal: Refusal): CatalogResult {
       return { status: 500, message: `Insufficient volume for ${refusal.name} stock` };
     case "invalid-quantity":
       return { status: 500, message: `Invalid quantity ${refusal.quantity}` };
-    case "unknown-type":
-    case "stock-exists":
+    default:
       return { status: 500, message: `Unexpected answer: ${refusal.kind}` };
   }
 }

@@ -13,7 +13,7 @@ import about from "../../../package.json" with { type: "json" };
 import { OtherCluster } from "../../core/replication/members.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { noCopies, type StockCopies } from "../../io/cache/types.ts";
-import { HostNames } from "../../io/host-names.ts";
+import { HostNames, isLoopback } from "../../io/host-names.ts";
 import { readSecretFile, SecretError } from "../../io/rpc/secret.ts";
 import type { Identity, Peer, Unreachable } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
@@ -23,6 +23,7 @@ import { StepRecorder } from "../steps.ts";
 import { catalogOver, NotReachable, replicaOver, verifyCluster } from "../verification.ts";
 import { GatheredStepsFeed } from "./feed/events-steps.ts";
 import { watchFrontend } from "./feed/events-watch.ts";
+import { Access } from "./http/access.ts";
 import { build } from "./http/app.ts";
 import type { Playground } from "./http/playground.ts";
 import { RequestGate } from "./http/request-gate.ts";
@@ -77,8 +78,14 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     isLeased: () => stocks.lease !== null,
     onLeader: (callback) => orders.onLeader(callback),
   });
+  const access = new Access({
+    keys: orders.keys,
+    isOpenAtFirst: isLoopback(place.host),
+    wallMs: () => Date.now(),
+  });
   const app = build({
     gate,
+    access,
     orders,
     metrics,
     stocks,

@@ -92,6 +92,11 @@ export class TestMarket implements Orders {
           next: last > 0 && last < this.#state.lastNumber ? last : null,
         };
       }
+      case "keys": {
+        const { version } = this.#state.keys;
+        const isKnown = question.known === version;
+        return { kind: "keys", version, keys: isKnown ? null : this.#state.keys.all() };
+      }
       case "lookup":
         return { kind: "stock", stock: this.#state.stock(question.name) ?? null, position };
       case "stocks":

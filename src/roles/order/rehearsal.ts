@@ -43,6 +43,8 @@ const TABLES: DeskTables & JudgeTables = {
   request: () => undefined,
   order: () => undefined,
   orders: () => [],
+  requestIds: () => [],
+  keyCommands: () => [],
   readTogether: (read) => read(),
 };
 

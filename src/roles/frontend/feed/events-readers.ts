@@ -22,6 +22,7 @@ export type ReaderSocket = Pick<
 
 interface Reader {
   readonly joinedMs: number;
+  readonly mayRead: () => boolean;
   /** Whether it has had the first message. */
   hasBegun: boolean;
   /** Since when there has been something unread; null when there is nothing. */
@@ -60,11 +61,12 @@ export class Readers {
   }
 
   /** Lets it in, if isOpen: it has its place, and gets nothing before begin(). */
-  join(reader: ReaderSocket): void {
+  join(reader: ReaderSocket, mayRead: () => boolean = () => true): void {
     if (reader.destroyed) return;
     const oldest = this.#oldest;
     if (this.#readers.size >= READERS_MAX && oldest) this.#drop(oldest.reader);
-    this.#readers.set(reader, { joinedMs: this.#nowMs(), hasBegun: false, unreadSinceMs: null });
+    const joinedMs = this.#nowMs();
+    this.#readers.set(reader, { joinedMs, mayRead, hasBegun: false, unreadSinceMs: null });
     reader.once("close", () => this.#readers.delete(reader));
     reader.once("error", () => this.#readers.delete(reader));
   }
@@ -83,6 +85,11 @@ export class Readers {
     }
   }
 
+  /** Ends those that may read no more, though nothing be said. */
+  endUnwanted(): void {
+    for (const [reader, { mayRead }] of this.#readers) if (!mayRead()) this.#end(reader);
+  }
+
   /** Ends all of them. */
   close(): void {
     for (const reader of this.#readers.keys()) reader.end();
@@ -94,7 +101,16 @@ export class Readers {
     return value ? { reader: value[0], joinedMs: value[1].joinedMs } : null;
   }
 
+  #end(reader: ReaderSocket): void {
+    this.#readers.delete(reader);
+    reader.end();
+  }
+
   #write(reader: ReaderSocket, known: Reader, text: string): void {
+    if (!known.mayRead()) {
+      this.#end(reader);
+      return;
+    }
     if (reader.destroyed) {
       this.#readers.delete(reader);
       return;

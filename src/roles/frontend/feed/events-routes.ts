@@ -28,6 +28,7 @@ export function eventRoutes(
     reply.hijack();
     reply.raw.writeHead(200, HEADERS);
     reply.raw.write(`retry: ${RECONNECT_MS}\n\n`);
-    await feed.watch(reply.raw, typeof lastId === "string" ? lastId : undefined);
+    const after = typeof lastId === "string" ? lastId : undefined;
+    await feed.watch(reply.raw, after, request.grant?.holds);
   });
 }

@@ -118,9 +118,16 @@ export class Feed {
     return this.#readers;
   }
 
-  /** One more reader; `lastId` is the id of the last message it had, if it had one. */
-  async watch(reader: ReaderSocket, lastId: string | undefined): Promise<void> {
-    this.#readers.join(reader); // before anything is waited for: others come meanwhile
+  /**
+   * One more reader; `lastId` is the id of the last message it had, if it had one. It reads for as
+   * long as it `mayRead`, which is for ever unless told.
+   */
+  async watch(
+    reader: ReaderSocket,
+    lastId: string | undefined,
+    mayRead?: () => boolean,
+  ): Promise<void> {
+    this.#readers.join(reader, mayRead); // before anything is waited for: others come meanwhile
     if (this.#ticks === null) this.#waking = this.#wake();
     await this.#waking;
     if (reader.destroyed) return;
@@ -170,6 +177,7 @@ export class Feed {
       return;
     }
     this.#tickCount += 1;
+    this.#readers.endUnwanted();
     this.#say(now);
     void this.#quietly(tape.read());
     void this.#quietly(stocks.ask(now, this.#hadOrders));

@@ -24,6 +24,7 @@ import { orderRoutes } from "../orders/order-routes.ts";
 import type { Orders } from "../orders/order-service.ts";
 import { Trades } from "../orders/trades.ts";
 import { type StockLookups, stockRoutes } from "../stocks/stock-routes.ts";
+import { type Access, accessHook, openAccess } from "./access.ts";
 import { apiDocuments } from "./api-documents.ts";
 import { type ConnectionLimits, limitConnections } from "./connections.ts";
 import { directly } from "./direct.ts";
@@ -46,6 +47,8 @@ export interface AppOptions {
   readonly traces?: RequestTraces;
   /** Sites whose pages may ask and trade: `https://shop.example`, or `*`; none unless told. */
   readonly corsOrigins?: readonly string[];
+  /** Who may ask for what; everybody everything unless told. */
+  readonly access?: Access;
   /** Before everything else; names of this machine alone pass unless told. */
   readonly gate?: RequestGate;
   /** What GET /metrics tells; without it there is no such route. */
@@ -100,6 +103,8 @@ export function build(options: AppOptions): FastifyInstance {
   logRequests(app, log, traces);
   const answerOrigin = answersOrigins(corsOrigins);
   if (answerOrigin) corsHook(app, answerOrigin);
+  const access = options.access ?? openAccess();
+  accessHook(app, access);
   if (metrics) metricsRoute(app, metrics);
   handleErrors(app, log, broken);
   handleOddRequests(app.server, gate);
@@ -120,7 +125,7 @@ export function build(options: AppOptions): FastifyInstance {
   if (options.steps) stepsRoute(app, options.steps);
   if (options.playground) app.register(playgroundRoutes(options.playground));
   const durations = metrics?.durations ?? { ended() {} };
-  directly(app.server, { stocks, trades, durations, answerOrigin, log, broken });
+  directly(app.server, { access, stocks, trades, durations, answerOrigin, log, broken });
   limitConnections(app.server, { isFull: () => orders.isFull(), ...options.connectionLimits });
   gate.guard(app.server, (status) => durations.ended(NO_ROUTE, status, performance.now()));
   return app;

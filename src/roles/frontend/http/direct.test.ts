@@ -8,6 +8,7 @@ import { InvariantViolation } from "../../../core/invariant.ts";
 import { rememberingLog, type TestLog } from "../../../io/rpc/testing.ts";
 import { Trades } from "../orders/trades.ts";
 import { TestMarket } from "../test-market.ts";
+import { openAccess } from "./access.ts";
 import { directly } from "./direct.ts";
 import { overSocket } from "./test-http.ts";
 
@@ -36,6 +37,7 @@ function start(level: "info" | "debug" = "info"): void {
   log.log.level = level;
   const silent = pino({ level: "silent" });
   directly(app.server, {
+    access: openAccess(),
     stocks: { lookup: (name) => lookup(name) },
     trades: new Trades(market, silent),
     log: log.log,

@@ -15,6 +15,15 @@ import { isStockName } from "../../../core/market/content.ts";
 import type { RequestDurations } from "../metrics.ts";
 import { bodyProblem, KEY_HEADER, type Trades } from "../orders/trades.ts";
 import { lookupAnswer, type StockLookups } from "../stocks/stock-routes.ts";
+import {
+  type Access,
+  type Grant,
+  isFor,
+  isGrant,
+  NEEDS,
+  type Need,
+  OTHER_STOCK,
+} from "./access.ts";
 import { type HttpAnswer, INTERNAL_ERROR, jsonHeaders, writeAnswer } from "./http-answer.ts";
 import type { AnswerOrigin } from "./origins.ts";
 import { beforeRequests } from "./request-gate.ts";
@@ -22,10 +31,19 @@ import { beforeRequests } from "./request-gate.ts";
 /** The routes of these requests, as the router has them. */
 const LOOKUP_ROUTE = "GET /stocks/:name";
 const TRADE_ROUTE = "POST /orders";
+const LOOKUP_NEED = needed(LOOKUP_ROUTE);
+const TRADE_NEED = needed(TRADE_ROUTE);
 const LOOKUP_URL = "/stocks/";
 const TRADE_URL = "/orders";
 
+function needed(route: string): Need {
+  const need = NEEDS[route];
+  if (need === undefined) throw new Error(`no row of NEEDS for ${route}`);
+  return need;
+}
+
 export interface DirectOptions {
+  readonly access: Access;
   readonly stocks: Pick<StockLookups, "lookup">;
   readonly trades: Trades;
   readonly log: Logger;
@@ -39,7 +57,7 @@ export interface DirectOptions {
 
 /** Puts itself before the listener that `server` has for requests: the router. */
 export function directly(server: Server, options: DirectOptions): void {
-  const { stocks, trades, answerOrigin, log, broken, durations } = options;
+  const { access, stocks, trades, answerOrigin, log, broken, durations } = options;
   if (log.isLevelEnabled("debug")) return;
   beforeRequests(server, (router) => (request, response) => {
     if (!answered(request, response)) router(request, response);
@@ -51,20 +69,58 @@ export function directly(server: Server, options: DirectOptions): void {
       const name = url.slice(LOOKUP_URL.length);
       if (!isStockName(name)) return false;
       answerOrigin?.(request, response);
-      lookup(name, request, response);
+      letIn(LOOKUP_ROUTE, LOOKUP_NEED, request, response, (grant) =>
+        lookup(name, grant, request, response),
+      );
       return true;
     }
     if (method === "POST" && url === TRADE_URL) {
       answerOrigin?.(request, response);
-      trade(request, response);
+      letIn(TRADE_ROUTE, TRADE_NEED, request, response, (grant) => trade(grant, request, response));
       return true;
     }
     return false;
   }
 
-  function lookup(name: string, request: IncomingMessage, response: ServerResponse): void {
+  /** Goes on with who may, at once where that is known. */
+  function letIn(
+    route: string,
+    need: Need,
+    request: IncomingMessage,
+    response: ServerResponse,
+    goOn: (grant: Grant) => void,
+  ): void {
+    const judged = (verdict: Grant | HttpAnswer): void => {
+      if (isGrant(verdict)) {
+        goOn(verdict);
+        return;
+      }
+      writeAnswer(response, verdict);
+      durations.ended(route, verdict.status, performance.now());
+    };
+    const verdict = access.judge(request.headers.authorization, need);
+    if (!(verdict instanceof Promise)) judged(verdict);
+    else {
+      const startMs = performance.now();
+      verdict
+        .then(judged)
+        .catch((error: unknown) => failed(error, request, response, route, startMs));
+    }
+  }
+
+  function lookup(
+    name: string,
+    grant: Grant,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
     const startMs = performance.now();
     try {
+      if (!isFor(grant, name)) {
+        writeAnswer(response, OTHER_STOCK);
+        durations.ended(LOOKUP_ROUTE, OTHER_STOCK.status, startMs);
+        return;
+      }
       const found = stocks.lookup(name);
       if (!(found instanceof Promise)) {
         response.writeHead(200, jsonHeaders(found.body)).end(found.body);
@@ -82,7 +138,7 @@ export function directly(server: Server, options: DirectOptions): void {
     }
   }
 
-  function trade(request: IncomingMessage, response: ServerResponse): void {
+  function trade(grant: Grant, request: IncomingMessage, response: ServerResponse): void {
     const startMs = performance.now();
     const key = trades.begin(request);
     const tell = (answer: HttpAnswer): void => {
@@ -105,7 +161,7 @@ export function directly(server: Server, options: DirectOptions): void {
         return;
       }
       trades
-        .answer(body, key, KEY_HEADER in request.headers)
+        .answer(body, key, KEY_HEADER in request.headers, grant)
         .then(tell)
         .catch((error: unknown) => {
           if (!response.headersSent) response.setHeader(KEY_HEADER, key);

@@ -14,6 +14,8 @@ export interface HttpAnswer {
   readonly body: string | Buffer;
   /** The connection can't be used for another request, and is closed. */
   readonly closes?: boolean;
+  /** WWW-Authenticate: what is asked of the client. */
+  readonly challenge?: string;
 }
 
 /** Of every JSON answer. A browser must not guess that it is anything else. */
@@ -75,8 +77,8 @@ export function refused(refusal: Refusal): HttpAnswer {
       return unknownStock(refusal.name);
     case "insufficient-volume":
       return failure(500, `Insufficient volume for ${refusal.name} stock`);
-    case "stock-exists":
-      return badRequest(`${refusal.name} stock exists already`);
+    default:
+      throw new Error(`a trade was refused as ${refusal.kind}`);
   }
 }
 
@@ -88,18 +90,20 @@ export function unanswered(kind: "unavailable" | "overloaded"): HttpAnswer {
 export function send(reply: FastifyReply, answer: HttpAnswer): FastifyReply {
   if (answer.status === 503) reply.header("retry-after", RETRY_AFTER_S);
   if (answer.closes) reply.header("connection", "close");
+  if (answer.challenge) reply.header("www-authenticate", answer.challenge);
   return reply.code(answer.status).headers(JSON_HEADERS).send(answer.body);
 }
 
 /** The same past the router; `more` are headers of this answer. */
 export function writeAnswer(
   response: ServerResponse,
-  { status, body, closes }: HttpAnswer,
+  { status, body, closes, challenge }: HttpAnswer,
   more?: Readonly<Record<string, string>>,
 ): void {
   // All at once: headers that are set one by one are checked, kept and copied one by one.
   const headers: Record<string, string | number> = { ...jsonHeaders(body), ...more };
   if (status === OVERLOADED.status) headers["retry-after"] = RETRY_AFTER_S;
+  if (challenge) headers["www-authenticate"] = challenge;
   if (closes) headers.connection = "close";
   response.writeHead(status, headers).end(body);
 }

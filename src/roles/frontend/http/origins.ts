@@ -14,11 +14,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { failure } from "./http-answer.ts";
 
-/** Any site; there are no cookies or passwords here that it could use. */
+/** Any site; there are no cookies here, and a browser sends a key only for a page that has it. */
 export const ANY_ORIGIN = "*";
 /** What a page may send and read beside what it always may. */
-const REQUEST_HEADERS = "content-type, idempotency-key, last-event-id, traceparent";
-const RESPONSE_HEADERS = "idempotency-key, retry-after";
+const REQUEST_HEADERS = "authorization, content-type, idempotency-key, last-event-id, traceparent";
+const RESPONSE_HEADERS = "idempotency-key, retry-after, www-authenticate";
 const METHODS = "GET, HEAD, POST";
 /** A browser may remember a preflight's answer this long, seconds. */
 const PREFLIGHT_MAX_AGE_S = 600;

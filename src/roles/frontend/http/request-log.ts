@@ -5,6 +5,7 @@
 
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Logger } from "pino";
+import { requestIdOf } from "../../../core/market/keys.ts";
 import { KEY_HEADER } from "../orders/trades.ts";
 import type { RequestTraces } from "./request-traces.ts";
 
@@ -21,7 +22,9 @@ export function logRequests(app: FastifyInstance, log: Logger, traces: RequestTr
     const key = reply.getHeader(KEY_HEADER);
     const [path = ""] = request.url.split("?");
     const { traceparent } = request.headers;
-    reply.raw.once("close", traces.begins(traceparent, typeof key === "string" ? key : path));
+    const owner = request.grant?.owner ?? null;
+    const traced = typeof key === "string" ? requestIdOf(owner, key) : path;
+    reply.raw.once("close", traces.begins(traceparent, traced));
     done();
   });
   // Before the answer leaves, so that the lines of what the client does next come after.

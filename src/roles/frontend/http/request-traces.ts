@@ -46,5 +46,7 @@ function requestOf(question: Question): string {
       return `/stocks/${question.name}`;
     case "stocks":
       return "/stocks";
+    case "keys":
+      return "";
   }
 }

@@ -8,6 +8,7 @@ import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { z } from "zod";
 import { invariant } from "../../../core/invariant.ts";
 import type { OrderView } from "../../contract.ts";
+import { type Grant, isFor, OTHER_STOCK } from "../http/access.ts";
 import { api, asText, described, type pageQuery } from "../http/api-schemas.ts";
 import {
   type HttpAnswer,
@@ -58,9 +59,10 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, pages: 
         const body: unknown = request.body; // as readBody gave it
         const problem = bodyProblem(body);
         if (problem) return send(reply, problem);
-        const { raw } = request;
+        const { raw, grant } = request;
+        invariant(grant !== null, "who trades was let in");
         const given = KEY_HEADER in raw.headers;
-        return send(reply, await trades.answer(body, key, given));
+        return send(reply, await trades.answer(body, key, given, grant));
       },
     );
 
@@ -69,7 +71,7 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, pages: 
       described(api.order),
       async (request, reply) => {
         const { number } = request.params;
-        return send(reply, NUMBER.test(number) ? await order(number) : INVALID_URL);
+        return send(reply, NUMBER.test(number) ? await order(number, request.grant) : INVALID_URL);
       },
     );
 
@@ -78,11 +80,12 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, pages: 
     );
   };
 
-  async function order(number: string): Promise<HttpAnswer> {
+  async function order(number: string, grant: Grant | null): Promise<HttpAnswer> {
     const value = Number(number);
     if (!Number.isSafeInteger(value)) return unknownOrder(number); // numbers don't go that far
     const asked = await askFor(orders, "order", { kind: "order", number: value });
     if (asked.kind !== "order") return unanswered(asked.kind);
+    if (asked.order && grant && !isFor(grant, asked.order.name)) return OTHER_STOCK;
     return asked.order ? success(orderView(asked.order)) : unknownOrder(number);
   }
 

@@ -2,8 +2,10 @@
 // the replicas, real time, promises for the routes, and log lines.
 
 import type { Logger } from "pino";
+import { KeyCopy } from "../../../core/service/key-copy.ts";
 import {
   HEALTH_CALL_MS,
+  KEYS_ASK_MS,
   NOMINATE_CALL_MS,
   QUESTION_DEADLINE_MS,
 } from "../../../core/service/limits.ts";
@@ -82,11 +84,14 @@ export interface OrderServiceOptions {
 }
 
 export class OrderService implements Orders {
+  /** The API keys that there are. */
+  readonly keys: KeyCopy;
   readonly #options: OrderServiceOptions;
   readonly #replicas: OrderReplicas<Peer>;
   readonly #onLeader: ((leader: number | null) => void)[] = [];
   #links = new Map<number, Link>();
   #started: Promise<void> | null = null;
+  readonly #keysTimer: NodeJS.Timeout;
 
   constructor(options: OrderServiceOptions) {
     const { replicas, traces, log, random = Math.random, startWaitMs } = options;
@@ -99,6 +104,7 @@ export class OrderService implements Orders {
       observer: {
         ...logLines(log, complaints),
         leaderChanged: (leader) => {
+          if (leader !== null) this.keys.ask();
           for (const callback of this.#onLeader) callback(leader);
         },
       },
@@ -109,6 +115,13 @@ export class OrderService implements Orders {
       atTurnsEnd: setImmediate,
       after: (ms, run) => setTimeout(run, ms).unref(),
     });
+    this.keys = new KeyCopy({
+      ask: (question, settled) => this.#replicas.askOnce(question, settled),
+      nowMs,
+    });
+    // Behind the poll phase: after a pause, what arrived meanwhile is read first.
+    const tick = () => setImmediate(() => this.keys.tick());
+    this.#keysTimer = setInterval(tick, KEYS_ASK_MS).unref();
   }
 
   /** Connects and begins to look for a leader. Settles once the first is found, which may be never. */
@@ -178,6 +191,8 @@ export class OrderService implements Orders {
   }
 
   close(): void {
+    clearInterval(this.#keysTimer);
+    this.keys.close();
     this.#replicas.close();
     for (const link of this.#links.values()) link.close();
   }

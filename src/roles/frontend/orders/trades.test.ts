@@ -1,12 +1,14 @@
 import pino from "pino";
 import { expect, test } from "vitest";
 import type { OrderView } from "../../../core/service/types.ts";
+import type { Grant } from "../http/access.ts";
 import { TestMarket } from "../test-market.ts";
 import { BodyCutOffError, BodyTooLargeError } from "./trade-body.ts";
 import { bodyProblem, requestKey, Trades } from "./trades.ts";
 
 const market = new TestMarket();
 const trades = new Trades(market, pino({ level: "silent" }));
+const EVERYBODY: Grant = { owner: null, stocks: null, may: () => true, holds: () => true };
 const body = (text: string) => new TextEncoder().encode(text);
 
 test("an answer of another kind isn't taken for a trade's", async () => {
@@ -20,12 +22,17 @@ test("an answer of another kind isn't taken for a trade's", async () => {
     },
     pino({ level: "silent" }),
   );
-  const asked = odd.answer(body('{"name":"FishCo","quantity":1,"type":"buy"}'), "k", true);
+  const asked = odd.answer(
+    body('{"name":"FishCo","quantity":1,"type":"buy"}'),
+    "k",
+    true,
+    EVERYBODY,
+  );
   await expect(asked).rejects.toThrow("a trade ended as listed");
 });
 
 test("what is no trade is refused without the leader", async () => {
-  const answer = await trades.answer(body("{"), "k", false);
+  const answer = await trades.answer(body("{"), "k", false, EVERYBODY);
   expect(answer.status).toBe(400);
   expect(market.questions).toEqual([]);
 });
@@ -86,18 +93,48 @@ test("whoever watches is told of each trade as what it became, and of nothing el
   };
   const trading = new Trades(watched, pino({ level: "silent" }), undefined, watch);
   const trade = (type: string, quantity: number, key: string) =>
-    trading.answer(body(JSON.stringify({ name: "FishCo", quantity, type })), key, false);
+    trading.answer(body(JSON.stringify({ name: "FishCo", quantity, type })), key, false, EVERYBODY);
   await trade("buy", 3, "a");
   await trade("buy", 1_000_000, "b");
   watched.failing = "unavailable";
   await trade("sell", 1, "c");
   watched.failing = new Error("gone");
   await expect(trade("sell", 1, "d")).rejects.toThrow("gone");
-  await trading.answer(body("{"), "e", false);
+  await trading.answer(body("{"), "e", false, EVERYBODY);
   expect(told).toEqual([
     ["accepted", { number: 1, name: "FishCo", type: "buy", quantity: 3 }],
     ["refused", null],
     ["failed", null],
     ["failed", null],
   ]);
+});
+
+test("two clients that use one key never share an answer, and each gets its own again", async () => {
+  const shared = new TestMarket();
+  const trading = new Trades(shared, pino({ level: "silent" }));
+  const trade = (owner: string | null, quantity: number) =>
+    trading.answer(body(JSON.stringify({ name: "FishCo", quantity, type: "buy" })), "1", true, {
+      ...EVERYBODY,
+      owner,
+    });
+  const numbers = [];
+  for (const [owner, quantity] of [
+    ["ann", 1],
+    ["bob", 2],
+    [null, 3],
+    ["ann", 1],
+    ["bob", 2],
+  ] as const) {
+    numbers.push(JSON.parse(String((await trade(owner, quantity)).body)).data.transaction_number);
+  }
+  expect(numbers).toEqual([1, 2, 3, 1, 2]);
+  expect((await trade("ann", 2)).status).toBe(422);
+});
+
+test("a key that is for some stocks trades no others", async () => {
+  const before = market.questions.length;
+  const grant = { ...EVERYBODY, owner: "ann", stocks: new Set(["BoarCo"]) };
+  const asked = body('{"name":"FishCo","quantity":1,"type":"buy"}');
+  expect((await trades.answer(asked, "k", true, grant)).status).toBe(403);
+  expect(market.questions).toHaveLength(before);
 });

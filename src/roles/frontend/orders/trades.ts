@@ -3,9 +3,11 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Logger } from "pino";
+import { requestIdOf } from "../../../core/market/keys.ts";
 import type { Outcome } from "../../../core/market/types.ts";
 import type { OrderView } from "../../../core/service/types.ts";
-import { REQUEST_ID_LENGTH_MAX } from "../../contract.ts";
+import { IDEMPOTENCY_KEY_LENGTH_MAX } from "../../contract.ts";
+import { type Grant, isFor, OTHER_STOCK } from "../http/access.ts";
 import {
   badRequest,
   failure,
@@ -25,7 +27,7 @@ import { BodyCutOffError, BodyTooLargeError, readBody, tradeReader } from "./tra
 export const KEY_HEADER = "idempotency-key";
 
 const BAD_KEY = badRequest(
-  `Idempotency-Key must be 1 to ${REQUEST_ID_LENGTH_MAX} printable ASCII characters, given once`,
+  `Idempotency-Key must be 1 to ${IDEMPOTENCY_KEY_LENGTH_MAX} printable ASCII characters, given once`,
 );
 const REUSED_KEY = failure(
   422,
@@ -117,18 +119,23 @@ export class Trades {
   }
 
   /**
-   * Makes the trade that the bytes of `body` ask for under the request id `key`. `given`:
+   * Makes the trade that the bytes of `body` ask for under `key`, for who was let in. `given`:
    * the client chose the key, and so may use it again.
    */
-  async answer(body: unknown, key: string, given: boolean): Promise<HttpAnswer> {
+  async answer(body: unknown, key: string, given: boolean, grant: Grant): Promise<HttpAnswer> {
     const read = this.#read(body);
     if ("wrong" in read) {
       this.ends.malformed += 1;
       return unreadableTrade(read.wrong);
     }
     const { name, type, quantity } = read.value;
+    if (!isFor(grant, name)) {
+      this.ends.malformed += 1;
+      return OTHER_STOCK;
+    }
+    const requestId = requestIdOf(grant.owner, key);
     const debug = this.#log.isLevelEnabled("debug");
-    const log = debug ? this.#log.child({ requestId: key }) : this.#log;
+    const log = debug ? this.#log.child({ requestId }) : this.#log;
     if (debug) {
       log.debug(`data - ${JSON.stringify(read.value)}`);
       log.debug("Calling trade service");
@@ -139,7 +146,7 @@ export class Trades {
     try {
       const asked = await askFor(this.#orders, "outcome", {
         kind: "request",
-        requestId: key,
+        requestId,
         content: { kind: "trade", name, type, quantity },
         recordRefusal: given,
       });
@@ -203,7 +210,7 @@ export function requestKey(
 ): string | null {
   const key = request.headers["idempotency-key"];
   if (key === undefined) return randomUUIDv7();
-  if (typeof key !== "string" || key.length > REQUEST_ID_LENGTH_MAX) return null;
+  if (typeof key !== "string" || key.length > IDEMPOTENCY_KEY_LENGTH_MAX) return null;
   if (!PRINTABLE_ASCII.test(key)) return null;
   // Node joins a header that came twice with a comma, and two keys are no key.
   return key.includes(",") && isTwice(request.rawHeaders) ? null : key;

@@ -7,6 +7,7 @@ import type { FastifyInstance } from "fastify";
 import type { ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import { isStockName } from "../../../core/market/content.ts";
+import { isFor, OTHER_STOCK } from "../http/access.ts";
 import { api, asText, described, PAGE_DEFAULT } from "../http/api-schemas.ts";
 import {
   type HttpAnswer,
@@ -38,6 +39,7 @@ export function stockRoutes(
   app.get<ByName>("/stocks/:name", described(api.lookup), (request, reply) => {
     const { name } = request.params;
     if (!isStockName(name)) return send(reply, wrongName(name));
+    if (request.grant && !isFor(request.grant, name)) return send(reply, OTHER_STOCK);
     const found = stocks.lookup(name);
     if (found instanceof Promise) {
       return found.then((lookup) => send(reply, told(lookupAnswer(name, lookup))));
@@ -62,6 +64,7 @@ export function stockRoutes(
   app.get<ByName>("/cache_invalid/:name", described(api.dropCopy), (request, reply) => {
     const { name } = request.params;
     if (!isStockName(name)) return send(reply, wrongName(name));
+    if (request.grant && !isFor(request.grant, name)) return send(reply, OTHER_STOCK);
     if (isForeign(request.raw)) return send(reply, FOREIGN_PAGE);
     stocks.drop(name);
     return send(reply, success("cache invalidation successful"));

@@ -1,0 +1,270 @@
+// Who may ask for what: API keys, and the right that each route needs.
+//
+// Without any key ever made (and no issuer of tokens) everybody may everything, as
+// a bazaar on a machine of one's own should be. From the first key on every route
+// but the open ones needs one, for ever: who revokes the last mustn't open it.
+//
+//   - Which keys there are is core/service/key-copy.ts's to say. While it can't,
+//     a request waits, as it would for its answer.
+//   - What is answered without the leader (`leaderless`) doesn't wait for it to say
+//     which keys there are, as long as no key was known of: a bazaar without keys
+//     whose replicas are down still answers from its catalogs, and shows that they
+//     are down.
+//   - A secret is compared by its digest, in a time that doesn't depend on where
+//     they differ. Of it, or of what else came in Authorization, nothing is logged
+//     or repeated.
+
+import { hash, timingSafeEqual } from "node:crypto";
+import type { FastifyInstance } from "fastify";
+import { invariant } from "../../../core/invariant.ts";
+import type { Right } from "../../../core/market/keys.ts";
+import type { ApiKey } from "../../../core/market/types.ts";
+import type { KeyCopy, KnownKeys } from "../../../core/service/key-copy.ts";
+import { failure, type HttpAnswer, send, UNAVAILABLE } from "./http-answer.ts";
+
+/** What a route asks of who calls it. */
+export interface Need {
+  /** Null: nothing. */
+  readonly may: Right | null;
+  /** It can be answered while no leader is reached: from a catalog, or by what this front end knows itself. */
+  readonly leaderless?: true;
+  /** It tells of all stocks: nothing for a key that is for some. */
+  readonly ofAllStocks?: true;
+}
+
+const OPEN: Need = { may: null };
+
+/** What each route needs. A route without a row is not let in by build(). */
+export const NEEDS: Readonly<Record<string, Need>> = {
+  "GET /stocks/:name": { may: "read", leaderless: true },
+  "GET /stocks": { may: "read", leaderless: true, ofAllStocks: true },
+  "GET /orders/:number": { may: "read" },
+  "GET /orders": { may: "read", ofAllStocks: true },
+  "POST /orders": { may: "trade" },
+  "GET /get_order_leader": { may: "read", leaderless: true },
+  "GET /events": { may: "read", leaderless: true, ofAllStocks: true },
+  "GET /steps": { may: "read", leaderless: true, ofAllStocks: true },
+  "GET /cache_invalid/:name": { may: "manage", leaderless: true },
+  "POST /verify": { may: "manage", leaderless: true },
+  "GET /playground": { may: "manage", leaderless: true },
+  "POST /playground": { may: "manage", leaderless: true },
+  "GET /metrics": { may: "metrics", leaderless: true },
+  "GET /healthz": OPEN,
+  "GET /readyz": OPEN,
+  // The interface and the page, which are the same in every bazaar.
+  "GET /openapi.json": OPEN,
+  "GET /docs": OPEN,
+  "GET /docs/": OPEN,
+  "GET /docs/js/scalar.js": OPEN,
+  "GET /": OPEN,
+  "GET /icon.svg": OPEN,
+  "GET /index.html": OPEN,
+};
+/** The page's files, whose names say what is in them. */
+const ASSETS = "/assets/";
+
+/** What a route needs; undefined for one without a row. HEAD is what GET is. */
+export function needOf(method: string, route: string): Need | undefined {
+  if (route.startsWith(ASSETS)) return OPEN;
+  return NEEDS[`${method === "HEAD" ? "GET" : method} ${route}`];
+}
+
+/** Who was let in. */
+export interface Grant {
+  /** What requests and orders are named by; null: nobody in particular, in an open bazaar. */
+  readonly owner: string | null;
+  /** The only stocks that it is for; null: all. */
+  readonly stocks: ReadonlySet<string> | null;
+  readonly may: (right: Right) => boolean;
+  /** Whether it would be let in at this moment. */
+  readonly holds: () => boolean;
+}
+
+type Verdict = Grant | HttpAnswer;
+
+export function isGrant(verdict: Verdict): verdict is Grant {
+  return "owner" in verdict;
+}
+
+/** Whether a grant is for this stock. */
+export function isFor({ stocks }: Grant, stock: string): boolean {
+  return stocks === null || stocks.has(stock);
+}
+
+const REALM = 'Bearer realm="bazaar"';
+const HOW = "as Authorization: Bearer KEY";
+
+const NO_KEY: HttpAnswer = {
+  ...failure(401, `This bazaar asks for a key. Send one ${HOW}`),
+  challenge: REALM,
+};
+// RFC 6750, section 3.1.
+const WRONG_KEY: HttpAnswer = {
+  ...failure(401, "This key isn't known here, is revoked, or has expired"),
+  challenge: `${REALM}, error="invalid_token"`,
+};
+
+function lacks(right: Right): HttpAnswer {
+  return {
+    ...failure(403, `This key may not do that: it lacks the right to ${right}`),
+    challenge: `${REALM}, error="insufficient_scope", scope="${right}"`,
+  };
+}
+
+/** What is said to who asks for a stock that its key isn't for. */
+export const OTHER_STOCK: HttpAnswer = {
+  ...failure(403, "This key is for some stocks only, and not for this one"),
+  challenge: `${REALM}, error="insufficient_scope"`,
+};
+const ALL_STOCKS: HttpAnswer = {
+  ...failure(403, "This key is for some stocks only: ask for each by its name"),
+  challenge: `${REALM}, error="insufficient_scope"`,
+};
+
+/** Characters of an Authorization header that are looked at; of two headers Node makes one, which is none: a token of an issuer has some thousand. */
+const AUTHORIZATION_LENGTH_MAX = 8_192;
+/** RFC 6750, section 2.1; the scheme in any case. */
+const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+const KEY = /^([^.]+)\.([^.]+)$/;
+
+interface AccessOptions {
+  readonly keys: Pick<KeyCopy, "last" | "current" | "whenCurrent">;
+  /** While nothing was heard of keys, it is taken that there are none. For a front end that listens on this machine alone. */
+  readonly isOpenAtFirst: boolean;
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number;
+}
+
+/** A key, made ready to compare with. */
+interface ReadyKey {
+  readonly digest: Buffer;
+  readonly expiresAtMs: number;
+  readonly grant: Grant;
+}
+
+export class Access {
+  readonly #options: AccessOptions;
+  #ready: { readonly of: KnownKeys; readonly keys: ReadonlyMap<string, ReadyKey> } | null = null;
+  readonly #everybody: Grant;
+
+  constructor(options: AccessOptions) {
+    this.#options = options;
+    this.#everybody = {
+      owner: null,
+      stocks: null,
+      may: () => true,
+      holds: () => this.#isOpen,
+    };
+  }
+
+  /** Who is let in with this header to what needs that, or the answer for who isn't. At once where it can be. */
+  judge(authorization: string | undefined, need: Need): Verdict | Promise<Verdict> {
+    if (need.may === null) return this.#everybody;
+    const { keys } = this.#options;
+    if (this.#isOpen && (need.leaderless || keys.current !== null)) return this.#everybody;
+    if (keys.current !== null) return this.#judged(keys.current, authorization, need);
+    return new Promise((resolve) => {
+      keys.whenCurrent(() => {
+        const { current } = keys;
+        resolve(current === null ? UNAVAILABLE : this.#judged(current, authorization, need));
+      });
+    });
+  }
+
+  /** No key was known of when the leader was heard last. */
+  get #isOpen(): boolean {
+    const { last } = this.#options.keys;
+    return last === null ? this.#options.isOpenAtFirst : last.version === 0;
+  }
+
+  #judged(known: KnownKeys, authorization: string | undefined, need: Need): Verdict {
+    if (known.version === 0) return this.#everybody;
+    if (authorization === undefined) return NO_KEY;
+    const grant = this.#known(known, authorization);
+    if (grant === null) return WRONG_KEY;
+    if (need.may !== null && !grant.may(need.may)) return lacks(need.may);
+    return need.ofAllStocks && grant.stocks !== null ? ALL_STOCKS : grant;
+  }
+
+  #known(known: KnownKeys, authorization: string): Grant | null {
+    if (authorization.length > AUTHORIZATION_LENGTH_MAX) return null;
+    const [, token = ""] = BEARER.exec(authorization) ?? [];
+    const [, name = "", secret = ""] = KEY.exec(token) ?? [];
+    const key = this.#keysOf(known).get(name);
+    if (key === undefined || !timingSafeEqual(hash("sha256", secret, "buffer"), key.digest)) {
+      return null;
+    }
+    return this.#isOver(key) ? null : key.grant;
+  }
+
+  #isOver({ expiresAtMs }: Pick<ReadyKey, "expiresAtMs">): boolean {
+    return expiresAtMs !== 0 && this.#options.wallMs() >= expiresAtMs;
+  }
+
+  #keysOf(known: KnownKeys): ReadonlyMap<string, ReadyKey> {
+    if (this.#ready?.of !== known) {
+      const keys = known.keys.map((key) => [key.name, this.#readyKey(key)] as const);
+      this.#ready = { of: known, keys: new Map(keys) };
+    }
+    return this.#ready.keys;
+  }
+
+  #readyKey({ name, digest, may, stocks, expiresAtMs }: ApiKey): ReadyKey {
+    const rights = new Set<string>(may.split(","));
+    const holds = (): boolean => {
+      const { current } = this.#options.keys;
+      return current !== null && this.#keysOf(current).has(name) && !this.#isOver({ expiresAtMs });
+    };
+    return {
+      digest: Buffer.from(digest, "hex"),
+      expiresAtMs,
+      grant: {
+        owner: name,
+        stocks: stocks === "" ? null : new Set(stocks.split(",")),
+        may: (right) => rights.has(right),
+        holds,
+      },
+    };
+  }
+}
+
+/** Of a bazaar without keys: for tests, and where there is no cluster to ask. */
+export function openAccess(): Access {
+  const known: KnownKeys = { version: 0, keys: [] };
+  const keys = { last: known, current: known, whenCurrent: () => {} };
+  return new Access({ keys, isOpenAtFirst: true, wallMs: Date.now });
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Set before any route runs. */
+    grant: Grant | null;
+  }
+}
+
+/** Has the router ask before each route; before the routes are registered. A route without a row throws. */
+export function accessHook(app: FastifyInstance, access: Access): void {
+  app.decorateRequest("grant", null);
+  app.addHook("onRoute", ({ method, url }) => {
+    for (const each of [method].flat()) {
+      if (needOf(each, url) === undefined) throw new Error(`no row of NEEDS for ${each} ${url}`);
+    }
+  });
+  app.addHook("onRequest", (request, reply, done) => {
+    const { method, url } = request.routeOptions;
+    // What isn't there is told to everybody.
+    const need = url === undefined ? OPEN : needOf(String(method), url);
+    invariant(need !== undefined, "each route has a row", { method: String(method) });
+    const judged = (verdict: Verdict): void => {
+      if (isGrant(verdict)) {
+        request.grant = verdict;
+        done();
+      } else {
+        send(reply, verdict);
+      }
+    };
+    const verdict = access.judge(request.headers.authorization, need);
+    if (verdict instanceof Promise) verdict.then(judged, done);
+    else judged(verdict);
+  });
+}
