@@ -5,19 +5,23 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { OWNER_ONLY_UMASK } from "../io/private-files.ts";
 import type { ClusterConfig } from "../roles/config.ts";
-import { addClusterOptions, environmentName, givenFlags } from "./options.ts";
+import { addClusterOptions, environmentName, givenFlags, type OptionName } from "./options.ts";
 import { resolveConfig } from "./resolve-config.ts";
 import { fileLabel, UserError } from "./user-error.ts";
 
 /** The stocks that come with the package. */
 export const STOCKS_SHIPPED = join(import.meta.dirname, "../../stocks.csv");
 
-/** A command that takes the options every command takes. */
-export function clusterCommand(name: string, description: string): Command {
+/** A command that takes the options every command takes, but for those that it means otherwise. */
+export function clusterCommand(
+  name: string,
+  description: string,
+  but: readonly OptionName[] = [],
+): Command {
   const command = new Command(name).description(description).helpOption("-h, --help");
   // Before any file is made, SQLite's and those of worker threads included; whatever it was.
   command.hook("preAction", () => void process.umask(OWNER_ONLY_UMASK));
-  return addClusterOptions(command);
+  return addClusterOptions(command, but);
 }
 
 /** The configuration as the command was given it. Throws UserError. */

@@ -257,16 +257,24 @@ export function environmentName(option: string): string {
 /** What the user gave on the command line, as text; `cache: false` is --no-cache. */
 export type Flags = Readonly<Partial<Record<OptionName | "config", string | false>>>;
 
-/** Adds the options to a command; read them back with {@link givenFlags}. */
-export function addClusterOptions(command: Command): Command {
+/** Those that addClusterOptions() made: a command may have one of its own by the name of another. */
+const clusterOptions = new WeakSet<Option>();
+
+/** Adds the options, but for those that the command means otherwise; read them back with {@link givenFlags}. */
+export function addClusterOptions(command: Command, but: readonly OptionName[] = []): Command {
   for (const name of optionNames) {
+    if (but.includes(name)) continue;
     const spec = optionSpecs[name];
-    command.addOption(new Option(`--${name} <${spec.value}>`, spec.help));
-    if (name === "cache") command.addOption(new Option("--no-cache", "the same as --cache none"));
+    add(new Option(`--${name} <${spec.value}>`, spec.help));
+    if (name === "cache") add(new Option("--no-cache", "the same as --cache none"));
   }
-  return command.addOption(
-    new Option("--config <FILE>", "JSON of these options by the same names, and addresses"),
-  );
+  add(new Option("--config <FILE>", "JSON of these options by the same names, and addresses"));
+  return command;
+
+  function add(option: Option): void {
+    clusterOptions.add(option);
+    command.addOption(option);
+  }
 }
 
 /** The options that were given as flags, not those that commander would fill in. */
@@ -275,6 +283,12 @@ export function givenFlags(command: Command): Flags {
   for (const name of [...optionNames, "config"] as const) {
     const attribute = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
     if (command.getOptionValueSource(attribute) !== "cli") continue;
+    if (
+      !command.options.some(
+        (option) => clusterOptions.has(option) && option.attributeName() === attribute,
+      )
+    )
+      continue;
     const value: unknown = command.getOptionValue(attribute);
     if (typeof value === "string" || value === false) flags[name] = value;
   }

@@ -43,11 +43,15 @@ test("every command but evaluate takes the options of a cluster", async () => {
     "orders",
     "list",
     "adjust",
+    "key",
     "client",
     "evaluate",
   ]);
   // It makes a cluster of its own, which no option may turn into somebody else's.
-  const others = program.commands.filter((command) => command.name() !== "evaluate");
+  const others = program.commands
+    .flatMap((command) => (command.commands.length > 0 ? command.commands : [command]))
+    .filter((command) => command.name() !== "evaluate");
+  expect(others).toHaveLength(14);
   for (const command of others) {
     const help = command.helpInformation();
     expect(help).toContain("--data <DIR>");

@@ -14,6 +14,8 @@
 //   order leader → catalog      entries
 //   command line → both         status, audit
 //   front end → both            steps
+//
+// Longer than 400 lines because it is every call there is.
 
 import { z } from "zod";
 import type { Feed, Follow, Following, Held } from "../core/coherence/leader-views.ts";

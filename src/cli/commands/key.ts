@@ -40,7 +40,7 @@ export function keyCommand(): Command {
 }
 
 function addCommand(): Command {
-  return clusterCommand("add", "makes a key, and writes it to stdout")
+  return clusterCommand("add", "makes a key, and writes it to stdout", ["stocks"])
     .argument(
       "<NAME>",
       `what orders and logs call it: letters, digits, - and _, ${KEY_NAME_LENGTH_MAX} at most`,

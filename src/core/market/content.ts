@@ -6,6 +6,8 @@
 // Every recorded command carries the whole content of its request, so that the
 // tables of a replica need nothing else to tell a further attempt from a request id
 // that is used a second time for something else.
+//
+// Longer than 400 lines because each kind is a row, and stands once.
 
 import { fail, type RecordReader, type RecordWriter } from "./codec-bytes.ts";
 import { isKey, isKeyName } from "./keys.ts";

@@ -20,6 +20,8 @@
 // per order and one per request id is what a trade costs here, so both are small
 // and written many at a time; a stock is written once a flush, however many
 // trades moved it.
+//
+// Longer than 400 lines because what is written together is read here, too.
 
 import type { SQLInputValue } from "node:sqlite";
 import { invariant } from "../../core/invariant.ts";
