@@ -887,7 +887,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "what-queued-meanwhile-counts-as-acknowledged",
-    ["R4"],
+    ["R2"],
     [1, 4],
     [
       `${TABLES}/table-replica.ts`,
@@ -897,8 +897,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "a-statement-on-its-way-confirms-what-is-asked-meanwhile",
-    ["F1"],
-    [101, 4],
+    ["R6"],
+    [80, 4],
     [
       `${TABLES}/table-replica.ts`,
       "for (const token of running.tokens)",
@@ -907,14 +907,14 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "a-warning-before-success-is-ignored",
-    ["R4", "L1"],
-    [1, 4],
+    ["R2"],
+    [4, 4],
     [`${TABLES}/table-replica.ts`, " && !answer.isWarned) {", ") {"],
   ),
   bug(
     "rows-of-an-append-not-counted",
-    ["R4"],
-    [1, 4],
+    ["R2", "R6", "R7"],
+    [4, 4],
     [
       `${TABLES}/table-replica.ts`,
       "answer.rows === rows",
@@ -923,8 +923,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "an-answer-that-is-lost-is-taken-for-done",
-    ["R4"],
-    [1, 4],
+    ["R2"],
+    [22, 4],
     [
       `${TABLES}/table-replica.ts`,
       'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
@@ -933,8 +933,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "a-reign-goes-on-over-a-new-connection",
-    ["R4", "L1"],
-    [1, 4],
+    ["R2", "R4", "L1"],
+    [21, 4],
     [
       `${TABLES}/table-replica.ts`,
       'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
@@ -943,8 +943,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "followers-deliver-all-that-stands-in-the-table",
-    ["R4", "L1"],
-    [1, 4],
+    ["R2"],
+    [14, 4],
     [
       `${TABLES}/table-replica.ts`,
       "entry.position > head.committed); // T4",
@@ -953,7 +953,7 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "leads-before-its-reign-is-acknowledged",
-    ["R4"],
+    ["R4", "only a leader appends"],
     [1, 4],
     [
       `${TABLES}/table-replica.ts`,
@@ -963,14 +963,14 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "what-was-read-is-kept-over-a-new-connection",
-    ["R4", "all before a reign was read"],
-    [11, 4],
+    ["R2", "R4", "all before a reign was read"],
+    [93, 4],
     [`${TABLES}/table-replica.ts`, "else if (wasOpen) this.#lose(reason);", ""],
   ),
   bug(
     "leads-without-what-it-read-before-its-reign",
     ["R4"],
-    [1, 4],
+    [4, 4],
     [
       `${TABLES}/table-replica.ts`,
       "this.#deliver([...phase.tail, reign], false);",
@@ -979,8 +979,8 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "confirmed-from-when-the-answer-came",
-    ["F2"],
-    [40, 4],
+    ["R7"],
+    [4, 4],
     [
       `${TABLES}/table-replica.ts`,
       "phase.confirmedAt = running.beganAt; // T6",
@@ -989,14 +989,14 @@ export const BUGS: readonly Bug[] = [
   ),
   bug(
     "won-when-the-claim-was-sent",
-    ["F2"],
-    [9, 4],
+    ["R7"],
+    [4, 4],
     [`${TABLES}/table-replica.ts`, "wonAt: this.#now, // T6", "wonAt: phase.sinceMs,"],
   ),
   bug(
     "an-old-primary-taken-for-another-history",
     ["R4"],
-    [53, 4],
+    [378, 4],
     [
       `${TABLES}/table-replica.ts`,
       "if (!isOld && digest !== null && after <= head.committed) {",
@@ -1006,7 +1006,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "an-old-primary-followed-for-ever",
     ["L1"],
-    [46, 4],
+    [3, 4],
     [
       `${TABLES}/table-replica.ts`,
       "this.#expected = this.#hearsLeader() ? this.#heard : null;",
@@ -1016,7 +1016,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "a-history-followed-from-another-one",
     ["R4"],
-    [115, 4],
+    [70, 4],
     [
       `${TABLES}/table-replica.ts`,
       "if (isOld || digest === null || !isSame(digest, read.digest)) {",

@@ -9,6 +9,8 @@
 // one transaction that waits, which holds the lock on the row of `logs`.
 // Longer than 400 lines because what goes wrong reaches into all that a server does.
 
+import { entryBytes } from "../src/core/replication/entry-log.ts";
+import type { Entry } from "../src/core/replication/types.ts";
 import type { Answer, ChainedEntry, Head, Statement } from "../src/core/table-log/types.ts";
 import type { Counters } from "./counters.ts";
 import type { Random } from "./random.ts";
@@ -84,6 +86,7 @@ export interface SessionEvents {
 }
 
 export interface Session {
+  readonly client: string;
   readonly server: Server;
   readonly events: SessionEvents;
   /** By its client: it hears nothing more. */
@@ -94,11 +97,17 @@ export interface Session {
 
 export class SimulatedDatabase {
   readonly servers: readonly [Server, Server, Server];
+  readonly #firstDigest: Uint8Array;
   readonly #scheduler: Scheduler;
   readonly #random: Random;
   readonly #counters: Counters;
   readonly #log: (line: string) => void;
   #sessions: Session[] = [];
+  /** Clients that reach no server, and those that reach only an old primary, if there is one. */
+  readonly #cutOff = new Set<string>();
+  readonly #misled = new Set<string>();
+  /** How much later answers come to a client, milliseconds. */
+  readonly #late = new Map<string, number>();
   /** How much slower than usual everything is. */
   slowness = 1;
   /** Share of answers that take long. */
@@ -107,14 +116,17 @@ export class SimulatedDatabase {
   isStalled = false;
 
   constructor(
-    { scheduler, random, counters, log }: SimulatedDatabaseOptions,
-    head: Head,
+    options: SimulatedDatabaseOptions,
     entries: readonly ChainedEntry[],
+    firstDigest: Uint8Array,
   ) {
-    this.#scheduler = scheduler;
-    this.#random = random;
-    this.#counters = counters;
-    this.#log = log;
+    this.#firstDigest = firstDigest;
+    const { length } = entries;
+    const head = { epoch: 0, leader: null, last: length, committed: length };
+    this.#scheduler = options.scheduler;
+    this.#random = options.random;
+    this.#counters = options.counters;
+    this.#log = (line) => options.log(line);
     const [first, ...others] = ["pg-1", "pg-2", "pg-3"].map(
       (name) => new Server(name, name === "pg-1", head, entries),
     ) as [Server, Server, Server];
@@ -134,18 +146,17 @@ export class SimulatedDatabase {
     return this.servers.filter(({ isPrimary }) => !isPrimary);
   }
 
-  /**
-   * A session with the primary of the newest timeline that can be reached; null if
-   * none can. Now and then only an old one can.
-   */
-  connect(events: SessionEvents, misled: boolean): Session | null {
+  /** A session with the primary of the newest timeline that can be reached; null if none can. */
+  connect(client: string, events: SessionEvents): Session | null {
+    if (this.#cutOff.has(client)) return null;
+    const isMisled = this.#misled.has(client);
     const primaries = this.servers
       .filter(({ isUp, isPrimary, isFrozen }) => isUp && isPrimary && !isFrozen)
-      .sort((a, b) => (misled ? a.timeline - b.timeline : b.timeline - a.timeline));
+      .sort((a, b) => (isMisled ? a.timeline - b.timeline : b.timeline - a.timeline));
     const [server] = primaries;
     if (server === undefined) return null;
     if (server !== this.primary) this.#counters.add("sessions with an old primary");
-    const session = { server, events, isGivenUp: false, isCut: false };
+    const session = { client, server, events, isGivenUp: false, isCut: false };
     this.#sessions.push(session);
     return session;
   }
@@ -160,7 +171,8 @@ export class SimulatedDatabase {
           this.#hop(
             () => {
               if (session.isGivenUp || session.isCut || !this.#sessions.includes(session)) return;
-              session.events.answered(id, answer);
+              const lateMs = this.#late.get(session.client) ?? 0;
+              this.#scheduler.after(lateMs, () => session.events.answered(id, answer));
             },
             isLate ? LATE_MS : 0,
           );
@@ -175,7 +187,58 @@ export class SimulatedDatabase {
     this.#scheduler.after(this.#random.between(0, 3_000), () => this.#forget(session));
   }
 
+  /** Whose disk lacks this entry: that of the primary, or of the standby that would be the next one; null if none does. */
+  lacking(entry: Entry): string | null {
+    const { primary, standbys } = this;
+    const following = standbys.filter(({ upstream }) => upstream === primary);
+    const next = following.length < 2 ? [] : [better(following)];
+    const server = [primary, ...next].find(
+      ({ entries }) => entries[entry.position - 1]?.entry !== entry,
+    );
+    return server?.name ?? null;
+  }
+
   // ---- what goes wrong
+
+  /** Neither connects any more, nor hears anything on the connections that it has. */
+  cutOff(client: string): void {
+    this.#cutOff.add(client);
+    for (const session of this.#sessions) if (session.client === client) session.isCut = true;
+  }
+
+  mend(client: string): void {
+    this.#cutOff.delete(client);
+  }
+
+  /** Reaches the oldest primary from now on; its connection breaks, or is kept. */
+  mislead(client: string, breaks: boolean): void {
+    this.#misled.add(client);
+    for (const session of this.#sessions.filter((each) => breaks && each.client === client))
+      this.#close(session, false);
+  }
+
+  undeceive(client: string): void {
+    this.#misled.delete(client);
+  }
+
+  /** What is done for this client it hears so much later; 0 ends it. */
+  answerLate(client: string, ms: number): void {
+    this.#late.set(client, ms);
+  }
+
+  /** All servers are there, and all clients reach the newest primary. */
+  heal(): void {
+    this.slowness = 1;
+    this.isStalled = false;
+    this.lateAnswers = 0;
+    this.#cutOff.clear();
+    this.#misled.clear();
+    this.#late.clear();
+    for (const server of this.servers) {
+      this.thaw(server);
+      this.start(server);
+    }
+  }
 
   /** Whatever waits for standbys is cancelled. */
   cancelWaits(): void {
@@ -189,13 +252,16 @@ export class SimulatedDatabase {
 
   /** Everything that is open with a server is closed; `silently`: nobody hears of it. */
   reset(server: Server, silently: boolean): void {
-    for (const session of this.#sessions.filter((each) => each.server === server)) {
-      this.#forget(session);
-      if (silently || session.isGivenUp) continue;
-      this.#hop(() => {
-        if (!session.isGivenUp) session.events.closed();
-      });
-    }
+    for (const session of this.#sessions.filter((each) => each.server === server))
+      this.#close(session, silently);
+  }
+
+  #close(session: Session, silently: boolean): void {
+    this.#forget(session);
+    if (silently || session.isGivenUp) return;
+    this.#hop(() => {
+      if (!session.isGivenUp && !session.isCut) session.events.closed();
+    });
   }
 
   /** Some session's packets are lost from now on. */
@@ -245,16 +311,14 @@ export class SimulatedDatabase {
     const old = this.primary;
     if (!one?.isUp || !other?.isUp || one.isFrozen || other.isFrozen) return false;
     if (one.upstream !== old || other.upstream !== old) return false;
-    const [better, worse] = one.wal.length >= other.wal.length ? [one, other] : [other, one];
-    better.upstream = null;
-    better.isPrimary = true;
-    better.timeline = old.timeline + 1;
-    worse.upstream = better;
+    const next = better([one, other]);
+    next.upstream = null;
+    next.isPrimary = true;
+    next.timeline = old.timeline + 1;
+    for (const standby of this.standbys) standby.upstream = next;
     this.#counters.add("fail-overs of the database");
     if (old.isUp) this.#counters.add("old primaries that live on");
-    this.#log(
-      `${better.name} is promoted, at ${better.head.last}; ${old.name} had ${old.head.last}`,
-    );
+    this.#log(`${next.name} is promoted, at ${next.head.last}; ${old.name} had ${old.head.last}`);
     return true;
   }
 
@@ -282,7 +346,7 @@ export class SimulatedDatabase {
     answer: (answer: Answer) => void,
   ): void {
     if (statement.kind === "look") {
-      answer(look(server, statement));
+      answer(this.#look(server, statement));
       return;
     }
     if (server.waiting === null) {
@@ -303,6 +367,20 @@ export class SimulatedDatabase {
       answer({ kind: "failed", reason: "canceling statement due to lock timeout" });
     };
     this.#scheduler.after(LOCK_TIMEOUT_MS, () => this.#awake(server, timeOut));
+  }
+
+  #look(server: Server, { after, bytesMax }: Extract<Statement, { kind: "look" }>): Answer {
+    const { visible, entries } = server;
+    const known = after <= visible.last ? entries[after - 1]?.digest : undefined;
+    const shown: ChainedEntry[] = [];
+    let bytes = 0;
+    for (const chained of entries.slice(after, visible.last)) {
+      bytes += entryBytes(chained.entry);
+      if (bytes > bytesMax && shown.length > 0) break;
+      shown.push(chained);
+    }
+    const digest = after === 0 ? this.#firstDigest : (known ?? null);
+    return { kind: "looked", head: visible, digest, entries: shown };
   }
 
   #write(
@@ -393,15 +471,7 @@ export interface SimulatedDatabaseOptions {
   readonly log: (line: string) => void;
 }
 
-function look(server: Server, { after, bytesMax }: Extract<Statement, { kind: "look" }>): Answer {
-  const { visible, entries } = server;
-  const digest = after <= visible.last ? (entries[after - 1]?.digest ?? null) : null;
-  const shown: ChainedEntry[] = [];
-  let bytes = 0;
-  for (const chained of entries.slice(after, visible.last)) {
-    bytes += chained.entry.body.kind === "command" ? chained.entry.body.bytes.length : 8;
-    if (bytes > bytesMax && shown.length > 0) break;
-    shown.push(chained);
-  }
-  return { kind: "looked", head: visible, digest, entries: shown };
+/** Of two standbys, the one that has more. */
+function better(standbys: readonly Server[]): Server {
+  return standbys.reduce((one, other) => (other.wal.length > one.wal.length ? other : one));
 }

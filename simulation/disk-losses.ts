@@ -39,7 +39,8 @@ export class DiskLosses {
     this.#incarnations += 1;
     const { oracle } = this.#world;
     replica.disk = new SimulatedDisk(
-      { promise: { epoch: 0, nominee: replica.id }, voter: false },
+      // Nobody votes on a log that a database keeps.
+      { promise: { epoch: 0, nominee: replica.id }, voter: this.#world.database !== null },
       [],
       {
         incarnation: this.#incarnations,

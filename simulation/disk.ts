@@ -13,6 +13,7 @@ import type {
   Message,
   ReplicaId,
 } from "../src/core/replication/types.ts";
+import type { Random } from "./random.ts";
 import { Tables } from "./tables.ts";
 import { Violation } from "./violation.ts";
 
@@ -66,6 +67,17 @@ export class SimulatedDisk implements StoredEntries {
       entries.push(entry);
     }
     return entries;
+  }
+
+  /** All of them. */
+  entriesAfter(position: number): readonly Entry[] {
+    return this.#entries.slice(position);
+  }
+
+  /** Where entries are a view of others': a crash may take some of the newest, and the tables with them. */
+  loseSome(random: Random): void {
+    const { appliedPosition } = this.tables;
+    this.#entries.length -= random.below(this.#entries.length - appliedPosition + 1);
   }
 
   admissions(): readonly Admission[] {

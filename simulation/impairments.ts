@@ -41,7 +41,8 @@ export function drawImpairment(world: World): Impairment | null {
     const lie = random.pick(LIES.filter((each) => each !== "requests"));
     return { kind: "lying", process: random.pick(liars), lie };
   }
-  if (allVote && leader && random.chance(0.2)) {
+  // Where a database decides who leads, who is nominated and doesn't hear the leader takes over.
+  if (allVote && leader && world.database === null && random.chance(0.2)) {
     const other = random.pick(replicas.filter((replica) => replica !== leader));
     return { kind: "estranged", pair: [leader, other] };
   }
@@ -90,5 +91,8 @@ export function impair(world: World, impairment: Impairment | null): void {
       if (name !== process.name) network.slow(name, process.name, impairment.ms);
   } else if (kind === "dead") process.die();
   else if (kind === "frozen") process.freeze();
-  else for (const { name } of processes) if (name !== process.name) network.cut(name, process.name);
+  else {
+    for (const { name } of processes) if (name !== process.name) network.cut(name, process.name);
+    world.database?.cutOff(process.name);
+  }
 }

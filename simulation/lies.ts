@@ -21,9 +21,11 @@ export interface LieRun {
   readonly toTheEnd: boolean;
 }
 
+export const WITHOUT_LIES: LieRun = { faults: { liePerSecond: 0 }, toTheEnd: false };
+
 export function drawLieRun(seed: number): LieRun {
   const random = new Random(seed + LIES_STREAM);
-  if (!random.chance(0.1)) return { faults: { liePerSecond: 0 }, toTheEnd: false };
+  if (!random.chance(0.1)) return WITHOUT_LIES;
   const quiet = random.chance(0.5) ? WITHOUT_BLOWS : {};
   const toTheEnd = random.chance(0.3);
   // Two at once would leave no majority.

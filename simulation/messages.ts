@@ -7,6 +7,7 @@ import type { Outcome, Request, Stock } from "../src/core/market/types.ts";
 import type { Envelope, Message } from "../src/core/replication/types.ts";
 import type { Nomination, ReplicaHealth } from "../src/core/selection/types.ts";
 import type * as Service from "../src/core/service/types.ts";
+import type { Beat } from "../src/core/table-log/types.ts";
 
 /** One thing asked on behalf of a client. */
 export type Question =
@@ -60,6 +61,7 @@ export type PositionedAnswer = Service.Answer & { readonly position: number };
 
 export type SimulatedMessage =
   | { readonly kind: "replication"; readonly envelope: Envelope }
+  | { readonly kind: "reigning"; readonly from: number; readonly beat: Beat }
   // front end and replica
   | {
       readonly kind: "ask";
@@ -103,7 +105,7 @@ export function kindOf(message: SimulatedMessage): MessageKind {
 /** The kinds that make up one exchange between two sorts of processes. */
 export const CONVERSATIONS: readonly (readonly MessageKind[])[] = [
   ["canvass", "canvass-answer", "prepare", "promise", "fetch", "fetched", "refuse"],
-  ["append", "ack", "fetch", "fetched", "prepare", "promise", "refuse"],
+  ["append", "ack", "fetch", "fetched", "prepare", "promise", "refuse", "reigning"],
   ["ask", "asked", "beat", "health", "healthy", "nominate", "nominated"],
   ["follow", "leads", "entries", "held"],
   ["lease", "leased", "hold", "holding", "look", "looked", "probe", "probed"],

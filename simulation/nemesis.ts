@@ -2,6 +2,7 @@
 // here once.
 
 import { drawAstray } from "./astray.ts";
+import { DatabaseFaults } from "./database-faults.ts";
 import { DiskLosses } from "./disk-losses.ts";
 import { type FaultMix, type StrikeOn, withoutFaults } from "./faults.ts";
 import type { FrontendNode } from "./frontend-node.ts";
@@ -25,6 +26,7 @@ export class Nemesis {
   readonly #links: Links;
   readonly #losses: DiskLosses;
   readonly #visits: Visits;
+  readonly #database: DatabaseFaults | null;
   #resting = false;
   #strikeAgainAt = 0;
   /** Will be stranded when it fetches. */
@@ -37,6 +39,7 @@ export class Nemesis {
     world.onDamaged = (id) => this.#losses.replace(world.replica(id));
     world.onDeed = (id, deed, to) => this.#deed(world.replica(id), deed, to);
     this.#visits = new Visits(world);
+    this.#database = world.database && new DatabaseFaults(world, world.database, this.#links);
     this.#next();
   }
 
@@ -47,6 +50,7 @@ export class Nemesis {
     this.#links.rest();
     this.#losses.rest();
     this.#visits.rest();
+    this.#database?.rest();
     world.faults = withoutFaults(world.faults);
     world.network.heal();
     if (world.store) world.store.isOut = false;

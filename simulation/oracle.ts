@@ -2,7 +2,8 @@
 // write and send, and what the clients are told.
 //
 //   R2. Nothing is acknowledged before it is on disk, and nothing is committed
-//       before it is on a quorum of disks.
+//       before it is on a quorum of disks; or, where a database keeps it, on the
+//       disks of its primary and of the standby that would be the next one.
 //   R3. One leader an epoch; the same (position, epoch) is the same entry, after
 //       the same one.
 //   R4. What one replica sees committed, all do, and every later leader holds it.
@@ -10,15 +11,22 @@
 //   C1. Every answer is true at a position of the journal, not before what had
 //       been answered when its call began: the history is linearizable, since
 //       the journal's order is one that explains it.
+//   R6. A confirmation says truly that no later leader had won when it was asked for.
+//   R7. No leader is confirmed from a time after a later one says that it won:
+//       leases are measured by these two.
 
 import { Audit } from "../src/core/market/audit.ts";
 import type { Stock } from "../src/core/market/types.ts";
 import { FIRST_INCARNATION } from "../src/core/replication/admissions.ts";
 import type { Entry, Incarnation, ReplicaId } from "../src/core/replication/types.ts";
 import { commandsOf } from "./commands.ts";
+import type { SimulatedDatabase } from "./database.ts";
 import type { SimulatedDisk } from "./disk.ts";
 import { MarketHistory } from "./market-history.ts";
 import { Violation } from "./violation.ts";
+
+/** Two clocks agree only so far, milliseconds. */
+const ROUNDING_MS = 1e-3;
 
 interface Appended {
   readonly entry: Entry;
@@ -36,6 +44,8 @@ export class Oracle {
   /** Incarnations, which are counted over all replicas of a run. */
   readonly #admitted = new Set<Incarnation>();
   readonly #leaders = new Map<number, ReplicaId>();
+  /** By epoch, in true time: when it says that it won, and from when it was confirmed last. */
+  readonly #reignTimes = new Map<number, { wonMs: number; confirmedMs: number }>();
   /** By epoch, then position. */
   readonly #entries = new Map<number, Map<number, Appended>>();
   /** The highest position that an answer given so far rests on. */
@@ -71,6 +81,26 @@ export class Oracle {
     this.#leaders.set(epoch, leader);
   }
 
+  /** What a reign says of itself, in true time. */
+  reigns(epoch: number, wonMs: number, confirmedMs: number): void {
+    this.#reignTimes.set(epoch, { wonMs, confirmedMs });
+    for (const [other, times] of this.#reignTimes) {
+      const [older, newer] = other < epoch ? [other, epoch] : [epoch, other];
+      const latestMs = other < epoch ? times.confirmedMs : confirmedMs;
+      const laterWonMs = other < epoch ? wonMs : times.wonMs;
+      if (other === epoch || latestMs <= laterWonMs + ROUNDING_MS) continue;
+      throw new Violation(`R7: epoch ${older} is confirmed from after ${newer} says it won`);
+    }
+  }
+
+  /** In true time: asked for at `askedMs`, answered with yes. */
+  confirms(epoch: number, askedMs: number): void {
+    for (const [later, { wonMs }] of this.#reignTimes) {
+      if (later > epoch && wonMs + ROUNDING_MS < askedMs)
+        throw new Violation(`R6: epoch ${epoch} is confirmed, though ${later} was won before`);
+    }
+  }
+
   /** A leader opened its reign: everything committed so far must be in its journal. */
   leads(
     leader: ReplicaId,
@@ -92,8 +122,12 @@ export class Oracle {
     }
   }
 
-  /** A replica sees `entries` committed; `disks` are those of all replicas. */
-  commits(replica: ReplicaId, entries: readonly Entry[], disks: readonly SimulatedDisk[]): void {
+  /** A replica sees `entries` committed, which are kept on the disks of all replicas, or by a database. */
+  commits(
+    replica: ReplicaId,
+    entries: readonly Entry[],
+    kept: readonly SimulatedDisk[] | SimulatedDatabase,
+  ): void {
     for (const entry of entries) {
       const known = this.committed[entry.position - 1];
       if (known) {
@@ -107,18 +141,23 @@ export class Oracle {
       if (entry.position !== this.committed.length + 1) {
         throw new Violation(`${replica} commits ${entry.position} after ${this.committed.length}`);
       }
-      const holding = disks.filter((disk) => this.#counted(disk)?.holds(entry)).length;
-      if (2 * holding <= disks.length) {
-        throw new Violation(
-          `R2: ${replica} commits ${entry.position}, which ${holding} disks hold`,
-        );
-      }
+      if ("primary" in kept) {
+        const lacking = kept.lacking(entry);
+        if (lacking !== null)
+          throw new Violation(`R2: ${replica} commits ${entry.position}, which ${lacking} lacks`);
+      } else this.#checkHeld(replica, entry, kept);
       this.committed.push(entry);
       // J2 of leadership.ts: what a leader commits ends with an entry of its own epoch, and it is the first to know.
       this.#committedIn.push(entries.at(-1)?.epoch ?? entry.epoch);
       this.#feed(entry);
-      if (entry === entries.at(-1)) this.#checkKept(replica, entry, disks);
+      if (entry === entries.at(-1) && !("primary" in kept)) this.#checkKept(replica, entry, kept);
     }
+  }
+
+  #checkHeld(replica: ReplicaId, entry: Entry, disks: readonly SimulatedDisk[]): void {
+    const holding = disks.filter((disk) => this.#counted(disk)?.holds(entry)).length;
+    if (2 * holding > disks.length) return;
+    throw new Violation(`R2: ${replica} commits ${entry.position}, which ${holding} disks hold`);
   }
 
   #isAdmitted({ incarnation }: SimulatedDisk): boolean {

@@ -159,6 +159,11 @@ export abstract class Process implements Endpoint {
     return this.#clockOffset + this.#clockRate * this.host.scheduler.now;
   }
 
+  /** When that clock showed this, in this life. */
+  trueMs(clockMs: number): number {
+    return (clockMs - this.#clockOffset) / this.#clockRate;
+  }
+
   after(ms: number, run: () => void): void {
     const life = this.#life;
     this.host.scheduler.after(ms / this.#clockRate, () => this.#run(life, run));

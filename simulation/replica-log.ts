@@ -1,12 +1,13 @@
-// The log of one replica: the real replication core over a simulated disk and
-// network, as io/log/quorum-log.ts is over real ones, and the market at its end.
-// Checked here is what is durable before it is told (R2).
+// The log of one replica in a run: its core, driven as io/log/driven-log.ts drives it
+// over real time. Here is what every log has, and the built-in one over a simulated
+// disk and network; simulation/table-log.ts is the one over two tables. Checked here
+// is what is durable before it is told (R2), and what a reign says of itself (R6, R7).
 
 import { MarketJudge } from "../src/core/market/judge.ts";
 import type { MarketState } from "../src/core/market/state.ts";
-import type { ReplicaEffect, ReplicaEvent } from "../src/core/replication/events.ts";
-import type { LogListener, ReplicatedLog } from "../src/core/replication/log.ts";
-import { OtherCluster } from "../src/core/replication/members.ts";
+import type { ReplicaEffect, ReplicaEvent, StepTime } from "../src/core/replication/events.ts";
+import type { LogListener } from "../src/core/replication/log.ts";
+import { type DriverEvent, LogDriver } from "../src/core/replication/log-driver.ts";
 import { Replica, type ReplicaStatus } from "../src/core/replication/replica.ts";
 import {
   type CommittedEntry,
@@ -14,11 +15,13 @@ import {
   type Envelope,
   toCommitted,
 } from "../src/core/replication/types.ts";
+import type { SimulatedDatabase } from "./database.ts";
 import { checkDurable, type SimulatedDisk } from "./disk.ts";
 import type { StrikeOn } from "./faults.ts";
 import type { Host } from "./host.ts";
+import type { SimulatedMessage } from "./messages.ts";
 import type { Oracle } from "./oracle.ts";
-import { Process } from "./process.ts";
+import type { Process } from "./process.ts";
 import { RefusalCheck } from "./refusal-check.ts";
 import { Violation } from "./violation.ts";
 
@@ -27,7 +30,7 @@ const SLOW_WRITE_MS = 600;
 const LONGEST_CHECK_MS = 10_000;
 
 /** What a replica finds of its own that can't be: it stops. */
-class FileDamaged extends Error {}
+export class FileDamaged extends Error {}
 
 /** What a replica has besides: limits that are drawn, and who watches what it does. */
 export interface ReplicaHost extends Host {
@@ -35,6 +38,8 @@ export interface ReplicaHost extends Host {
   /** Small in most runs, so that journals travel in many pieces. */
   readonly messageBytesMax: number;
   readonly replicas: readonly { readonly disk: SimulatedDisk }[];
+  /** Where the log is kept, if not by the replicas. */
+  readonly database: SimulatedDatabase | null;
   /** From the end of the faults on: who is dead, deaf or frozen for good; null if nobody is. */
   readonly impaired: Process | null;
   /** Told of a replica that stopped because of what it found in its file. */
@@ -43,191 +48,211 @@ export interface ReplicaHost extends Host {
   readonly onDeed: (replica: number, deed: StrikeOn, to: number | null) => void;
 }
 
-export abstract class ReplicaLog extends Process implements ReplicatedLog {
-  declare readonly host: ReplicaHost;
+/** What a log has of its process; everything that it has begun dies with that. */
+export interface LogProcess {
+  readonly host: ReplicaHost;
   readonly id: number;
-  disk: SimulatedDisk;
-  /** Told of what is committed, and who leads; null while it is down. */
-  protected listener: LogListener | null = null;
-  #replica: Replica | null = null;
-  #judge: MarketJudge | null = null;
-  #delivered = 0;
-  #isChecking = false;
-  #refusals: RefusalCheck;
-  #tokens = 0;
-  #roundScheduled = false;
-  /** To be told with the next round. */
-  #unconfirmed: ((leads: boolean) => void)[] = [];
-  #confirmations = new Map<number, (leads: boolean) => void>();
-  #newestWrite = 0;
-  #writing = false;
+  readonly name: string;
+  readonly disk: SimulatedDisk;
+  /** The replicas that it is configured with. */
+  readonly configured: readonly number[];
+  clock(): number;
+  /** When its clock showed this, in true time. */
+  trueMs(clockMs: number): number;
+  after(ms: number, run: () => void): void;
+  every(periodMs: () => number, run: () => void): void;
+  tell(replica: number, message: SimulatedMessage): void;
+  /** For the operator to replace it. */
+  stopAsDamaged(reason: string): void;
+}
 
-  constructor(host: ReplicaHost, id: number, disk: SimulatedDisk) {
-    super(host, `order-${id}`);
-    this.id = id;
-    this.disk = disk;
-    this.#refusals = new RefusalCheck(this.name, host.replicaIds.length);
-  }
+export abstract class ReplicaLog<
+  Event = unknown,
+  Effect extends { readonly kind: string } = { readonly kind: string },
+> extends LogDriver<Event, Effect> {
+  /** Told of what is committed, and who leads; null before its desk is there. */
+  listener: LogListener | null = null;
+  protected readonly process: LogProcess;
+  protected readonly judge: MarketJudge;
+  #leads = false;
+  #confirmedAt: number | null = null;
 
-  get replica(): Replica | null {
-    return this.#replica;
-  }
-
-  /** Whether it takes itself for the leader. */
-  get leads(): boolean {
-    return this.#replica?.status().leads ?? false;
-  }
-
-  /** Whether it could be started. */
-  protected startLog(): boolean {
-    const { disk } = this;
-    this.#isChecking = false;
-    this.#refusals = new RefusalCheck(this.name, this.host.replicaIds.length);
-    this.#judge = new MarketJudge(
-      disk.tables,
+  constructor(process: LogProcess) {
+    super();
+    this.process = process;
+    this.judge = new MarketJudge(
+      process.disk.tables,
       ({ position, reason }) => new FileDamaged(`${position}: ${reason}`),
     );
-    try {
-      this.#replica = new Replica({
-        id: this.id,
-        incarnation: this.disk.incarnation,
-        members: disk.members,
-        replicas: this.configured,
-        hardState: disk.hardState,
-        stored: disk,
-        judge: this.#judge,
-        applied: disk.tables.appliedPosition,
-        messageBytesMax: this.host.messageBytesMax,
-      });
-    } catch (error) {
-      if (error instanceof OtherCluster) {
-        this.host.counters.add("replicas refused to start with other replicas");
-        this.crash();
-        return false;
-      }
-      if (!(error instanceof FileDamaged)) throw error;
-      this.after(0, () => this.#stopAsDamaged(error.message));
-      return false;
-    }
-    this.#delivered = disk.tables.appliedPosition;
-    this.#newestWrite = 0;
-    this.#writing = false;
-    this.#roundScheduled = false;
-    this.#unconfirmed = [];
-    this.#confirmations = new Map();
-    const replica = this.#replica;
-    this.every(
-      () => replica.tickMs,
-      () => this.step({ kind: "tick" }),
-    );
-    return true;
   }
 
-  protected override stopped(): void {
-    this.#replica = null;
-    this.#judge = null;
-    this.listener = null;
-    this.disk.crash((pending) => this.host.random.below(pending + 1));
+  /** Throws OtherCluster; stops a process whose file is damaged. */
+  start(listener: LogListener): void {
+    this.listener = listener;
+    this.process.every(
+      () => this.tickMs,
+      () => this.step({ kind: "tick" }),
+    );
   }
 
   /** The market at its journal's end. */
-  protected get market(): MarketState {
-    if (!this.#judge) throw new Error(`${this.name} is down`);
-    return this.#judge.market;
+  get market(): MarketState {
+    return this.judge.market;
   }
 
-  // The log, as its desk uses it.
+  /** What another replica's log says. */
+  abstract receive(message: SimulatedMessage): void;
 
-  status(): ReplicaStatus {
-    return this.#live.status();
+  connected(peer: number, isOpen: boolean): void {
+    this.step({ kind: isOpen ? "connected" : "disconnected", peer });
   }
 
-  /** A message of another replica. */
-  protected receive(envelope: Envelope): void {
-    if (this.#replica) this.#refusals.hear(envelope, this.#replica);
-    this.step({ kind: "receive", envelope });
-  }
-
-  lead(): void {
-    this.step({ kind: "lead" });
-  }
-
-  append(commands: readonly Uint8Array[]): number {
-    this.step({ kind: "append", commands });
-    if (!this.#replica) return 0; // struck down
-    this.#roundLater();
-    return this.#replica.status().lastPosition;
-  }
-
-  confirm(settled: (leads: boolean) => void): void {
-    this.#unconfirmed.push(settled);
-    this.#roundLater();
-  }
-
-  read(position: number, bytesMax: number): readonly CommittedEntry[] {
-    const { commitPosition } = this.#live.status();
-    const entries = position < commitPosition ? this.#live.entriesAfter(position, bytesMax) : [];
-    return entries.filter((entry) => entry.position <= commitPosition).map(toCommitted);
-  }
-
-  /** One round for everything of a moment. */
-  #roundLater(): void {
-    if (this.#roundScheduled) return;
-    this.#roundScheduled = true;
-    this.after(0, () => {
-      this.#roundScheduled = false;
-      const waiting = this.#unconfirmed;
-      this.#unconfirmed = [];
-      const confirm = waiting.length > 0 ? this.newToken() : null;
-      if (confirm !== null) {
-        this.#confirmations.set(confirm, (leads) => {
-          for (const settled of waiting) settled(leads);
-        });
-      }
-      this.step({ kind: "round", confirm });
+  override confirm(settled: (leads: boolean) => void): void {
+    const { host } = this.process;
+    const { epoch } = this.status();
+    const askedMs = host.scheduler.now;
+    super.confirm((leads) => {
+      if (leads) host.oracle.confirms(epoch, askedMs);
+      settled(leads);
     });
   }
 
-  protected newToken(): number {
-    this.#tokens += 1;
-    return this.#tokens;
+  protected time(): StepTime {
+    return { now: this.process.clock(), wallMs: 0 };
   }
 
-  get #live(): Replica {
-    if (!this.#replica) throw new Error(`${this.name} is down`);
-    return this.#replica;
+  protected atTurnsEnd(run: () => void): void {
+    this.process.after(0, run);
+  }
+
+  protected override step(event: Event | DriverEvent): void {
+    super.step(event);
+    if (!this.stopped) this.stepped();
+  }
+
+  /** What it says of its reign after each step. */
+  protected stepped(): void {
+    if (!this.#leads) return;
+    const { epoch, reign } = this.status();
+    if (reign === null || reign.confirmedAt === this.#confirmedAt) return;
+    this.#confirmedAt = reign.confirmedAt;
+    const { host } = this.process;
+    const trueMs = (clockMs: number) => this.process.trueMs(clockMs);
+    host.oracle.reigns(epoch, trueMs(reign.wonAt), trueMs(reign.confirmedAt));
+  }
+
+  protected carryOut(effect: Effect): void {
+    const { host, id } = this.process;
+    const { strike, stragglerPerSecond } = host.faults;
+    const isWatched = strike !== null || stragglerPerSecond > 0;
+    const deed = isWatched ? this.deedOf(effect) : null;
+    if (effect.kind === "leading" || effect.kind === "deposed") {
+      this.#leads = effect.kind === "leading";
+      this.#confirmedAt = null;
+    }
+    if (deed === null) {
+      this.enact(effect);
+      return;
+    }
+    // A fetch may be struck on its way.
+    if (deed.kind === "fetch") host.onDeed(id, deed.kind, deed.to);
+    if (this.stopped) return; // struck down: it was never done, nor what follows
+    this.enact(effect);
+    if (deed.kind !== "fetch") host.onDeed(id, deed.kind, deed.to);
+  }
+
+  protected abstract enact(effect: Effect): void;
+  protected abstract deedOf(effect: Effect): Deed | null;
+
+  protected failed(error: unknown): void {
+    if (!(error instanceof FileDamaged)) throw error;
+    this.process.stopAsDamaged(error.message);
+  }
+}
+
+/** What a replica does, and to whom, if to one. */
+export interface Deed {
+  readonly kind: StrikeOn;
+  readonly to: number | null;
+}
+
+/** The one over the replicas' own disks, as io/log/quorum-log.ts is over real ones. */
+export class BuiltInLog extends ReplicaLog<ReplicaEvent, ReplicaEffect> {
+  readonly #replica: Replica;
+  #delivered: number;
+  #isChecking = false;
+  readonly #refusals: RefusalCheck;
+  #newestWrite = 0;
+  #writing = false;
+
+  constructor(process: LogProcess) {
+    super(process);
+    const { disk, host } = process;
+    this.#refusals = new RefusalCheck(process.name, host.replicaIds.length);
+    this.#delivered = disk.tables.appliedPosition;
+    this.#replica = new Replica({
+      id: process.id,
+      incarnation: disk.incarnation,
+      members: disk.members,
+      replicas: process.configured,
+      hardState: disk.hardState,
+      stored: disk,
+      judge: this.judge,
+      applied: disk.tables.appliedPosition,
+      messageBytesMax: host.messageBytesMax,
+    });
+  }
+
+  protected override get tickMs(): number {
+    return this.#replica.tickMs;
+  }
+
+  status(): ReplicaStatus {
+    return this.#replica.status();
+  }
+
+  receive(message: SimulatedMessage): void {
+    if (message.kind !== "replication") return;
+    this.#refusals.hear(message.envelope, this);
+    this.step({ kind: "receive", envelope: message.envelope });
+  }
+
+  read(position: number, bytesMax: number): readonly CommittedEntry[] {
+    const { commitPosition } = this.status();
+    const entries = position < commitPosition ? this.#replica.entriesAfter(position, bytesMax) : [];
+    return entries.filter((entry) => entry.position <= commitPosition).map(toCommitted);
+  }
+
+  protected stepCore(time: StepTime, event: ReplicaEvent): readonly ReplicaEffect[] {
+    return this.#replica.step(time, event);
+  }
+
+  protected override stepped(): void {
+    super.stepped();
+    this.#refusals.check(this);
   }
 
   /** Entries after `position` up to `through`. */
   #journal(position: number, through: number): readonly Entry[] {
     const entries: Entry[] = [];
     for (let from = position; from < through; from = position + entries.length) {
-      const more = this.#live.entriesAfter(from, 1 << 20);
-      if (more.length === 0) throw new Violation(`${this.name} can't read its own journal`);
+      const more = this.#replica.entriesAfter(from, 1 << 20);
+      if (more.length === 0) throw new Violation(`${this.process.name} can't read its own journal`);
       entries.push(...more.slice(0, through - from));
     }
     return entries;
   }
 
-  // Its disk, and what the core wants done.
-
-  /** For the operator to replace it. */
-  #stopAsDamaged(reason: string): void {
-    this.host.counters.add("replicas stopped as damaged");
-    this.host.log(`${this.name} stops, its file is damaged: ${reason}`);
-    this.crash();
-    this.host.onDamaged(this.id);
-  }
-
   /** Compares all of its file with the journal in it, which takes its time. */
   #check(): void {
-    if (this.#isChecking || this === this.host.impaired) return;
+    const { host, disk } = this.process;
+    if (this.#isChecking || host.impaired?.name === this.process.name) return;
     this.#isChecking = true;
-    const { random } = this.host;
-    this.after(random.between(1, random.pick([100, LONGEST_CHECK_MS])), () => {
+    const { random } = host;
+    this.process.after(random.between(1, random.pick([100, LONGEST_CHECK_MS])), () => {
       this.#isChecking = false;
-      if (!this.disk.isRight) {
-        this.#stopAsDamaged("its tables aren't what its journal says");
+      if (!disk.isRight) {
+        this.fail(new FileDamaged("its tables aren't what its journal says"));
         return;
       }
       this.#refusals.checkedFile();
@@ -235,35 +260,8 @@ export abstract class ReplicaLog extends Process implements ReplicatedLog {
     });
   }
 
-  protected step(event: ReplicaEvent): void {
-    if (!this.#replica) return;
-    const replica = this.#replica;
-    const { strike, stragglerPerSecond } = this.host.faults;
-    const isWatched = strike !== null || stragglerPerSecond > 0;
-    for (const effect of this.#effectsOf(replica, event)) {
-      const deed = isWatched ? this.#deed(effect) : null;
-      const to = effect.kind === "send" ? effect.to : null;
-      // A fetch may be struck on its way.
-      if (deed === "fetch") this.host.onDeed(this.id, deed, to);
-      if (this.#replica !== replica) return;
-      this.#carryOut(effect);
-      if (deed !== null && deed !== "fetch") this.host.onDeed(this.id, deed, to);
-      if (this.#replica !== replica) return; // struck down: the rest was never done
-    }
-    this.#refusals.check(replica);
-  }
-
-  #effectsOf(replica: Replica, event: ReplicaEvent): readonly ReplicaEffect[] {
-    try {
-      return replica.step({ now: this.clock(), wallMs: 0 }, event);
-    } catch (error) {
-      if (!(error instanceof FileDamaged)) throw error;
-      this.#stopAsDamaged(error.message);
-      return [];
-    }
-  }
-
-  #deed(effect: ReplicaEffect): StrikeOn | null {
+  protected deedOf(effect: ReplicaEffect): Deed | null {
+    const to = effect.kind === "send" ? effect.to : null;
     const kind = effect.kind === "send" ? effect.message.kind : effect.kind;
     switch (kind) {
       case "prepare":
@@ -272,27 +270,28 @@ export abstract class ReplicaLog extends Process implements ReplicatedLog {
       case "ack":
       case "committed":
       case "leading":
-        return kind;
+        return { kind, to };
       case "append":
       case "persist": {
-        const { phase, leads } = this.#live.status();
-        return phase === "leading" ? (leads ? "lead" : "reign") : null;
+        const { phase, leads } = this.status();
+        return phase === "leading" ? { kind: leads ? "lead" : "reign", to } : null;
       }
       default:
         return null;
     }
   }
 
-  #carryOut(effect: ReplicaEffect): void {
-    const { oracle, counters } = this.host;
+  protected enact(effect: ReplicaEffect): void {
+    const { host, id, name, disk } = this.process;
+    const { oracle, counters } = host;
     switch (effect.kind) {
       case "send":
-        checkDurable(this.name, this.disk, effect.message);
-        this.send(`order-${effect.to}`, {
+        checkDurable(name, disk, effect.message);
+        this.process.tell(effect.to, {
           kind: "replication",
           envelope: {
-            from: this.id,
-            incarnation: this.disk.incarnation,
+            from: id,
+            incarnation: disk.incarnation,
             message: effect.message,
           } satisfies Envelope,
         });
@@ -304,21 +303,16 @@ export abstract class ReplicaLog extends Process implements ReplicatedLog {
         const entries = this.#journal(this.#delivered, effect.position);
         this.#delivered = effect.position;
         oracle.commits(
-          this.id,
+          id,
           entries,
-          this.host.replicas.map((replica) => replica.disk),
+          host.replicas.map((replica) => replica.disk),
         );
         this.listener?.committed(entries.map(toCommitted));
         break;
       }
       case "leading":
         counters.add("leader changes");
-        oracle.leads(
-          this.id,
-          effect.epoch,
-          (position) => this.disk.epochAt(position),
-          this.disk.lastPosition,
-        );
+        oracle.leads(id, effect.epoch, (position) => disk.epochAt(position), disk.lastPosition);
         this.listener?.leading(effect.epoch);
         break;
       case "deposed":
@@ -330,8 +324,7 @@ export abstract class ReplicaLog extends Process implements ReplicatedLog {
         this.listener?.leadEnded(effect.outcome);
         break;
       case "confirmed":
-        this.#confirmations.get(effect.token)?.(effect.leads);
-        this.#confirmations.delete(effect.token);
+        this.confirmed(effect.token, effect.leads);
         break;
       case "following":
         this.listener?.changed();
@@ -341,13 +334,13 @@ export abstract class ReplicaLog extends Process implements ReplicatedLog {
         break;
       case "refuses":
         counters.add("entries refused");
-        this.host.log(
-          `${this.name} refuses ${effect.misfit.position} of ${effect.from}: ${effect.misfit.reason}`,
+        host.log(
+          `${name} refuses ${effect.misfit.position} of ${effect.from}: ${effect.misfit.reason}`,
         );
         break;
       case "truncated":
         counters.add("entries truncated", effect.through - effect.from + 1);
-        this.host.log(`${this.name} drops ${effect.from} to ${effect.through}`);
+        host.log(`${name} drops ${effect.from} to ${effect.through}`);
         break;
       case "admitted":
         counters.add("replacements admitted");
@@ -361,11 +354,12 @@ export abstract class ReplicaLog extends Process implements ReplicatedLog {
   }
 
   #write({ id, write }: Extract<ReplicaEffect, { kind: "persist" }>): void {
+    const { host, disk } = this.process;
     for (const entry of write.entries ?? []) {
       const before = entry.position === 1 ? 0 : (this.#journalEpoch(entry.position - 1) ?? -1);
-      this.host.oracle.appended(entry, before);
+      host.oracle.appended(entry, before);
     }
-    this.disk.begin(write);
+    disk.begin(write);
     this.#newestWrite = id;
     if (!this.#writing) this.#land();
   }
@@ -373,13 +367,14 @@ export abstract class ReplicaLog extends Process implements ReplicatedLog {
   /** All that is under way lands together, after one write's time; what begins meanwhile, after the next. */
   #land(): void {
     this.#writing = true;
-    const { faults, random, counters } = this.host;
+    const { host, disk } = this.process;
+    const { faults, random, counters } = host;
     const id = this.#newestWrite;
-    const count = this.disk.underWay;
+    const count = disk.underWay;
     const slowMs = random.chance(faults.slowWrite) ? random.between(0, SLOW_WRITE_MS) : 0;
     if (slowMs > 0) counters.add("slow writes");
-    this.after(random.heavy(faults.writeMs) + slowMs, () => {
-      this.disk.land(count);
+    this.process.after(random.heavy(faults.writeMs) + slowMs, () => {
+      disk.land(count);
       this.#writing = false;
       this.step({ kind: "persisted", id });
       if (this.#newestWrite > id && !this.#writing) this.#land();
@@ -387,6 +382,6 @@ export abstract class ReplicaLog extends Process implements ReplicatedLog {
   }
 
   #journalEpoch(position: number): number | undefined {
-    return this.#live.entriesAfter(position - 1, 1)[0]?.epoch;
+    return this.#replica.entriesAfter(position - 1, 1)[0]?.epoch;
   }
 }

@@ -2,14 +2,24 @@
 // can crash, pause, and lose its disk, which may lie.
 
 import type { LeadResult } from "../src/core/replication/events.ts";
+import type { LogStatus } from "../src/core/replication/log.ts";
+import { OtherCluster } from "../src/core/replication/members.ts";
 import type { CommittedEntry } from "../src/core/replication/types.ts";
 import { BEAT_MS } from "../src/core/service/limits.ts";
 import type { CallResult } from "../src/core/service/questions.ts";
 import { ReplicaDesk } from "../src/core/service/replica-desk.ts";
 import type { DecidedAsk } from "../src/core/service/turn.ts";
+import type { SimulatedDisk } from "./disk.ts";
 import type { SimulatedMessage } from "./messages.ts";
-import type { Connection } from "./process.ts";
-import { ReplicaLog } from "./replica-log.ts";
+import { type Connection, Process } from "./process.ts";
+import {
+  BuiltInLog,
+  FileDamaged,
+  type LogProcess,
+  type ReplicaHost,
+  type ReplicaLog,
+} from "./replica-log.ts";
+import { TableLog } from "./table-log.ts";
 
 /** Committed effects reach the tables about so late. */
 const FLUSH_MS = 200;
@@ -21,21 +31,44 @@ interface Relayed {
   readonly settled: (result: CallResult) => void;
 }
 
-export class ReplicaNode extends ReplicaLog {
+export class ReplicaNode extends Process implements LogProcess {
+  declare readonly host: ReplicaHost;
+  readonly id: number;
+  disk: SimulatedDisk;
+  #log: ReplicaLog | null = null;
   #desk: ReplicaDesk<Connection> | null = null;
   /** Its own connections to the other replicas. */
   #links = new Map<number, Connection>();
   /** Committed, and not in the tables yet. */
   #queued: CommittedEntry[] = [];
   #relayed = new Map<number, Relayed>();
+  #calls = 0;
+
+  constructor(host: ReplicaHost, id: number, disk: SimulatedDisk) {
+    super(host, `order-${id}`);
+    this.id = id;
+    this.disk = disk;
+  }
+
+  /** What its log says; null while it is down. */
+  get status(): (LogStatus & { readonly voter: boolean }) | null {
+    return this.#log?.status() ?? null;
+  }
+
+  /** Whether it takes itself for the leader. */
+  get leads(): boolean {
+    return this.status?.leads ?? false;
+  }
 
   protected override started(): void {
-    if (!this.startLog()) return;
     this.#links = new Map();
     this.#queued = [];
     this.#relayed = new Map();
-    this.#desk = this.#newDesk();
-    this.listener = this.#desk;
+    const log = this.#newLog();
+    if (log === null) return;
+    this.#log = log;
+    this.#desk = this.#newDesk(log);
+    log.start(this.#desk);
     this.every(
       () => this.#desk?.tickMs ?? BEAT_MS,
       () => this.#desk?.tick(),
@@ -46,21 +79,52 @@ export class ReplicaNode extends ReplicaLog {
     );
   }
 
-  protected override stopped(): void {
-    super.stopped();
-    const desk = this.#desk;
-    this.#desk = null;
-    desk?.close(); // nothing of it is sent any more
+  /** Null where it stops instead of starting. */
+  #newLog(): ReplicaLog | null {
+    const { database, counters } = this.host;
+    try {
+      return database === null ? new BuiltInLog(this) : new TableLog(this, database);
+    } catch (error) {
+      if (error instanceof FileDamaged) this.after(0, () => this.stopAsDamaged(error.message));
+      else if (error instanceof OtherCluster) {
+        counters.add("replicas refused to start with other replicas");
+        this.crash();
+      } else throw error;
+      return null;
+    }
   }
 
-  #newDesk(): ReplicaDesk<Connection> {
+  protected override stopped(): void {
+    const log = this.#log;
+    const desk = this.#desk;
+    this.#log = null;
+    this.#desk = null;
+    desk?.close(); // nothing of it is sent any more
+    log?.close();
+    const { database, random } = this.host;
+    if (database === null) this.disk.crash((pending) => random.below(pending + 1));
+    else this.disk.loseSome(random);
+  }
+
+  stopAsDamaged(reason: string): void {
+    this.host.counters.add("replicas stopped as damaged");
+    this.host.log(`${this.name} stops, its file is damaged: ${reason}`);
+    this.crash();
+    this.host.onDamaged(this.id);
+  }
+
+  tell(replica: number, message: SimulatedMessage): void {
+    this.send(`order-${replica}`, message);
+  }
+
+  #newDesk(log: ReplicaLog): ReplicaDesk<Connection> {
     const { host, disk } = this;
     return new ReplicaDesk<Connection>({
       replica: this.id,
       catalogs: host.catalogNames,
-      log: this,
+      log,
       tables: disk.tables,
-      market: () => this.market,
+      market: () => log.market,
       deliver: (entry) => this.#queued.push(entry),
       limits: host.deskLimits,
       nowMs: () => this.clock(),
@@ -68,7 +132,8 @@ export class ReplicaNode extends ReplicaLog {
       peerOf: (replica) => this.#links.get(replica) ?? null,
       relay: (to, questions, settled) => {
         host.counters.add("calls relayed");
-        const call = this.newToken();
+        this.#calls += 1;
+        const call = this.#calls;
         this.#relayed.set(call, { to, settled });
         this.sendOn(to, { kind: "ask", call, relayed: true, questions });
       },
@@ -116,7 +181,7 @@ export class ReplicaNode extends ReplicaLog {
     message: SimulatedMessage,
     peer: Connection | null,
   ): void {
-    if (message.kind === "replication") this.receive(message.envelope);
+    this.#log?.receive(message);
     if (peer !== null) this.#answer(peer, message);
   }
 
@@ -125,6 +190,7 @@ export class ReplicaNode extends ReplicaLog {
     if (!desk) return;
     switch (message.kind) {
       case "replication":
+      case "reigning":
         break;
       case "health":
         this.sendOn(peer, { kind: "healthy", call: message.call, health: desk.health() });
@@ -156,6 +222,11 @@ export class ReplicaNode extends ReplicaLog {
     }
   }
 
+  /** Somebody asks whether it still leads. */
+  confirm(): void {
+    if (!this.isPaused) this.#log?.confirm(() => {});
+  }
+
   nominate(done: (result: LeadResult) => void): void {
     this.#desk?.nominate(done);
   }
@@ -169,7 +240,7 @@ export class ReplicaNode extends ReplicaLog {
     if (id === undefined) return;
     if (isOpen && connection) this.#links.set(id, connection);
     if (!isOpen) this.#links.delete(id);
-    this.step({ kind: isOpen ? "connected" : "disconnected", peer: id });
+    this.#log?.connected(id, isOpen);
     if (!isOpen) this.#desk?.changed();
   }
 }

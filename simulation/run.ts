@@ -7,7 +7,6 @@ import { drawImpairment, impair } from "./impairments.ts";
 import { Misconfigured } from "./misconfigured.ts";
 import { Nemesis } from "./nemesis.ts";
 import type { ReplicaNode } from "./replica-node.ts";
-import { runTableLog } from "./table-log-run.ts";
 import { Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
@@ -20,8 +19,6 @@ const LEISURE = 6;
 const CALM_LEISURE = 3;
 /** Then every call is answered within this time, and all replicas are level (L1). */
 const SETTLE_MS = 12_000;
-/** The log over tables has runs of its own in so many seeds: they find most of its bugs at once. */
-const TABLE_LOG_EVERY = 4;
 const LOOK_MS = 100;
 const DISTURBANCES = 10;
 const DISTURBANCE_MS = 40;
@@ -37,7 +34,7 @@ export interface RunResult {
   readonly timeline: readonly string[];
 }
 
-/** Runs `seed` for `ticks` simulated milliseconds with faults, then until all is settled: the log over tables first, then a whole bazaar. `watch` sees its world before it begins. */
+/** Runs `seed` for `ticks` simulated milliseconds with faults, then until all is settled. `watch` sees its world before it begins. */
 export function run(
   seed: number,
   ticks: number,
@@ -47,12 +44,6 @@ export function run(
   watch(world);
   let violation: string | null = null;
   try {
-    if (seed % TABLE_LOG_EVERY === 0) {
-      runTableLog(seed, ticks, {
-        counters: world.counters,
-        log: (line) => world.timeline.push(line),
-      });
-    }
     for (const process of world.processes) {
       world.scheduler.after(world.random.between(0, 50), () => process.start());
     }
@@ -113,13 +104,13 @@ function settle(world: World, clients: Clients, deadline: number): void {
 /** A leader that works, and is heard, is not replaced, whoever is nominated. */
 function undisturbed(world: World, nemesis: Nemesis): void {
   const leader = world.replicas.find((replica) => replica.leads && !replica.isPaused);
-  const epoch = leader?.replica?.status().epoch;
+  const epoch = leader?.status?.epoch;
   if (!leader) return;
   for (let time = 0; time < DISTURBANCES; time += 1) {
     nemesis.disturb();
     world.scheduler.runUntil(world.scheduler.now + DISTURBANCE_MS);
   }
-  const status = leader.replica?.status();
+  const { status } = leader;
   if (!status?.leads || status.epoch !== epoch) {
     throw new Violation(`L1: ${leader.name}, leading epoch ${epoch} in calm, was disturbed`);
   }
@@ -167,7 +158,7 @@ function unsettled(world: World, clients: Clients): string | null {
   const leaders = world.replicas.filter((replica) => replica.leads && !replica.isPaused);
   const [leader] = leaders;
   if (!leader || leaders.length > 1) return `${leaders.length} replicas lead`;
-  const { epoch, reign } = leader.replica?.status() ?? {};
+  const { epoch, reign } = leader.status ?? {};
   const isApart = (replica: ReplicaNode) =>
     replica === impaired ||
     network.isCut(leader.name, replica.name) ||
@@ -184,7 +175,7 @@ function unsettled(world: World, clients: Clients): string | null {
   const committed = world.oracle.committed.length;
   for (const replica of world.replicas) {
     if (isApart(replica)) continue;
-    const status = replica.replica?.status();
+    const { status } = replica;
     if (status?.commitPosition !== committed || status.lastPosition !== committed) {
       return `${replica.name} has committed ${status?.commitPosition} of ${committed}`;
     }

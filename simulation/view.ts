@@ -94,6 +94,8 @@ function saidBy(message: SimulatedMessage): { readonly call?: string; readonly s
   switch (message.kind) {
     case "replication":
       return { said: saidByReplica(message.envelope.message) };
+    case "reigning":
+      return { said: saidByCall("leads", message) };
     case "ask":
       return { call: `${message.call}`, said: saidByCall("ask", message) };
     case "asked":

@@ -8,6 +8,7 @@ import { drawAstrayRun } from "./astray.ts";
 import { CatalogNode } from "./catalog-node.ts";
 import { CopyStore } from "./copies.ts";
 import { Counters } from "./counters.ts";
+import { SimulatedDatabase } from "./database.ts";
 import { SimulatedDisk } from "./disk.ts";
 import {
   drawFaults,
@@ -18,7 +19,7 @@ import {
   type StrikeOn,
 } from "./faults.ts";
 import { FrontendNode } from "./frontend-node.ts";
-import { drawLieRun, type LieRun } from "./lies.ts";
+import { drawLieRun, type LieRun, WITHOUT_LIES } from "./lies.ts";
 import { Network } from "./network.ts";
 import { Oracle } from "./oracle.ts";
 import type { Process } from "./process.ts";
@@ -27,6 +28,7 @@ import type { ReplicaHost } from "./replica-log.ts";
 import { ReplicaNode } from "./replica-node.ts";
 import { Scheduler } from "./scheduler.ts";
 import { drawSetting, type Setting } from "./setting.ts";
+import { chained, FIRST_DIGEST } from "./table-log.ts";
 
 /** Above all seeds: what is drawn from here leaves the rest of a run as it is. */
 const RESETS_STREAM = 2 ** 42;
@@ -36,6 +38,9 @@ const MUTES_STREAM = 2 ** 45 + 37 * 2 ** 20;
 const MISCONFIGURED_STREAM = 2 ** 43 + 1_718 * 2 ** 21;
 /** Above all seeds, like the others. */
 const DESK_STREAM = 2 ** 47;
+const ENGINE_STREAM = 2 ** 46;
+/** How many runs have their log in a database. */
+const IN_DATABASE = 0.25;
 const TIMELINE_LINES_MAX = 4_000;
 const STOCKS = ["FishCo", "BoarCo", "MenhirCo", "ElmCo", "OakCo", "AshCo", "YewCo", "FirCo"];
 
@@ -59,6 +64,8 @@ export class World implements ReplicaHost {
   readonly stockNames: readonly string[];
   /** Where front ends keep their copies, if not in memory. */
   readonly store: CopyStore | null;
+  /** Where the log is kept, if not by the replicas. */
+  readonly database: SimulatedDatabase | null;
   impaired: Process | null = null;
   onDamaged: (replica: number) => void = () => {};
   onDeed: (replica: number, deed: StrikeOn, to: number | null) => void = () => {};
@@ -66,12 +73,14 @@ export class World implements ReplicaHost {
   readonly lies: LieRun;
   #faults: FaultMix;
 
-  /** `setting` is drawn, unless a test gives one. */
+  /** `setting` is drawn, unless a test gives one: then the log is the built-in one. */
   constructor(seed: number, setting?: Setting) {
     this.seed = seed;
     this.random = new Random(seed);
     const astray = drawAstrayRun(seed);
-    this.lies = drawLieRun(seed);
+    const engine = new Random(seed + ENGINE_STREAM);
+    const isInDatabase = setting === undefined && engine.chance(IN_DATABASE);
+    this.lies = isInDatabase ? WITHOUT_LIES : drawLieRun(seed);
     this.setting = setting ?? { ...drawSetting(this.random), ...astray.setting };
     this.stockNames = STOCKS.slice(0, this.setting.stocks);
     this.#faults = {
@@ -99,11 +108,8 @@ export class World implements ReplicaHost {
       disk.tables.apply(first);
       return new ReplicaNode(this, id, disk);
     });
-    this.oracle.commits(
-      0,
-      first,
-      this.replicas.map((replica) => replica.disk),
-    );
+    this.database = isInDatabase ? new SimulatedDatabase(this, chained(first), FIRST_DIGEST) : null;
+    this.oracle.commits(0, first, this.database ?? this.replicas.map(({ disk }) => disk));
     this.catalogs = Array.from(
       { length: this.setting.catalogs },
       (_, n) => new CatalogNode(this, `catalog-${n}`),
