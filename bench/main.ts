@@ -33,7 +33,7 @@ const RESULTS = join(import.meta.dirname, "results");
 const ROOT = resolve(import.meta.dirname, "..");
 const MS_PER_S = 1_000;
 
-/** Slow, and in no target: one round has it. */
+/** Slow: one round has it. */
 const MEASURED_ONCE: ReadonlySet<string> = new Set([CATCH_UP_IDLE_SLOT]);
 
 async function main(args: readonly string[]): Promise<number> {

@@ -212,6 +212,16 @@ export const BUGS: readonly Bug[] = [
     ],
   ),
   bug(
+    "catch-up-rests-for-ever",
+    ["L1"],
+    [1, 12],
+    [
+      `${REPLICATION}/follower-progress.ts`,
+      "this.#restsUntil = isBusy ? now + restMs : Number.NEGATIVE_INFINITY;",
+      "if (isBusy) this.#restsUntil = Math.abs(Number.NEGATIVE_INFINITY);",
+    ],
+  ),
+  bug(
     "regained-lease-keeps-its-copies",
     ["C1"],
     [29, 4],

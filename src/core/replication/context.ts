@@ -71,6 +71,8 @@ export class ReplicaContext {
   commit: number;
   /** Highest epoch seen in any refusal or canvass: a candidacy goes above it. */
   epochSeen: number;
+  /** Turns that this replica has decided while it led. */
+  decided = 0;
   /** When the last promise to another nominee was made. */
   promisedAt = Number.NEGATIVE_INFINITY;
 

@@ -2,7 +2,12 @@ import { describe, expect, test } from "vitest";
 import { ReplicaContext } from "./context.ts";
 import { entryBytes } from "./entry-log.ts";
 import { FollowerProgress } from "./follower-progress.ts";
-import { IN_FLIGHT_BYTES_MAX, MESSAGE_BYTES_MAX, PROBE_AGAIN_MS } from "./limits.ts";
+import {
+  CATCH_UP_REST_FACTOR,
+  IN_FLIGHT_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  PROBE_AGAIN_MS,
+} from "./limits.ts";
 import { bulky, journal, LENIENT, TestDisk } from "./test-disk.ts";
 import { Cluster } from "./test-support.ts";
 import type { Entry, Message } from "./types.ts";
@@ -199,6 +204,44 @@ describe("while it streams", () => {
     driver.progress.sendMore(1, 3);
     expect(driver.sent().length).toBeGreaterThan(0);
     expect(driver.round(4)).toHaveLength(1);
+  });
+
+  describe("of a history, a piece that took 100 ms", () => {
+    /** A follower that has 1 of 7 entries, each a piece, acknowledges the second; `turns` were decided meanwhile. */
+    const acknowledged = (commit: number, turns: number) => {
+      const driver = streaming(journal(1));
+      driver.append(...Array.from({ length: 6 }, (_, nth) => bulky(nth + 2, 1, MESSAGE_BYTES_MAX)));
+      const { context, progress } = driver;
+      context.commit = commit;
+      context.now = 1_000;
+      expect(driver.round(2)).toEqual([[1, 1]]);
+      context.now = 1_100;
+      context.decided = turns;
+      progress.acknowledge(ack(2, 2));
+      progress.sendMore(1, 2);
+      return driver;
+    };
+
+    test("is followed by the next at once while nobody trades", () => {
+      expect(acknowledged(7, 1).sent()).toEqual([[2, 1]]);
+    });
+
+    test("is followed by a rest while trades are decided, and then by one more", () => {
+      const driver = acknowledged(7, 50);
+      expect(driver.sent()).toEqual([]);
+      driver.context.now += 100 * CATCH_UP_REST_FACTOR - 1;
+      expect(driver.round(3)).toEqual([[2, 0]]);
+      driver.context.now += 1;
+      expect(driver.round(4)).toEqual([[2, 1]]);
+      expect(driver.round(5)).toEqual([[3, 0]]); // one at a time
+      driver.progress.acknowledge(ack(3, 4));
+      driver.progress.sendMore(1, 5);
+      expect(driver.sent()).toEqual([[3, 1]]); // no more trades since
+    });
+
+    test("is followed by what isn't committed yet at once: a trade may wait for it", () => {
+      expect(acknowledged(1, 50).sent()).toEqual([[2, 1]]);
+    });
   });
 
   test("an answer heard more than once frees room once", () => {

@@ -3,6 +3,8 @@
 //   P1. match <= next - 1: everything through match is durable there.
 //   P2. A round of an ack is the round that this very append was sent in, never
 //       a later one.
+//   P3. What is committed already nobody waits for: while trades are decided, a
+//       follower that lacks it gets it piece by piece, with rests between them.
 //
 // While probing, the leader doesn't know where the journals part; it sends one
 // piece and waits. Once that matched it streams: next runs ahead of match.
@@ -10,12 +12,21 @@
 import { FIRST_INCARNATION } from "./admissions.ts";
 import type { ReplicaContext } from "./context.ts";
 import { entryBytes } from "./entry-log.ts";
-import { IN_FLIGHT_BYTES_MAX, PROBE_AGAIN_MS } from "./limits.ts";
+import {
+  CATCH_UP_REST_FACTOR,
+  CATCH_UP_REST_MS_MAX,
+  CATCH_UP_TURN_MS,
+  IN_FLIGHT_BYTES_MAX,
+  PROBE_AGAIN_MS,
+} from "./limits.ts";
 import type { Entry, Incarnation, Message, ReplicaId } from "./types.ts";
 
 interface InFlight {
   readonly position: number;
   readonly bytes: number;
+  readonly sentAt: number;
+  /** How many turns the leader had decided by then. */
+  readonly decided: number;
 }
 
 export class FollowerProgress {
@@ -33,6 +44,8 @@ export class FollowerProgress {
   #probeAt = Number.NEGATIVE_INFINITY;
   #inFlight: InFlight[] = [];
   #inFlightBytes = 0;
+  /** It gets no committed entries until then; -Infinity while no trades would feel it. P3 */
+  #restsUntil = Number.NEGATIVE_INFINITY;
 
   /** `last` is a guess at where its journal ends. */
   constructor(context: ReplicaContext, peer: ReplicaId, last: number) {
@@ -74,7 +87,7 @@ export class FollowerProgress {
       this.#send(epoch, round, entries);
       return;
     }
-    this.#send(epoch, round, this.#roomForMore() ? this.#nextEntries() : []);
+    this.#send(epoch, round, this.#mayTakeMore() ? this.#nextEntries() : []);
   }
 
   /** What is left to send and may be, beyond the append of the round. */
@@ -91,13 +104,25 @@ export class FollowerProgress {
     }
     // One piece for each answer: reading all that fits into flight at once could
     // keep the leader from its heartbeats.
-    if (this.#next <= this.#context.log.last.position && this.#roomForMore()) {
+    if (this.#next <= this.#context.log.last.position && this.#mayTakeMore()) {
       this.#send(epoch, round, this.#nextEntries());
     }
   }
 
-  #roomForMore(): boolean {
-    return this.#inFlightBytes < IN_FLIGHT_BYTES_MAX;
+  #mayTakeMore(): boolean {
+    if (this.#inFlightBytes >= IN_FLIGHT_BYTES_MAX) return false;
+    const { commit, now } = this.#context;
+    const isPaced = this.#next <= commit && this.#restsUntil !== Number.NEGATIVE_INFINITY;
+    return !isPaced || (this.#inFlight.length === 0 && now >= this.#restsUntil); // P3
+  }
+
+  /** A piece is durable there: rests for a multiple of the time that it took, if trades went on meanwhile. P3 */
+  #rest({ sentAt, decided }: InFlight): void {
+    const { now, decided: decidedNow } = this.#context;
+    const tookMs = now - sentAt;
+    const isBusy = (decidedNow - decided) * CATCH_UP_TURN_MS > tookMs;
+    const restMs = Math.min(CATCH_UP_REST_FACTOR * tookMs, CATCH_UP_REST_MS_MAX);
+    this.#restsUntil = isBusy ? now + restMs : Number.NEGATIVE_INFINITY;
   }
 
   #nextEntries(): readonly Entry[] {
@@ -121,7 +146,8 @@ export class FollowerProgress {
     if (this.#probing || entries.length === 0) return;
     const bytes = entries.reduce((sum, entry) => sum + entryBytes(entry), 0);
     this.#next += entries.length;
-    this.#inFlight.push({ position: this.#next - 1, bytes });
+    const { now: sentAt, decided } = this.#context;
+    this.#inFlight.push({ position: this.#next - 1, bytes, sentAt, decided });
     this.#inFlightBytes += bytes;
   }
 
@@ -133,9 +159,10 @@ export class FollowerProgress {
       return false;
     }
     let landed = 0;
-    for (const { position, bytes } of this.#inFlight) {
-      if (position > ack.position) break;
-      this.#inFlightBytes -= bytes;
+    for (const piece of this.#inFlight) {
+      if (piece.position > ack.position) break;
+      this.#inFlightBytes -= piece.bytes;
+      this.#rest(piece);
       landed += 1;
     }
     if (landed > 0) this.#inFlight = this.#inFlight.slice(landed);

@@ -90,6 +90,7 @@ export class Leadership {
       "the uncommitted tail is bounded",
       { uncommitted },
     );
+    this.#context.decided += 1;
     this.#append(commands.map((bytes) => ({ kind: "command", bytes })));
   }
 

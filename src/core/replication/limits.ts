@@ -43,6 +43,15 @@ export const MESSAGE_BYTES_MAX = 1 << 20;
 /** Entries sent to one follower and not yet acknowledged; beyond, it gets heartbeats only. */
 export const IN_FLIGHT_BYTES_MAX = 4 << 20;
 
+/** A leader that decides a turn at least this often is at work, and a follower that only catches up leaves it room. */
+export const CATCH_UP_TURN_MS = 20;
+
+/** It rests for so many times what a piece took: its share of the machine is a fifth at most. */
+export const CATCH_UP_REST_FACTOR = 4;
+
+/** … but no longer than this, since a piece may have waited for something else. */
+export const CATCH_UP_REST_MS_MAX = 1_000;
+
 /** A probe with entries is repeated after this long without an answer; empty ones go out with every heartbeat. */
 export const PROBE_AGAIN_MS = 500;
 
