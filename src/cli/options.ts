@@ -6,7 +6,7 @@
 
 import { type Command, Option } from "commander";
 import { z } from "zod";
-import { canonicalHost } from "../io/host-names.ts";
+import { canonicalHost, isAddressRange } from "../io/host-names.ts";
 
 const text = z.string().min(1);
 const wholeNumber = (min: number, max: number) =>
@@ -229,6 +229,18 @@ export const optionSpecs = {
     help: "names that requests may come under, with commas between (default: this machine's)",
     schema: listOf(allowedHost),
     wants: "host names or addresses with commas between, without ports, like bazaar.example",
+  },
+  "rate-limit": {
+    value: "N",
+    help: "what one address may ask of a front end, units a second, a lookup being one; 0: all (default: 10000, this machine's own: all)",
+    schema: wholeNumber(0, 1_000_000_000),
+    wants: "units a second, a whole number from 0 to 1000000000",
+  },
+  "trust-proxy": {
+    value: "ADDRESSES",
+    help: "proxies whose X-Forwarded-For says whom they ask for, with commas between (default: none)",
+    schema: listOf(z.string().refine(isAddressRange)),
+    wants: "addresses or ranges with commas between, like 10.0.0.1,10.1.0.0/16",
   },
   "drain-ms": {
     value: "N",

@@ -39,6 +39,8 @@ test("without options the ports are the reference program's: 8000, 9096, and 909
     corsOrigins: [],
     engine: { kind: "builtin" },
     allowedHosts: [],
+    rateLimit: { unitsPerS: 10_000, loopback: false },
+    trustProxy: [],
     drainMs: 12_000,
     logLevel: "info",
   });
@@ -70,6 +72,8 @@ test("every option of the command line is also read from the environment and fro
     host: "10.0.0.9",
     "internal-host": "10.0.0.8",
     "allowed-hosts": "shop.example, Bazaar.Example.",
+    "rate-limit": "50",
+    "trust-proxy": "10.0.0.1, 10.1.0.0/16, fd00::/8",
     port: "8100",
     frontends: "2",
     "catalog-port": "9200",
@@ -99,6 +103,8 @@ test("every option of the command line is also read from the environment and fro
     { name: "catalog-9201", host: "10.0.0.8", port: 9201 },
   ]);
   expect(fromFlags.replicas.map(({ host }) => host)).toEqual(["10.0.0.8", "10.0.0.8", "10.0.0.8"]);
+  expect(fromFlags.rateLimit).toEqual({ unitsPerS: 50, loopback: true });
+  expect(fromFlags.trustProxy).toEqual(["10.0.0.1", "10.1.0.0/16", "fd00::/8"]);
   expect(fromFlags.allowedHosts).toEqual(["shop.example", "bazaar.example"]);
   expect(fromFlags.cache).toEqual({
     kind: "redis",
@@ -309,6 +315,13 @@ test.each<[string, Partial<Sources>, string]>([
     { flags: { "cors-origin": "https://shop.example/" } },
     "--cors-origin must be origins with commas between, like https://shop.example, or *",
   ],
+  ...["proxy.example", "10.0.0.1/33", "10.0.0.0/8/8", "fd00::/129", ""].map(
+    (given): [string, Partial<Sources>, string] => [
+      `a proxy that is no address, ${given},`,
+      { flags: { "trust-proxy": given } },
+      "--trust-proxy must be addresses or ranges with commas between, like 10.0.0.1,10.1.0.0/16",
+    ],
+  ),
   [
     "an unknown kind of cache",
     { flags: { cache: "disk" } },

@@ -59,6 +59,8 @@ const PASSWORD_VARIABLE = environmentName("redis-password");
  * reach only after ten seconds again, so that the one which was restarted before is back in use.
  */
 const DRAIN_MS_DEFAULT = 12_000;
+/** Of one address, units a second: no client that a person or a shop runs comes near; half of what a front end can do. */
+const RATE_LIMIT_DEFAULT = 10_000;
 
 /** Throws UserError, whose message is one line, when something is wrong. */
 export function resolveConfig(sources: Sources): ClusterConfig {
@@ -83,6 +85,12 @@ export function resolveConfig(sources: Sources): ClusterConfig {
     cache: cacheOf(settings, sources),
     corsOrigins: settings["cors-origin"]?.value ?? [],
     allowedHosts: settings["allowed-hosts"]?.value ?? [],
+    // Who sets a limit means it for everybody; the default is for who comes from elsewhere.
+    rateLimit: {
+      unitsPerS: settings["rate-limit"]?.value ?? RATE_LIMIT_DEFAULT,
+      loopback: settings["rate-limit"] !== null,
+    },
+    trustProxy: settings["trust-proxy"]?.value ?? [],
     drainMs: settings["drain-ms"]?.value ?? DRAIN_MS_DEFAULT,
     logLevel: settings["log-level"]?.value ?? "info",
   };

@@ -13,6 +13,14 @@ export function isLoopback(address: string | undefined): boolean {
   return plain === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(plain);
 }
 
+/** Whether `text` is an address, or a range of them: 10.0.0.0/8. */
+export function isAddressRange(text: string): boolean {
+  const [address = "", bits, ...rest] = text.split("/");
+  const bitsMax = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  if (bits === undefined) return bitsMax > 0;
+  return rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax;
+}
+
 /** A name or an address, IPv6 in brackets, and a port if there is one. RFC 9110, section 7.2 */
 const HOST_AND_PORT = /^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,64}\])(?::\d{0,5})?$/;
 

@@ -63,6 +63,10 @@ export const clusterConfigSchema = z.object({
   corsOrigins: z.array(z.string()).max(64),
   /** Names and addresses that processes answer to beside those they listen on and this machine's, as io/host-names.ts writes them. */
   allowedHosts: z.array(z.string()).max(64),
+  /** What one address may ask of a front end, units a second, 0 for all it likes; and whether this machine's own are limited, too. */
+  rateLimit: z.object({ unitsPerS: z.int().min(0).max(1_000_000_000), loopback: z.boolean() }),
+  /** Addresses and ranges of proxies whose word on whom they ask for is taken. */
+  trustProxy: z.array(z.string()).max(64),
   /** How long a front end that is terminated goes on taking connections, milliseconds. */
   drainMs: z.int().min(0).max(600_000),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),

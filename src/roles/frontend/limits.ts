@@ -47,3 +47,10 @@ export const CLOSE_FLUSH_MS = 100;
 export const VERDICT_KEPT_MS = 30_000;
 /** … or for so many times as long as it took, if that is longer. */
 export const VERDICT_KEPT_TIMES = 4;
+
+/** What one address may ask for at once, of what it may in a second: an honest client's pages load in bursts. */
+export const RATE_BURST_S = 2;
+/** Addresses whose use is remembered, some 100 bytes each. */
+export const RATE_ADDRESSES_MAX = 100_000;
+/** The same complaint is logged this often at most. */
+export const COMPLAINT_INTERVAL_MS = 10_000;

@@ -69,6 +69,8 @@ async function startOnly(
     cache,
     corsOrigins: [],
     allowedHosts: [],
+    rateLimit: { unitsPerS: 0, loopback: false },
+    trustProxy: [],
     engine: { kind: "builtin" },
     drainMs: 0,
     logLevel: "debug",

@@ -26,6 +26,7 @@ import { watchFrontend } from "./feed/events-watch.ts";
 import { Access } from "./http/access.ts";
 import { build } from "./http/app.ts";
 import type { Playground } from "./http/playground.ts";
+import { RateLimits } from "./http/rate-limits.ts";
 import { RequestGate } from "./http/request-gate.ts";
 import { RequestTraces } from "./http/request-traces.ts";
 import { CLOSE_FLUSH_MS, CLOSE_GRACE_MS, CLOSE_NOTICE_MS, LEADER_WAIT_MS } from "./limits.ts";
@@ -93,6 +94,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     traces,
     version: about.version,
     corsOrigins: config.corsOrigins,
+    rates: new RateLimits({ ...config.rateLimit, trustProxy: config.trustProxy }),
     broken: failed.resolve,
     feed,
     steps: new GatheredStepsFeed({

@@ -76,6 +76,15 @@ export class FrontendMetrics {
     this.#metrics.totals("bazaar_trades_total", "Trades by how they ended.", "outcome", () => ends);
   }
 
+  /** Tells how many requests were refused because their address asked for too much. */
+  rateLimited(refused: () => number): void {
+    this.#metrics.total(
+      "bazaar_rate_limited_total",
+      "Requests beyond their address's rate.",
+      refused,
+    );
+  }
+
   scrape(): Promise<Scrape> {
     return this.#metrics.scrape();
   }

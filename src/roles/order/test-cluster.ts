@@ -48,6 +48,8 @@ export class TestCluster {
       cache: { kind: "none" },
       corsOrigins: [],
       allowedHosts: [],
+      rateLimit: { unitsPerS: 0, loopback: false },
+      trustProxy: [],
       engine: { kind: "builtin" },
       drainMs: 0,
       logLevel: "silent",

@@ -32,6 +32,8 @@ const CONFIG: ClusterConfig = {
   cache: { kind: "memory", entriesMax: 2 },
   corsOrigins: [],
   allowedHosts: [],
+  rateLimit: { unitsPerS: 0, loopback: false },
+  trustProxy: [],
   engine: { kind: "builtin" },
   drainMs: 0,
   logLevel: "silent",

@@ -1,17 +1,21 @@
 // The document against docs/api.md, and against what the routes really answer.
 
 import { readFileSync } from "node:fs";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import Fastify from "fastify";
 import pino from "pino";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { memoryCopies } from "../../../io/cache/memory.ts";
 import { stocksOver, TestMarket } from "../test-market.ts";
 import { apiDocuments } from "./api-documents.ts";
 import { api, described } from "./api-schemas.ts";
 import { build } from "./app.ts";
+import { costOf, RateLimits } from "./rate-limits.ts";
 import { overSocket, type TestRequest } from "./test-http.ts";
+
+vi.setConfig({ testTimeout: 30_000 });
 
 const log = pino({ level: "silent" });
 const API_PAGE = readFileSync(join(import.meta.dirname, "../../../../docs/api.md"), "utf8");
@@ -39,6 +43,7 @@ interface OpenApi {
 
 let market: TestMarket;
 let app: ReturnType<typeof build>;
+let rates: RateLimits;
 
 beforeEach(() => {
   market = new TestMarket();
@@ -51,7 +56,16 @@ beforeEach(() => {
     nowMs,
     wallMs: nowMs,
   };
-  app = build({ orders: market, stocks, log, version: "1.2.3", verification });
+  rates = new RateLimits({ unitsPerS: 100_000, loopback: true, trustProxy: [], nowMs });
+  app = build({
+    orders: market,
+    stocks,
+    log,
+    version: "1.2.3",
+    verification,
+    rates,
+    connectionLimits: { heldMs: 0 },
+  });
 });
 afterEach(() => app.close());
 
@@ -119,8 +133,8 @@ test("the document names Retry-After and Idempotency-Key where they are sent", a
   for (const [path, operations] of Object.entries((await read()).paths)) {
     for (const [method, { responses }] of Object.entries(operations)) {
       for (const [status, { headers = {} }] of Object.entries(responses)) {
-        expect("Retry-After" in headers, `${path} ${status}`).toBe(status === "503");
-        const isTrade = method === "post" && path === "/orders" && status !== "403";
+        expect("Retry-After" in headers, `${path} ${status}`).toBe(["429", "503"].includes(status));
+        const isTrade = method === "post" && path === "/orders" && !["403", "429"].includes(status);
         expect("Idempotency-Key" in headers, `${path} ${status}`).toBe(isTrade);
       }
     }
@@ -218,6 +232,12 @@ test("every answer that is described can be had, in the shape that the document 
   market.leaderId = null;
   market.isLeased = false;
   for (const example of UNANSWERED) await check(example);
+  const client = { socket: { remoteAddress: "127.0.0.1" } as Socket, headers: {} };
+  rates.take(client, rates.take(client, 1)?.units ?? 0);
+  const costs = ({ url, method }: TestRequest) => costOf(method, url) > 0;
+  for (const [path, status, asked] of EXAMPLES) {
+    if (status === 200 && costs(asked)) await check([path, 429, asked]);
+  }
   expect([...left]).toEqual([]);
 });
 

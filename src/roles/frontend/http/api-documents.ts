@@ -67,8 +67,8 @@ function withHeaders(document: Documented): Documented {
       const isTrade = method === "post" && path === "/orders";
       for (const [status, response] of Object.entries(responses)) {
         const headers = {
-          ...(status === "503" && { "Retry-After": RETRY_AFTER }),
-          ...(isTrade && status !== "403" && { "Idempotency-Key": KEY }),
+          ...(["429", "503"].includes(status) && { "Retry-After": RETRY_AFTER }),
+          ...(isTrade && !["403", "429"].includes(status) && { "Idempotency-Key": KEY }),
         };
         if (Object.keys(headers).length > 0) response.headers = headers;
       }

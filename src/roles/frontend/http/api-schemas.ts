@@ -82,6 +82,7 @@ const told = <T extends z.ZodType>(what: string, data: T) => z.object({ data }).
 
 const FOREIGN = failed("Asked by a page of another site that isn't named by --cors-origin");
 const UNKNOWN_URL = failed("No such URL");
+const LIMITED = failed("More than the client's address may ask for; see Retry-After and RateLimit");
 const UNAVAILABLE = failed("No leader or quorum in time, or overload; ask again, see Retry-After");
 
 /** By route; `tags` group them in the documentation. */
@@ -95,6 +96,7 @@ export const api = {
       200: told("The stock", stock),
       400: failed("Unknown stock, or a name longer than any stock's"),
       404: UNKNOWN_URL,
+      429: LIMITED,
       503: UNAVAILABLE,
     },
   },
@@ -112,6 +114,7 @@ export const api = {
         .object({ data: z.array(stock), next: z.string().nullable().optional() })
         .describe("The stocks"),
       400: failed("A wrong parameter"),
+      429: LIMITED,
       503: UNAVAILABLE,
     },
   },
@@ -129,6 +132,7 @@ export const api = {
       403: FOREIGN,
       413: failed("The body is too large"),
       422: failed("The key was used for another trade"),
+      429: LIMITED,
       500: failed("Refused: not enough volume"),
       503: UNAVAILABLE,
     },
@@ -141,6 +145,7 @@ export const api = {
       200: told("The order", order),
       400: failed("Unknown order"),
       404: UNKNOWN_URL,
+      429: LIMITED,
       503: UNAVAILABLE,
     },
   },
@@ -154,6 +159,7 @@ export const api = {
         .object({ data: z.array(order), next: z.int().nullable() })
         .describe("A page of orders"),
       400: failed("A wrong parameter"),
+      429: LIMITED,
       503: UNAVAILABLE,
     },
   },
@@ -162,6 +168,7 @@ export const api = {
     tags: ["service"],
     response: {
       200: told("The replica's id", z.object({ order_leader: z.int() })),
+      429: LIMITED,
       503: failed("Nobody, for now"),
     },
   },
@@ -174,6 +181,7 @@ export const api = {
       400: failed("A name longer than any stock's"),
       403: FOREIGN,
       404: UNKNOWN_URL,
+      429: LIMITED,
     },
   },
   verify: {
@@ -196,6 +204,7 @@ export const api = {
         }),
       ),
       403: FOREIGN,
+      429: LIMITED,
     },
   },
   health: {

@@ -9,10 +9,12 @@ import { validatorCompiler } from "fastify-type-provider-zod";
 import type { Logger } from "pino";
 import type { InvariantViolation } from "../../../core/invariant.ts";
 import { HostNames } from "../../../io/host-names.ts";
+import { Complaints } from "../../../io/rpc/complaints.ts";
 import type { Feed } from "../feed/events.ts";
 import { eventRoutes } from "../feed/events-routes.ts";
 import { type GatheredStepsFeed, stepsRoute } from "../feed/events-steps.ts";
 import {
+  COMPLAINT_INTERVAL_MS,
   HEADER_BYTES_MAX,
   PAGES_AT_ONCE_MAX,
   PAGES_WAITING_MAX,
@@ -28,11 +30,13 @@ import { type Access, accessHook, openAccess } from "./access.ts";
 import { apiDocuments } from "./api-documents.ts";
 import { type ConnectionLimits, limitConnections } from "./connections.ts";
 import { directly } from "./direct.ts";
+import { RATE_LIMITED } from "./http-answer.ts";
 import { badConnection, badUrl, handleErrors, handleOddRequests } from "./http-errors.ts";
 import { Lane } from "./lane.ts";
 import { answersOrigins, corsHook, foreignTo } from "./origins.ts";
 import { pageRoutes } from "./page.ts";
 import { type Playground, playgroundRoutes } from "./playground.ts";
+import { limitRates, type RateLimits } from "./rate-limits.ts";
 import { RequestGate } from "./request-gate.ts";
 import { logRequests } from "./request-log.ts";
 import { RequestTraces } from "./request-traces.ts";
@@ -51,6 +55,8 @@ export interface AppOptions {
   readonly access?: Access;
   /** Before everything else; names of this machine alone pass unless told. */
   readonly gate?: RequestGate;
+  /** How much each address may ask for; all it likes unless told. */
+  readonly rates?: RateLimits;
   /** What GET /metrics tells; without it there is no such route. */
   readonly metrics?: FrontendMetrics;
   /** Of the bazaar, for GET /openapi.json. */
@@ -126,6 +132,19 @@ export function build(options: AppOptions): FastifyInstance {
   if (options.playground) app.register(playgroundRoutes(options.playground));
   const durations = metrics?.durations ?? { ended() {} };
   directly(app.server, { access, stocks, trades, durations, answerOrigin, log, broken });
+  const { rates } = options;
+  if (rates) {
+    const complaints = new Complaints(log, COMPLAINT_INTERVAL_MS);
+    metrics?.rateLimited(() => rates.refused);
+    limitRates(app.server, {
+      limits: rates,
+      answerOrigin,
+      refused: (address) => {
+        durations.ended(NO_ROUTE, RATE_LIMITED, performance.now());
+        complaints.warn(address, { address }, "Requests of an address are beyond --rate-limit");
+      },
+    });
+  }
   limitConnections(app.server, { isFull: () => orders.isFull(), ...options.connectionLimits });
   gate.guard(app.server, (status) => durations.ended(NO_ROUTE, status, performance.now()));
   return app;

@@ -175,6 +175,22 @@ test("a connection that was told to come again later is read again once there is
   await vi.waitFor(() => expect(turnedAway.statuses()).toEqual(["503", "200"]), WAIT);
 });
 
+test("a connection whose client asks for too much is left unread though there is room", async () => {
+  const tooMany = (response: ServerResponse) =>
+    response.writeHead(429, { "content-length": 0 }).end();
+  await listening(tooMany, { heldMs: 600_000, isFull: () => false });
+  const limited = await asking();
+  limited.ask("first");
+  await vi.waitFor(() => expect(limited.statuses()).toEqual(["429"]), WAIT);
+  limited.ask("second");
+  for (const url of ["third", "fourth"]) {
+    const other = await asking();
+    other.ask(url);
+    await vi.waitFor(() => expect(other.statuses()).toEqual(["429"]), WAIT);
+  }
+  expect(begun.map(({ url }) => url)).toEqual(["/first", "/third", "/fourth"]);
+});
+
 test("a connection that was told to come again later is read again after a while though there is no room", async () => {
   await listening(full, { heldMs: 10, isFull: () => true });
   const turnedAway = await asking();

@@ -6,8 +6,8 @@
 // more answers unread than its socket takes. Meanwhile nothing more is read from
 // it. A client that takes nothing of an answer for UNREAD_LIMIT_MS is cut off.
 //
-// A connection that is told at once that there is too much to do is left unread
-// for HELD_MS, or until there is room: what it sends meanwhile waits in the
+// A connection that is told at once that there is too much to do, or that its
+// client asks for too much, is left unread for HELD_MS, or until there is room: what it sends meanwhile waits in the
 // network, and costs no work. Connections are read again in the order in which
 // they were held, so many at once: otherwise, under a load that never ends, all
 // of them would be read before the next answer of the leader is.
@@ -25,7 +25,7 @@ import {
   UNREAD_CHECK_INTERVAL_MS,
   UNREAD_LIMIT_MS,
 } from "../limits.ts";
-import { OVERLOADED } from "./http-answer.ts";
+import { OVERLOADED, RATE_LIMITED } from "./http-answer.ts";
 import { beforeRequests } from "./request-gate.ts";
 
 export interface ConnectionLimits {
@@ -43,7 +43,11 @@ export interface ConnectionLimits {
 export function limitConnections(server: Server, limits: ConnectionLimits = {}): void {
   const { unreadLimitMs = UNREAD_LIMIT_MS, checkIntervalMs = UNREAD_CHECK_INTERVAL_MS } = limits;
   const clients = new Map<Socket, Client>();
-  const held = new HeldClients(limits.heldMs ?? HELD_MS, limits.isFull ?? (() => false));
+  const heldMs = limits.heldMs ?? HELD_MS;
+  const held = {
+    full: new HeldClients(heldMs, limits.isFull ?? (() => false)),
+    limited: new HeldClients(heldMs, () => true), // for its own doing, not for want of room
+  };
   beforeRequests(server, (listener) => {
     server.on("connection", (socket) => {
       clients.set(socket, new Client(socket, listener, held));
@@ -70,6 +74,11 @@ function limitUnread(socket: Socket, limitMs: number): void {
   else if (!isUnread && socket.timeout === limitMs) socket.setTimeout(0);
 }
 
+interface Held {
+  readonly full: HeldClients;
+  readonly limited: HeldClients;
+}
+
 class Client {
   readonly #socket: Socket;
   readonly #listener: RequestListener;
@@ -77,10 +86,10 @@ class Client {
   #inHand = 0;
   #waiting: { readonly request: IncomingMessage; readonly response: ServerResponse }[] = [];
   #awaitsDrain = false;
-  readonly #held: HeldClients;
+  readonly #held: Held;
   #isHeld = false;
 
-  constructor(socket: Socket, listener: RequestListener, held: HeldClients) {
+  constructor(socket: Socket, listener: RequestListener, held: Held) {
     this.#socket = socket;
     this.#listener = listener;
     this.#held = held;
@@ -113,7 +122,7 @@ class Client {
 
   #begin(request: IncomingMessage, response: ServerResponse): void {
     this.#listener(request, response);
-    if (response.writableEnded && response.statusCode === OVERLOADED.status) this.#hold();
+    if (response.writableEnded) this.#holdAfter(response.statusCode);
     // A cached lookup is with the network by now: to count it would be a good part of its cost.
     const isFirst = response.socket !== null;
     if (isFirst && response.writableEnded && !this.#socket.writableNeedDrain) return;
@@ -146,10 +155,10 @@ class Client {
     });
   }
 
-  #hold(): void {
-    if (this.#isHeld) return;
+  #holdAfter(status: number): void {
+    if (this.#isHeld || (status !== OVERLOADED.status && status !== RATE_LIMITED)) return;
     this.#isHeld = true;
-    this.#held.add(this);
+    (status === RATE_LIMITED ? this.#held.limited : this.#held.full).add(this);
     this.#pauseIfUnread();
   }
 

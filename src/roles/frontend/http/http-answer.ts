@@ -49,6 +49,9 @@ export const UNAVAILABLE = failure(
   "No order leader answered in time. Ask again later, a trade with its Idempotency-Key",
 );
 
+/** The status of what a client asked beyond its share. */
+export const RATE_LIMITED = 429;
+
 export function unknownStock(name: string): HttpAnswer {
   return failure(400, unknownStockText(name));
 }

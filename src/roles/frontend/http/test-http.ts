@@ -10,8 +10,9 @@ import pino, { type Logger } from "pino";
 import { expect, vi } from "vitest";
 import { memoryCopies } from "../../../io/cache/memory.ts";
 import { stocksOver, TestMarket } from "../test-market.ts";
-import { build } from "./app.ts";
-import type { RequestGate } from "./request-gate.ts";
+import { type AppOptions, build } from "./app.ts";
+
+type TestServerOptions = Pick<AppOptions, "gate" | "rates">;
 
 export interface TestRequest {
   readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS";
@@ -124,21 +125,18 @@ export class TestServer {
   /** All that were made. */
   readonly connections: Connection[] = [];
 
-  private constructor(log: Logger, gate: RequestGate | undefined) {
+  private constructor(log: Logger, more: TestServerOptions) {
     const copies = memoryCopies({ entriesMax: 100 });
     const stocks = stocksOver(this.market, { copies, log: pino({ level: "silent" }) });
-    this.app = build({ orders: this.market, stocks, log, ...(gate && { gate }) });
+    this.app = build({ orders: this.market, stocks, log, ...more });
   }
 
   /** `log` takes what the HTTP side says; nothing is kept unless told. */
   static async open({
     log = pino({ level: "silent" }),
-    gate,
-  }: {
-    readonly log?: Logger;
-    readonly gate?: RequestGate;
-  } = {}): Promise<TestServer> {
-    const server = new TestServer(log, gate);
+    ...more
+  }: { readonly log?: Logger } & TestServerOptions = {}): Promise<TestServer> {
+    const server = new TestServer(log, more);
     await server.app.listen({ host: "127.0.0.1", port: 0 });
     return server;
   }

@@ -22,12 +22,11 @@ import { RpcError } from "../../../io/rpc/error.ts";
 import type { Calls, Identity, Link, Peer, Unreachable } from "../../../io/rpc/types.ts";
 import { frontendContract, orderContract } from "../../contract.ts";
 import type { RequestTraces } from "../http/request-traces.ts";
+import { COMPLAINT_INTERVAL_MS } from "../limits.ts";
 
 export type { Asked, ReplicaState, Unanswered };
 
 const NOTIFY_CALL_MS = 2_000;
-/** At most one line about what a replica does wrong in this time. */
-const COMPLAINT_INTERVAL_MS = 10_000;
 
 const beatContract = { beat: frontendContract.beat } as const;
 const leavingContract = { leaving: orderContract.leaving } as const;
