@@ -1,6 +1,8 @@
-// npm run failover -- --kills 20 [--pauses 5] [--clients 8]
+// npm run failover -- --kills 20 [--pauses 5] [--clients 8] [--engine postgres [--primaries 5]]
 //
-// How long clients wait when the order leader is killed, and when it is paused.
+// How long clients wait when the order leader is killed, and when it is paused; with
+// PostgreSQL under the log also when its primary is killed and a script promotes the
+// standby that has more, at once: a manager of fail-overs would first wait to be sure.
 // `bazaar up`, clients that trade without pause; kill -9 of the leader, again
 // and again, each time once it was brought back and is level; then SIGSTOP of
 // the leader, and SIGCONT once trades go through another. (`up` leaves the dead
@@ -16,8 +18,9 @@
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { Cluster } from "../lab/cluster.ts";
-import { type Blow, failOver, type Strike, struckCluster } from "../lab/fail-over.ts";
+import { type Blow, failOver, type Strike, type Struck, struckCluster } from "../lab/fail-over.ts";
 import { dataOf, HttpClient, numberOf } from "../lab/http.ts";
+import { LabPostgres } from "../lab/postgres.ts";
 import { percentile } from "../lab/statistics.ts";
 import type { LabBazaar } from "../src/cli/lab-client.ts";
 import { BazaarError, type Order } from "../src/client/index.ts";
@@ -29,6 +32,7 @@ const LIMITS = [
   { kind: "killed", what: "median", limitMs: 50 },
   { kind: "killed", what: "worst", limitMs: 250 },
   { kind: "paused", what: "worst", limitMs: 1_500 },
+  { kind: "primaries", what: "worst", limitMs: 1_500 },
 ] as const;
 const STOCKS = [["FishCo", 12.5, 1_000_000_000]] as const;
 
@@ -37,36 +41,52 @@ const { values } = parseArgs({
     kills: { type: "string", default: "20" },
     pauses: { type: "string", default: "5" },
     clients: { type: "string", default: "8" },
+    engine: { type: "string", default: "builtin" },
+    primaries: { type: "string", default: "5" },
   },
 });
 
 const [loadBefore = 0] = loadavg();
 const clients = Number(values.clients);
-const cluster = await Cluster.prepare({ stocks: STOCKS, logLevel: "info" });
+const postgres = values.engine === "postgres" ? await LabPostgres.start({ isDurable: true }) : null;
+const options = postgres ? [`--engine=${postgres.url}`] : [];
+const cluster = await Cluster.prepare({ stocks: STOCKS, logLevel: "info", options });
 const client = new HttpClient(cluster.url, clients, false);
 try {
   await cluster.up("--no-restart");
-  const { blows, trades, failures, problems, matched, total } = await failOver({
-    struck: struckCluster(cluster),
-    strikes: [...leaders("kill", values.kills), ...leaders("pause", values.pauses)],
-    bazaars: [asksOnce(client)],
-    names: STOCKS.map(([name]) => name),
-    clients,
-    random: Math.random,
-    now: () => performance.now(),
-  });
+  const measured = (struck: Struck, strikes: readonly Strike[]) =>
+    failOver({
+      ...{ struck, strikes, clients },
+      bazaars: [asksOnce(client)],
+      names: STOCKS.map(([name]) => name),
+      random: Math.random,
+      now: () => performance.now(),
+    });
+  const strikes = [...leaders("kill", values.kills), ...leaders("pause", values.pauses)];
+  const ofReplicas = await measured(struckCluster(cluster), strikes);
+  const ofPrimaries =
+    postgres &&
+    (await measured(struckPrimary(cluster, postgres), leaders("kill", values.primaries)));
+  const runs = [ofReplicas, ...(ofPrimaries ? [ofPrimaries] : [])];
+  const { blows } = ofReplicas;
+  const primaryBlows = ofPrimaries?.blows ?? [];
+  const trades = runs.reduce((sum, run) => sum + run.trades, 0);
+  const failed = runs.reduce((sum, run) => sum + run.failures + run.total - run.matched, 0);
   const [loadAfter = 0] = loadavg();
   const result = {
     clients,
+    engine: values.engine,
     trades,
-    failed: failures + total - matched,
+    failed,
     killed: summary(blows.filter(({ how }) => how === "kill")),
     paused: summary(blows.filter(({ how }) => how === "pause")),
-    blows,
+    primaries: summary(primaryBlows),
+    blows: [...blows, ...primaryBlows],
     machine: { processors: availableParallelism(), loadBefore, loadAfter },
   };
-  console.table({ killed: result.killed, paused: result.paused });
-  console.log(`gaps, ms: ${blows.map(({ gapMs }) => Math.round(gapMs)).join(" ")}`);
+  const { killed, paused, primaries } = result;
+  console.table({ killed, paused, ...(postgres && { primaries }) });
+  console.log(`gaps, ms: ${result.blows.map(({ gapMs }) => Math.round(gapMs)).join(" ")}`);
   console.log(`${trades} trades, ${result.failed} failed`);
   for (const { kind, what, limitMs } of LIMITS) {
     if (result[kind].blows === 0) continue;
@@ -79,15 +99,40 @@ try {
     console.log(`the machine was busy before (load ${loadBefore.toFixed(1)}): waits are too long`);
   }
   console.log(JSON.stringify(result));
-  for (const problem of problems) console.log(problem);
+  for (const problem of runs.flatMap((run) => run.problems)) console.log(problem);
   if (result.failed > 0) process.exitCode = 1;
 } finally {
   client.close();
   await cluster.stop();
+  await postgres?.stop();
 }
 
 function leaders(how: Strike["how"], times: string): readonly Strike[] {
   return Array.from({ length: Number(times) }, () => ({ how, whom: "leader" }));
+}
+
+/** The primary of the database, whatever is said to be struck: killed, and another promoted by a script. */
+function struckPrimary(cluster: Cluster, servers: LabPostgres): Struck {
+  let rejoined: Promise<void> = Promise.resolve();
+  return {
+    replicas: cluster.replicas,
+    async level() {
+      await rejoined;
+      await servers.hasStandbys(servers.servers.length - 1);
+      return cluster.level();
+    },
+    async strike() {
+      const old = servers.primary;
+      await servers.server(old).kill();
+      await servers.failOver();
+      return {
+        closedMs: Promise.resolve(null),
+        back: () => {
+          rejoined = servers.rejoin(old);
+        },
+      };
+    },
+  };
 }
 
 /** A bazaar whose every trade is sent once, and right after the one before. */

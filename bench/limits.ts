@@ -4,6 +4,8 @@
 export const CONNECTIONS = 64;
 /** Connections of the plot. */
 export const CONNECTIONS_SWEPT: readonly number[] = [1, 8, 64, 256];
+/** Connections with which the engines are compared. */
+export const CONNECTIONS_ON_ENGINES: readonly number[] = [64, 256];
 /** Connections of an overload. */
 export const CONNECTIONS_OVERLOAD = 2_000;
 /** Connections that the load of twice what the bazaar can do is spread over. */

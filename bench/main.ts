@@ -26,7 +26,7 @@ import { SWEEP } from "./plots.ts";
 import { publish, type Result, resultName } from "./publish.ts";
 import { Round, type RoundResult, rotated, type Subject } from "./round.ts";
 import { measureRows, SCENARIOS, slotsOf } from "./rows.ts";
-import { bazaarSubject, missesSubject, stocksSubject } from "./subjects.ts";
+import { bazaarSubject, engineSubject, missesSubject, stocksSubject } from "./subjects.ts";
 import { costsTables, rowsTable, slotsTable } from "./table.ts";
 
 const RESULTS = join(import.meta.dirname, "results");
@@ -75,6 +75,7 @@ async function measure(options: Options, args: readonly string[]): Promise<Resul
     etcdSubject,
     historySubject(histories, ORDERS_MANY),
     postgres,
+    engineSubject(ground),
     missesSubject(ground),
     costsSubject(ground),
     catchUpSubject(histories),

@@ -97,6 +97,7 @@ test("every promise of a number has a row", () => {
     "alone",
     "orders",
     "stocks",
+    "engines",
     "restart",
     "catchup",
     "memory",

@@ -7,9 +7,21 @@
 import { type Summary, summarize } from "../lab/statistics.ts";
 import { COST_SLOTS, IDLE_SLOT } from "./costs.ts";
 import { CATCH_UP_IDLE_SLOT, CATCH_UP_SLOT, MEMORY_SLOT, RESTART_SLOT } from "./history.ts";
-import { CONNECTIONS, ORDERS_MANY, ORDERS_SOME, STOCKS_MANY, STOCKS_SOME } from "./limits.ts";
+import {
+  CONNECTIONS,
+  CONNECTIONS_ON_ENGINES,
+  ORDERS_MANY,
+  ORDERS_SOME,
+  STOCKS_MANY,
+  STOCKS_SOME,
+} from "./limits.ts";
 import type { RoundResult } from "./round.ts";
-import { FSYNC_SLOT, OVERLOAD_CONNECTIONS_SLOT, OVERLOAD_OFFERED_SLOT } from "./subjects.ts";
+import {
+  engineSlot,
+  FSYNC_SLOT,
+  OVERLOAD_CONNECTIONS_SLOT,
+  OVERLOAD_OFFERED_SLOT,
+} from "./subjects.ts";
 
 /** A number of a slot. */
 export interface Figure {
@@ -115,6 +127,24 @@ export const ROWS: readonly Row[] = [
   against("stocks", "trades/s with 10,000 stocks against 10", MANY_STOCKS, TRADES, 0.9),
   against("stocks", "… with 1,000 stocks", SOME_STOCKS, TRADES),
   against("stocks", "10,000 stocks, against PostgreSQL with as many rows", MANY_STOCKS, MANY_ROWS),
+  ...CONNECTIONS_ON_ENGINES.map((connections) =>
+    against(
+      "engines",
+      `trades/s on PostgreSQL against the built-in log, ${connections} connections`,
+      rate(engineSlot(connections)),
+      rate(`bazaar.trades.${connections}`),
+      0.8,
+    ),
+  ),
+  ...CONNECTIONS_ON_ENGINES.map((connections) =>
+    against(
+      "engines",
+      `… against trades that PostgreSQL makes itself, ${connections} connections`,
+      rate(engineSlot(connections)),
+      rate(`postgres.trades.${connections}`),
+      5,
+    ),
+  ),
   single("restart", "restart of a replica with 1,000,000 orders", RESTART_SLOT, "seconds", {
     unit: "s",
     target: atMost(2),

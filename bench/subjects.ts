@@ -4,12 +4,15 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Cluster } from "../lab/cluster.ts";
+import { LabPostgres } from "../lab/postgres.ts";
 import { run, TemporaryFolder } from "../lab/process.ts";
+import { installedPrograms } from "../src/cli/postgres-server.ts";
 import { expectAllUp, type Ground } from "./bazaar.ts";
 import {
   ANSWER_LIMIT_S,
   CONNECTIONS,
   CONNECTIONS_OFFERED,
+  CONNECTIONS_ON_ENGINES,
   CONNECTIONS_OVERLOAD,
   CONNECTIONS_SWEPT,
   OFFERED_FACTOR,
@@ -23,6 +26,7 @@ import { lookups, mix, SEPARATOR, trades } from "./requests.ts";
 import { type Round, type Sample, type Subject, secondsFor } from "./round.ts";
 import { warmUp, wrk, wrkCommand, wrkMissing } from "./wrk.ts";
 
+export const engineSlot = (connections: number) => `bazaar-on-postgres.trades.${connections}`;
 export const FSYNC_SLOT = "disk.fsync";
 export const OVERLOAD_CONNECTIONS_SLOT = `overload.connections.${CONNECTIONS_OVERLOAD}`;
 export const OVERLOAD_OFFERED_SLOT = "overload.offered.twice";
@@ -67,6 +71,31 @@ export function bazaarSubject(ground: Ground): Subject {
         }
         await measureOverload(round, bazaar);
       });
+    },
+  };
+}
+
+/** The same trades with the order log in a PostgreSQL that is set as the one that makes trades itself. */
+export function engineSubject(ground: Ground): Subject {
+  return {
+    name: "bazaar on PostgreSQL",
+    slots: CONNECTIONS_ON_ENGINES.map(engineSlot),
+    missing: () => wrkMissing() ?? (installedPrograms() === null ? "postgresql" : null),
+    async run(round) {
+      const settings = ["shared_buffers=256MB"];
+      const postgres = await LabPostgres.start({ isDurable: true, settings });
+      try {
+        const options = [`--engine=${postgres.url}`];
+        const data = await ground.format("on-postgres", STOCKS, options);
+        await withBazaar(await ground.bazaar(data, { options }), async (bazaar) => {
+          await warmUp(portOf(bazaar), trades(STOCKS), 2 * round.timing.warmUpS);
+          for (const connections of CONNECTIONS_ON_ENGINES) {
+            await measureLoad(round, bazaar, engineSlot(connections), trades(STOCKS), connections);
+          }
+        });
+      } finally {
+        await postgres.stop();
+      }
     },
   };
 }

@@ -9,6 +9,8 @@
 // The first front end keeps its copies in memory, the second in a Redis server
 // that is part of the cluster, and can be broken like the rest.
 //
+// With PostgreSQL under the log, each replica has a link to each of its servers, too.
+//
 // A replica's id is its port, so a link can't have a port of its own. Each role
 // sees the others at a loopback address of its own instead, 127.99.N.1, at their
 // ports; that takes a system where all of 127.0.0.0/8 is loopback, as Linux.
@@ -19,11 +21,13 @@ import { Cluster, type Role, type StockRow } from "../lab/cluster.ts";
 import { isOk } from "../lab/http.ts";
 import { Link } from "../lab/link.ts";
 import { freePorts } from "../lab/ports.ts";
+import { LabPostgres } from "../lab/postgres.ts";
 import { ROOT, runBazaar, signalIfThere } from "../lab/process.ts";
 import { RedisServer } from "../lab/redis.ts";
 import { until } from "../lab/wait.ts";
 import { spawnChild } from "../src/cli/child.ts";
 import { removePidFile } from "../src/cli/pid-file.ts";
+import { postgresUrl } from "../src/cli/postgres-server.ts";
 import { CRASH_WINDOW_MS, CRASHES_MAX } from "../src/cli/restart-policy.ts";
 import { Supervisor, type SupervisorEvent } from "../src/cli/supervisor.ts";
 import type { StockSeen } from "./history.ts";
@@ -46,6 +50,8 @@ export interface TorturedOptions {
   /** For all files of the run; is made. */
   readonly folder: string;
   readonly stocks: readonly StockSeen[];
+  /** What keeps the order log. */
+  readonly engine: "builtin" | "postgres";
   /** What happens to the processes, a line each. */
   readonly tell: (line: string) => void;
 }
@@ -65,6 +71,8 @@ export class TorturedCluster extends Cluster {
   readonly links: readonly NamedLink[];
   /** The copies of the second front end. */
   readonly copyStore: RedisServer;
+  /** What keeps the log; null: the replicas do. */
+  readonly postgres: LabPostgres | null;
   /** Processes that ended without having been struck, a line each. */
   readonly surprises: string[] = [];
   readonly #supervisor: Supervisor<Role>;
@@ -83,6 +91,7 @@ export class TorturedCluster extends Cluster {
     options: TorturedOptions,
     links: readonly NamedLink[],
     copyStore: RedisServer,
+    postgres: LabPostgres | null,
   ) {
     const data = join(options.folder, "data");
     super(ports, { frontends: FRONTENDS, catalogs: CATALOGS, data }, [
@@ -91,6 +100,7 @@ export class TorturedCluster extends Cluster {
     this.#options = options;
     this.links = links;
     this.copyStore = copyStore;
+    this.postgres = postgres;
     this.#supervisor = new Supervisor({
       roles: this.roles,
       restart: true,
@@ -111,7 +121,9 @@ export class TorturedCluster extends Cluster {
     mkdirSync(options.folder, { recursive: true });
     const ports = await freePorts(FRONTENDS + CATALOGS + REPLICAS);
     const links: NamedLink[] = [];
-    const cluster = new TorturedCluster(ports, options, links, await RedisServer.open());
+    const postgres = options.engine === "postgres" ? await LabPostgres.start() : null;
+    const redis = await RedisServer.open();
+    const cluster = new TorturedCluster(ports, options, links, redis, postgres);
     try {
       const { roles } = cluster;
       for (const from of roles) {
@@ -119,6 +131,11 @@ export class TorturedCluster extends Cluster {
           const place = { host: cluster.#hostSeenBy(from), port: to.port };
           const link = await Link.open(place, { host: HOST, port: to.port });
           links.push({ from: from.name, to: to.name, link });
+        }
+        for (const { name, port } of from.kind === "order" ? (postgres?.servers ?? []) : []) {
+          const place = { host: cluster.#hostSeenBy(from), port };
+          const link = await Link.open(place, { host: HOST, port });
+          links.push({ from: from.name, to: name, link });
         }
         const isSecond = from.port === cluster.frontendPorts[1];
         cluster.#configure(roles, from, isSecond ? cluster.copyStore.url : "memory");
@@ -229,6 +246,7 @@ export class TorturedCluster extends Cluster {
     await this.#supervisor.stop();
     await this.copyStore.kill();
     for (const { link } of this.links) link.close();
+    await this.postgres?.stop();
     await super.stop();
   }
 
@@ -296,6 +314,14 @@ export class TorturedCluster extends Cluster {
       frontends: addresses("frontend"),
       catalogs: addresses("catalog"),
       replicas: addresses("order").map(({ host, port }) => `${host}:${port}`),
+      ...(this.postgres && {
+        engine: postgresUrl(
+          this.postgres.servers.map(({ port }) => ({
+            host: seenBy === null ? HOST : this.#hostSeenBy(seenBy),
+            port,
+          })),
+        ),
+      }),
     };
     writeFileSync(path, `${JSON.stringify(config, null, 2)}\n`);
     return path;

@@ -1,7 +1,9 @@
 // What goes wrong, drawn from a seed: processes killed, stopped and restarted,
 // links cut and healed, the copy store gone or silent; lists of 10,000 stocks asked
 // for by the dozen; a second process of a role; a replica that is configured with
-// other replicas; and once a disk lost and replaced. A run that was quiet so far is
+// other replicas; and once a disk lost and replaced. With PostgreSQL under the log
+// also that: its primary killed, or paused, a standby promoted, and the old primary
+// awake again, which doesn't know; its standbys away. A run that was quiet so far is
 // made longer.
 //
 // Never more than the bazaar promises to survive: one disk is lost in a run,
@@ -12,6 +14,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Role } from "../lab/cluster.ts";
 import type { Direction } from "../lab/link.ts";
+import type { LabPostgres } from "../lab/postgres.ts";
 import { Random } from "../simulation/random.ts";
 import type { NamedLink, TorturedCluster } from "./cluster.ts";
 
@@ -33,9 +36,17 @@ const ENDS_LEFT = 1;
 const DISK_LIMIT_MS = 60_000;
 const LISTS_AT_ONCE = 36;
 const COPY_STORE = "copy store";
+/** Of all faults, those of PostgreSQL, where it is there and has recovered from the one before. */
+const DATABASE_SHARE = 0.3;
+const ENOUGH_OF_POSTGRES: Readonly<Record<string, number>> = {
+  "primary killed, another promoted": 1,
+  "primary killed, started again": 1,
+  "primary paused, another promoted": 1,
+  "without a standby": 1,
+};
 const LEADER_ASK_MS = 300;
 /** Of each of these so many must have been, or the run goes on. */
-export const ENOUGH: Readonly<Record<string, number>> = {
+const ENOUGH: Readonly<Record<string, number>> = {
   "leader killed": 1,
   "leader paused": 1,
   killed: 2,
@@ -49,6 +60,9 @@ export const ENOUGH: Readonly<Record<string, number>> = {
   "started twice": 1,
   "started with other replicas": 1,
 };
+export function enoughOn(engine: "builtin" | "postgres"): Readonly<Record<string, number>> {
+  return engine === "builtin" ? ENOUGH : { ...ENOUGH, ...ENOUGH_OF_POSTGRES };
+}
 /** But not longer than so many times what was asked for. */
 const LONGER_MAX = 5;
 
@@ -78,6 +92,7 @@ export class Nemesis {
   readonly #due: Due[];
   /** What is stopped at present. */
   readonly #paused = new Set<string>();
+  #isDatabaseStruck = false;
   /** What was started, and should have been refused. */
   readonly wronglyStarted: string[] = [];
 
@@ -121,7 +136,8 @@ export class Nemesis {
   }
 
   get #isQuiet(): boolean {
-    return Object.entries(ENOUGH).some(([what, least]) => (this.counts.get(what) ?? 0) < least);
+    const enough = enoughOn(this.#options.cluster.postgres ? "postgres" : "builtin");
+    return Object.entries(enough).some(([what, least]) => (this.counts.get(what) ?? 0) < least);
   }
 
   async #allHealed(): Promise<void> {
@@ -135,7 +151,14 @@ export class Nemesis {
   /** The next fault. All that is drawn is drawn here, so that the seed decides it. */
   async #draw(): Promise<Fault> {
     const random = this.#random;
-    const { roles, links } = this.#options.cluster;
+    const { roles, links, postgres } = this.#options.cluster;
+    if (postgres && !this.#isDatabaseStruck && random.chance(DATABASE_SHARE)) {
+      const [lastsMs, wakesMs] = [0, 1].map(() =>
+        Math.min(LASTS_MAX_MS, random.heavy(LASTS_TYPICAL_MS)),
+      );
+      const how = random.pick(Object.keys(ENOUGH_OF_POSTGRES));
+      return () => this.#strikeDatabase(postgres, how, lastsMs ?? 0, wakesMs ?? 0);
+    }
     const kind = random.next();
     const lastsMs = Math.min(LASTS_MAX_MS, random.heavy(LASTS_TYPICAL_MS));
     const role = random.pick(roles).name;
@@ -205,6 +228,44 @@ export class Nemesis {
       cluster.resume(role, pid);
       tell(`${role} goes on`);
     }
+  }
+
+  /** One after the other: a standby may be promoted only if the other one can be reached, too. */
+  async #strikeDatabase(
+    postgres: LabPostgres,
+    how: string,
+    lastsMs: number,
+    wakesMs: number,
+  ): Promise<void> {
+    const { tell } = this.#options;
+    this.#isDatabaseStruck = true;
+    this.#count(how);
+    const old = postgres.primary;
+    const primary = postgres.server(old);
+    const standbys = postgres.servers.filter((server) => server !== primary);
+    tell(`PostgreSQL, ${primary.name} primary: ${how}`);
+    if (how === "without a standby") {
+      for (const standby of standbys) standby.pause();
+      await delay(lastsMs);
+      for (const standby of standbys) standby.resume();
+    } else if (how === "primary killed, started again") {
+      await primary.kill();
+      await delay(lastsMs);
+      await primary.start();
+    } else {
+      if (how === "primary paused, another promoted") primary.pause();
+      else await primary.kill();
+      await delay(lastsMs);
+      await postgres.failOver();
+      tell(`PostgreSQL: ${postgres.server(postgres.primary).name} is promoted`);
+      // It answers whoever is connected to it still, and takes itself for the primary.
+      primary.resume();
+      await delay(wakesMs);
+      await postgres.rejoin(old);
+    }
+    await postgres.hasStandbys(standbys.length);
+    tell("PostgreSQL is whole again");
+    this.#isDatabaseStruck = false;
   }
 
   /** In turn: a killed one comes back empty, a paused one with what it had, and answers late. */

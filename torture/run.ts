@@ -42,6 +42,8 @@ const STOCKS: readonly StockSeen[] = [
 
 export interface RunOptions {
   readonly folder: string;
+  /** What keeps the order log. */
+  readonly engine: "builtin" | "postgres";
   readonly seed: number;
   /** With faults; healing and checking come on top. */
   readonly seconds: number;
@@ -59,13 +61,14 @@ export interface RunResult {
 
 /** Rejects when the run itself fails: what doesn't start, or doesn't heal. */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const { folder, seed, seconds } = options;
+  const { folder, engine, seed, seconds } = options;
   const origin = process.hrtime.bigint();
   const now = () => Number(process.hrtime.bigint() - origin);
   const tell = (line: string) => {
     appendFileSync(join(folder, "timeline.txt"), `${(now() / 1e6).toFixed(3)} ms  ${line}\n`);
   };
-  const cluster = await TorturedCluster.begin({ folder, stocks: STOCKS, tell }, READY_LIMIT_MS);
+  const tortured = { folder, engine, stocks: STOCKS, tell };
+  const cluster = await TorturedCluster.begin(tortured, READY_LIMIT_MS);
   const history: Attempt[] = [];
   try {
     const config = configAt(cluster.config);

@@ -18,6 +18,7 @@ import { UserError } from "./user-error.ts";
 const USER = "postgres";
 /** Where Debian keeps the programs of each version. */
 const DEBIAN = "/usr/lib/postgresql";
+const PROGRAMS = ["postgres", "initdb", "pg_basebackup"];
 /** For a server to answer, with what it may have to recover, milliseconds. */
 const START_LIMIT_MS = 60_000;
 const ASK_EVERY_MS = 50;
@@ -218,7 +219,8 @@ export function installedPrograms(): string | null {
     ...(process.env.PATH ?? "").split(delimiter),
     ...versions.map((version) => join(DEBIAN, version, "bin")),
   ];
-  return folders.find((folder) => folder !== "" && isThere(join(folder, "initdb"))) ?? null;
+  const hasAll = (folder: string) => PROGRAMS.every((name) => isThere(join(folder, name)));
+  return folders.find((folder) => folder !== "" && hasAll(folder)) ?? null;
 }
 
 /** The folder of the programs to try things with: npm's, where it has been told to install them, or the system's. Throws UserError. */

@@ -158,6 +158,15 @@ test("what doesn't go together is refused in one line: an engine that loses trad
   ]);
   const made = await unsafe.run("format", "--accept-loss=yes");
   expect(made).toMatchObject({ status: 0 });
+  const fewer = unsafe.replicas.slice(1).join(",");
+  const alone = await unsafe.run(
+    "order",
+    `${unsafe.replicas[1]}`,
+    `--replicas=${fewer}`,
+    "--accept-loss=yes",
+  );
+  expect(alone.stderr).toMatch(/belongs to a cluster of the replicas .*: give it --replicas/);
+  expect(alone.status).toBe(1);
   const builtin = unsafe.options.filter((option) => !option.startsWith("--engine"));
   const other = await clusters.prepare();
   const role = ["order", `${unsafe.replicas[0]}`] as const;

@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ROOT, Running } from "../../lab/process.ts";
-import { ENOUGH } from "../../torture/nemesis.ts";
+import { enoughOn } from "../../torture/nemesis.ts";
+import { engine } from "./harness/lifetime.ts";
 
 /** With the start, the healing and the checks, and room for a machine that is busy besides. */
 const LIMIT_MS = 400_000;
@@ -15,7 +16,15 @@ test(
   "no order is lost or doubled and no answer is stale, whatever is killed, paused, cut off or lost",
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "bazaar-torture-"));
-    const args = [join(ROOT, "torture/main.ts"), "--seconds", "30", "--out", folder];
+    const args = [
+      join(ROOT, "torture/main.ts"),
+      "--seconds",
+      "30",
+      "--engine",
+      engine,
+      "--out",
+      folder,
+    ];
     const { status, stdout, stderr } = await new Running(process.execPath, args).end(LIMIT_MS);
     // The folder is kept when something is wrong: it says what happened.
     expect(`${stdout}${stderr}`).toMatch(/\nno violation, in /);
@@ -24,7 +33,7 @@ test(
       [...stdout.matchAll(/^ *(\d+) {2}(.+)$/gm)].map(([, count, what]) => [what, Number(count)]),
     );
     // A quiet run proves nothing.
-    const least = { ...ENOUGH, "leader changes": 1, "trade accepted": 100, orders: 100 };
+    const least = { ...enoughOn(engine), "leader changes": 1, "trade accepted": 100, orders: 100 };
     for (const [what, count] of Object.entries(least)) {
       expect(counts.get(what) ?? 0, what).toBeGreaterThanOrEqual(count);
     }

@@ -25,7 +25,7 @@ const AGAIN_MAX_MS = 1_000;
 /** Less than the time after which the replica gives an answer up: a row that another transaction holds is a plain failure. */
 const LOCK_TIMEOUT_MS = 1_000;
 /** At a start, a primary that has too little may be one that was just replaced: for so long the new one is looked for. */
-const STALE_MS = 5_000;
+const STALE_MS = 10_000;
 /** Rows of one look; their bytes are limited, too. */
 const LOOK_ROWS_MAX = 512;
 /** Columns of an entry in an append. */

@@ -13,6 +13,7 @@ import type { StepTime } from "../../core/replication/events.ts";
 import type { Judge } from "../../core/replication/judge.ts";
 import { MESSAGE_BYTES_MAX } from "../../core/replication/limits.ts";
 import type { LogListener } from "../../core/replication/log.ts";
+import { OtherCluster, otherMembers } from "../../core/replication/members.ts";
 import { type CommittedEntry, toCommitted } from "../../core/replication/types.ts";
 import { TableReplica } from "../../core/table-log/table-replica.ts";
 import type { Answer, Statement, TableEffect, TableEvent } from "../../core/table-log/types.ts";
@@ -66,15 +67,18 @@ export class TableLog extends DrivenLog<TableEvent, TableEffect> {
   };
   #isStale = false;
 
-  /** Does nothing before start(). */
+  /** Does nothing before start(). Throws OtherCluster when the configured replicas aren't the members. */
   constructor(options: TableLogOptions) {
     const { journal, replicas } = options;
-    const { replica: id } = journal.identity;
+    const { replica: id, members } = journal.identity;
+    const ids = replicas.map((replica) => replica.id);
+    const refusal = otherMembers(`the journal of order-${id}`, members, ids);
+    if (refusal !== null) throw new OtherCluster(refusal); // X4
     super(options, id);
     this.#options = options;
     this.#replica = new TableReplica({
       id,
-      peers: replicas.map((replica) => replica.id).filter((other) => other !== id),
+      peers: ids.filter((other) => other !== id),
       end: {
         position: journal.lastPosition,
         digest: Buffer.from(journal.digestAt(journal.lastPosition), "hex"),
