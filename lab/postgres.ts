@@ -68,8 +68,8 @@ export class LabPostgres {
     const postgres = new LabPostgres(folder, servers);
     const [primary, ...others] = servers as [Server, ...Server[]];
     try {
-      primary.make(...(isDurable ? [] : ["--no-sync"]));
-      for (const other of others) other.copy(primary);
+      await primary.make(...(isDurable ? [] : ["--no-sync"]));
+      for (const other of others) await other.copy(primary);
       await Promise.all(servers.map((server) => server.start()));
       if (standbys > 0) await postgres.hasStandbys(standbys);
     } catch (error) {
@@ -124,7 +124,7 @@ export class LabPostgres {
   async rejoin(index: number): Promise<void> {
     const server = this.server(index);
     await server.kill();
-    server.copyRunning(this.server(this.primary));
+    await server.copyRunning(this.server(this.primary));
     await server.start();
   }
 
@@ -150,11 +150,11 @@ export class Server extends PostgresServer {
   }
 
   /** Makes it a standby of a primary that runs. */
-  copyRunning(primary: Server): void {
+  async copyRunning(primary: Server): Promise<void> {
     rmSync(this.#folder, { recursive: true, force: true });
     const from = `host=${HOST} port=${primary.port} user=postgres`;
-    this.run("pg_basebackup", ["-D", this.#folder, "-d", from, "-c", "fast", "--no-sync"]);
-    this.becomeStandby(primary);
+    await this.run("pg_basebackup", ["-D", this.#folder, "-d", from, "-c", "fast", "--no-sync"]);
+    await this.becomeStandby(primary);
   }
 
   /** Where a standby reads from, from now on; null: nowhere. */

@@ -91,8 +91,8 @@ export class EmbeddedPostgres {
     const isMade = existsSync(join(standbys.at(-1)?.folder ?? "", "standby.signal"));
     if (!isMade) {
       for (const { folder } of this.#servers) rmSync(folder, { recursive: true, force: true });
-      primary.make();
-      for (const standby of standbys) standby.copy(primary);
+      await primary.make();
+      for (const standby of standbys) await standby.copy(primary);
     }
     try {
       for (const server of this.#servers) await endLeft(server.folder);

@@ -6,11 +6,12 @@
 // So nothing is needed but `initdb` and `postgres`, which is all that npm's packages
 // of it have.
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { accessSync, constants, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { lastLine } from "./child.ts";
 import { UserError } from "./user-error.ts";
 
@@ -84,21 +85,21 @@ export class PostgresServer {
   }
 
   /** Makes the files of a new primary. */
-  make(...more: readonly string[]): void {
+  async make(...more: readonly string[]): Promise<void> {
     const args = ["-D", this.folder, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale"];
-    this.run("initdb", [...args, ...more]);
+    await this.run("initdb", [...args, ...more]);
   }
 
   /** Makes it a standby of one that was made and not started yet. */
-  copy(primary: PostgresServer): void {
-    this.#execute("cp", ["-R", "-p", primary.folder, this.folder]);
-    this.becomeStandby(primary);
+  async copy(primary: PostgresServer): Promise<void> {
+    await this.#execute("cp", ["-R", "-p", primary.folder, this.folder]);
+    await this.becomeStandby(primary);
   }
 
   /** What makes a standby of a copy. */
-  protected becomeStandby(primary: PostgresServer): void {
+  protected async becomeStandby(primary: PostgresServer): Promise<void> {
     this.follow(primary);
-    this.#execute("touch", [join(this.folder, "standby.signal")]);
+    await this.#execute("touch", [join(this.folder, "standby.signal")]);
   }
 
   /** Where a standby reads from, from its next start or reload on; null: nowhere. */
@@ -185,18 +186,17 @@ export class PostgresServer {
   }
 
   /** Runs one of PostgreSQL's programs to its end. */
-  run(name: string, args: readonly string[]): void {
-    this.#execute(join(this.#options.programs, name), args);
+  async run(name: string, args: readonly string[]): Promise<void> {
+    await this.#execute(join(this.#options.programs, name), args);
   }
 
-  #execute(program: string, args: readonly string[]): void {
+  async #execute(program: string, args: readonly string[]): Promise<void> {
     const { through, uid, gid } = this.#options.runAs;
     const [command = "", ...before] = [...through, program];
-    execFileSync(command, [...before, ...args], {
+    await promisify(execFile)(command, [...before, ...args], {
       ...(uid !== undefined && { uid }),
       ...(gid !== undefined && { gid }),
       cwd: "/",
-      stdio: ["ignore", "pipe", "pipe"],
     });
   }
 }
