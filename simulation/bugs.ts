@@ -908,7 +908,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "a-statement-on-its-way-confirms-what-is-asked-meanwhile",
     ["R6"],
-    [80, 4],
+    [178, 4],
     [
       `${TABLES}/table-replica.ts`,
       "for (const token of running.tokens)",
@@ -974,7 +974,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "what-was-read-is-kept-over-a-new-connection",
     ["R2", "R4", "all before a reign was read"],
-    [93, 4],
+    [21, 4],
     [`${TABLES}/table-replica.ts`, "else if (wasOpen) this.#lose(reason);", ""],
   ),
   bug(
@@ -1006,7 +1006,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "an-old-primary-taken-for-another-history",
     ["R4"],
-    [378, 4],
+    [174, 4],
     [
       `${TABLES}/table-replica.ts`,
       "if (!isOld && digest !== null && after <= head.committed) {",
@@ -1016,7 +1016,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "an-old-primary-followed-for-ever",
     ["L1"],
-    [3, 4],
+    [327, 4],
     [
       `${TABLES}/table-replica.ts`,
       "this.#expected = this.#hearsLeader() ? this.#heard : null;",
@@ -1026,7 +1026,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "a-history-followed-from-another-one",
     ["R4"],
-    [70, 4],
+    [174, 4],
     [
       `${TABLES}/table-replica.ts`,
       "if (isOld || digest === null || !isSame(digest, read.digest)) {",

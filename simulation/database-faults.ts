@@ -5,6 +5,7 @@ import { LEADER_SILENCE_MS } from "../src/core/replication/limits.ts";
 import type { SimulatedDatabase } from "./database.ts";
 import type { Links } from "./links.ts";
 import { Random } from "./random.ts";
+import type { ReplicaNode } from "./replica-node.ts";
 import type { World } from "./world.ts";
 
 /** Above all seeds, like the others. */
@@ -31,7 +32,7 @@ export class DatabaseFaults {
     database.slowness = random.pick([1, 1, 4, 20]);
     database.lateAnswers = random.pick([0, 0, 0.003, 0.01]);
     const server = () => random.pick(database.servers);
-    const replica = () => random.pick(world.replicas).name;
+    const replica = () => random.pick(world.replicas);
     const strikes: (() => void)[] = [
       () => database.cancelWaits(),
       () => this.#loseStandbys(),
@@ -40,7 +41,7 @@ export class DatabaseFaults {
       () => database.freeze(server(), random.between(5, random.pick([100, 3_000]))),
       () => this.#crash(),
       () => this.#failOver(),
-      () => this.#cutOff(replica()),
+      () => this.#cutOff(replica().name),
       () => this.#mislead(replica()),
       () => this.#outpace(),
     ];
@@ -91,7 +92,8 @@ export class DatabaseFaults {
     if (fate === "hangs") database.freeze(old, random.between(100, 2_000));
     this.#later(random.between(0, 200), () => {
       if (database.primary !== old || !database.failOver()) return;
-      if (random.chance(0.3)) this.#mislead(random.pick(this.#world.replicas).name);
+      for (const replica of this.#world.replicas)
+        if (random.chance(0.3)) this.#later(random.between(0, 300), () => this.#mislead(replica));
       if (random.chance(0.5)) this.#later(random.between(0, 300), () => database.cancelWaits());
       else if (random.chance(0.7)) database.reset(old, random.chance(0.3));
       this.#later(random.between(50, 1_500), () => {
@@ -139,9 +141,12 @@ export class DatabaseFaults {
     this.#later(ms, () => this.#database.answerLate(leader.name, 0));
   }
 
-  #mislead(replica: string): void {
+  /** It is on the old primary's side of the network, alone or not. */
+  #mislead(replica: ReplicaNode): void {
     const random = this.#random;
-    this.#database.mislead(replica, random.chance(0.5));
-    this.#later(random.between(50, 2_000), () => this.#database.undeceive(replica));
+    const ms = random.between(50, 2_000);
+    this.#database.mislead(replica.name, random.chance(0.7));
+    if (random.chance(0.5)) this.#links.separate(new Set([replica]), ms);
+    this.#later(ms, () => this.#database.undeceive(replica.name));
   }
 }
