@@ -111,6 +111,11 @@ test("with the rights that the documentation grants a bazaar runs, and can't del
   const again = async () => (await found()).some(({ bought }) => Number(bought) === 7);
   await until("both orders, made anew", again);
   expect(await found()).toEqual([expect.objectContaining({ quantity_left: `${LISTED - 7}` })]);
+  // One order process suffices.
+  const others = cluster.replicas.slice(1).map((id) => `order-${id}`);
+  await cluster.signalAll(others, "SIGSTOP");
+  expect((await client.trade({ name: "FishCo", type: "buy", quantity: 1 })).status).toBe(200);
+  await cluster.signalAll(others, "SIGCONT");
   // With more rights than it needs, it says so.
   await admin.ask("GRANT DELETE ON bazaar.entries TO bazaar", "trades");
   await cluster.kill(`order-${cluster.replicas[0]}`);
