@@ -40,8 +40,26 @@ test("observations are counted under their labels", async () => {
   by({ route: "/stocks" }).observe(0.0001);
   const sums = (await lines(metrics, "bazaar_request_duration_seconds_count")).toSorted();
   expect(sums).toEqual([
-    'bazaar_request_duration_seconds_count{role="frontend",route="/orders"} 2',
-    'bazaar_request_duration_seconds_count{role="frontend",route="/stocks"} 1',
+    'bazaar_request_duration_seconds_count{route="/orders",role="frontend"} 2',
+    'bazaar_request_duration_seconds_count{route="/stocks",role="frontend"} 1',
+  ]);
+});
+
+test("a histogram tells how many were within each bound, itself included, their sum and their number", async () => {
+  const metrics = new RoleMetrics("frontend");
+  const histogram = metrics.histogram("bazaar_batch_size", "How much \"at\" once.", [1, 2, 4]);
+  for (const value of [0.5, 1, 1.5, 4, 4.5, 9]) histogram.observe(value);
+  const { text } = await metrics.scrape();
+  const told = text.split("\n").filter((line) => line.includes("bazaar_batch_size"));
+  expect(told).toEqual([
+    '# HELP bazaar_batch_size How much "at" once.',
+    "# TYPE bazaar_batch_size histogram",
+    'bazaar_batch_size_bucket{le="1",role="frontend"} 2',
+    'bazaar_batch_size_bucket{le="2",role="frontend"} 3',
+    'bazaar_batch_size_bucket{le="4",role="frontend"} 4',
+    'bazaar_batch_size_bucket{le="+Inf",role="frontend"} 6',
+    'bazaar_batch_size_sum{role="frontend"} 20.5',
+    'bazaar_batch_size_count{role="frontend"} 6',
   ]);
 });
 
