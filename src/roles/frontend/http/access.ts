@@ -15,12 +15,14 @@
 //     or repeated.
 
 import { hash, timingSafeEqual } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { invariant } from "../../../core/invariant.ts";
 import type { Right } from "../../../core/market/keys.ts";
 import type { ApiKey } from "../../../core/market/types.ts";
 import type { KeyCopy, KnownKeys } from "../../../core/service/key-copy.ts";
 import { failure, type HttpAnswer, send, UNAVAILABLE } from "./http-answer.ts";
+import type { LimitKey } from "./rate-limits.ts";
 
 /** What a route asks of who calls it. */
 export interface Need {
@@ -235,6 +237,17 @@ export function openAccess(): Access {
   return new Access({ keys, isOpenAtFirst: true, wallMs: Date.now });
 }
 
+/** The verdict on a request whose key may not ask for too much. */
+export function withinLimit(
+  verdict: Verdict,
+  limitKey: LimitKey | null,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Verdict {
+  if (limitKey === null || !isGrant(verdict) || verdict.owner === null) return verdict;
+  return limitKey(verdict.owner, request, response) ?? verdict;
+}
+
 declare module "fastify" {
   interface FastifyRequest {
     /** Set before any route runs. */
@@ -243,7 +256,7 @@ declare module "fastify" {
 }
 
 /** Has the router ask before each route; before the routes are registered. A route without a row throws. */
-export function accessHook(app: FastifyInstance, access: Access): void {
+export function accessHook(app: FastifyInstance, access: Access, limitKey: LimitKey | null): void {
   app.decorateRequest("grant", null);
   app.addHook("onRoute", ({ method, url }) => {
     for (const each of [method].flat()) {
@@ -255,7 +268,8 @@ export function accessHook(app: FastifyInstance, access: Access): void {
     // What isn't there is told to everybody.
     const need = url === undefined ? OPEN : needOf(String(method), url);
     invariant(need !== undefined, "each route has a row", { method: String(method) });
-    const judged = (verdict: Verdict): void => {
+    const judged = (found: Verdict): void => {
+      const verdict = withinLimit(found, limitKey, request.raw, reply.raw);
       if (isGrant(verdict)) {
         request.grant = verdict;
         done();

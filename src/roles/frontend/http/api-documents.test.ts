@@ -233,7 +233,7 @@ test("every answer that is described can be had, in the shape that the document 
   market.isLeased = false;
   for (const example of UNANSWERED) await check(example);
   const client = { socket: { remoteAddress: "127.0.0.1" } as Socket, headers: {} };
-  rates.take(client, rates.take(client, 1)?.units ?? 0);
+  rates.takeOfAddress(client, rates.takeOfAddress(client, 1)?.units ?? 0);
   const costs = ({ url, method }: TestRequest) => costOf(method, url) > 0;
   for (const [path, status, asked] of EXAMPLES) {
     if (status === 200 && costs(asked)) await check([path, 429, asked]);

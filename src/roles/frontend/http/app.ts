@@ -36,7 +36,7 @@ import { Lane } from "./lane.ts";
 import { answersOrigins, corsHook, foreignTo } from "./origins.ts";
 import { pageRoutes } from "./page.ts";
 import { type Playground, playgroundRoutes } from "./playground.ts";
-import { limitRates, type RateLimits } from "./rate-limits.ts";
+import { keyLimiter, limitAddresses, type RateLimits } from "./rate-limits.ts";
 import { RequestGate } from "./request-gate.ts";
 import { logRequests } from "./request-log.ts";
 import { RequestTraces } from "./request-traces.ts";
@@ -109,8 +109,22 @@ export function build(options: AppOptions): FastifyInstance {
   logRequests(app, log, traces);
   const answerOrigin = answersOrigins(corsOrigins);
   if (answerOrigin) corsHook(app, answerOrigin);
+  const durations = metrics?.durations ?? { ended() {} };
+  const { rates } = options;
+  const complaints = new Complaints(log, COMPLAINT_INTERVAL_MS);
+  const rating = rates && {
+    limits: rates,
+    answerOrigin,
+    refused: (policy: "address" | "key", name: string): void => {
+      // The router, or who answers past it, tells of those that have come to a route.
+      if (policy === "address") durations.ended(NO_ROUTE, RATE_LIMITED, performance.now());
+      complaints.warn(name, { [policy]: name }, `Requests of ${policy} beyond --rate-limit`);
+    },
+  };
+  if (rates) metrics?.rateLimited(() => rates.refused);
+  const limitKey = rating ? keyLimiter(rating) : null;
   const access = options.access ?? openAccess();
-  accessHook(app, access);
+  accessHook(app, access, limitKey);
   if (metrics) metricsRoute(app, metrics);
   handleErrors(app, log, broken);
   handleOddRequests(app.server, gate);
@@ -130,21 +144,8 @@ export function build(options: AppOptions): FastifyInstance {
   if (options.feed) eventRoutes(app, options.feed);
   if (options.steps) stepsRoute(app, options.steps);
   if (options.playground) app.register(playgroundRoutes(options.playground));
-  const durations = metrics?.durations ?? { ended() {} };
-  directly(app.server, { access, stocks, trades, durations, answerOrigin, log, broken });
-  const { rates } = options;
-  if (rates) {
-    const complaints = new Complaints(log, COMPLAINT_INTERVAL_MS);
-    metrics?.rateLimited(() => rates.refused);
-    limitRates(app.server, {
-      limits: rates,
-      answerOrigin,
-      refused: (address) => {
-        durations.ended(NO_ROUTE, RATE_LIMITED, performance.now());
-        complaints.warn(address, { address }, "Requests of an address are beyond --rate-limit");
-      },
-    });
-  }
+  directly(app.server, { access, limitKey, stocks, trades, durations, answerOrigin, log, broken });
+  if (rating) limitAddresses(app.server, rating);
   limitConnections(app.server, { isFull: () => orders.isFull(), ...options.connectionLimits });
   gate.guard(app.server, (status) => durations.ended(NO_ROUTE, status, performance.now()));
   return app;

@@ -38,6 +38,7 @@ function start(level: "info" | "debug" = "info"): void {
   const silent = pino({ level: "silent" });
   directly(app.server, {
     access: openAccess(),
+    limitKey: null,
     stocks: { lookup: (name) => lookup(name) },
     trades: new Trades(market, silent),
     log: log.log,

@@ -23,9 +23,11 @@ import {
   NEEDS,
   type Need,
   OTHER_STOCK,
+  withinLimit,
 } from "./access.ts";
 import { type HttpAnswer, INTERNAL_ERROR, jsonHeaders, writeAnswer } from "./http-answer.ts";
 import type { AnswerOrigin } from "./origins.ts";
+import type { LimitKey } from "./rate-limits.ts";
 import { beforeRequests } from "./request-gate.ts";
 
 /** The routes of these requests, as the router has them. */
@@ -44,6 +46,8 @@ function needed(route: string): Need {
 
 export interface DirectOptions {
   readonly access: Access;
+  /** Null: keys are not limited. */
+  readonly limitKey: LimitKey | null;
   readonly stocks: Pick<StockLookups, "lookup">;
   readonly trades: Trades;
   readonly log: Logger;
@@ -57,7 +61,7 @@ export interface DirectOptions {
 
 /** Puts itself before the listener that `server` has for requests: the router. */
 export function directly(server: Server, options: DirectOptions): void {
-  const { access, stocks, trades, answerOrigin, log, broken, durations } = options;
+  const { access, limitKey, stocks, trades, answerOrigin, log, broken, durations } = options;
   if (log.isLevelEnabled("debug")) return;
   beforeRequests(server, (router) => (request, response) => {
     if (!answered(request, response)) router(request, response);
@@ -90,7 +94,8 @@ export function directly(server: Server, options: DirectOptions): void {
     response: ServerResponse,
     goOn: (grant: Grant) => void,
   ): void {
-    const judged = (verdict: Grant | HttpAnswer): void => {
+    const judged = (found: Grant | HttpAnswer): void => {
+      const verdict = withinLimit(found, limitKey, request, response);
       if (isGrant(verdict)) {
         goOn(verdict);
         return;

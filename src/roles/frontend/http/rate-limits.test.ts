@@ -1,8 +1,10 @@
+import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { rememberingLog } from "../../../io/rpc/testing.ts";
 import { RATE_ADDRESSES_MAX, RATE_BURST_S } from "../limits.ts";
+import { Access } from "./access.ts";
 import { costOf, type RateLimitOptions, RateLimits } from "./rate-limits.ts";
 import { overSocket, type TestRequest, TestServer } from "./test-http.ts";
 
@@ -24,7 +26,7 @@ const from = (address: string, forwarded?: string) =>
   }) satisfies Pick<IncomingMessage, "socket" | "headers">;
 
 const isGiven = (limits: RateLimits, address: string, cost = 1) =>
-  limits.take(from(address), cost)?.waitMs === 0;
+  limits.takeOfAddress(from(address), cost)?.waitMs === 0;
 
 describe("a bucket", () => {
   test("lets so much through at once, and then as much as the rate allows", () => {
@@ -39,7 +41,7 @@ describe("a bucket", () => {
   test("tells when there will be enough, and then there is", () => {
     const limits = limitsOf({});
     expect(isGiven(limits, "10.0.0.1", 20)).toBe(true);
-    const waitMs = limits.take(from("10.0.0.1"), 7)?.waitMs ?? 0;
+    const waitMs = limits.takeOfAddress(from("10.0.0.1"), 7)?.waitMs ?? 0;
     expect(waitMs).toBeCloseTo(700);
     nowMs += waitMs - 1;
     expect(isGiven(limits, "10.0.0.1", 7)).toBe(false);
@@ -68,6 +70,18 @@ describe("a bucket", () => {
     expect(isGiven(limits, "fe80::2%eth0")).toBe(false);
   });
 
+  test("is each key's own, wherever that is used from", () => {
+    const limits = limitsOf({});
+    const isGivenTo = (key: string, address: string, cost: number) =>
+      limits.takeOfKey(key, from(address), cost)?.waitMs === 0;
+    expect(isGivenTo("shop", "10.0.0.1", 15)).toBe(true);
+    expect(isGivenTo("shop", "10.0.0.2", 6)).toBe(false);
+    expect(isGivenTo("shop", "10.0.0.3", 5)).toBe(true);
+    expect(isGivenTo("10.0.0.1", "10.0.0.2", 20)).toBe(true);
+    expect(isGiven(limits, "10.0.0.1", 20)).toBe(true);
+    expect(limitsOf({ loopback: false }).takeOfKey("shop", from("127.0.0.1"), 1)).toBeNull();
+  });
+
   test("is forgotten when too many others were used since, so that memory is bounded", () => {
     const limits = limitsOf({});
     expect(isGiven(limits, "10.0.0.1", 20)).toBe(true);
@@ -83,10 +97,10 @@ describe("a bucket", () => {
 });
 
 test("nobody is limited at a rate of 0, and this machine only where that was asked for", () => {
-  expect(limitsOf({ unitsPerS: 0 }).take(from("10.0.0.1"), 1)).toBeNull();
+  expect(limitsOf({ unitsPerS: 0 }).takeOfAddress(from("10.0.0.1"), 1)).toBeNull();
   for (const own of ["127.0.0.1", "::1", "::ffff:127.0.0.9"]) {
-    expect(limitsOf({ loopback: false }).take(from(own), 1)).toBeNull();
-    expect(limitsOf({}).take(from(own), 1)).not.toBeNull();
+    expect(limitsOf({ loopback: false }).takeOfAddress(from(own), 1)).toBeNull();
+    expect(limitsOf({}).takeOfAddress(from(own), 1)).not.toBeNull();
   }
 });
 
@@ -161,6 +175,45 @@ describe("a front end", () => {
       expect((await ask({ url })).statusCode).toBe(429);
     }
     expect((await ask({ url: "/healthz" })).statusCode).toBe(200);
+  });
+
+  test("counts what a key asks for from many addresses, past the router and by it", async () => {
+    const keys = ["shop", "stall"].map((name) => ({
+      name,
+      digest: hash("sha256", "secret"),
+      may: "read,trade",
+      stocks: "",
+      expiresAtMs: 0,
+    }));
+    const known = { version: 1, keys };
+    server = await TestServer.open({
+      rates: limitsOf({ unitsPerS: 1, trustProxy: ["127.0.0.1"] }),
+      access: new Access({
+        keys: { last: known, current: known, whenCurrent: () => {} },
+        isOpenAtFirst: false,
+        wallMs: () => 0,
+      }),
+    });
+    let clients = 0;
+    const askAs = (key: string, asked: TestRequest) => {
+      clients += 1;
+      const headers = {
+        authorization: `Bearer ${key}.secret`,
+        "x-forwarded-for": `10.0.0.${clients}`,
+      };
+      return ask({ ...asked, headers });
+    };
+    const lookup = { url: "/stocks/FishCo" };
+    expect((await askAs("shop", lookup)).statusCode).toBe(200);
+    expect((await askAs("shop", lookup)).statusCode).toBe(200);
+    for (const asked of [lookup, TRADE, { url: "/orders/1" }]) {
+      const refused = await askAs("shop", asked);
+      expect(refused.statusCode).toBe(429);
+      expect(refused.headers.ratelimit).toBe('"key";r=0;t=2');
+      expect(Number(refused.headers["retry-after"])).toBeGreaterThan(0);
+      expect(refused.json().error.message).toContain("Too many requests from your key");
+    }
+    expect((await askAs("stall", lookup)).statusCode).toBe(200);
   });
 
   test("says nothing of rates while more than half is left", async () => {

@@ -1,4 +1,5 @@
-// How much one client may ask of a front end: a token bucket for each address.
+// How much one client may ask of a front end: a token bucket for each address, and
+// one for each API key, wherever it is used from.
 //
 // A bucket holds what may be asked at once, and fills at the limit's rate. Each
 // request takes what it costs: a list takes more than a lookup, since it is more
@@ -6,7 +7,10 @@
 // to wait; nothing is taken then. A window that is counted anew each second would
 // be simpler, and let twice as much through at its edge.
 //
-//   - A client is its address: of IPv6 the first 64 bits, which is what one
+//   - A request takes from its address's bucket before anything is looked at, so
+//     that guessing keys is limited, too; and from its key's once that is known.
+//     Who isn't limited by address isn't by key.
+//   - An address is one client's: of IPv6 the first 64 bits, which is what one
 //     subscriber has. Of a proxy that is named by --trust-proxy, it is the last
 //     address in X-Forwarded-For that no such proxy has; whoever isn't named
 //     could write there what it likes.
@@ -20,7 +24,7 @@ import { BlockList, isIP, isIPv4, isIPv6, type Socket } from "node:net";
 import { LRUCache } from "lru-cache";
 import { isLoopback } from "../../../io/host-names.ts";
 import { RATE_ADDRESSES_MAX, RATE_BURST_S } from "../limits.ts";
-import { failure, RATE_LIMITED, writeAnswer } from "./http-answer.ts";
+import { failure, type HttpAnswer, RATE_LIMITED, writeAnswer } from "./http-answer.ts";
 import type { AnswerOrigin } from "./origins.ts";
 import { beforeRequests } from "./request-gate.ts";
 
@@ -116,11 +120,25 @@ export class RateLimits {
     return address;
   }
 
-  /** Takes a share for whoever a request is counted for; null when that isn't limited. One that is larger than a bucket takes a full one. */
-  take(request: Pick<IncomingMessage, "socket" | "headers">, cost: number): Share | null {
+  /** Takes a share for the address that a request is counted for; null when that isn't limited. */
+  takeOfAddress(request: Pick<IncomingMessage, "socket" | "headers">, cost: number): Share | null {
     if (this.#unitsPerMs === 0 || cost === 0) return null;
     const client = this.#clientOf(request);
-    if (client === null) return null;
+    return client === null ? null : this.#take(client, cost);
+  }
+
+  /** The same for the key that it was sent with. */
+  takeOfKey(
+    key: string,
+    request: Pick<IncomingMessage, "socket" | "headers">,
+    cost: number,
+  ): Share | null {
+    if (this.#unitsPerMs === 0 || cost === 0 || this.#clientOf(request) === null) return null;
+    return this.#take(`key ${key}`, cost); // no address has a blank
+  }
+
+  /** A share that is larger than a bucket is a full one. */
+  #take(client: string, cost: number): Share {
     const nowMs = this.#nowMs();
     let bucket = this.#buckets.get(client);
     if (bucket === undefined) {
@@ -158,46 +176,70 @@ export class RateLimits {
   }
 }
 
+/** Says of a request with a key what is to be answered because the key asks for too much; null: nothing. */
+export type LimitKey = (
+  key: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+) => HttpAnswer | null;
+
 export interface LimitRatesOptions {
   readonly limits: RateLimits;
   /** Says to a browser whether a page may read that it was refused; null: none may. */
   readonly answerOrigin: AnswerOrigin | null;
-  /** Told of each refusal, with the address. */
-  readonly refused: (address: string) => void;
+  /** Told of each refusal with what it is for, an address or a key. */
+  readonly refused: (policy: Policy, name: string) => void;
 }
 
-/** Puts itself before the listener that `server` has for requests. */
-export function limitRates(server: Server, options: LimitRatesOptions): void {
+type Policy = "address" | "key";
+
+/** What limits requests by their keys. */
+export function keyLimiter({ limits, refused }: LimitRatesOptions): LimitKey {
+  return (key, request, response) => {
+    const share = limits.takeOfKey(key, request, costOf(request.method, request.url ?? ""));
+    const refusal = refusalOf("key", share, limits, response);
+    if (refusal !== null) refused("key", key);
+    return refusal;
+  };
+}
+
+/** Limits requests by their addresses: puts itself before the listener that `server` has for them. */
+export function limitAddresses(server: Server, options: LimitRatesOptions): void {
   const { limits, answerOrigin, refused } = options;
   beforeRequests(
     server,
     (next): RequestListener =>
       (request, response) => {
-        const share = limits.take(request, costOf(request.method, request.url ?? ""));
-        if (share !== null && share.units < limits.unitsMax / 2) tell(response, share);
-        if (share === null || share.waitMs === 0) {
+        const share = limits.takeOfAddress(request, costOf(request.method, request.url ?? ""));
+        const refusal = refusalOf("address", share, limits, response);
+        if (refusal === null) {
           next(request, response);
           return;
         }
-        limits.refused += 1;
-        refused(limits.addressOf(request));
-        if (answerOrigin?.(request, response)) return;
-        const waitS = inSeconds(share.waitMs);
-        response.setHeader("retry-after", waitS);
-        writeAnswer(response, tooMany(waitS));
+        refused("address", limits.addressOf(request));
+        if (!answerOrigin?.(request, response)) writeAnswer(response, refusal);
       },
   );
-
-  /** RFC 9651 items with the names of draft-ietf-httpapi-ratelimit-headers-10. */
-  function tell(response: ServerResponse, { units, fullInMs }: Share): void {
-    const policy = `"address";q=${limits.unitsMax};qu="units";w=${RATE_BURST_S}`;
-    response.setHeader("ratelimit-policy", policy);
-    response.setHeader("ratelimit", `"address";r=${Math.floor(units)};t=${inSeconds(fullInMs)}`);
-  }
 }
 
-function tooMany(waitS: number) {
-  return failure(RATE_LIMITED, `Too many requests from your address. Ask again in ${waitS} s`);
+/** Puts the headers where there is something to tell, RFC 9651 items with the names of draft-ietf-httpapi-ratelimit-headers-10. */
+function refusalOf(
+  policy: Policy,
+  share: Share | null,
+  limits: RateLimits,
+  response: ServerResponse,
+): HttpAnswer | null {
+  const { unitsMax } = limits;
+  if (share === null || share.units >= unitsMax / 2) return null;
+  const { units, fullInMs, waitMs } = share;
+  const left = `r=${Math.floor(units)};t=${inSeconds(fullInMs)}`;
+  response.setHeader("ratelimit-policy", `"${policy}";q=${unitsMax};qu="units";w=${RATE_BURST_S}`);
+  response.setHeader("ratelimit", `"${policy}";${left}`);
+  if (waitMs === 0) return null;
+  limits.refused += 1;
+  const waitS = inSeconds(waitMs);
+  response.setHeader("retry-after", waitS);
+  return failure(RATE_LIMITED, `Too many requests from your ${policy}. Ask again in ${waitS} s`);
 }
 
 function inSeconds(ms: number): number {

@@ -12,7 +12,7 @@ import { memoryCopies } from "../../../io/cache/memory.ts";
 import { stocksOver, TestMarket } from "../test-market.ts";
 import { type AppOptions, build } from "./app.ts";
 
-type TestServerOptions = Pick<AppOptions, "gate" | "rates">;
+type TestServerOptions = Pick<AppOptions, "access" | "gate" | "rates">;
 
 export interface TestRequest {
   readonly method?: "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS";
