@@ -47,7 +47,7 @@ test("observations are counted under their labels", async () => {
 
 test("a histogram tells how many were within each bound, itself included, their sum and their number", async () => {
   const metrics = new RoleMetrics("frontend");
-  const histogram = metrics.histogram("bazaar_batch_size", "How much \"at\" once.", [1, 2, 4]);
+  const histogram = metrics.histogram("bazaar_batch_size", 'How much "at" once.', [1, 2, 4]);
   for (const value of [0.5, 1, 1.5, 4, 4.5, 9]) histogram.observe(value);
   const { text } = await metrics.scrape();
   const told = text.split("\n").filter((line) => line.includes("bazaar_batch_size"));
