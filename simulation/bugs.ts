@@ -227,7 +227,7 @@ export const BUGS: readonly Bug[] = [
     [29, 4],
     [
       `${COHERENCE}/lease-holder.ts`,
-      "this.#lease = offer;\n    this.#session += 1; // V3",
+      "this.#lease = offer;\n    return true; // V3",
       "this.#lease = offer;\n    return false;",
     ],
   ),
@@ -438,8 +438,8 @@ export const BUGS: readonly Bug[] = [
     [1, 4],
     [
       "src/core/market/content.ts",
-      "return isStockName(name) ? null :",
-      'return isStockName(name) && name !== "Nowhere" ? null :',
+      "isStockName(name) ? null :",
+      '(isStockName(name) && name !== "Nowhere") ? null :',
     ],
   ),
   bug(
@@ -541,11 +541,16 @@ export const BUGS: readonly Bug[] = [
     [1, 4],
     [`${REPLICATION}/replica.ts`, "if (epoch < promise.epoch) {", "if (epoch < 0) {"],
   ),
-  bug("best-journal-judged-by-length", ["a committed entry is never dropped"], null, [
-    `${REPLICATION}/entry-log.ts`,
-    "return a.epoch > b.epoch || (a.epoch === b.epoch && a.position >= b.position);",
-    "return a.position >= b.position;",
-  ]),
+  bug(
+    "best-journal-judged-by-length",
+    ["a committed entry is never dropped", "committed journals are the same"],
+    null,
+    [
+      `${REPLICATION}/entry-log.ts`,
+      "return a.epoch > b.epoch || (a.epoch === b.epoch && a.position >= b.position);",
+      "return a.position >= b.position;",
+    ],
+  ),
   bug(
     "nominee-leads-without-fetching",
     ["R1"],
@@ -781,6 +786,16 @@ export const BUGS: readonly Bug[] = [
       "held: 0, epoch",
     ],
   ),
+  bug("relayed-questions-relayed-again", ["H1"], null, [
+    `${SERVICE}/replica-desk.ts`,
+    "other === null || relayed ? null",
+    "other === null ? null",
+  ]),
+  bug("lost-on-the-way-taken-for-not-begun", ["M1"], null, [
+    `${SERVICE}/replica-desk.ts`,
+    'if (result.failure !== NOT_SENT) return { kind: "unknown" };',
+    'if (result.failure === "timeout") return { kind: "unknown" };',
+  ]),
   bug(
     "silent-connection-never-given-up",
     ["L1"],

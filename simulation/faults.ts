@@ -70,6 +70,8 @@ export type Extras = Resets & Mutes & Astrays & Lies & Misconfigurations;
 /** Per message, per second and per write: see the names. Zero means off. */
 export interface FaultMix extends Extras {
   readonly lossPerMessage: number;
+  /** Also clients' questions to replicas, and their answers. */
+  readonly losesCalls: boolean;
   readonly duplicatePerMessage: number;
   readonly reorder: boolean;
   /** Kinds of messages of one conversation that are lost or late, out of order, on top of the others. */
@@ -105,6 +107,8 @@ export interface FaultMix extends Extras {
   readonly laggardPerSecond: number;
   /** The leader, paused, alone with some of its catalogs and front ends. */
   readonly isolationPerSecond: number;
+  /** All others lose the leader, and it doesn't know, nor does who is cut off with it. */
+  readonly desertionPerSecond: number;
   /** A catalog with some front ends, cut off from all others. */
   readonly islandPerSecond: number;
   /** A front end loses its catalog without a word, and the catalog restarts. */
@@ -117,12 +121,15 @@ export interface FaultMix extends Extras {
   readonly slowWrite: number;
   /** A process's clock runs faster or slower by at most this share. */
   readonly clockDrift: number;
+  /** By role: whether all clocks run faster by that much, or slower; null: each as it likes. */
+  readonly clockSides: Readonly<Record<string, 1 | -1>> | null;
 }
 
 /** In a narrow setting more often one subtle fault and little else. */
 export function drawFaults(random: Random, isNarrow: boolean): Omit<FaultMix, keyof Extras> {
   const mix = drawMix(random);
-  return random.chance(isNarrow ? 0.5 : 0.15) ? { ...mix, ...mostly(random) } : mix;
+  if (!random.chance(isNarrow ? 0.6 : 0.3)) return mix;
+  return random.chance(0.5) ? { ...mix, ...mostly(random) } : { ...mix, ...alone(random) };
 }
 
 /** What needs a quiet world around it to be seen. */
@@ -131,6 +138,8 @@ const SUBTLE = [
   "misunderstandingPerSecond",
   "laggardPerSecond",
   "isolationPerSecond",
+  "desertionPerSecond",
+  "desertionPerSecond",
   "islandPerSecond",
   "slowLinkPerSecond",
   "stragglerPerSecond",
@@ -138,11 +147,28 @@ const SUBTLE = [
   "misunderstandingPerSecond",
 ] as const;
 
+const ALONE = [
+  ...SUBTLE,
+  "desertionPerSecond",
+  "crashPerSecond",
+  "targets",
+  "lossPerMessage",
+] as const;
+
 /** One subtle fault again and again, and little else. */
 function mostly(random: Random): Partial<FaultMix> {
   const none = { partitionPerSecond: 0, pairCutPerSecond: 0, oneWayPerSecond: 0, wipePerSecond: 0 };
   const few = { crashPerSecond: random.pick([0, 0, 0.5, 1.5]), pausePerSecond: 0, strike: null };
   return { ...none, ...few, lossPerMessage: 0, [random.pick(SUBTLE)]: random.between(1, 5) };
+}
+
+/** One fault now and then, and nothing else: between two of them much gets done. */
+function alone(random: Random): Partial<FaultMix> {
+  const quiet = { ...WITHOUT_BLOWS, ...WITHOUT_NOMINATIONS, slowWrite: 0, storeOutagePerSecond: 0 };
+  const fault = random.pick(ALONE);
+  if (fault === "targets") return { ...quiet, targets: drawTargets(random) };
+  if (fault === "lossPerMessage") return { ...quiet, lossPerMessage: random.between(0.001, 0.02) };
+  return { ...quiet, [fault]: random.between(0.5, 2) };
 }
 
 export function drawResets(random: Random): Resets {
@@ -161,7 +187,8 @@ function drawMix(random: Random): Omit<FaultMix, keyof Extras> {
   const maybe = (probability: number, value: () => number): number =>
     random.chance(probability) ? value() : 0;
   return {
-    lossPerMessage: maybe(0.4, () => random.between(0.001, 0.1)),
+    lossPerMessage: maybe(0.4, () => 10 ** random.between(-3, -1)),
+    losesCalls: random.chance(0.3),
     duplicatePerMessage: maybe(0.4, () => random.between(0.001, 0.1)),
     reorder: random.chance(0.3),
     targets: random.chance(0.6) ? drawTargets(random) : new Map(),
@@ -185,6 +212,7 @@ function drawMix(random: Random): Omit<FaultMix, keyof Extras> {
     misunderstandingPerSecond: maybe(0.4, () => random.between(0.5, 4)),
     laggardPerSecond: maybe(0.4, () => random.between(0.5, 4)),
     isolationPerSecond: maybe(0.4, () => random.between(0.2, 1.5)),
+    desertionPerSecond: maybe(0.4, () => random.between(0.2, 1.5)),
     islandPerSecond: maybe(0.3, () => random.between(0.1, 0.5)),
     orphaningPerSecond: maybe(0.3, () => random.between(0.1, 0.5)),
     switchGrantorPerSecond: maybe(0.5, () => random.between(0.1, 4)),
@@ -192,8 +220,15 @@ function drawMix(random: Random): Omit<FaultMix, keyof Extras> {
     storeOutagePerSecond: maybe(0.5, () => random.between(0.1, 0.5)),
     writeMs: random.pick([0.1, 0.5, 2]),
     slowWrite: maybe(0.4, () => random.between(0.001, 0.05)),
-    clockDrift: maybe(0.5, () => random.pick([0.01, random.between(0, 0.01)])),
+    clockDrift: maybe(0.5, () => random.pick([0.01, 0.01, random.between(0, 0.01)])),
+    clockSides: random.chance(0.5) ? drawSides(random) : null,
   };
+}
+
+/** A lease is shortest by a fast clock, and longest by a slow one. */
+function drawSides(random: Random): Readonly<Record<string, 1 | -1>> {
+  const side = (): 1 | -1 => (random.chance(0.5) ? 1 : -1);
+  return { replica: side(), catalog: side(), frontend: side() };
 }
 
 /** One short reign after the other, each with entries that nobody else has yet (Raft, figure 8). */
@@ -247,6 +282,7 @@ export const WITHOUT_BLOWS: Partial<FaultMix> = {
   spoilPerSecond: 0,
   misunderstandingPerSecond: 0,
   isolationPerSecond: 0,
+  desertionPerSecond: 0,
   islandPerSecond: 0,
   orphaningPerSecond: 0,
   laggardPerSecond: 0,
@@ -256,16 +292,21 @@ export const WITHOUT_BLOWS: Partial<FaultMix> = {
   misconfiguredPerSecond: 0,
 };
 
+/** Nobody is nominated but when a leader is needed. */
+const WITHOUT_NOMINATIONS: Partial<FaultMix> = {
+  strayNominationPerSecond: 0,
+  rivalsPerSecond: 0,
+  stragglerPerSecond: 0,
+};
+
 /** No faults at all: how a run ends, so that everything must settle. */
 export function withoutFaults(mix: FaultMix): FaultMix {
   return {
     ...mix,
     ...WITHOUT_BLOWS,
+    ...WITHOUT_NOMINATIONS,
     duplicatePerMessage: 0,
     reorder: false,
-    strayNominationPerSecond: 0,
-    rivalsPerSecond: 0,
-    stragglerPerSecond: 0,
     astrayPerSecond: 0,
     liePerSecond: 0,
     slowWrite: 0,

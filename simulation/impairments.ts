@@ -2,11 +2,12 @@
 // replicas, or a view, that is dead, deaf, frozen or cut off from one other. It
 // must keep nobody else waiting. Drawn from a stream of its own.
 
-import { LATE_MS } from "../src/core/coherence/limits.ts";
+import { LATE_MS, LEASE_MARGIN_MS, LEASE_MS } from "../src/core/coherence/limits.ts";
 import { LIES, type Lie } from "./lies.ts";
 import type { Process } from "./process.ts";
 import { Random } from "./random.ts";
 import type { ReplicaNode } from "./replica-node.ts";
+import { losing } from "./spoilt.ts";
 import type { World } from "./world.ts";
 
 /** Above all seeds: what is drawn from here leaves the rest of a run as it is. */
@@ -19,6 +20,8 @@ export type Impairment =
    * host that hangs.
    */
   | { readonly kind: "dead" | "deaf" | "frozen"; readonly process: Process }
+  /** A catalog that becomes deaf when it has just been without a lease, and asks for another. */
+  | { readonly kind: "deafened"; readonly process: Process; readonly unleasedMs: number }
   /** A view that lives, and hears everything so much later, milliseconds. */
   | { readonly kind: "slow"; readonly process: Process; readonly ms: number }
   /** Its tables have lost something, and it is never done with comparing them with its journal. */
@@ -54,6 +57,10 @@ export function drawImpairment(world: World): Impairment | null {
     // Somebody must be there to ask.
     ...(frontends.length > 1 ? frontends : []),
   ]);
+  if (process.role === "catalog" && random.chance(0.3)) {
+    const unleasedMs = LEASE_MS + LEASE_MARGIN_MS + random.between(0, 200);
+    return { kind: "deafened", process, unleasedMs };
+  }
   if (process.role !== "replica" && world.deskLimits.restPerWait > 0 && random.chance(0.6))
     return { kind: "slow", process, ms: random.between(LATE_MS, SLOWEST_MS) };
   return { kind: random.pick(["dead", "deaf", "frozen"]), process };
@@ -62,7 +69,7 @@ export function drawImpairment(world: World): Impairment | null {
 /** The faults have ended. */
 export function impair(world: World, impairment: Impairment | null): void {
   if (!impairment) return;
-  const { network, counters, processes } = world;
+  const { network, counters, processes, replicas, scheduler } = world;
   const { kind } = impairment;
   if (kind === "estranged") {
     const [one, other] = impairment.pair;
@@ -86,13 +93,20 @@ export function impair(world: World, impairment: Impairment | null): void {
   world.impaired = process;
   counters.add(`${kind} to the end: ${process.role}`);
   world.log(`${process.name} is ${kind} for good`);
-  if (kind === "slow") {
+  const deafen = (): void => {
+    for (const { name } of processes) if (name !== process.name) network.cut(name, process.name);
+    world.database?.cutOff(process.name);
+  };
+  if (kind === "deafened") {
+    for (const { name } of replicas) network.spoil(process.name, name, losing("follow"));
+    scheduler.after(impairment.unleasedMs, () => {
+      for (const { name } of replicas) network.spoil(process.name, name, null);
+      deafen();
+    });
+  } else if (kind === "slow") {
     for (const { name } of processes)
       if (name !== process.name) network.slow(name, process.name, impairment.ms);
   } else if (kind === "dead") process.die();
   else if (kind === "frozen") process.freeze();
-  else {
-    for (const { name } of processes) if (name !== process.name) network.cut(name, process.name);
-    world.database?.cutOff(process.name);
-  }
+  else deafen();
 }

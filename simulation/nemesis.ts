@@ -1,6 +1,7 @@
 // Does to a world what its fault mix says. Longer than 400 lines because each fault is
 // here once.
 
+import { CATALOG_ANSWER_LIMIT_MS } from "../src/core/service/limits.ts";
 import { drawAstray } from "./astray.ts";
 import { DatabaseFaults } from "./database-faults.ts";
 import { DiskLosses } from "./disk-losses.ts";
@@ -10,7 +11,14 @@ import { LIES } from "./lies.ts";
 import { Links } from "./links.ts";
 import type { Process } from "./process.ts";
 import type { ReplicaNode } from "./replica-node.ts";
-import { drawMisunderstanding, drawSpoilt, drawUnheard } from "./spoilt.ts";
+import {
+  drawLateAnswers,
+  drawMisunderstanding,
+  drawSpoilt,
+  drawUnheard,
+  losing,
+  type Spoilt,
+} from "./spoilt.ts";
 import { Visits } from "./visits.ts";
 import type { World } from "./world.ts";
 
@@ -20,6 +28,13 @@ const LONGEST_PAUSE_MS = 2_500;
 const LONGEST_STORE_OUTAGE_MS = 1_500;
 const LONGEST_ISOLATED_PAUSE_MS = 1_500;
 const SLOWEST_LINK_MS = 1_500;
+/** Of a disk that is about to be lost, what it acknowledged last comes late. */
+const LAST_ACKS_MS = 40;
+const LATE_ACKS: Spoilt = new Map([["ack", { loss: 0, late: 1, lateMs: 1_200 }]]);
+const QUIET_LOOK_MS = 0.5;
+const QUIET_LOOKS_MAX = 200;
+const LONGEST_DESERTED_MS = 1_200;
+const LATEST_WORDS_MS = 400;
 
 export class Nemesis {
   readonly #world: World;
@@ -92,7 +107,7 @@ export class Nemesis {
     if (due(faults.oneWayPerSecond)) this.#cutOneWay();
     if (faults.resetPerSecond > 0 && due(faults.resetPerSecond)) this.#reset();
     if (faults.mutePerSecond > 0 && due(faults.mutePerSecond)) this.#mute();
-    if (due(faults.wipePerSecond)) this.#losses.lose(this.#someReplica());
+    if (due(faults.wipePerSecond)) this.#loseDisk(this.#someReplica());
     if (faults.liePerSecond > 0 && due(faults.liePerSecond))
       this.#losses.lie(this.#someReplica(), random.pick(LIES));
     if (due(faults.staleAdmissionPerSecond)) this.#losses.meetStaleLeader(this.#leader());
@@ -106,6 +121,7 @@ export class Nemesis {
     if (due(faults.laggardPerSecond)) this.#turnToLaggard();
     if (faults.astrayPerSecond > 0 && due(faults.astrayPerSecond)) this.#leadAstray();
     if (due(faults.isolationPerSecond)) this.#isolateLeader();
+    if (due(faults.desertionPerSecond)) this.#desertLeader();
     if (due(faults.islandPerSecond)) this.#island();
     if (due(faults.orphaningPerSecond)) this.#orphan();
     if (due(faults.storeOutagePerSecond)) this.#storeOutage();
@@ -122,6 +138,20 @@ export class Nemesis {
     const { random, replicas } = this.#world;
     const leader = this.#leader();
     return leader && random.chance(0.5) ? leader : random.pick(replicas);
+  }
+
+  /** What was acknowledged from it may come when its replacement is there. */
+  #loseDisk(replica: ReplicaNode): void {
+    const { random, replicas, scheduler } = this.#world;
+    if (random.chance(0.5)) {
+      this.#losses.lose(replica);
+      return;
+    }
+    for (const other of replicas)
+      if (other !== replica) this.#links.spoil(replica, other, LATE_ACKS, LAST_ACKS_MS);
+    scheduler.after(LAST_ACKS_MS, () => {
+      if (!this.#resting) this.#losses.lose(replica);
+    });
   }
 
   #crashAll(replicas: readonly ReplicaNode[]): void {
@@ -189,9 +219,16 @@ export class Nemesis {
 
   /** A connection breaks though both its ends live. */
   #reset(): void {
-    const { random, processes, network, counters } = this.#world;
+    const { random, processes, network, scheduler, counters } = this.#world;
     const one = random.chance(0.5) ? this.#someReplica() : random.pick(processes);
     const other = random.pick(processes.filter((process) => process !== one));
+    if (random.chance(0.3)) {
+      counters.add("connections lost at one end");
+      this.#world.log(`lost: ${one.name}'s connection to ${other.name}`);
+      network.lose(one.name, other.name);
+      scheduler.after(random.heavy(50), () => network.regain(one.name, other.name));
+      return;
+    }
     counters.add("connections reset");
     this.#world.log(`reset: ${one.name} | ${other.name}`);
     network.reset(one.name, other.name);
@@ -222,6 +259,10 @@ export class Nemesis {
     const { random, catalogs, frontends, counters } = this.#world;
     const replica = this.#leader() ?? this.#someReplica();
     const [catalog, frontend] = [random.pick(catalogs), random.pick(frontends)];
+    if (random.chance(0.25)) {
+      this.#links.spoil(replica, frontend, drawLateAnswers(random));
+      return;
+    }
     const [one, other] = random.pick<readonly [Process, Process]>([
       [replica, catalog],
       [catalog, frontend],
@@ -247,8 +288,22 @@ export class Nemesis {
     this.#world.log(
       `${frontend.name} turns to ${catalog.name}, which is ${ms.toFixed(0)} ms behind`,
     );
-    for (const replica of replicas) this.#links.slow(replica, catalog, ms, 2 * ms);
-    if (random.chance(0.7)) this.#links.misunderstand(drawUnheard(random, 0.2), frontend, catalog);
+    const turn = (): void => {
+      for (const replica of replicas) this.#links.slow(replica, catalog, ms, 2 * ms);
+      if (random.chance(0.7))
+        this.#links.misunderstand(drawUnheard(random, 0.2), frontend, catalog);
+    };
+    const asked = catalogs.find(({ name }) => name === frontend.catalog);
+    if (asked && random.chance(0.4)) {
+      // It grants leases, but lets every question time out, until it is left aside.
+      const silentMs = CATALOG_ANSWER_LIMIT_MS + random.between(20, 200);
+      this.#links.spoil(asked, frontend, losing("looked"), silentMs);
+      scheduler.after(CATALOG_ANSWER_LIMIT_MS - random.between(0, ms / 2), () => {
+        if (!this.#resting) turn();
+      });
+      return;
+    }
+    turn();
     scheduler.after(random.between(0, ms / 3), () => this.#breakFromCatalog(frontend));
   }
 
@@ -273,7 +328,7 @@ export class Nemesis {
    * can't know that it was replaced.
    */
   #isolateLeader(): void {
-    const { random, replicas, catalogs, frontends, counters, scheduler } = this.#world;
+    const { random, replicas, catalogs, frontends, counters } = this.#world;
     const leader = this.#leader();
     if (!leader) return;
     const some = [...catalogs, ...frontends].filter(() => random.chance(0.4));
@@ -293,10 +348,55 @@ export class Nemesis {
     const lateMs = pauseMs + random.between(100, LONGEST_ISOLATED_PAUSE_MS / 3);
     this.#world.log(`${leader.name}'s mail is ${lateMs.toFixed(0)} ms late`);
     for (const other of others) this.#links.slow(other, leader, lateMs);
-    scheduler.after(random.between(0, 100), () => {
-      if (this.#resting) return;
+    this.#onceQuiet(leader, random.between(0, random.pick([5, 100])), () => {
       this.#links.separate(new Set<Process>([leader, ...company]), lateMs + 500, leader);
       this.#pauseFor(leader, pauseMs);
+    });
+  }
+
+  /** When nothing is under way at the leader, which it then would wait for in vain, or after a while. */
+  #onceQuiet(leader: ReplicaNode, afterMs: number, run: () => void, looks = QUIET_LOOKS_MAX): void {
+    this.#world.scheduler.after(afterMs, () => {
+      if (this.#resting) return;
+      if (looks === 0 || !leader.leads || leader.isQuiet) run();
+      else this.#onceQuiet(leader, QUIET_LOOK_MS, run, looks - 1);
+    });
+  }
+
+  /**
+   * All others lose the leader and elect another at once, while it, and who is cut off with it,
+   * goes on. In some cases it still hears, late, what replicas had said before. The next leader
+   * may not live long either.
+   */
+  #desertLeader(): void {
+    const { random, processes, replicas, catalogs, frontends, scheduler, network, counters } =
+      this.#world;
+    const leader = this.#leader();
+    if (!leader) return;
+    const company = [
+      ...catalogs.filter(() => random.chance(0.4)),
+      ...frontends.filter(() => random.chance(0.15)),
+    ];
+    const asker = frontends.find(() => random.chance(0.6)) ?? random.pick(frontends);
+    const inside = new Set<Process>([leader, asker, ...company]);
+    const others = processes.filter((process) => !inside.has(process));
+    const ms = random.between(50, LONGEST_DESERTED_MS);
+    const hears = random.chance(0.4);
+    counters.add("leaders deserted");
+    if (hears) {
+      const lateMs = random.between(50, LATEST_WORDS_MS);
+      for (const other of replicas)
+        if (other !== leader) this.#links.slow(other, leader, lateMs, ms);
+    }
+    this.#onceQuiet(leader, hears ? random.heavy(2) : 0, () => {
+      this.#links.separate(inside, ms, hears ? leader : undefined);
+      for (const { name } of others) network.lose(name, leader.name);
+      // Also if the faults end before.
+      scheduler.after(ms, () => {
+        for (const { name } of others) network.reset(leader.name, name);
+        const next = this.#leader();
+        if (next && next !== leader && !this.#resting && random.chance(0.4)) this.#crash(next);
+      });
     });
   }
 

@@ -193,18 +193,18 @@ export class Network {
       this.#counters.add("lost on a silent connection");
       return;
     }
-    const { lossPerMessage, duplicatePerMessage, targets } = this.faults;
+    const { lossPerMessage, losesCalls, duplicatePerMessage, targets } = this.faults;
+    const kind = kindOf(message);
     const sent = { message, link: this.#endpoints.get(from)?.link ?? "" };
     if (line.cuts > 0) {
       this.#meetCut(line, sent);
       return;
     }
     const random = this.#random;
-    if (lossPerMessage > 0 && random.chance(lossPerMessage)) {
+    if (lossPerMessage > 0 && random.chance(lossPerMessage) && (losesCalls || !isCall(kind))) {
       this.#counters.add("lost");
       return;
     }
-    const kind = kindOf(message);
     const target = line.spoilt?.get(kind) ?? targets.get(kind);
     if (target) {
       if (random.chance(target.loss)) {
@@ -304,6 +304,24 @@ export class Network {
     }
   }
 
+  /**
+   * `name` takes its connection to `peer` for closed, as after a reset that reached only it: what
+   * is on its way still comes, and the other end knows nothing of it.
+   */
+  lose(name: string, peer: string): void {
+    this.#scheduler.after(this.#random.heavy(this.faults.delayMs), () => {
+      const endpoint = this.#endpoints.get(name);
+      if (endpoint?.isUp) endpoint.connection(peer, false);
+    });
+  }
+
+  /** `name` connects to `peer` again, after it alone had lost the connection. */
+  regain(name: string, peer: string): void {
+    const endpoint = this.#endpoints.get(name);
+    const areUp = endpoint?.isUp && this.#endpoints.get(peer)?.isUp;
+    if (areUp && !this.#refuse(name, peer)) endpoint.connection(peer, true);
+  }
+
   /** One end gave the connection up: both lose it, and have another as soon as they reach each other. */
   replace(one: string, other: string): void {
     this.#counters.add("silent connections replaced");
@@ -352,6 +370,11 @@ export class Network {
       });
     }
   }
+}
+
+/** Without an answer it is given up after a second, and few are under way at once: all clients of a front end wait. */
+function isCall(kind: MessageKind): boolean {
+  return kind === "ask" || kind === "asked";
 }
 
 function bothWays(one: string, other: string): readonly (readonly [from: string, to: string])[] {

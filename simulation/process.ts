@@ -99,8 +99,10 @@ export abstract class Process implements Endpoint {
     if (scheduler.now - this.#downSinceMs < LEASE_MS) counters.add("restarts within a lease");
     this.isUp = true;
     this.#begin();
-    const { clockDrift } = faults;
-    const drift = random.pick([-clockDrift, clockDrift, random.between(-clockDrift, clockDrift)]);
+    const { clockDrift, clockSides } = faults;
+    const drawn = random.pick([-clockDrift, clockDrift, random.between(-clockDrift, clockDrift)]);
+    const side = clockSides?.[this.role];
+    const drift = side === undefined ? drawn : side * clockDrift;
     this.#clockRate = 1 + drift;
     if (drift !== 0) counters.add("clocks that drift");
     this.#clockOffset = random.between(0, 1_000) - this.#clockRate * this.host.scheduler.now;

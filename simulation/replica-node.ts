@@ -9,6 +9,7 @@ import { BEAT_MS } from "../src/core/service/limits.ts";
 import type { CallResult } from "../src/core/service/questions.ts";
 import { ReplicaDesk } from "../src/core/service/replica-desk.ts";
 import type { DecidedAsk } from "../src/core/service/turn.ts";
+import type { AskResult, Question } from "../src/core/service/types.ts";
 import type { SimulatedDisk } from "./disk.ts";
 import type { SimulatedMessage } from "./messages.ts";
 import { type Connection, Process } from "./process.ts";
@@ -20,6 +21,7 @@ import {
   type ReplicaLog,
 } from "./replica-log.ts";
 import { TableLog } from "./table-log.ts";
+import { Violation } from "./violation.ts";
 
 /** Committed effects reach the tables about so late. */
 const FLUSH_MS = 200;
@@ -42,6 +44,8 @@ export class ReplicaNode extends Process implements LogProcess {
   /** Committed, and not in the tables yet. */
   #queued: CommittedEntry[] = [];
   #relayed = new Map<number, Relayed>();
+  /** Questions that another replica passed on to this one, which are passed on by reference. */
+  readonly #relayedHere = new WeakSet<readonly Question[]>();
   #calls = 0;
 
   constructor(host: ReplicaHost, id: number, disk: SimulatedDisk) {
@@ -132,6 +136,8 @@ export class ReplicaNode extends Process implements LogProcess {
       peerOf: (replica) => this.#links.get(replica) ?? null,
       relay: (to, questions, settled) => {
         host.counters.add("calls relayed");
+        if (this.#relayedHere.has(questions))
+          throw new Violation(`H1: ${this.name} passes on what was passed on to it`);
         this.#calls += 1;
         const call = this.#calls;
         this.#relayed.set(call, { to, settled });
@@ -201,9 +207,11 @@ export class ReplicaNode extends Process implements LogProcess {
         );
         break;
       case "ask":
-        desk.ask(message.relayed, message.questions, (result) =>
-          this.sendOn(peer, { kind: "asked", call: message.call, result }),
-        );
+        if (message.relayed) this.#relayedHere.add(message.questions);
+        desk.ask(message.relayed, message.questions, (result) => {
+          if (isBusy(result)) this.host.counters.add("calls turned away by a busy replica");
+          this.sendOn(peer, { kind: "asked", call: message.call, result });
+        });
         break;
       case "asked": {
         const relayed = this.#relayed.get(message.call);
@@ -227,6 +235,11 @@ export class ReplicaNode extends Process implements LogProcess {
     if (!this.isPaused) this.#log?.confirm(() => {});
   }
 
+  /** It leads, and nothing is under way: clients may see all that it has. */
+  get isQuiet(): boolean {
+    return this.leads && this.#desk?.exposed === this.status?.lastPosition;
+  }
+
   nominate(done: (result: LeadResult) => void): void {
     this.#desk?.nominate(done);
   }
@@ -243,6 +256,10 @@ export class ReplicaNode extends Process implements LogProcess {
     this.#log?.connected(id, isOpen);
     if (!isOpen) this.#desk?.changed();
   }
+}
+
+function isBusy(result: AskResult): boolean {
+  return result.kind === "answers" && result.answers[0]?.kind === "busy";
 }
 
 /** Where in the journal each answer is true: clients don't see it in production, here the checkers compare it. */

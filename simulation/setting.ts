@@ -101,7 +101,7 @@ function narrowed(random: Random): Partial<Setting> {
     ...(random.chance(0.6) ? { habits: SPECIALISTS } : {}),
     ...(random.chance(0.6) ? { patienceMs: random.pick([30, 150, 500]) } : {}),
     ...(random.chance(0.3) ? { keyed: 0 } : {}),
-    ...(random.chance(0.25) ? { frontends: 2, divided: true, loyal: 1 } : {}),
+    ...(random.chance(0.4) ? { frontends: 2, divided: true, loyal: 1 } : {}),
     nonsense: random.pick([0, 0.03]),
   };
 }

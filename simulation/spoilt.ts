@@ -32,7 +32,14 @@ export interface Misunderstanding {
 
 /** Leases aren't renewed, holds aren't heard, and answers may be late: for about a lease, each. */
 export function drawMisunderstanding(random: Random): Misunderstanding {
-  return random.chance(0.5) ? drawUnheard(random, 0.7) : drawExpiring(random);
+  const draw = random.next();
+  if (draw < 0.4) return drawUnheard(random, 0.7);
+  return draw < 0.8 ? drawExpiring(random) : drawOutlived(random);
+}
+
+/** What the leader answers comes after it was asked again. */
+export function drawLateAnswers(random: Random): Spoilt {
+  return new Map([["asked", { loss: 0, late: 1, lateMs: random.pick([1_500, 2_500]) }]]);
 }
 
 /** Only answers come through, late in a share of cases. */
@@ -49,6 +56,18 @@ export function drawUnheard(random: Random, late: number): Misunderstanding {
 /** All messages of these kinds. */
 export function losing(...kinds: readonly MessageKind[]): Spoilt {
   return new Map(kinds.map((kind) => [kind, LOST]));
+}
+
+/** Answers outlive the lease under which they were asked for; all that is held is heard. */
+function drawOutlived(random: Random): Misunderstanding {
+  const thenMs = random.between(100, 450);
+  return {
+    asking: new Map([["lease", LOST]]),
+    askingMs: random.between(540, 700),
+    thenMs,
+    hearing: new Map([["looked", { loss: 0, late: 1, lateMs: 680 }]]),
+    hearingMs: random.between(500, 600) - thenMs,
+  };
 }
 
 /** The lease runs out, and what was asked under it is answered under the next one. */

@@ -41,6 +41,8 @@ const DESK_STREAM = 2 ** 47;
 const ENGINE_STREAM = 2 ** 46;
 /** How many runs have their log in a database. */
 const IN_DATABASE = 0.25;
+/** More than come in one call, and fewer than impatient clients of several front ends have under way. */
+const QUESTIONS_IN_HAND_FEW = 102;
 const TIMELINE_LINES_MAX = 4_000;
 const STOCKS = ["FishCo", "BoarCo", "MenhirCo", "ElmCo", "OakCo", "AshCo", "YewCo", "FirCo"];
 
@@ -200,6 +202,7 @@ export class World implements ReplicaHost {
 function drawDeskLimits(random: Random): DeskLimits {
   return {
     ...DESK_LIMITS,
+    questionsInHandMax: random.chance(0.3) ? QUESTIONS_IN_HAND_FEW : DESK_LIMITS.questionsInHandMax,
     turnsInHandMax: random.pick([1, 3, DESK_LIMITS.turnsInHandMax, DESK_LIMITS.turnsInHandMax]),
     restPerWait: random.chance(0.3) ? DESK_LIMITS.restPerWait : 0,
   };

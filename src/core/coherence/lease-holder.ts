@@ -56,7 +56,6 @@ export class LeaseHolder<G = string> {
   #lease: CountingLease<G> | null = null;
   /** The newest grant that doesn't count yet (V2). */
   #offer: Offer<G> | null = null;
-  #session = 0;
 
   /**
    * `firstAsk`, 1 unless told, numbers the first question. Where an answer can outlive the process
@@ -65,11 +64,6 @@ export class LeaseHolder<G = string> {
   constructor(options: { readonly beginsEmpty: boolean; readonly firstAsk?: number }) {
     this.#beginsEmpty = options.beginsEmpty;
     this.#nextAsk = options.firstAsk ?? 1;
-  }
-
-  /** Changes when copies from before became void. */
-  get session(): number {
-    return this.#session;
   }
 
   /** Whose lease runs, and for how long it was given; null if none does. */
@@ -127,8 +121,7 @@ export class LeaseHolder<G = string> {
       return false;
     }
     this.#lease = offer;
-    this.#session += 1; // V3
-    return true;
+    return true; // V3
   }
 
   /**
@@ -142,7 +135,6 @@ export class LeaseHolder<G = string> {
     if (this.#offer?.grantor === grantor) this.#offer = null;
     if (this.#lease?.grantor !== grantor) return false;
     this.#lease = null;
-    this.#session += 1; // V3
-    return true;
+    return true; // V3
   }
 }

@@ -117,7 +117,7 @@ describe("a leader", () => {
     const { desk } = replica();
     const entry = { epoch: 0, at: 0, command: null };
     desk.committed([{ position: 1, ...entry }]);
-    expect(() => desk.committed([{ position: 3, ...entry }])).toThrow("R1");
+    expect(() => desk.committed([{ position: 3, ...entry }])).toThrow("entries come one after another");
   });
 });
 

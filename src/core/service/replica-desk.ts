@@ -6,7 +6,6 @@
 // time, so that a new leader knows at once whom to wait for. Front ends are told
 // how it stands with every beat, at each change, and as soon as they connect.
 //
-//   R1. Entries are delivered in order, once each.
 //   H1. One hop: what was relayed isn't relayed again, so that replicas with
 //       different ideas of who leads can't send a question in circles.
 //   H2. What was lost on the way to the leader has an unknown fate. Only a call
@@ -133,7 +132,7 @@ export class ReplicaDesk<P extends DeskPeer> implements LogListener {
     const { deliver } = this.#options;
     for (const entry of entries) {
       const { position } = entry;
-      invariant(position === this.#deliveredPosition + 1, "R1: entries come one after another", {
+      invariant(position === this.#deliveredPosition + 1, "entries come one after another", {
         delivered: this.#deliveredPosition,
         position,
       });
