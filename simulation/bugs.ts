@@ -176,7 +176,7 @@ export const BUGS: readonly Bug[] = [
       "this.#persist({ ...write, entries });\n    this.#voteIfAdmitted();",
     ],
   ),
-  bug("ack-counted-for-a-later-round", ["C1"], null, [
+  bug("ack-counted-for-a-later-round", ["C1", "R6", "R7"], null, [
     `${REPLICATION}/leadership.ts`,
     "follower.acknowledge(ack);",
     "follower.acknowledge({ ...ack, round: this.#round });",

@@ -117,7 +117,9 @@ describe("a leader", () => {
     const { desk } = replica();
     const entry = { epoch: 0, at: 0, command: null };
     desk.committed([{ position: 1, ...entry }]);
-    expect(() => desk.committed([{ position: 3, ...entry }])).toThrow("entries come one after another");
+    expect(() => desk.committed([{ position: 3, ...entry }])).toThrow(
+      "entries come one after another",
+    );
   });
 });
 
