@@ -49,23 +49,18 @@ export const BUGS: readonly Bug[] = [
   bug(
     "ack-before-fsync",
     ["R2"],
-    [1, 4],
+    [2, 4],
     [`${REPLICATION}/context.ts`, "if (newest)", "if (newest && message.kind !== 'ack')"],
   ),
-  bug(
-    "old-epoch-committed-by-counting",
-    ["R4"],
-    [258, 4],
-    [
-      `${REPLICATION}/leadership.ts`,
-      "if (position < this.#reignPosition || position <= context.commit) return; // J2",
-      "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
-    ],
-  ),
+  bug("old-epoch-committed-by-counting", ["R4"], null, [
+    `${REPLICATION}/leadership.ts`,
+    "if (position < this.#reignPosition || position <= context.commit) return; // J2",
+    "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
+  ]),
   bug(
     "two-promises-in-one-epoch",
     ["R3"],
-    [1, 4],
+    [13, 4],
     [
       `${REPLICATION}/replica.ts`,
       "if (epoch < promise.epoch || (epoch === promise.epoch && promise.nominee !== from)) {",
@@ -75,7 +70,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "promise-lost-on-restart",
     ["R1"],
-    [2, 4],
+    [10, 4],
     [
       `${REPLICATION}/context.ts`,
       "this.hardState = options.hardState;",
@@ -85,53 +80,33 @@ export const BUGS: readonly Bug[] = [
   bug(
     "append-does-not-raise-promise",
     ["R2"],
-    [1, 4],
+    [5, 4],
     [`${REPLICATION}/replica.ts`, "if (epoch > promise.epoch) context.promise(epoch, from);", ""],
   ),
-  bug(
-    "ack-of-own-last-position",
-    ["L1"],
-    [113, 4],
-    [
-      `${REPLICATION}/replica.ts`,
-      'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
-      'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
-    ],
-  ),
-  bug(
-    "commit-past-the-message",
-    ["R4"],
-    [37, 4],
-    [
-      `${REPLICATION}/replica.ts`,
-      "context.learnCommit(Math.min(append.commit, position));",
-      "context.learnCommit(Math.min(append.commit, context.log.last.position));",
-    ],
-  ),
-  bug(
-    "tail-dropped-by-a-late-short-append",
-    ["R1"],
-    [21, 4],
-    [
-      `${REPLICATION}/context.ts`,
-      "if (firstNew === -1) return null;",
-      "if (firstNew === -1) {\n      const reached = prevPosition + entries.length;\n      if (entries.length > 0 && reached < this.log.last.position && reached >= this.commit) {\n        this.log.truncateFrom(reached + 1);\n        for (const write of this.#pendingWrites) write.position = Math.min(write.position, reached);\n        this.#persist({ truncateFrom: reached + 1 });\n      }\n      return null;\n    }",
-    ],
-  ),
-  bug(
-    "fetch-not-fenced",
-    ["epochs never go back within a journal"],
-    [6, 4],
-    [
-      `${REPLICATION}/replica.ts`,
-      "if (promise.epoch !== fetch.epoch || promise.nominee !== from) {",
-      "if (promise.epoch < 0) {",
-    ],
-  ),
+  bug("ack-of-own-last-position", ["L1"], null, [
+    `${REPLICATION}/replica.ts`,
+    'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
+    'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
+  ]),
+  bug("commit-past-the-message", ["R4"], null, [
+    `${REPLICATION}/replica.ts`,
+    "context.learnCommit(Math.min(append.commit, position));",
+    "context.learnCommit(Math.min(append.commit, context.log.last.position));",
+  ]),
+  bug("tail-dropped-by-a-late-short-append", ["R1"], null, [
+    `${REPLICATION}/context.ts`,
+    "if (firstNew === -1) return null;",
+    "if (firstNew === -1) {\n      const reached = prevPosition + entries.length;\n      if (entries.length > 0 && reached < this.log.last.position && reached >= this.commit) {\n        this.log.truncateFrom(reached + 1);\n        for (const write of this.#pendingWrites) write.position = Math.min(write.position, reached);\n        this.#persist({ truncateFrom: reached + 1 });\n      }\n      return null;\n    }",
+  ]),
+  bug("fetch-not-fenced", ["epochs never go back within a journal"], null, [
+    `${REPLICATION}/replica.ts`,
+    "if (promise.epoch !== fetch.epoch || promise.nominee !== from) {",
+    "if (promise.epoch < 0) {",
+  ]),
   bug(
     "fetched-entries-restamped",
     ["R3"],
-    [7, 8],
+    [10, 4],
     [
       `${REPLICATION}/candidacy.ts`,
       "context.store(answer.prevPosition, answer.entries);",
@@ -141,7 +116,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "replacement-votes-early",
     ["R2", "a committed entry is never dropped"],
-    [226, 4],
+    null,
     [`${REPLICATION}/replica.ts`, "if (!voter) return;\n    if (epoch", "if (epoch"],
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears", "willing: !hears"],
     [
@@ -150,21 +125,16 @@ export const BUGS: readonly Bug[] = [
       "incarnation >= admissions.of(peer).incarnation,",
     ],
   ),
-  bug(
-    "replacement-counts-before-its-admission-is-committed",
-    ["R2"],
-    [73, 4],
-    [
-      `${REPLICATION}/admissions.ts`,
-      "return admission.incarnation === incarnation && admission.position <= commit;",
-      "return commit >= 0 && admission.incarnation === incarnation;",
-    ],
-  ),
+  bug("replacement-counts-before-its-admission-is-committed", ["R2"], null, [
+    `${REPLICATION}/admissions.ts`,
+    "return admission.incarnation === incarnation && admission.position <= commit;",
+    "return commit >= 0 && admission.incarnation === incarnation;",
+  ]),
   // A leader that was replaced, and slept, makes a voter of whoever asks it.
   bug(
     "replacement-votes-once-a-stale-leader-lists-it",
     ["R2"],
-    [1836, 4],
+    null,
     [
       `${REPLICATION}/context.ts`,
       "if (isAdmitted && own.position <= this.commit) this.becomeVoter();",
@@ -176,15 +146,20 @@ export const BUGS: readonly Bug[] = [
       "this.#persist({ ...write, entries });\n    this.#voteIfAdmitted();",
     ],
   ),
-  bug("ack-counted-for-a-later-round", ["C1", "R6", "R7"], null, [
-    `${REPLICATION}/leadership.ts`,
-    "follower.acknowledge(ack);",
-    "follower.acknowledge({ ...ack, round: this.#round });",
-  ]),
+  bug(
+    "ack-counted-for-a-later-round",
+    ["C1", "R6", "R7"],
+    [12, 4],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "follower.acknowledge(ack);",
+      "follower.acknowledge({ ...ack, round: this.#round });",
+    ],
+  ),
   bug(
     "deciding-before-the-reign-is-committed",
     ["M3", "R4"],
-    [5, 4],
+    [8, 4],
     [
       `${REPLICATION}/leadership.ts`,
       "this.#reignPosition = context.log.last.position;",
@@ -194,7 +169,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "promise-before-canvass",
     ["L1"],
-    [16, 8],
+    [16, 4],
     [
       `${REPLICATION}/candidacy.ts`,
       "this.#stage.willing.size + 1 < context.quorum",
@@ -204,7 +179,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "deaf-leader-keeps-its-heartbeats-going",
     ["L1"],
-    [121, 4],
+    [25, 4],
     [
       `${REPLICATION}/leadership.ts`,
       "if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
@@ -214,7 +189,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "catch-up-rests-for-ever",
     ["L1"],
-    [1, 12],
+    [32, 4],
     [
       `${REPLICATION}/follower-progress.ts`,
       "this.#restsUntil = isBusy ? now + restMs : Number.NEGATIVE_INFINITY;",
@@ -224,7 +199,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "regained-lease-keeps-its-copies",
     ["C1"],
-    [29, 4],
+    [31, 4],
     [
       `${COHERENCE}/lease-holder.ts`,
       "this.#lease = offer;\n    return true; // V3",
@@ -239,7 +214,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "lookup-joins-a-fetch-from-before-a-hold",
     ["C1"],
-    [104, 4],
+    [106, 4],
     [
       `${COHERENCE}/copies.ts`,
       "this.#fetches.delete(name); // F2\n      const floor",
@@ -263,20 +238,15 @@ export const BUGS: readonly Bug[] = [
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
   ),
-  bug(
-    "lease-counted-from-the-grant",
-    ["C1"],
-    [35, 4],
-    [
-      `${COHERENCE}/lease-holder.ts`,
-      "const untilMs = asked.atMs + grant.ms;",
-      "const untilMs = nowMs + grant.ms;",
-    ],
-  ),
+  bug("lease-counted-from-the-grant", ["C1"], null, [
+    `${COHERENCE}/lease-holder.ts`,
+    "const untilMs = asked.atMs + grant.ms;",
+    "const untilMs = nowMs + grant.ms;",
+  ]),
   bug(
     "grant-before-the-view-is-level",
     ["C1"],
-    [61, 4],
+    [1, 4],
     [
       `${COHERENCE}/lease-holder.ts`,
       "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
@@ -301,7 +271,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "catalog-grants-beyond-its-own-lease",
     ["C1"],
-    [67, 4],
+    [1, 4],
     [
       `${COHERENCE}/catalog-view.ts`,
       "const atMostMs = this.#lease.remainingMs(nowMs);",
@@ -326,7 +296,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "catalog-answers-held-before-its-front-ends",
     ["C1"],
-    [14, 4],
+    [4, 4],
     [
       `${COHERENCE}/catalog-view.ts`,
       "Math.min(this.#received, this.#frontends.heldByAll(nowMs)); // K3",
@@ -337,7 +307,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "held-stock-answered-at-once",
     ["C1"],
-    [10, 8],
+    [11, 4],
     [`${SERVICE}/lookups.ts`, " || answer.position < floor) {", ") {"],
     [
       `${SERVICE}/catalogs.ts`,
@@ -350,20 +320,15 @@ export const BUGS: readonly Bug[] = [
       "if (until >= 0) return",
     ],
   ),
-  bug(
-    "hold-never-sent-again",
-    ["L1"],
-    [34, 4],
-    [
-      `${COHERENCE}/leader-views.ts`,
-      "following.unanswered.length > 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
-      "following.unanswered.length < 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
-    ],
-  ),
+  bug("hold-never-sent-again", ["L1"], null, [
+    `${COHERENCE}/leader-views.ts`,
+    "following.unanswered.length > 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
+    "following.unanswered.length < 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
+  ]),
   bug(
     "catalog-forgets-its-front-ends-in-a-new-epoch",
     ["C1"],
-    [28, 4],
+    [4, 4],
     [
       `${COHERENCE}/catalog-view.ts`,
       "this.#epoch = epoch;\n      this.#toldHeld = 0;",
@@ -383,7 +348,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "adjust-without-request-id",
     ["M1"],
-    [32, 4],
+    [35, 4],
     [
       `${SERVICE}/pending-question.ts`,
       'if (question.kind !== "request") return question;',
@@ -405,7 +370,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "refusal-of-a-retried-call-not-recorded",
     ["M1"],
-    [92, 4],
+    null,
     [
       `${SERVICE}/pending-question.ts`,
       "? { ...question, recordRefusal: true } // P2",
@@ -422,62 +387,41 @@ export const BUGS: readonly Bug[] = [
     "if (isRefused && !isRecorded && this.#askedInDoubt) return; // P3",
     "",
   ]),
-  bug(
-    "refusal-under-a-key-not-recorded",
-    ["M1", "M3"],
-    [1, 32],
-    [
-      "src/core/market/decide.ts",
-      "command: request.recordRefusal\n",
-      'command: request.recordRefusal && refusal.kind !== "insufficient-volume"\n',
-    ],
-  ),
-  bug(
-    "front-end-refuses-what-a-market-may-accept",
-    ["M1"],
-    [1, 4],
-    [
-      "src/core/market/content.ts",
-      "isStockName(name) ? null :",
-      '(isStockName(name) && name !== "Nowhere") ? null :',
-    ],
-  ),
-  bug(
-    "answer-from-unexposed-state",
-    ["M1"],
-    [1, 4],
-    [
-      `${SERVICE}/waiting-answers.ts`,
-      "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
-      "this.#settleUnproven(turn);",
-    ],
-  ),
+  bug("refusal-under-a-key-not-recorded", ["M1", "M3"], null, [
+    "src/core/market/decide.ts",
+    "command: request.recordRefusal\n",
+    'command: request.recordRefusal && refusal.kind !== "insufficient-volume"\n',
+  ]),
+  bug("front-end-refuses-what-a-market-may-accept", ["M1"], null, [
+    "src/core/market/content.ts",
+    "isStockName(name) ? null :",
+    '(isStockName(name) && name !== "Nowhere") ? null :',
+  ]),
+  bug("answer-from-unexposed-state", ["M1"], null, [
+    `${SERVICE}/waiting-answers.ts`,
+    "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
+    "this.#settleUnproven(turn);",
+  ]),
   bug("answer-without-a-confirmed-round", ["C1"], null, [
     `${SERVICE}/waiting-answers.ts`,
     "confirmed: unproven.length === 0 ? true : null,",
     "confirmed: true,",
   ]),
-  bug(
-    "refused-though-just-enough-is-there",
-    ["M1"],
-    [1, 4],
-    ["src/core/market/decide.ts", "quantity > stock.quantity)", "quantity >= stock.quantity)"],
-  ),
-  bug(
-    "refusal-from-unexposed-state",
-    ["M1"],
-    [1, 4],
-    [
-      `${SERVICE}/waiting-answers.ts`,
-      "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
-      'const isRefused = turn.unproven.every(({ ask }) =>\n          ask.answers.every((each) => each.kind === "outcome" && each.outcome.kind === "refused"),\n        );\n        if (turn.exposed || !confirmed || isRefused) this.#settleUnproven(turn);',
-    ],
-  ),
+  bug("refused-though-just-enough-is-there", ["M1"], null, [
+    "src/core/market/decide.ts",
+    "quantity > stock.quantity)",
+    "quantity >= stock.quantity)",
+  ]),
+  bug("refusal-from-unexposed-state", ["M1"], null, [
+    `${SERVICE}/waiting-answers.ts`,
+    "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
+    'const isRefused = turn.unproven.every(({ ask }) =>\n          ask.answers.every((each) => each.kind === "outcome" && each.outcome.kind === "refused"),\n        );\n        if (turn.exposed || !confirmed || isRefused) this.#settleUnproven(turn);',
+  ]),
   // What is copied is taken from the copies, the rest from a catalog, a little later.
   bug(
     "list-put-together-from-copies",
     ["C1"],
-    [9, 8],
+    null,
     [
       `${SERVICE}/lookups.ts`,
       "const floor = this.#view.floors.newestFloor;\n    this.#askCatalog",
@@ -489,58 +433,36 @@ export const BUGS: readonly Bug[] = [
       "settled({ ...answer, stocks: answer.stocks.map((stock) => own.get(stock.name) ?? stock) });\n        return;",
     ],
   ),
-  bug(
-    "list-shared-with-who-came-later",
-    ["C1"],
-    [27, 4],
-    [
-      `${COHERENCE}/shared-lists.ts`,
-      "if (this.#underWay === 0) this.#begin();\n    for (const done of waiting) done(list);",
-      "for (const done of [...waiting, ...this.#next.splice(0)]) done(list);",
-    ],
-  ),
-  bug(
-    "list-gone-on-with-as-it-is-now",
-    ["C1"],
-    [30, 4],
-    [
-      `${MARKET}/stock-lists.ts`,
-      "const kept = this.#kept.get(list); // S1",
-      "const kept = this.#kept.has(list) ? this.#book.sorted() : undefined;",
-    ],
-  ),
-  bug(
-    "list-that-is-gone-gone-on-with",
-    ["C1"],
-    [229, 4],
-    [
-      `${MARKET}/stock-lists.ts`,
-      'if (kept === undefined) return { kind: "gone" }; // S2',
-      "if (kept === undefined) return piece(this.#book.sorted(), question, list);",
-    ],
-  ),
-  bug(
-    "list-unchanged-though-a-stock-moved",
-    ["C1"],
-    [101, 4],
-    [`${MARKET}/stock-lists.ts`, "this.#kept.get(known) === stocks", "this.#kept.has(known)"],
-  ),
-  bug(
-    "appends-not-compared-with-what-they-follow",
-    ["R3"],
-    [22, 4],
-    [
-      `${REPLICATION}/replica.ts`,
-      "if (epoch === prevEpoch) return null;",
-      "if (epoch >= 0) return null;",
-    ],
-  ),
-  bug(
-    "append-of-a-lower-epoch-accepted",
-    ["one leader an epoch"],
-    [1, 4],
-    [`${REPLICATION}/replica.ts`, "if (epoch < promise.epoch) {", "if (epoch < 0) {"],
-  ),
+  bug("list-shared-with-who-came-later", ["C1"], null, [
+    `${COHERENCE}/shared-lists.ts`,
+    "if (this.#underWay === 0) this.#begin();\n    for (const done of waiting) done(list);",
+    "for (const done of [...waiting, ...this.#next.splice(0)]) done(list);",
+  ]),
+  bug("list-gone-on-with-as-it-is-now", ["C1"], null, [
+    `${MARKET}/stock-lists.ts`,
+    "const kept = this.#kept.get(list); // S1",
+    "const kept = this.#kept.has(list) ? this.#book.sorted() : undefined;",
+  ]),
+  bug("list-that-is-gone-gone-on-with", ["C1"], null, [
+    `${MARKET}/stock-lists.ts`,
+    'if (kept === undefined) return { kind: "gone" }; // S2',
+    "if (kept === undefined) return piece(this.#book.sorted(), question, list);",
+  ]),
+  bug("list-unchanged-though-a-stock-moved", ["C1"], null, [
+    `${MARKET}/stock-lists.ts`,
+    "this.#kept.get(known) === stocks",
+    "this.#kept.has(known)",
+  ]),
+  bug("appends-not-compared-with-what-they-follow", ["R3"], null, [
+    `${REPLICATION}/replica.ts`,
+    "if (epoch === prevEpoch) return null;",
+    "if (epoch >= 0) return null;",
+  ]),
+  bug("append-of-a-lower-epoch-accepted", ["one leader an epoch"], null, [
+    `${REPLICATION}/replica.ts`,
+    "if (epoch < promise.epoch) {",
+    "if (epoch < 0) {",
+  ]),
   bug(
     "best-journal-judged-by-length",
     ["a committed entry is never dropped", "committed journals are the same"],
@@ -551,41 +473,26 @@ export const BUGS: readonly Bug[] = [
       "return a.position >= b.position;",
     ],
   ),
-  bug(
-    "nominee-leads-without-fetching",
-    ["R1"],
-    [6, 4],
-    [
-      `${REPLICATION}/candidacy.ts`,
-      "if (holder !== null) {",
-      "if (holder !== null && quorum < 0) {",
-    ],
-  ),
-  bug(
-    "prepare-before-fsync",
-    ["R2"],
-    [1, 4],
-    [
-      `${REPLICATION}/candidacy.ts`,
-      'context.sendDurably(peer, { kind: "prepare", epoch: this.#epoch });',
-      'context.send(peer, { kind: "prepare", epoch: this.#epoch });',
-    ],
-  ),
-  bug(
-    "promise-before-fsync",
-    ["R2"],
-    [1, 4],
-    [
-      `${REPLICATION}/replica.ts`,
-      'context.sendDurably(from, {\n      kind: "promise",',
-      'context.send(from, {\n      kind: "promise",',
-    ],
-  ),
+  bug("nominee-leads-without-fetching", ["R1"], null, [
+    `${REPLICATION}/candidacy.ts`,
+    "if (holder !== null) {",
+    "if (holder !== null && quorum < 0) {",
+  ]),
+  bug("prepare-before-fsync", ["R2"], null, [
+    `${REPLICATION}/candidacy.ts`,
+    'context.sendDurably(peer, { kind: "prepare", epoch: this.#epoch });',
+    'context.send(peer, { kind: "prepare", epoch: this.#epoch });',
+  ]),
+  bug("promise-before-fsync", ["R2"], null, [
+    `${REPLICATION}/replica.ts`,
+    'context.sendDurably(from, {\n      kind: "promise",',
+    'context.send(from, {\n      kind: "promise",',
+  ]),
   // A replica sees nothing committed, besides, that isn't on its own disk.
   bug(
     "leader-counts-itself-before-its-fsync",
     ["R2"],
-    [1, 4],
+    null,
     [
       `${REPLICATION}/leadership.ts`,
       "this.#quorumHas(context.log.durable,",
@@ -618,12 +525,11 @@ export const BUGS: readonly Bug[] = [
       "if (incarnation < this.incarnation) return true;",
     ],
   ),
-  bug(
-    "willing-though-a-leader-is-heard",
-    ["L1"],
-    [16, 4],
-    [`${REPLICATION}/replica.ts`, "willing: voter && !hears &&", "willing: voter &&"],
-  ),
+  bug("willing-though-a-leader-is-heard", ["L1"], null, [
+    `${REPLICATION}/replica.ts`,
+    "willing: voter && !hears &&",
+    "willing: voter &&",
+  ]),
   bug("no-margin-for-clocks", ["C1"], null, [
     `${COHERENCE}/lease-grantor.ts`,
     "nowMs + ms + LEASE_MARGIN_MS",
@@ -651,48 +557,31 @@ export const BUGS: readonly Bug[] = [
       "following.sent = through;\n    this.#grantor.owes(catalog, through, nowMs);",
     ],
   ),
-  bug(
-    "deaf-front-end-leased-anew",
-    ["L1"],
-    [225, 4],
-    [
-      `${COHERENCE}/catalog-view.ts`,
-      "if (owes && !this.#frontends.isLeased(frontend, nowMs)) return null; // K6",
-      "if (owes && nowMs < 0) return null;",
-    ],
-  ),
-  bug(
-    "deaf-catalog-leased-anew",
-    ["L1"],
-    [104, 4],
-    [
-      `${COHERENCE}/leader-views.ts`,
-      "if (!isLeased && following.received < this.#grantor.owesThrough(catalog)) return null; // W4",
-      "if (!isLeased && nowMs < 0) return null;",
-    ],
-  ),
-  bug(
-    "late-view-leased-on",
-    ["L1"],
-    [76, 4],
-    [`${COHERENCE}/lease-grantor.ts`, "if (nowMs < holder.restsUntilMs) return null; // G3", ""],
-  ),
-  bug(
-    "full-pipeline-never-gone-on-with",
-    ["L1"],
-    [3, 4],
-    [`${SERVICE}/leader-desk.ts`, "if (this.#mayDecide) this.#decideLater();", ""],
-  ),
-  bug(
-    "lease-before-the-reign-is-exposed",
-    ["C1"],
-    [75, 4],
-    [
-      `${COHERENCE}/leader-views.ts`,
-      "if (!following || this.#exposed < this.#reignPosition) return null; // W2",
-      "if (!following) return null;",
-    ],
-  ),
+  bug("deaf-front-end-leased-anew", ["L1"], null, [
+    `${COHERENCE}/catalog-view.ts`,
+    "if (owes && !this.#frontends.isLeased(frontend, nowMs)) return null; // K6",
+    "if (owes && nowMs < 0) return null;",
+  ]),
+  bug("deaf-catalog-leased-anew", ["L1"], null, [
+    `${COHERENCE}/leader-views.ts`,
+    "if (!isLeased && following.received < this.#grantor.owesThrough(catalog)) return null; // W4",
+    "if (!isLeased && nowMs < 0) return null;",
+  ]),
+  bug("late-view-leased-on", ["L1"], null, [
+    `${COHERENCE}/lease-grantor.ts`,
+    "if (nowMs < holder.restsUntilMs) return null; // G3",
+    "",
+  ]),
+  bug("full-pipeline-never-gone-on-with", ["L1"], null, [
+    `${SERVICE}/leader-desk.ts`,
+    "if (this.#mayDecide) this.#decideLater();",
+    "",
+  ]),
+  bug("lease-before-the-reign-is-exposed", ["C1"], null, [
+    `${COHERENCE}/leader-views.ts`,
+    "if (!following || this.#exposed < this.#reignPosition) return null; // W2",
+    "if (!following) return null;",
+  ]),
   bug("lease-for-less-than-is-counted-as-held", ["C1"], null, [
     `${COHERENCE}/leader-views.ts`,
     "if (sent < Math.max(this.#exposed, this.#grantor.heldBy(catalog))) return null; // W4",
@@ -701,7 +590,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "fetch-shared-without-a-lease",
     ["C1"],
-    [88, 4],
+    null,
     [
       `${COHERENCE}/frontend-view.ts`,
       "return this.#lease.isValid(nowMs) ? this.#rules.joinable(name) : undefined; // U2",
@@ -719,73 +608,42 @@ export const BUGS: readonly Bug[] = [
     "|| after >= 0) {",
   ]),
   // Checked before the copy is read it would do as well: see docs/guarantees.md.
-  bug(
-    "copy-served-without-a-lease",
-    ["C1"],
-    [14, 4],
-    [`${SERVICE}/lookups.ts`, "if (!this.#view.mayServe(this.#nowMs())) return false; // V1", ""],
-  ),
-  bug(
-    "catalog-answers-without-its-lease",
-    ["C1"],
-    [3, 4],
-    [
-      `${COHERENCE}/catalog-view.ts`,
-      'if (!this.#lease.isValid(nowMs)) return { kind: "elsewhere" }; // K1',
-      "",
-    ],
-  ),
-  bug(
-    "catalog-never-sends-a-hold-again",
-    ["L1"],
-    [82, 4],
-    [
-      `${COHERENCE}/catalog-view.ts`,
-      "if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;",
-      "if (owes === null || nowMs - sentMs >= 0) continue;",
-    ],
-  ),
-  bug(
-    "front-ends-known-by-name",
-    ["C1"],
-    [209, 4],
-    [
-      "src/core/connection/names.ts",
-      // Then no link is in it, but this word.
-      "SEPARATOR}$",
-      "SEPARATOR}",
-    ],
-  ),
-  bug(
-    "second-catalog-of-a-name-heard",
-    ["C1", "L1"],
-    [1, 4],
-    [
-      "src/core/connection/names.ts",
-      "if (heard?.connection) return false;",
-      "if (heard?.connection && nowMs < 0) return false;",
-    ],
-  ),
-  bug(
-    "front-end-that-is-gone-owes-nothing",
-    ["L1"],
-    [1, 4],
-    [
-      `${COHERENCE}/catalog-view.ts`,
-      "this.#frontends.owes(frontend, through, nowMs); // K3\n        if (!this.#connected.has(frontend)) continue;",
-      "if (!this.#connected.has(frontend)) continue;\n        this.#frontends.owes(frontend, through, nowMs);",
-    ],
-  ),
-  bug(
-    "lost-held-not-said-again",
-    ["L1"],
-    [4, 4],
-    [
-      `${SERVICE}/catalog-desk.ts`,
-      "held: this.#view.heldThrough(nowMs()), epoch",
-      "held: 0, epoch",
-    ],
-  ),
+  bug("copy-served-without-a-lease", ["C1"], null, [
+    `${SERVICE}/lookups.ts`,
+    "if (!this.#view.mayServe(this.#nowMs())) return false; // V1",
+    "",
+  ]),
+  bug("catalog-answers-without-its-lease", ["C1"], null, [
+    `${COHERENCE}/catalog-view.ts`,
+    'if (!this.#lease.isValid(nowMs)) return { kind: "elsewhere" }; // K1',
+    "",
+  ]),
+  bug("catalog-never-sends-a-hold-again", ["L1"], null, [
+    `${COHERENCE}/catalog-view.ts`,
+    "if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;",
+    "if (owes === null || nowMs - sentMs >= 0) continue;",
+  ]),
+  bug("front-ends-known-by-name", ["C1"], null, [
+    "src/core/connection/names.ts",
+    // Then no link is in it, but this word.
+    "SEPARATOR}$",
+    "SEPARATOR}",
+  ]),
+  bug("second-catalog-of-a-name-heard", ["C1", "L1"], null, [
+    "src/core/connection/names.ts",
+    "if (heard?.connection) return false;",
+    "if (heard?.connection && nowMs < 0) return false;",
+  ]),
+  bug("front-end-that-is-gone-owes-nothing", ["L1"], null, [
+    `${COHERENCE}/catalog-view.ts`,
+    "this.#frontends.owes(frontend, through, nowMs); // K3\n        if (!this.#connected.has(frontend)) continue;",
+    "if (!this.#connected.has(frontend)) continue;\n        this.#frontends.owes(frontend, through, nowMs);",
+  ]),
+  bug("lost-held-not-said-again", ["L1"], null, [
+    `${SERVICE}/catalog-desk.ts`,
+    "held: this.#view.heldThrough(nowMs()), epoch",
+    "held: 0, epoch",
+  ]),
   bug("relayed-questions-relayed-again", ["H1"], null, [
     `${SERVICE}/replica-desk.ts`,
     "other === null || relayed ? null",
@@ -796,258 +654,152 @@ export const BUGS: readonly Bug[] = [
     'if (result.failure !== NOT_SENT) return { kind: "unknown" };',
     'if (result.failure === "timeout") return { kind: "unknown" };',
   ]),
-  bug(
-    "silent-connection-never-given-up",
-    ["L1"],
-    [132, 4],
-    [
-      "src/core/connection/silence.ts",
-      "return this.#quietTicks >= SILENT_TICKS_MAX; // S1",
-      "return this.#quietTicks < SILENT_TICKS_MAX - SILENT_TICKS_MAX;",
-    ],
-  ),
-  bug(
-    "request-id-not-looked-up",
-    ["M3", "L1"],
-    [151, 4],
-    [
-      "src/core/market/decide.ts",
-      "const recorded = market.request(request.requestId);",
-      "const recorded = market.request('');",
-    ],
-  ),
-  bug(
-    "request-id-not-looked-up-in-the-tables",
-    ["M3"],
-    [1, 4],
-    [
-      "src/core/market/state.ts",
-      "return command === undefined ? this.#older.request(requestId) : recordedRequest(command);",
-      "return command === undefined ? undefined : recordedRequest(command);",
-    ],
-  ),
-  bug(
-    "next-nominee-never-tried",
-    ["L1"],
-    [76, 4],
-    ["src/core/selection/search.ts", "else this.#nominate(rest);", "else this.#rest();"],
-  ),
-  bug(
-    "silent-leader-never-given-up",
-    ["L1"],
-    [34, 4],
-    [
-      "src/core/selection/selection.ts",
-      "this.#phase.leader.silenceMs(this.#now) >= LEADER_SILENCE_MS",
-      "this.#phase.leader.silenceMs(this.#now) < 0",
-    ],
-  ),
-  bug(
-    "stored-copies-without-their-session",
-    ["C1"],
-    [25, 4],
-    [`${COHERENCE}/stored-copies.ts`, "this.#sessions += 1;", "this.#sessions = 1;"],
-  ),
-  bug(
-    "entries-acknowledged-unjudged",
-    ["M3"],
-    [28, 4],
-    [
-      `${REPLICATION}/context.ts`,
-      "const misfit = this.#judgeFresh(from, fresh);",
-      "const misfit = fresh.length < 0 ? this.#judgeFresh(from, fresh) : null;",
-    ],
-  ),
-  bug(
-    "reign-begun-on-a-state-that-nobody-compares",
-    ["C1"],
-    [292, 4],
-    ["src/core/market/judge.ts", "return own === state ? null :", "return own !== null ? null :"],
-  ),
+  bug("silent-connection-never-given-up", ["L1"], null, [
+    "src/core/connection/silence.ts",
+    "return this.#quietTicks >= SILENT_TICKS_MAX; // S1",
+    "return this.#quietTicks < SILENT_TICKS_MAX - SILENT_TICKS_MAX;",
+  ]),
+  bug("request-id-not-looked-up", ["M3", "L1"], null, [
+    "src/core/market/decide.ts",
+    "const recorded = market.request(request.requestId);",
+    "const recorded = market.request('');",
+  ]),
+  bug("request-id-not-looked-up-in-the-tables", ["M3"], null, [
+    "src/core/market/state.ts",
+    "return command === undefined ? this.#older.request(requestId) : recordedRequest(command);",
+    "return command === undefined ? undefined : recordedRequest(command);",
+  ]),
+  bug("next-nominee-never-tried", ["L1"], null, [
+    "src/core/selection/search.ts",
+    "else this.#nominate(rest);",
+    "else this.#rest();",
+  ]),
+  bug("silent-leader-never-given-up", ["L1"], null, [
+    "src/core/selection/selection.ts",
+    "this.#phase.leader.silenceMs(this.#now) >= LEADER_SILENCE_MS",
+    "this.#phase.leader.silenceMs(this.#now) < 0",
+  ]),
+  bug("stored-copies-without-their-session", ["C1"], null, [
+    `${COHERENCE}/stored-copies.ts`,
+    "this.#sessions += 1;",
+    "this.#sessions = 1;",
+  ]),
+  bug("entries-acknowledged-unjudged", ["M3"], null, [
+    `${REPLICATION}/context.ts`,
+    "const misfit = this.#judgeFresh(from, fresh);",
+    "const misfit = fresh.length < 0 ? this.#judgeFresh(from, fresh) : null;",
+  ]),
+  bug("reign-begun-on-a-state-that-nobody-compares", ["C1"], null, [
+    "src/core/market/judge.ts",
+    "return own === state ? null :",
+    "return own !== null ? null :",
+  ]),
   bug("used-request-id-acknowledged", ["M3"], null, [
     "src/core/market/judge.ts",
     "if (this.#market.request(requestId) !== undefined) {",
     "if (this.#market.request(requestId)?.outcome === null) {",
   ]),
-  bug(
-    "refused-leader-goes-on",
-    ["R5"],
-    [534, 4],
-    [
-      `${REPLICATION}/replica.ts`,
-      "if (!phase.refused(from, message)) this.#follow(null);",
-      "phase.refused(from, message);",
-    ],
-  ),
-  bug(
-    "refused-leader-leads-again-unchecked",
-    ["R5"],
-    [76, 4],
-    [`${REPLICATION}/replica.ts`, "this.#isDoubted = true;", ""],
-  ),
-  bug(
-    "one-refusal-ends-a-reign",
-    ["L1"],
-    [136, 4],
-    [
-      `${REPLICATION}/leadership.ts`,
-      "return this.#followers.size + 1 - this.#doubters >= this.#context.quorum; // J4",
-      "return this.#refusals.size === 0;",
-    ],
-  ),
+  bug("refused-leader-goes-on", ["R5"], null, [
+    `${REPLICATION}/replica.ts`,
+    "if (!phase.refused(from, message)) this.#follow(null);",
+    "phase.refused(from, message);",
+  ]),
+  bug("refused-leader-leads-again-unchecked", ["R5"], null, [
+    `${REPLICATION}/replica.ts`,
+    "this.#isDoubted = true;",
+    "",
+  ]),
+  bug("one-refusal-ends-a-reign", ["L1"], null, [
+    `${REPLICATION}/leadership.ts`,
+    "return this.#followers.size + 1 - this.#doubters >= this.#context.quorum; // J4",
+    "return this.#refusals.size === 0;",
+  ]),
   bug("started-with-other-members", ["R2"], null, [
     `${REPLICATION}/context.ts`,
     "if (refusal !== null) throw new OtherCluster(refusal); // X4",
     "",
   ]),
-  bug(
-    "members-of-a-peer-not-compared",
-    ["S1"],
-    [86, 4],
-    [
-      `${REPLICATION}/members.ts`,
-      "const other = otherMembers(what, theirs.members, ours.members);",
-      "const other = null;",
-    ],
-  ),
-  bug(
-    "what-queued-meanwhile-counts-as-acknowledged",
-    ["R2"],
-    [1, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      "this.#deliver(entries, true);",
-      "this.#deliver([...entries, ...phase.queued.splice(0)], true);",
-    ],
-  ),
-  bug(
-    "a-statement-on-its-way-confirms-what-is-asked-meanwhile",
-    ["R6"],
-    [178, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      "for (const token of running.tokens)",
-      "for (const token of [...running.tokens, ...phase.asked.splice(0)])",
-    ],
-  ),
-  bug(
-    "a-warning-before-success-is-ignored",
-    ["R2"],
-    [4, 4],
-    [`${TABLES}/table-replica.ts`, " && !answer.isWarned) {", ") {"],
-  ),
-  bug(
-    "rows-of-an-append-not-counted",
-    ["R2", "R6", "R7"],
-    [4, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      "answer.rows === rows",
-      "(answer.rows === rows || phase.kind === 'leading')",
-    ],
-  ),
-  bug(
-    "an-answer-that-is-lost-is-taken-for-done",
-    ["R2"],
-    [22, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
-      'if (this.#phase.kind === "leading") {\n      if (running?.statement.kind === "append") this.#deliver(running.statement.entries, true);\n      this.#depose(reason, running?.tokens);\n    }',
-    ],
-  ),
-  bug(
-    "a-reign-goes-on-over-a-new-connection",
-    ["R2", "R4", "L1"],
-    [21, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
-      'if (this.#phase.kind === "leading") {\n      if (running?.statement.kind === "append") this.#phase.queued.unshift(...running.statement.entries);\n      this.#phase.roundWanted = true;\n    }',
-    ],
-  ),
-  bug(
-    "followers-deliver-all-that-stands-in-the-table",
-    ["R2"],
-    [14, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      "entry.position > head.committed); // T4",
-      "entry.position > head.last);",
-    ],
-  ),
-  bug(
-    "leads-before-its-reign-is-acknowledged",
-    ["R4", "only a leader appends"],
-    [1, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      'this.#run({ kind: "claim", seen, leader: id, committed, reign });',
-      'this.#emit({ kind: "leading", epoch: reign.entry.epoch });\n    this.#run({ kind: "claim", seen, leader: id, committed, reign });',
-    ],
-  ),
+  bug("members-of-a-peer-not-compared", ["S1"], null, [
+    `${REPLICATION}/members.ts`,
+    "const other = otherMembers(what, theirs.members, ours.members);",
+    "const other = null;",
+  ]),
+  bug("what-queued-meanwhile-counts-as-acknowledged", ["R2"], null, [
+    `${TABLES}/table-replica.ts`,
+    "this.#deliver(entries, true);",
+    "this.#deliver([...entries, ...phase.queued.splice(0)], true);",
+  ]),
+  bug("a-statement-on-its-way-confirms-what-is-asked-meanwhile", ["R6"], null, [
+    `${TABLES}/table-replica.ts`,
+    "for (const token of running.tokens)",
+    "for (const token of [...running.tokens, ...phase.asked.splice(0)])",
+  ]),
+  bug("a-warning-before-success-is-ignored", ["R2"], null, [
+    `${TABLES}/table-replica.ts`,
+    " && !answer.isWarned) {",
+    ") {",
+  ]),
+  bug("rows-of-an-append-not-counted", ["R2", "R6", "R7"], null, [
+    `${TABLES}/table-replica.ts`,
+    "answer.rows === rows",
+    "(answer.rows === rows || phase.kind === 'leading')",
+  ]),
+  bug("an-answer-that-is-lost-is-taken-for-done", ["R2"], null, [
+    `${TABLES}/table-replica.ts`,
+    'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
+    'if (this.#phase.kind === "leading") {\n      if (running?.statement.kind === "append") this.#deliver(running.statement.entries, true);\n      this.#depose(reason, running?.tokens);\n    }',
+  ]),
+  bug("a-reign-goes-on-over-a-new-connection", ["R2", "R4", "L1"], null, [
+    `${TABLES}/table-replica.ts`,
+    'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
+    'if (this.#phase.kind === "leading") {\n      if (running?.statement.kind === "append") this.#phase.queued.unshift(...running.statement.entries);\n      this.#phase.roundWanted = true;\n    }',
+  ]),
+  bug("followers-deliver-all-that-stands-in-the-table", ["R2"], null, [
+    `${TABLES}/table-replica.ts`,
+    "entry.position > head.committed); // T4",
+    "entry.position > head.last);",
+  ]),
+  bug("leads-before-its-reign-is-acknowledged", ["R4", "only a leader appends"], null, [
+    `${TABLES}/table-replica.ts`,
+    'this.#run({ kind: "claim", seen, leader: id, committed, reign });',
+    'this.#emit({ kind: "leading", epoch: reign.entry.epoch });\n    this.#run({ kind: "claim", seen, leader: id, committed, reign });',
+  ]),
   bug(
     "what-was-read-is-kept-over-a-new-connection",
     ["R2", "R4", "all before a reign was read"],
-    [21, 4],
+    null,
     [`${TABLES}/table-replica.ts`, "else if (wasOpen) this.#lose(reason);", ""],
   ),
-  bug(
-    "leads-without-what-it-read-before-its-reign",
-    ["R4"],
-    [4, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      "this.#deliver([...phase.tail, reign], false);",
-      "this.#deliver([reign], false);",
-    ],
-  ),
-  bug(
-    "confirmed-from-when-the-answer-came",
-    ["R7"],
-    [4, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      "phase.confirmedAt = running.beganAt; // T6",
-      "phase.confirmedAt = this.#now;",
-    ],
-  ),
-  bug(
-    "won-when-the-claim-was-sent",
-    ["R7"],
-    [4, 4],
-    [`${TABLES}/table-replica.ts`, "wonAt: this.#now, // T6", "wonAt: phase.sinceMs,"],
-  ),
-  bug(
-    "an-old-primary-taken-for-another-history",
-    ["R4"],
-    [174, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      "if (!isOld && digest !== null && after <= head.committed) {",
-      "if (!isOld && digest !== null) {",
-    ],
-  ),
-  bug(
-    "an-old-primary-followed-for-ever",
-    ["L1"],
-    [327, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      "this.#expected = this.#hearsLeader() ? this.#heard : null;",
-      "",
-    ],
-  ),
-  bug(
-    "a-history-followed-from-another-one",
-    ["R4"],
-    [174, 4],
-    [
-      `${TABLES}/table-replica.ts`,
-      "if (isOld || digest === null || !isSame(digest, read.digest)) {",
-      "if (isOld || digest === null) {",
-    ],
-  ),
+  bug("leads-without-what-it-read-before-its-reign", ["R4"], null, [
+    `${TABLES}/table-replica.ts`,
+    "this.#deliver([...phase.tail, reign], false);",
+    "this.#deliver([reign], false);",
+  ]),
+  bug("confirmed-from-when-the-answer-came", ["R7"], null, [
+    `${TABLES}/table-replica.ts`,
+    "phase.confirmedAt = running.beganAt; // T6",
+    "phase.confirmedAt = this.#now;",
+  ]),
+  bug("won-when-the-claim-was-sent", ["R7"], null, [
+    `${TABLES}/table-replica.ts`,
+    "wonAt: this.#now, // T6",
+    "wonAt: phase.sinceMs,",
+  ]),
+  bug("an-old-primary-taken-for-another-history", ["R4"], null, [
+    `${TABLES}/table-replica.ts`,
+    "if (!isOld && digest !== null && after <= head.committed) {",
+    "if (!isOld && digest !== null) {",
+  ]),
+  bug("an-old-primary-followed-for-ever", ["L1"], null, [
+    `${TABLES}/table-replica.ts`,
+    "this.#expected = this.#hearsLeader() ? this.#heard : null;",
+    "",
+  ]),
+  bug("a-history-followed-from-another-one", ["R4"], null, [
+    `${TABLES}/table-replica.ts`,
+    "if (isOld || digest === null || !isSame(digest, read.digest)) {",
+    "if (isOld || digest === null) {",
+  ]),
 ];
 
 /** The bug of this name; throws with all names if there is none. */
