@@ -45,7 +45,8 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS bazaar.views (log text PRIMARY KEY, position bigint NOT NULL);
   CREATE TABLE IF NOT EXISTS bazaar.orders (
     log text NOT NULL, number bigint NOT NULL, name text NOT NULL, type text NOT NULL,
-    quantity bigint NOT NULL, position bigint NOT NULL, at timestamptz NOT NULL,
+    quantity bigint NOT NULL, price float8 NOT NULL, position bigint NOT NULL,
+    at timestamptz NOT NULL,
     PRIMARY KEY (log, number)
   );
   CREATE TABLE IF NOT EXISTS bazaar.stocks (

@@ -29,17 +29,18 @@ const WRITE = `
   WITH head AS (
     UPDATE bazaar.views SET position = $3 WHERE log = $1 AND position = $2 RETURNING log
   ), made AS (
-    INSERT INTO bazaar.orders (log, number, name, type, quantity, position, at)
-    SELECT head.log, o.number, o.name, o.type, o.quantity, o.position, to_timestamp(o.at / 1000)
-    FROM head, unnest($4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::float8[])
-      o (number, name, type, quantity, position, at)
+    INSERT INTO bazaar.orders (log, number, name, type, quantity, price, position, at)
+    SELECT head.log, o.number, o.name, o.type, o.quantity, o.price, o.position,
+      to_timestamp(o.at / 1000)
+    FROM head, unnest($4::bigint[], $5::text[], $6::text[], $7::bigint[], $8::float8[],
+      $9::bigint[], $10::float8[]) o (number, name, type, quantity, price, position, at)
   ), listed AS (
     INSERT INTO bazaar.stocks (log, name, price, quantity)
     SELECT head.log, l.name, l.price, l.quantity
-    FROM head, unnest($10::text[], $11::float8[], $12::bigint[]) l (name, price, quantity)
+    FROM head, unnest($11::text[], $12::float8[], $13::bigint[]) l (name, price, quantity)
   ), moved AS (
     UPDATE bazaar.stocks s SET quantity = s.quantity + m.quantity
-    FROM head, unnest($13::text[], $14::bigint[]) m (name, quantity)
+    FROM head, unnest($14::text[], $15::bigint[]) m (name, quantity)
     WHERE s.log = head.log AND s.name = m.name
   )
   SELECT log FROM head`;
@@ -138,8 +139,8 @@ function columnsOf(entries: readonly Entry[]): readonly (readonly unknown[])[] {
     if (body.kind !== "command") continue;
     for (const command of decodeCommands(body.bytes)) {
       if (command.kind === "order") {
-        const { number, name, type, quantity } = command;
-        orders.push([number, name, type, quantity, position, at]);
+        const { number, name, type, quantity, price } = command;
+        orders.push([number, textOf(name), type, quantity, price, position, at]);
       }
       const effect = effectOf(command);
       if (effect?.kind === "list") listed.set(effect.stock.name, { ...effect.stock });
@@ -152,13 +153,18 @@ function columnsOf(entries: readonly Entry[]): readonly (readonly unknown[])[] {
   }
   const stocks = [...listed.values()];
   return [
-    ...[0, 1, 2, 3, 4, 5].map((column) => orders.map((row) => row[column])),
-    [...listed.keys()],
+    ...[0, 1, 2, 3, 4, 5, 6].map((column) => orders.map((row) => row[column])),
+    [...listed.keys()].map(textOf),
     stocks.map(({ price }) => price),
     stocks.map(({ quantity }) => quantity),
-    [...moved.keys()],
+    [...moved.keys()].map(textOf),
     [...moved.values()],
   ];
+}
+
+/** A text in PostgreSQL has no NUL, which a name may have; it is shown as it is drawn. */
+function textOf(name: string): string {
+  return name.replaceAll("\u0000", "\u2400");
 }
 
 async function answered<T>(answer: Promise<T>): Promise<T> {
