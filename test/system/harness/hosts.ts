@@ -75,6 +75,15 @@ export class Hosts {
     for (const port of this.#ports) run("bridge", "link", "set", "dev", port, "isolated", "on");
   }
 
+  /** This host alone reaches nobody any more, and nobody it. */
+  unplug(host: number): void {
+    run("ip", "link", "set", this.#ports[host] ?? "", "down");
+  }
+
+  plug(host: number): void {
+    run("ip", "link", "set", this.#ports[host] ?? "", "up");
+  }
+
   heal(): void {
     for (const port of this.#ports) run("bridge", "link", "set", "dev", port, "isolated", "off");
   }
