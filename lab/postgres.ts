@@ -3,7 +3,7 @@
 
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, chownSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, chmodSync, chownSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import {
   installedPrograms,
@@ -57,18 +57,16 @@ export class LabPostgres {
           ...{ host: HOST, port, programs, runAs },
           name: `pg${index + 1}`,
           folder: join(folder.path, `pg${index + 1}`),
-          settings: [
-            `synchronous_standby_names=${waits}`,
-            ...(isDurable ? [] : ["fsync=off"]),
-            ...SETTINGS,
-            ...settings,
-          ],
+          settings: [...(isDurable ? [] : ["fsync=off"]), ...SETTINGS, ...settings],
         }),
     );
     const postgres = new LabPostgres(folder, servers);
     const [primary, ...others] = servers as [Server, ...Server[]];
     try {
       await primary.make(...(isDurable ? [] : ["--no-sync"]));
+      // In the file, where it can be changed while the server runs.
+      const configuration = join(primary.folder, "postgresql.conf");
+      appendFileSync(configuration, `synchronous_standby_names = '${waits}'\n`);
       for (const other of others) await other.copy(primary);
       await Promise.all(servers.map((server) => server.start()));
       if (standbys > 0) await postgres.hasStandbys(standbys);

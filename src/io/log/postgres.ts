@@ -5,7 +5,9 @@
 // taken any more. A fail-over is somebody else's: this only finds its result.
 //
 // A primary whose commits don't wait for a standby loses acknowledged trades with
-// its next fail-over. One that isn't set to wait is refused, unless `acceptLoss`.
+// its next fail-over. One that isn't set to wait is refused, unless `acceptLoss`; one
+// that is told to wait no more, while it runs, acknowledges nothing from then on: it
+// lets go what waits at that moment, too, and doesn't warn.
 // Longer than 400 lines because the statements stand beside what their answers mean.
 
 import { setTimeout as delay } from "node:timers/promises";
@@ -26,6 +28,8 @@ const AGAIN_MAX_MS = 1_000;
 const LOCK_TIMEOUT_MS = 1_000;
 /** At a start, a primary that has too little may be one that was just replaced: for so long the new one is looked for. */
 const STALE_MS = 10_000;
+/** A commit that took longer may have been let go because it was to wait no more, as when the last standby is gone: that takes far longer to notice. */
+const WAITED_MS = 20;
 /** Rows of one look; their bytes are limited, too. */
 const LOOK_ROWS_MAX = 512;
 /** Columns of an entry in an append. */
@@ -66,9 +70,12 @@ const LOOK = `
   ) e ON e.before < $3
   WHERE l.log = $1 ORDER BY e.position`;
 
+/** For whom the commit waits, as this statement knows it. */
+const STANDBYS = "current_setting('synchronous_standby_names') AS standbys";
+
 const CONFIRM = `
   UPDATE bazaar.logs SET committed = $4, round = round + 1
-  WHERE log = $1 AND epoch = $2 AND last = $3`;
+  WHERE log = $1 AND epoch = $2 AND last = $3 RETURNING ${STANDBYS}`;
 
 const CLAIM_HEAD = `
   UPDATE bazaar.logs SET epoch = epoch + 1, leader = $5, last = last + 1, committed = $4, round = round + 1
@@ -91,7 +98,8 @@ function insertion(head: string, entries: number): string {
     WITH head AS (${head})
     INSERT INTO bazaar.entries (log, position, epoch, at, kind, body, digest)
     SELECT head.log, e.* FROM head,
-      (VALUES ${rows.join(", ")}) e (position, epoch, at, kind, body, digest)`;
+      (VALUES ${rows.join(", ")}) e (position, epoch, at, kind, body, digest)
+    RETURNING ${STANDBYS}`;
 }
 
 const STATE = `
@@ -260,7 +268,8 @@ export class PostgresTables implements TableDatabase {
     const { epoch, last } = statement.kind === "claim" ? statement.seen : statement;
     const entries = statement.kind === "claim" ? [statement.reign] : statement.entries;
     const head = [cluster, epoch, last, committed];
-    const { rowCount } =
+    const beganAt = performance.now();
+    const { rowCount, rows } =
       entries.length === 0
         ? await client.query({ name: "confirm", text: CONFIRM, values: head })
         : await client.query({
@@ -272,8 +281,17 @@ export class PostgresTables implements TableDatabase {
               ...entries.flatMap(valuesOf),
             ],
           });
-    return { kind: "done", rows: rowCount ?? 0, isWarned: this.#isWarned };
+    const mayHaveWaited = performance.now() - beganAt > WAITED_MS;
+    const waits =
+      this.#options.acceptLoss ||
+      (rows.every(isWaiting) &&
+        (!mayHaveWaited || (await client.query(`SELECT ${STANDBYS}`)).rows.every(isWaiting)));
+    return { kind: "done", rows: rowCount ?? 0, isWarned: this.#isWarned || !waits };
   }
+}
+
+function isWaiting({ standbys }: { readonly standbys: string }): boolean {
+  return standbys.trim() !== "";
 }
 
 function valuesOf({ entry, digest }: ChainedEntry) {
@@ -367,11 +385,16 @@ async function primaryAt(
         `SET client_min_messages = warning; SET lock_timeout = ${LOCK_TIMEOUT_MS}`,
       );
       const { rows } = await client.query(STATE);
-      return rows[0] as { standby: boolean; wal: string; standbys: string; commit: string };
+      const found = rows[0] as { standby: boolean; wal: string; standbys: string; commit: string };
+      if (!found.standby && !acceptLoss) {
+        expectSafe(host, found.standbys, found.commit);
+        // The session's own from now on, whatever the server's is changed to.
+        await client.query(`SET synchronous_commit = ${found.commit}`);
+      }
+      return found;
     };
-    const { standby, wal, standbys, commit } = await Promise.race([state(), late]);
+    const { standby, wal } = await Promise.race([state(), late]);
     if (standby) throw new Error("a standby");
-    if (!acceptLoss) expectSafe(host, standbys, commit);
     return { client, host, timeline: Number.parseInt(wal.slice(0, 8), 16) };
   } catch (error) {
     destroy(client);

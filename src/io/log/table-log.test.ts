@@ -65,6 +65,49 @@ describe("with a primary and two standbys", () => {
     await agree(members, ["kept", "lost?"]); // it was there when the next one read
   });
 
+  test("what waits while the primary is told to wait for no standby any more isn't committed, nor is anything after it", async () => {
+    const members = await three([], postgres);
+    const [, , third] = members;
+    await lead(third);
+    third.replicated.append([bytes("kept")]);
+    await expect.poll(() => third.commands, WAIT).toEqual(["kept"]);
+    for (const standby of [1, 2]) postgres.server(standby).pause();
+    third.replicated.append([bytes("alone")]);
+    const primary = postgres.server(0);
+    const waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'";
+    await expect.poll(() => primary.ask(waiting), WAIT).toHaveLength(1);
+    await primary.ask("ALTER SYSTEM SET synchronous_standby_names = ''");
+    await primary.ask("SELECT pg_reload_conf()");
+    await expect.poll(() => third.deposed, WAIT).toBe(1);
+    await third.lead();
+    for (const member of members) expect(member.commands).toEqual(["kept"]);
+    for (const standby of [1, 2]) postgres.server(standby).resume();
+  });
+
+  test("a leader's commits wait for a standby whatever the server's synchronous_commit is changed to", async () => {
+    const members = await three([], postgres);
+    const [, , third] = members;
+    await lead(third);
+    const primary = postgres.server(0);
+    await primary.ask("ALTER SYSTEM SET synchronous_commit = off");
+    await primary.ask("SELECT pg_reload_conf()");
+    for (const standby of [1, 2]) postgres.server(standby).pause();
+    third.replicated.append([bytes("alone")]);
+    await expect.poll(() => third.deposed, LONG).toBe(1);
+    expect(third.commands).toEqual([]);
+    for (const standby of [1, 2]) postgres.server(standby).resume();
+  });
+
+  test("a leader leads no longer once its primary is told to wait for no standby", async () => {
+    const members = await three([], postgres);
+    const [, , third] = members;
+    await lead(third);
+    const primary = postgres.server(0);
+    await primary.ask("ALTER SYSTEM SET synchronous_standby_names = ''");
+    await primary.ask("SELECT pg_reload_conf()");
+    await expect.poll(() => third.deposed, LONG).toBe(1);
+  });
+
   test("when the primary is killed and the better standby promoted, nothing that was committed is lost", async () => {
     const members = await three([], postgres);
     const [, , third] = members;
