@@ -5,15 +5,20 @@
 //   - Signals go only to processes whose command line names the folder of the
 //     files, so a stale pid file can't make anybody kill somebody else's process.
 //   - Once stop() was called nothing is started any more, whoever still waits.
+//
+// Longer than 400 lines because all that can be asked of a cluster is one class.
 
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { getCACertificates, setDefaultCACertificates } from "node:tls";
+import { pino } from "pino";
 import { lastLine } from "../src/cli/child.ts";
 import { runningPid } from "../src/cli/pid-file.ts";
 import type { ConfiguredProcess } from "../src/cli/processes.ts";
 import type { StatusReport } from "../src/cli/status-report.ts";
-import { readSecret } from "../src/io/rpc/secret.ts";
-import type { Calls, Peer } from "../src/io/rpc/types.ts";
+import { hasSecret, readSecret } from "../src/io/rpc/secret.ts";
+import type { Calls, Credentials, Peer } from "../src/io/rpc/types.ts";
+import { authoritiesPath, Certificates, certificatePaths } from "../src/io/tls/certificates.ts";
 import { catalogContract, orderContract, type RoleStatus } from "../src/roles/contract.ts";
 import { commandIdentity, Peers } from "../src/roles/peers.ts";
 import type { Verdict } from "../src/roles/verification.ts";
@@ -31,6 +36,7 @@ import {
 } from "./process.ts";
 import { SOON_MS, until } from "./wait.ts";
 
+const SECURED = process.env.BAZAAR_TEST_SECURED === "1";
 const HOST = "127.0.0.1";
 const REPLICAS = 3;
 /** Open within 5 s is promised on a machine of its own; the limit here is for one that is busy besides. */
@@ -58,6 +64,11 @@ export interface ClusterOptions {
   readonly catalogs?: number;
   /** Further options of every command, `--cache-size=3` say. */
   readonly options?: readonly string[];
+  /**
+   * With certificates between processes and HTTPS, as beyond loopback. Default: whether
+   * BAZAAR_TEST_SECURED is 1, so that any suite can be run so.
+   */
+  readonly secured?: boolean;
   /** Neighbours: front ends, three replicas, catalogs. Default: free ones. */
   readonly ports?: readonly number[];
   /** Its files, which stop() leaves. Default: in a temporary folder, which stop() removes. */
@@ -77,6 +88,7 @@ export class Cluster {
   readonly replicas: readonly [low: number, middle: number, high: number];
   /** Ordered by kind: front ends, replicas, catalogs. */
   readonly roles: readonly Role[];
+  readonly #isSecured: boolean;
   /** Null where the files are somebody else's. */
   readonly #temporary: TemporaryFolder | null;
   readonly #running: Running[] = [];
@@ -91,6 +103,7 @@ export class Cluster {
     given?: readonly string[],
   ) {
     const { frontends = 1, catalogs = 1, logLevel = "debug" } = options;
+    this.#isSecured = given === undefined && (options.secured ?? SECURED);
     this.#temporary = options.data === undefined ? new TemporaryFolder("cluster") : null;
     this.data = options.data ?? join(this.#temporary?.path ?? "", "data");
     this.frontendPorts = ports.slice(0, frontends);
@@ -111,6 +124,7 @@ export class Cluster {
       `--replicas=${this.replicas.join(",")}`,
       `--log-level=${logLevel}`,
       "--drain-ms=0",
+      ...(this.#isSecured ? this.#httpsOptions() : []),
       ...(options.stocks ? [`--stocks=${this.writeStocks(options.stocks)}`] : []),
       ...(options.options ?? []),
     ];
@@ -128,7 +142,8 @@ export class Cluster {
   }
 
   urlOf(frontend: number): string {
-    return `http://${HOST}:${this.frontendPorts[frontend]}`;
+    const scheme = this.#isSecured ? "https" : "http";
+    return `${scheme}://${HOST}:${this.frontendPorts[frontend]}`;
   }
 
   /** A client that is closed with the cluster. */
@@ -140,6 +155,7 @@ export class Cluster {
 
   /** Starts `bazaar up` and waits until every front end says that a trade could be answered. */
   async up(...more: readonly string[]): Promise<Running> {
+    if (this.#isSecured) await this.format();
     const up = this.start("up", ...more);
     await this.open(up);
     return up;
@@ -147,15 +163,29 @@ export class Cluster {
 
   /** Starts role by role, as the document does, all but one replica; the front end last. Formats first if that is needed. */
   async startWithout(missing: number): Promise<void> {
-    if (!existsSync(join(this.data, "secret"))) {
-      const { status, stderr } = await this.run("format");
-      if (status !== 0) throw new Error(`format: ${stderr}`);
-    }
+    await this.format();
     this.start("catalog");
     const present = this.replicas.filter((id) => id !== missing);
     for (const id of present) this.start("order", String(id));
     for (const id of present) await this.logged(`order-${id}`, "Order service ready");
     await this.open(this.start("frontend"));
+  }
+
+  /** Makes its files, if there are none, and what `secured` takes. */
+  async format(): Promise<void> {
+    const commands = this.#isSecured ? [["format"], ["certs", "create"]] : [["format"]];
+    if (!hasSecret(this.data)) {
+      for (const [command = "", ...args] of commands) {
+        const { status, stderr } = await this.run(command, ...args);
+        if (status !== 0) throw new Error(`${command}: ${stderr}`);
+      }
+    }
+    if (this.#isSecured) trust(authoritiesPath(this.data));
+  }
+
+  #httpsOptions(): readonly string[] {
+    const { cert, key } = certificatePaths(this.data, "frontend");
+    return [`--tls-cert=${cert}`, `--tls-key=${key}`];
   }
 
   /** Starts any long-lived command: `start("order", "9090")`. */
@@ -217,6 +247,18 @@ export class Cluster {
     } catch {
       return null;
     }
+  }
+
+  /** By what a command proves that it is one. */
+  credentials(): Credentials {
+    const files = certificatePaths(this.data, "cli");
+    const log = pino({ level: "silent" });
+    return {
+      secret: readSecret(this.data),
+      certificates: existsSync(files.ca)
+        ? new Certificates({ files, purpose: "command's", log })
+        : null,
+    };
   }
 
   /** Calls to a replica, as a command of the bazaar makes them; waits for the connection. */
@@ -361,7 +403,7 @@ export class Cluster {
   async #reach(port: number): Promise<Peer> {
     this.#stopping.signal.throwIfAborted();
     const name = this.roles.find((role) => role.port === port)?.name ?? "";
-    this.#peers ??= new Peers(readSecret(this.data), commandIdentity(this.replicas));
+    this.#peers ??= new Peers(this.credentials(), commandIdentity(this.replicas));
     const reached = await this.#peers.reach({ name, host: HOST, port }, ASK_LIMIT_MS);
     if (reached.kind === "unreachable") throw new Error(reached.why);
     return reached.peer;
@@ -392,6 +434,13 @@ export function levelLeader(
       (index === leading || (!status.leads && status.leader === leader)),
   );
   return areLevel ? leader : null;
+}
+
+/** From now on this process, fetch included, trusts those authorities besides the system's. */
+function trust(authorities: string): void {
+  const known = getCACertificates("default");
+  const text = readFileSync(authorities, "utf8").trim();
+  if (!known.includes(text)) setDefaultCACertificates([...known, text]);
 }
 
 function role(kind: Role["kind"], port: number, isFirst: boolean): Role {

@@ -5,6 +5,7 @@
 // what a test wants to see.
 
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest, Agent as TlsAgent } from "node:https";
 
 /** No answer by then is an outcome too: the bazaar promises one within 10 s, and a second to start. */
 const ANSWER_LIMIT_MS = 15_000;
@@ -40,13 +41,16 @@ export class HttpClient {
   readonly calls: Call[] = [];
   readonly #url: URL;
   readonly #agent: Agent;
+  readonly #isTls: boolean;
   readonly #keepsCalls: boolean;
 
-  /** `url` as `http://127.0.0.1:8000`; at most `connections` at once, kept open. A load of many calls keeps none. */
+  /** `url` as `http://127.0.0.1:8000`, or with https and a certificate that this process trusts; at most `connections` at once, kept open. A load of many calls keeps none. */
   constructor(url: string, connections = 1, keepsCalls = true) {
     this.#url = new URL(url);
     this.#keepsCalls = keepsCalls;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
+    const options = { keepAlive: true, maxSockets: connections };
+    this.#isTls = this.#url.protocol === "https:";
+    this.#agent = this.#isTls ? new TlsAgent(options) : new Agent(options);
   }
 
   get(path: string): Promise<Call> {
@@ -70,7 +74,7 @@ export class HttpClient {
       };
       const fail = (error: Error) =>
         finish({ status: 0, text: "", answered: {}, error: `${error.name}: ${error.message}` });
-      const request = httpRequest(
+      const request = (this.#isTls ? httpsRequest : httpRequest)(
         this.#url,
         {
           agent: this.#agent,

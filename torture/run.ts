@@ -7,10 +7,9 @@
 
 import { appendFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { commandPeers } from "../src/cli/closed.ts";
 import { resolveConfig } from "../src/cli/resolve-config.ts";
-import { readSecret } from "../src/io/rpc/secret.ts";
-import { type ClusterConfig, membersOf } from "../src/roles/config.ts";
-import { commandIdentity, Peers } from "../src/roles/peers.ts";
+import type { ClusterConfig } from "../src/roles/config.ts";
 import { Calls } from "./calls.ts";
 import { Client, type Market } from "./client.ts";
 import { TorturedCluster } from "./cluster.ts";
@@ -72,7 +71,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const history: Attempt[] = [];
   try {
     const config = configAt(cluster.config);
-    const peers = new Peers(readSecret(cluster.data), commandIdentity(membersOf(config)));
+    const peers = commandPeers(config);
     const calls = new Calls({
       urls: cluster.urls,
       config,

@@ -13,11 +13,12 @@ import {
 import { readStocksCsv } from "../io/journal/stocks-csv.ts";
 import { upgradeCluster } from "../io/journal/upgrade.ts";
 import type { ClusterConfig } from "../roles/config.ts";
+import { createCertificates, needsCertificates } from "./closed.ts";
 import { EMBEDDED_FOLDER, EmbeddedPostgres } from "./embedded-postgres.ts";
 import type { ConfiguredProcess } from "./processes.ts";
 import { UserError } from "./user-error.ts";
 
-/** Makes a new cluster, for `bazaar format`; says so in one line. Throws when there is one already. */
+/** Makes a new cluster, for `bazaar format`; says so in a line, and in another that it has certificates. Throws when there is one already. */
 export async function formatAlone(config: ClusterConfig): Promise<string> {
   const postgres = await startEmbedded(config);
   try {
@@ -39,7 +40,9 @@ async function formatNew(config: ClusterConfig): Promise<string> {
     await formatTables(engine, made);
     formatCluster(options, made);
   } else formatCluster(options);
-  return `made a new cluster with ${stocks.length} stocks in ${config.data}`;
+  const made = `made a new cluster with ${stocks.length} stocks in ${config.data}`;
+  if (!needsCertificates(config)) return made;
+  return `${made}\n${await createCertificates(config, options.nowMs)}`;
 }
 
 /**

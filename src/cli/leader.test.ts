@@ -57,7 +57,10 @@ const ADJUSTED = { kind: "outcome", outcome: { kind: "adjusted" } } as const;
 function leaderAt(ports: readonly number[], limitMs?: number): Leader {
   const [highest = 0] = ports.toSorted((a, b) => b - a);
   bench.cluster.members = [highest];
-  const peers = new Peers(readSecret(bench.data), commandIdentity([highest]));
+  const peers = new Peers(
+    { secret: readSecret(bench.data), certificates: null },
+    commandIdentity([highest]),
+  );
   onTestFinished(() => peers.close());
   const replicas = ports.map((port) => ({
     id: port,

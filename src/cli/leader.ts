@@ -1,11 +1,11 @@
 // The order leader for a command: asked over connections made for it.
 
 import { type LeaderAnswer, LeaderClient } from "../core/service/leader-client.ts";
-import { readSecret } from "../io/rpc/secret.ts";
-import { type ClusterConfig, membersOf } from "../roles/config.ts";
+import type { ClusterConfig } from "../roles/config.ts";
 import { type Answer, orderContract, type Question } from "../roles/contract.ts";
 import { attemptOver } from "../roles/leader.ts";
-import { commandIdentity, Peers } from "../roles/peers.ts";
+import type { Peers } from "../roles/peers.ts";
+import { commandPeers } from "./closed.ts";
 import { UserError } from "./user-error.ts";
 
 /** How long a question is asked again, milliseconds: a fail-over and more. */
@@ -82,7 +82,7 @@ export async function withLeader<T>(
   config: ClusterConfig,
   work: (leader: Leader) => Promise<T>,
 ): Promise<T> {
-  const peers = new Peers(readSecret(config.data), commandIdentity(membersOf(config)));
+  const peers = commandPeers(config);
   try {
     return await work(new Leader({ replicas: config.replicas, peers }));
   } finally {

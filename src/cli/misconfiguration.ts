@@ -18,6 +18,7 @@ import {
 import { DatabaseRefused } from "../io/log/table-log.ts";
 import { UnusablePath } from "../io/private-files.ts";
 import { SecretError } from "../io/rpc/secret.ts";
+import { CertificateError } from "../io/tls/certificates.ts";
 import type { ChildMessage } from "./child.ts";
 import type { Hopeless } from "./supervisor.ts";
 import { errorLine, isOperatorsCode, UserError } from "./user-error.ts";
@@ -25,6 +26,7 @@ import { errorLine, isOperatorsCode, UserError } from "./user-error.ts";
 const KINDS = [
   UserError,
   SecretError,
+  CertificateError,
   OtherCluster,
   UnusablePath,
   DirectoryLocked,

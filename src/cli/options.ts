@@ -112,6 +112,8 @@ interface OptionSpec {
   readonly help: string;
   readonly schema: z.ZodType;
   readonly wants: string;
+  /** What the flag means without a value; without it, it needs one. */
+  readonly alone?: string;
 }
 
 const portWants = "a port, a whole number from 1 to 65535";
@@ -248,6 +250,50 @@ export const optionSpecs = {
     schema: wholeNumber(0, 600_000),
     wants: "milliseconds, a whole number from 0 to 600000",
   },
+  "tls-cert": {
+    value: "FILE",
+    help: "certificate that front ends serve HTTPS with, PEM (default: HTTP on this machine, beyond it what the cluster made)",
+    schema: text,
+    wants: "a file",
+  },
+  "tls-key": {
+    value: "FILE",
+    help: "its private key, PEM",
+    schema: text,
+    wants: "a file",
+  },
+  ca: {
+    value: "FILE",
+    help: "authorities that commands trust beside the system's, PEM",
+    schema: text,
+    wants: "a file",
+  },
+  "peer-cert": {
+    value: "FILE",
+    help: "certificate for connections between processes, named as they are (default: what the cluster made)",
+    schema: text,
+    wants: "a file",
+  },
+  "peer-key": {
+    value: "FILE",
+    help: "its private key, PEM",
+    schema: text,
+    wants: "a file",
+  },
+  "peer-ca": {
+    value: "FILE",
+    help: "authorities that the others' certificates come from, PEM",
+    schema: text,
+    wants: "a file",
+  },
+  insecure: {
+    value: "YES",
+    help: "listen beyond this machine without TLS: yes or no (default: no)",
+    schema: z.union([z.boolean(), z.literal(["yes", "no"]).transform((word) => word === "yes")]),
+    wants: "yes or no",
+    /** What the flag means without a value. */
+    alone: "yes",
+  },
   "log-level": {
     value: "LEVEL",
     help: "trace, debug, info, warn, error, fatal or silent (default: info)",
@@ -276,8 +322,12 @@ const clusterOptions = new WeakSet<Option>();
 export function addClusterOptions(command: Command, but: readonly OptionName[] = []): Command {
   for (const name of optionNames) {
     if (but.includes(name)) continue;
-    const spec = optionSpecs[name];
-    add(new Option(`--${name} <${spec.value}>`, spec.help));
+    const spec: OptionSpec = optionSpecs[name];
+    add(
+      spec.alone === undefined
+        ? new Option(`--${name} <${spec.value}>`, spec.help)
+        : new Option(`--${name} [${spec.value}]`, spec.help).preset(spec.alone),
+    );
     if (name === "cache") add(new Option("--no-cache", "the same as --cache none"));
   }
   add(new Option("--config <FILE>", "JSON of these options by the same names, and addresses"));

@@ -1,14 +1,8 @@
 // Which process a name, a port or nothing stands for.
 
 import { expect, test } from "vitest";
-import {
-  commandOf,
-  processAt,
-  processesOf,
-  processNamed,
-  urlOf,
-  withFrontend,
-} from "./processes.ts";
+import { urlOf } from "../roles/config.ts";
+import { commandOf, processAt, processesOf, processNamed, withFrontend } from "./processes.ts";
 import { resolveConfig } from "./resolve-config.ts";
 import { UserError } from "./user-error.ts";
 
@@ -58,8 +52,19 @@ test("one more front end needs no configuration, but a port of its own", () => {
   expect(() => withFrontend(config, "9096")).toThrow("port 9096 is catalog's: choose another");
 });
 
-test("the URL of a process that listens on all addresses has the loopback address", () => {
-  expect(urlOf({ host: "0.0.0.0", port: 8000 })).toBe("http://127.0.0.1:8000");
-  expect(urlOf({ host: "::", port: 8000 })).toBe("http://127.0.0.1:8000");
-  expect(urlOf({ host: "::1", port: 8000 })).toBe("http://[::1]:8000");
+test("the URL of a front end that listens on all addresses has the loopback address", () => {
+  const plain = { tls: null, insecure: true };
+  expect(urlOf(plain, { host: "0.0.0.0", port: 8000 })).toBe("http://127.0.0.1:8000");
+  expect(urlOf(plain, { host: "::", port: 8000 })).toBe("http://127.0.0.1:8000");
+  expect(urlOf(plain, { host: "::1", port: 8000 })).toBe("http://[::1]:8000");
+});
+
+test("a front end's URL is https beyond this machine, and where a certificate is given", () => {
+  const none = { tls: null, insecure: false };
+  const given = { tls: { cert: "c", key: "k" }, insecure: true };
+  expect(urlOf(none, { host: "127.0.0.1", port: 8000 })).toBe("http://127.0.0.1:8000");
+  expect(urlOf(none, { host: "localhost", port: 8000 })).toBe("http://localhost:8000");
+  expect(urlOf(none, { host: "10.0.0.1", port: 8000 })).toBe("https://10.0.0.1:8000");
+  expect(urlOf(none, { host: "0.0.0.0", port: 8000 })).toBe("https://127.0.0.1:8000");
+  expect(urlOf(given, { host: "127.0.0.1", port: 8000 })).toBe("https://127.0.0.1:8000");
 });

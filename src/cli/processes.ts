@@ -81,12 +81,6 @@ export function processNamed(config: ClusterConfig, name: string): ConfiguredPro
   throw new UserError(`no role ${shown(name)} is configured, only ${known.join(", ")}`);
 }
 
-/** Where a browser or a client reaches a front end: the wildcard address isn't one to connect to. */
-export function urlOf(address: Address): string {
-  const host = address.host === "0.0.0.0" || address.host === "::" ? "127.0.0.1" : address.host;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
-}
-
 function portNumber(text: string): number {
   const number = /^\d{1,5}$/.test(text) ? Number(text) : 0;
   if (number >= 1 && number <= 65_535) return number;

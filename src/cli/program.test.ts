@@ -38,6 +38,7 @@ test("every command but evaluate takes the options of a cluster", async () => {
     "catalog",
     "frontend",
     "format",
+    "certs",
     "status",
     "verify",
     "orders",
@@ -51,7 +52,7 @@ test("every command but evaluate takes the options of a cluster", async () => {
   const others = program.commands
     .flatMap((command) => (command.commands.length > 0 ? command.commands : [command]))
     .filter((command) => command.name() !== "evaluate");
-  expect(others).toHaveLength(14);
+  expect(others).toHaveLength(15);
   for (const command of others) {
     const help = command.helpInformation();
     expect(help).toContain("--data <DIR>");

@@ -14,6 +14,7 @@ const COMMANDS = {
   catalog: async () => (await import("./commands/catalog.ts")).catalogCommand(),
   frontend: async () => (await import("./commands/frontend.ts")).frontendCommand(),
   format: async () => (await import("./commands/format.ts")).formatCommand(),
+  certs: async () => (await import("./commands/certs.ts")).certsCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),
   verify: async () => (await import("./commands/verify.ts")).verifyCommand(),
   orders: async () => (await import("./commands/orders.ts")).ordersCommand(),

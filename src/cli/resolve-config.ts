@@ -92,6 +92,10 @@ export function resolveConfig(sources: Sources): ClusterConfig {
     },
     trustProxy: settings["trust-proxy"]?.value ?? [],
     drainMs: settings["drain-ms"]?.value ?? DRAIN_MS_DEFAULT,
+    tls: filesOf(settings, sources, ["tls-cert", "tls-key"]),
+    peerCertificate: filesOf(settings, sources, ["peer-cert", "peer-key", "peer-ca"]),
+    ca: settings.ca === null ? null : pathOf(settings.ca, sources, ""),
+    insecure: settings.insecure?.value ?? false,
     logLevel: settings["log-level"]?.value ?? "info",
   };
   refuseClashes(config);
@@ -206,6 +210,28 @@ function cacheOf(settings: Settings, sources: Sources): ClusterConfig["cache"] {
     ...(maxmemory === undefined ? {} : { maxmemory }),
     ...(maxmemoryPolicy === undefined ? {} : { maxmemoryPolicy }),
   };
+}
+
+type FileOption = "tls-cert" | "tls-key" | "peer-cert" | "peer-key" | "peer-ca";
+
+/** Files that belong together, by the last word of their options: all of them, or none. */
+function filesOf<N extends FileOption>(
+  settings: Settings,
+  sources: Sources,
+  names: readonly N[],
+): { [K in N as K extends `${string}-${infer Last}` ? Last : never]: string } | null {
+  const missing = names.filter((name) => settings[name] === null);
+  if (missing.length === names.length) return null;
+  if (missing.length > 0) {
+    throw new UserError(
+      `${names.map((name) => `--${name}`).join(" and ")} go together: give --${missing[0]}, too`,
+    );
+  }
+  const entries = names.map((name) => [
+    name.replace(/^.*-/, ""),
+    pathOf(settings[name], sources, ""),
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /** Where the password of Redis is; it is only read by who needs it. */

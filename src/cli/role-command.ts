@@ -8,7 +8,9 @@ import { createLogger } from "../io/logging/logger.ts";
 import { privateFolder } from "../io/private-files.ts";
 import { readSecret } from "../io/rpc/secret.ts";
 import type { ClusterConfig } from "../roles/config.ts";
+import { credentialsOf, expectClosed, httpsOf, trustAuthorities } from "./closed.ts";
 import { seenOverLinks } from "./playground-links.ts";
+import { processNamed } from "./processes.ts";
 import { type RoleRun, runRole } from "./role-process.ts";
 
 export function logFilePath(data: string, role: string): string {
@@ -21,6 +23,9 @@ export function shortPath(path: string, cwd: string): string {
   return short === "" || short.startsWith("..") ? path : short;
 }
 
+const INSECURE =
+  "Started with --insecure: where processes and clients are beyond this machine, what they say can be read and changed on the way, and anybody may trade";
+
 /** Runs the role to its end; returns the exit status. Rejects when something that it needs is missing or not its own. */
 export async function runRoleCommand(
   configured: ClusterConfig,
@@ -30,7 +35,8 @@ export async function runRoleCommand(
   const config = seenOverLinks(configured, name, process.env);
   // None yet is for the secret to say, which comes from where the cluster was made.
   if (existsSync(config.data)) privateFolder(config.data);
-  const secret = readSecret(config.data);
+  readSecret(config.data); // says what to do where there is none, before a log is made
+  expectClosed(configured, processNamed(configured, name));
   const log = await createLogger({
     name,
     level: config.logLevel,
@@ -38,10 +44,15 @@ export async function runRoleCommand(
     // Under `up` there is nobody to read it.
     pretty: process.stdout.isTTY === true && !process.connected,
   });
+  if (config.insecure) log.warn(INSECURE);
+  const https = httpsOf(configured, name, log);
+  trustAuthorities(configured);
+  https?.onChange(() => trustAuthorities(configured));
   return runRole({
     config,
     name,
-    secret,
+    credentials: credentialsOf(config, name, log),
+    https,
     log,
     start: async (options) => {
       const running = await start(options);

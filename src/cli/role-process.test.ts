@@ -38,7 +38,7 @@ function role(start: string, underUp = false) {
     const config = { data: ${JSON.stringify(data)} };
     const start = ${start};
     try {
-      process.exit(await runRole({ config, name: "catalog", secret: "", log, start }));
+      process.exit(await runRole({ config, name: "catalog", credentials: { secret: "", certificates: null }, log, start }));
     } catch (error) {
       await tellFailure(error);
       process.exit(1);

@@ -8,6 +8,7 @@
 //     reason, and is the last line on stderr.
 //   - SIGTERM lets a role be left in peace: clients find others first. Ctrl-C, and
 //     the end of its `up`, are in haste.
+//   - SIGHUP has it read its certificates anew, where it has any and no terminal.
 //   - A second signal ends it at once, and a close that hangs is not waited for.
 
 import type { RoleOptions, RunningRole } from "../roles/role.ts";
@@ -29,7 +30,16 @@ export interface RoleRun extends RoleOptions {
  */
 export async function runRole({ start, ...options }: RoleRun): Promise<number> {
   const { log, name, config } = options;
-  const stopAsked = whenAskedToStop();
+  const certificates = [options.credentials.certificates, options.https ?? null].filter(
+    (one) => one !== null,
+  );
+  const stopAsked = whenAskedToStop(
+    certificates.length > 0 && !process.stdin.isTTY
+      ? () => {
+          for (const each of certificates) each.reload();
+        }
+      : null,
+  );
   let removePidFile = () => {};
   process.once("exit", () => removePidFile());
   /** A role that can't write its pid file has not started: it isn't found then by who has to end it. */
@@ -88,8 +98,8 @@ interface Asked {
 }
 
 /** Settles at the first signal, or when the channel to the parent closes; a further signal ends the process. */
-function whenAskedToStop(): Promise<Asked> {
-  const { asked, insisted } = stopSignals();
+function whenAskedToStop(hangup: (() => void) | null): Promise<Asked> {
+  const { asked, insisted } = stopSignals(process, undefined, hangup);
   void insisted.then((signal) => process.exit(signalStatus(signal)));
   const hurry = new AbortController();
   const haste = hurry.signal;

@@ -3,7 +3,8 @@
 // `npx` runs a shell that runs us, and passes a SIGTERM on to that shell only,
 // which dies of it. So under npx, and only there, the end of the parent counts
 // as the signal that didn't come; elsewhere it may be a terminal that was closed
-// on purpose.
+// on purpose. SIGHUP is what a terminal sends when it is closed, and what a service is
+// sent that is to read its files anew: which of them, who runs without a terminal knows.
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /**
@@ -29,10 +30,14 @@ export interface StopSignals {
   readonly insisted: Promise<NodeJS.Signals>;
 }
 
-/** From now on the signals no longer end the process by themselves. `now` is monotonic, in milliseconds. */
+/**
+ * From now on the signals no longer end the process by themselves. `now` is monotonic, in milliseconds.
+ * SIGHUP calls `hangup`, where it is given, and stops nothing.
+ */
 export function stopSignals(
   source: SignalSource = process,
   now: () => number = () => performance.now(),
+  hangup: (() => void) | null = null,
 ): StopSignals {
   const asked = Promise.withResolvers<NodeJS.Signals>();
   const insisted = Promise.withResolvers<NodeJS.Signals>();
@@ -45,7 +50,12 @@ export function stopSignals(
       insisted.resolve(signal);
     }
   };
-  for (const signal of STOP_SIGNALS) source.on(signal, () => receive(signal));
+  for (const signal of STOP_SIGNALS) {
+    source.on(signal, () => {
+      if (signal === "SIGHUP" && hangup !== null) hangup();
+      else receive(signal);
+    });
+  }
   if (source.env.npm_command === "exec") {
     const parent = source.ppid;
     const poll = setInterval(() => {

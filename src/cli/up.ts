@@ -7,8 +7,9 @@
 
 import { join } from "node:path";
 import { BazaarClient } from "../client/index.ts";
-import type { ClusterConfig } from "../roles/config.ts";
+import { type ClusterConfig, urlOf } from "../roles/config.ts";
 import { type SpawnOptions, spawnChild, type TalkingChild } from "./child.ts";
+import { expectAllClosed, hasTls, trustAuthorities } from "./closed.ts";
 import { columns } from "./columns.ts";
 import { formatIfNew, startEmbedded } from "./data-files.ts";
 import { EmbeddedPostgres } from "./embedded-postgres.ts";
@@ -17,13 +18,7 @@ import { otherPidFiles, readPidFile, removePidFile, runningPid } from "./pid-fil
 import { checkPlaygroundHosts, PlaygroundHost } from "./playground.ts";
 import { PlaygroundLinks } from "./playground-links.ts";
 import { PlaygroundLoad } from "./playground-load.ts";
-import {
-  type ConfiguredProcess,
-  commandOf,
-  processesOf,
-  REPLICA_NODE_ARGS,
-  urlOf,
-} from "./processes.ts";
+import { type ConfiguredProcess, commandOf, processesOf, REPLICA_NODE_ARGS } from "./processes.ts";
 import { logFilePath, shortPath } from "./role-command.ts";
 import { type StopSignals, signalStatus, stopSignals } from "./stop-signals.ts";
 import { type Child, type Clock, Supervisor } from "./supervisor.ts";
@@ -66,12 +61,16 @@ export async function runUp(
 async function runRoles(config: ClusterConfig, flags: Flags, options: UpOptions): Promise<number> {
   const made = await formatIfNew(config);
   if (made !== null) print(made);
-  const { asked, insisted } = options.signals ?? stopSignals();
+  expectAllClosed(config);
+  trustAuthorities(config);
+  // A terminal that is closed stops all; who runs without one asks for certificates to be read anew.
+  const hangup = hasTls(config) && !process.stdin.isTTY ? () => tellRoles("SIGHUP") : null;
+  const { asked, insisted } = options.signals ?? stopSignals(process, undefined, hangup);
 
   const links = options.playground ? await PlaygroundLinks.open(config) : null;
   const processes = processesOf(config);
   removeStalePidFiles(config.data, processes);
-  const urls = config.frontends.map(urlOf);
+  const urls = config.frontends.map((frontend) => urlOf(config, frontend));
   const startFailed = Promise.withResolvers<string>();
   const noneLeft = Promise.withResolvers<string>();
   const isOver = new AbortController();
@@ -132,6 +131,9 @@ async function runRoles(config: ClusterConfig, flags: Flags, options: UpOptions)
       }
     },
   });
+  const tellRoles = (signal: NodeJS.Signals): void => {
+    for (const pid of supervisor.pids().values()) if (pid !== null) process.kill(pid, signal);
+  };
   const whatRunsWhere = () => {
     const pids = supervisor.pids();
     const rows = processes.map(({ name, host, port }) => [

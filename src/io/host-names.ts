@@ -21,6 +21,17 @@ export function isAddressRange(text: string): boolean {
   return rest.length === 0 && /^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax;
 }
 
+/** True for a host, as people write it, that is reached from this machine alone. */
+export function isLoopbackHost(host: string): boolean {
+  const name = canonicalHost(host) ?? "";
+  // Names in localhost are this machine's everywhere: RFC 6761, section 6.3.
+  return (
+    name === "localhost" ||
+    name.endsWith(".localhost") ||
+    isLoopback(name.replace(/^\[(.*)\]$/, "$1"))
+  );
+}
+
 /** A name or an address, IPv6 in brackets, and a port if there is one. RFC 9110, section 7.2 */
 const HOST_AND_PORT = /^([\w.-]{1,255}|\[[0-9A-Fa-f:.]{2,64}\])(?::\d{0,5})?$/;
 
@@ -78,10 +89,8 @@ export class HostNames {
   }
 
   #answersTo(host: string): boolean {
-    // Names in localhost are this machine's everywhere: RFC 6761, section 6.3.
-    if (host === "localhost" || host.endsWith(".localhost")) return true;
+    if (isLoopbackHost(host) || this.#names.has(host)) return true;
     const address = host.replace(/^\[(.*)\]$/, "$1");
-    if (isLoopback(address) || this.#names.has(host)) return true;
     return this.#isAnyAddress && isIP(address) !== 0;
   }
 }

@@ -4,6 +4,7 @@
 
 import { z } from "zod";
 import { MEMBERS_MAX } from "../core/replication/limits.ts";
+import { isLoopbackHost } from "../io/host-names.ts";
 
 const port = z.int().min(0).max(65_535);
 const host = z.string().min(1).max(255);
@@ -69,9 +70,32 @@ export const clusterConfigSchema = z.object({
   trustProxy: z.array(z.string()).max(64),
   /** How long a front end that is terminated goes on taking connections, milliseconds. */
   drainMs: z.int().min(0).max(600_000),
+  /** What front ends serve HTTPS with: PEM files. Null: HTTP on loopback, beyond it the certificate that the cluster has made. */
+  tls: z.object({ cert: z.string(), key: z.string() }).nullable(),
+  /** What connections between processes are made with, instead of what the cluster has made; its names, DNS, are those of the processes that use it. */
+  peerCertificate: z.object({ cert: z.string(), key: z.string(), ca: z.string() }).nullable(),
+  /** Authorities that commands trust, beside the system's and the cluster's, when they ask front ends. */
+  ca: z.string().nullable(),
+  /** Listen beyond this machine without TLS. */
+  insecure: z.boolean(),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
 });
 export type ClusterConfig = z.infer<typeof clusterConfigSchema>;
+
+/** Whether a front end speaks HTTPS. */
+export function isServedByTls(
+  config: Pick<ClusterConfig, "tls" | "insecure">,
+  { host }: Address,
+): boolean {
+  return config.tls !== null || (!config.insecure && !isLoopbackHost(host));
+}
+
+/** Where a browser or a client reaches a front end: the wildcard address isn't one to connect to. */
+export function urlOf(config: Pick<ClusterConfig, "tls" | "insecure">, address: Address): string {
+  const host = address.host === "0.0.0.0" || address.host === "::" ? "127.0.0.1" : address.host;
+  const scheme = isServedByTls(config, address) ? "https" : "http";
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
+}
 
 /** The ids of all configured replicas. */
 export function membersOf({ replicas }: Pick<ClusterConfig, "replicas">): number[] {

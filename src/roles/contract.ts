@@ -4,16 +4,9 @@
 // rules speak of has its type in the core; its schema here is held against that. Calls that a client's request causes are
 // coalesced: one `ask` carries all the questions of an event-loop turn.
 //
-//   front end → order replica   ask, health, nominate, notifyLeader
-//   front end → catalog         lookup, stocks, lease, holding
-//   anybody   → catalog         find, update
-//   order replica → front end   beat
-//   catalog   → front end       hold
-//   order replica ↔ replica     message
-//   catalog   → order replica   follow, held, ask (for find and update)
-//   order leader → catalog      entries
-//   command line → both         status, audit
-//   front end → both            steps
+// Each call names the roles that may make it; others are refused, whatever else
+// they may. A role is what the handshake proved: under certificates it is in the
+// certificate, on loopback it is claimed by who knows the secret.
 //
 // Longer than 400 lines because it is every call there is.
 
@@ -318,16 +311,21 @@ const findResult = schemaOf<FindResult>()(
 const unleased = z.object({ kind: z.literal("unleased") });
 
 /** From a front end: it stops, once it has answered what it holds. */
-const leaving = { argument: z.object({}) } as const;
+const leaving = { callers: ["frontend"], argument: z.object({}) } as const;
 
 /** What passed at the connections of this process since an earlier question; recorded while somebody asks. */
-const steps = { argument: z.object({ after: counter }), result: stepsSchema } as const;
+const steps = {
+  callers: ["frontend"],
+  argument: z.object({ after: counter }),
+  result: stepsSchema,
+} as const;
 
 /** Served by every order replica. */
 export const orderContract = {
   /** Replication traffic between replicas. */
   ...replicationContract,
   ask: {
+    callers: ["frontend", "catalog", "order", "cli"],
     argument: z.object({
       relayed: z.boolean(),
       questions: z.array(question).min(1).max(QUESTIONS_PER_CALL_MAX),
@@ -335,23 +333,29 @@ export const orderContract = {
     }),
     result: askResult,
   },
-  health: { argument: z.object({}), result: health },
-  nominate: { argument: z.object({}), result: nomination },
-  notifyLeader: { argument: z.object({ leader: replicaId }), result: z.object({}) },
+  health: { callers: ["frontend", "order", "cli"], argument: z.object({}), result: health },
+  nominate: { callers: ["frontend"], argument: z.object({}), result: nomination },
+  notifyLeader: {
+    callers: ["frontend"],
+    argument: z.object({ leader: replicaId }),
+    result: z.object({}),
+  },
   /**
    * A catalog says to every replica, every LEASE_ASK_MS, what it has received and holds;
    * whoever leads sends it the rest. With an `ask`, and `epoch` the leader's, it asks for a lease.
    */
   follow: {
+    callers: ["catalog"],
     argument: follow,
     result: following,
   },
   /** A catalog has received everything up to `received`, and its front ends hold up to `held`. */
-  held: { argument: held },
+  held: { callers: ["catalog"], argument: held },
   leaving,
-  status: { argument: z.object({}), result: roleStatus },
+  status: { callers: ["frontend", "cli"], argument: z.object({}), result: roleStatus },
   steps,
   audit: {
+    callers: ["frontend", "cli"],
     argument: z.object({ position, stocksAt: z.array(position).max(16) }),
     result: orderAudit,
   },
@@ -361,6 +365,7 @@ export const orderContract = {
 export const catalogContract = {
   /** Names and stocks pair up; null for an unknown one. `position`: what all of them are true at. */
   lookup: {
+    callers: ["frontend"],
     argument: z.object({
       names: z.array(name).min(1).max(NAMES_PER_LOOKUP_MAX),
       traces: tracesSchema,
@@ -372,24 +377,28 @@ export const catalogContract = {
   },
   /** Further pieces of a list need no lease. */
   stocks: {
+    callers: ["frontend"],
     argument: stocksQuestion.extend({ traces: tracesSchema }),
     result: z.discriminatedUnion("kind", [...stocksAnswers, unleased]),
   },
   /** A front end asks for a lease, saying what it holds of this catalog; null: nothing known. */
   lease: {
+    callers: ["frontend"],
     argument: z.object({ ask: counter, held: position.nullable() }),
     result: z.object({ grant: grant.nullable() }),
   },
   /** A front end has dropped what it was told to, up to here. */
-  holding: { argument: z.object({ through: position }) },
+  holding: { callers: ["frontend"], argument: z.object({ through: position }) },
   leaving,
   /** One stock, from the leader where the catalog can't say itself. */
   find: {
+    callers: ["cli"],
     argument: z.object({ name: writtenName }),
     result: findResult,
   },
   /** `by` is anything, as in the reference program; `requestId` makes a retry count once. */
   update: {
+    callers: ["cli"],
     argument: z.object({
       name: writtenName,
       by: z.unknown(),
@@ -399,17 +408,18 @@ export const catalogContract = {
   },
   /** From the leader: the committed entries that follow `after`, to be held, and up to where all are exposed. */
   entries: {
+    callers: ["order"],
     argument: feed,
   },
-  status: { argument: z.object({}), result: roleStatus },
+  status: { callers: ["frontend", "cli"], argument: z.object({}), result: roleStatus },
   steps,
-  audit: { argument: z.object({ position }), result: catalogAudit },
+  audit: { callers: ["frontend", "cli"], argument: z.object({ position }), result: catalogAudit },
 } as const satisfies Contract;
 
 /** Served by every front end, on the connections it opens. */
 export const frontendContract = {
   /** From a replica, every 50 ms and at each change. */
-  beat: { argument: health },
+  beat: { callers: ["order"], argument: health },
   /** From a catalog: these stocks changed in (after, through]; drop them, and take no copy older than `through`. */
-  hold: { argument: hold },
+  hold: { callers: ["catalog"], argument: hold },
 } as const satisfies Contract;

@@ -16,7 +16,7 @@ async function replica(id: number, health: Partial<Health> | null) {
   const listener = await listen({
     host: HOST,
     port: 0,
-    secret: SECRET,
+    credentials: { secret: SECRET, certificates: null },
     identity: { role: "order", name: `order-${id}`, cluster: TEST_CLUSTER },
     contract: { health: orderContract.health },
     handlers: {
@@ -35,7 +35,7 @@ const search = (others: { host: string; port: number; id: number; name: string }
   findLeader({
     replicas: others,
     identity: { role: "order", name: "order-9090", cluster: TEST_CLUSTER },
-    secret: SECRET,
+    credentials: { secret: SECRET, certificates: null },
     limitMs: LIMIT_MS,
   });
 

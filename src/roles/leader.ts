@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { Attempt } from "../core/service/leader-client.ts";
 import type { Question } from "../core/service/types.ts";
 import { errorText, RpcError } from "../io/rpc/error.ts";
-import type { Calls, Identity } from "../io/rpc/types.ts";
+import type { Calls, Credentials, Identity } from "../io/rpc/types.ts";
 import { within } from "../io/within.ts";
 import type { ClusterConfig } from "./config.ts";
 import { orderContract } from "./contract.ts";
@@ -33,7 +33,7 @@ export interface FoundLeader {
 export interface LeaderSearch {
   readonly replicas: ClusterConfig["replicas"];
   readonly identity: Identity;
-  readonly secret: string;
+  readonly credentials: Credentials;
   readonly limitMs: number;
 }
 
@@ -42,8 +42,8 @@ export interface LeaderSearch {
  * One that can't be reached now isn't waited for, since it can't lead now. Never rejects.
  */
 export async function findLeader(search: LeaderSearch): Promise<FoundLeader | null> {
-  const { replicas, identity, secret, limitMs } = search;
-  const peers = new Peers(secret, identity);
+  const { replicas, identity, credentials, limitMs } = search;
+  const peers = new Peers(credentials, identity);
   const asked = replicas.map(async (replica): Promise<FoundLeader> => {
     const reached = await peers.reach(replica, limitMs);
     if (reached.kind === "unreachable") throw new Error(reached.why);

@@ -21,7 +21,7 @@ async function replica(secret = SECRET) {
   const listener = await listen({
     host: "127.0.0.1",
     port: 0,
-    secret,
+    credentials: { secret, certificates: null },
     identity: { role: "order", name: "order-9094", cluster: TEST_CLUSTER },
     contract,
     handlers: { ask: () => ({ kind: "not-leader" as const, leader: 9092 }) },
@@ -32,7 +32,10 @@ async function replica(secret = SECRET) {
 }
 
 function peers(): Peers {
-  const made = new Peers(SECRET, commandIdentity(TEST_CLUSTER.members));
+  const made = new Peers(
+    { secret: SECRET, certificates: null },
+    commandIdentity(TEST_CLUSTER.members),
+  );
   toClose.push(() => made.close());
   return made;
 }

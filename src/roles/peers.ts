@@ -4,7 +4,7 @@
 import { pino } from "pino";
 import type { ReplicaId } from "../core/replication/types.ts";
 import { connect } from "../io/rpc/connect.ts";
-import type { Identity, Link, Peer } from "../io/rpc/types.ts";
+import type { Credentials, Identity, Link, Peer } from "../io/rpc/types.ts";
 import type { Address } from "./config.ts";
 
 /** Who a command is. `members`: the configured replicas, which whoever is reached must be configured with, too. */
@@ -25,14 +25,14 @@ export type Reached =
 
 /** Opens connections, each once, and closes them together. */
 export class Peers {
-  readonly #secret: string;
+  readonly #credentials: Credentials;
   readonly #identity: Identity;
   readonly #links = new Map<string, Link>();
   /** What goes wrong is told to the caller; a log besides would be a second voice. */
   readonly #log = pino({ level: "silent" });
 
-  constructor(secret: string, identity: Identity) {
-    this.#secret = secret;
+  constructor(credentials: Credentials, identity: Identity) {
+    this.#credentials = credentials;
     this.#identity = identity;
   }
 
@@ -53,7 +53,7 @@ export class Peers {
         host: address.host,
         port: address.port,
         name: address.name,
-        secret: this.#secret,
+        credentials: this.#credentials,
         identity: this.#identity,
         contract: {},
         handlers: {},

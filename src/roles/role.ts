@@ -2,14 +2,17 @@
 // line runs them all the same way.
 
 import type { Logger } from "pino";
+import type { Credentials } from "../io/rpc/types.ts";
+import type { Certificates } from "../io/tls/certificates.ts";
 import type { ClusterConfig } from "./config.ts";
 
 export interface RoleOptions {
   readonly config: ClusterConfig;
   /** ROLE: `frontend`, `frontend-8001`, `catalog`, `catalog-9097`, `order-9094`. */
   readonly name: string;
-  /** The cluster's secret, which internal ports demand at connection. */
-  readonly secret: string;
+  readonly credentials: Credentials;
+  /** What a front end serves HTTPS with; null for HTTP. */
+  readonly https?: Certificates | null;
   readonly log: Logger;
 }
 

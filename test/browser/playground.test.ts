@@ -128,7 +128,10 @@ test("who hasn't the token sees all, plays nothing, and is told why", async () =
 });
 
 test("others may look on from elsewhere, and what is behind the front end stays shut", async () => {
-  const open = await clusters.prepare({ logLevel: "info", options: ["--host=0.0.0.0"] });
+  const open = await clusters.prepare({
+    logLevel: "info",
+    options: ["--host=0.0.0.0", "--insecure"],
+  });
   await open.up("--playground");
   const { address } = Object.values(networkInterfaces())
     .flat()

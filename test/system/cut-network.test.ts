@@ -75,6 +75,8 @@ test.skipIf(missing !== null)(
       config,
       JSON.stringify({
         data: "/nonexistent",
+        // Of clients: it is what processes do that is tested, and they have certificates.
+        insecure: true,
         replicas: [at(0, 9090), at(1, 9092), at(2, 9094)],
         catalogs: [
           { host: net.address(0), port: 9096 },
@@ -98,9 +100,11 @@ test.skipIf(missing !== null)(
       return finished;
     };
     await done(0, "format");
+    await done(0, "certs", "create");
     for (const host of [1, 2] as const) {
       mkdirSync(dataOf(host), { mode: 0o700 });
       cpSync(join(dataOf(0), "secret"), join(dataOf(host), "secret"), { preserveTimestamps: true });
+      cpSync(join(dataOf(0), "certs"), join(dataOf(host), "certs"), { recursive: true });
     }
     for (const [host, role, [kind]] of ROLES) {
       if (host !== 0 && kind !== "frontend")

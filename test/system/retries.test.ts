@@ -8,7 +8,6 @@ import type { Cluster } from "../../lab/cluster.ts";
 import { until } from "../../lab/wait.ts";
 import { adjustContent, changeMarket } from "../../src/cli/change-market.ts";
 import { Leader } from "../../src/cli/leader.ts";
-import { readSecret } from "../../src/io/rpc/secret.ts";
 import { commandIdentity, Peers } from "../../src/roles/peers.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
@@ -50,7 +49,7 @@ test("a catalog update whose leader dies meanwhile counts once", async () => {
 });
 
 test("an adjust of the command line whose leader dies meanwhile counts once", async () => {
-  const peers = new Peers(readSecret(cluster.data), commandIdentity(cluster.replicas));
+  const peers = new Peers(cluster.credentials(), commandIdentity(cluster.replicas));
   const replicas = cluster.replicas.map((id) => ({
     id,
     name: `order-${id}`,

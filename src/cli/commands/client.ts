@@ -3,11 +3,12 @@
 import { SingleBar } from "cli-progress";
 import type { Command } from "commander";
 import { BazaarClient, BazaarError } from "../../client/index.ts";
+import { urlOf } from "../../roles/config.ts";
+import { trustAuthorities } from "../closed.ts";
 import { columns } from "../columns.ts";
 import { clusterCommand, configOf } from "../command.ts";
 import { allMatched, type LabResult, runLab } from "../lab-client.ts";
 import { numberGiven } from "../numbers.ts";
-import { urlOf } from "../processes.ts";
 import { shown, UserError } from "../user-error.ts";
 
 /** A bazaar that isn't there is not waited for as long as one that fails over, milliseconds. */
@@ -35,7 +36,11 @@ export function clientCommand(): Command {
       const clients = numberGiven("--clients", options.clients, CLIENTS);
       const iterations = numberGiven("--iterations", options.iterations, ITERATIONS);
       const probability = numberGiven("--probability", options.probability, PROBABILITY);
-      const urls = options.url ? [options.url] : configOf(command).frontends.map(urlOf);
+      const config = configOf(command);
+      trustAuthorities(config);
+      const urls = options.url
+        ? [options.url]
+        : config.frontends.map((frontend) => urlOf(config, frontend));
       const bazaars = urls.map(bazaarAt);
       const names = await stockNames(bazaars[0], urls[0]);
       const bar = progressBar();

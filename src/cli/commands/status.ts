@@ -1,13 +1,13 @@
 // `bazaar status`: who runs, who leads, and how far each has come.
 
 import type { Command } from "commander";
-import { readSecret } from "../../io/rpc/secret.ts";
-import { membersOf } from "../../roles/config.ts";
+import { type ClusterConfig, urlOf } from "../../roles/config.ts";
 import { catalogContract, orderContract, type RoleStatus } from "../../roles/contract.ts";
-import { commandIdentity, Peers } from "../../roles/peers.ts";
+import type { Peers } from "../../roles/peers.ts";
+import { certificateWarnings, commandPeers, trustAuthorities } from "../closed.ts";
 import { clusterCommand, configOf } from "../command.ts";
 import { otherPidFiles, runningPid } from "../pid-file.ts";
-import { type ConfiguredProcess, processesOf, urlOf } from "../processes.ts";
+import { type ConfiguredProcess, processesOf } from "../processes.ts";
 import { isAllUp, statusReport, statusText, type Told } from "../status-report.ts";
 import { UserError } from "../user-error.ts";
 
@@ -22,13 +22,14 @@ export function statusCommand(): Command {
     .action(async (options: { readonly json?: true }, command: Command) => {
       const config = configOf(command);
       const processes = processesOf(config);
-      const peers = new Peers(readSecret(config.data), commandIdentity(membersOf(config)));
+      trustAuthorities(config);
+      const peers = commandPeers(config);
       const refusals: string[] = [];
       try {
         const told = await Promise.all(
           processes.map((process) =>
             process.kind === "frontend"
-              ? askFrontend(process, config.data)
+              ? askFrontend(process, config)
               : askInternal(process, peers, (why) => refusals.push(why)),
           ),
         );
@@ -38,8 +39,11 @@ export function statusCommand(): Command {
           pid: runningPid(config.data, role),
         }));
         const report = statusReport(processes, told, others);
+        const warnings = certificateWarnings(config, Date.now());
         process.stdout.write(
-          options.json ? `${JSON.stringify(report)}\n` : statusText(report, processes),
+          options.json
+            ? `${JSON.stringify({ ...report, ...(warnings.length > 0 && { warnings }) })}\n`
+            : `${statusText(report, processes)}${warnings.map((line) => `${line}\n`).join("")}`,
         );
         process.exitCode = isAllUp(report) ? 0 : NOT_ALL_UP;
         const [refusal] = refusals;
@@ -74,13 +78,16 @@ async function askInternal(
 }
 
 /** A front end has no internal port: that it answers says that it is up, its file who it is. */
-async function askFrontend(process: ConfiguredProcess, data: string): Promise<Told | null> {
+async function askFrontend(
+  process: ConfiguredProcess,
+  config: ClusterConfig,
+): Promise<Told | null> {
   try {
-    const response = await fetch(`${urlOf(process)}/healthz`, {
+    const response = await fetch(`${urlOf(config, process)}/healthz`, {
       signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
     });
     await response.body?.cancel();
-    return response.status === 200 ? { pid: runningPid(data, process.name) } : null;
+    return response.status === 200 ? { pid: runningPid(config.data, process.name) } : null;
   } catch {
     return null;
   }

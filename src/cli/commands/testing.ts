@@ -37,7 +37,7 @@ export class Bench {
     const listener = await listen({
       host: "127.0.0.1",
       port: 0,
-      secret: this.#secret,
+      credentials: { secret: this.#secret, certificates: null },
       identity,
       contract,
       handlers,

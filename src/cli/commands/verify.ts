@@ -1,9 +1,7 @@
 // `bazaar verify`: brings all replicas and catalogs to one position and compares.
 
 import type { Command } from "commander";
-import { readSecret } from "../../io/rpc/secret.ts";
-import { membersOf } from "../../roles/config.ts";
-import { commandIdentity, Peers } from "../../roles/peers.ts";
+import type { Peers } from "../../roles/peers.ts";
 import {
   catalogOver,
   NotReachable,
@@ -11,6 +9,7 @@ import {
   type Verdict,
   verifyCluster,
 } from "../../roles/verification.ts";
+import { commandPeers } from "../closed.ts";
 import { clusterCommand, configOf } from "../command.ts";
 import { type ConfiguredProcess, processesOf } from "../processes.ts";
 import { UserError } from "../user-error.ts";
@@ -23,7 +22,7 @@ export function verifyCommand(): Command {
     .action(async (options: { readonly json?: true }, command: Command) => {
       const config = configOf(command);
       const processes = processesOf(config);
-      const peers = new Peers(readSecret(config.data), commandIdentity(membersOf(config)));
+      const peers = commandPeers(config);
       /** Something there isn't ours: there is nothing to compare, and no use in waiting. */
       const refused = Promise.withResolvers<never>();
       const reach = (process: ConfiguredProcess) =>

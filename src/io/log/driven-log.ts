@@ -7,13 +7,13 @@ import type { LogListener } from "../../core/replication/log.ts";
 import { LogDriver } from "../../core/replication/log-driver.ts";
 import type { ReplicaId } from "../../core/replication/types.ts";
 import { recurring } from "../recurring.ts";
-import type { Identity, Peer } from "../rpc/types.ts";
+import type { Credentials, Identity, Peer } from "../rpc/types.ts";
 import { type LogObserver, ReplicaLinks, type ReplicaLog, type Replicas } from "./links.ts";
 
 export interface DrivenLogOptions {
   readonly replicas: Replicas;
   readonly identity: Identity;
-  readonly secret: string;
+  readonly credentials: Credentials;
   readonly log: Logger;
   /** The disk failed, an invariant broke, or what is followed can't be: stop. Called at most once. */
   readonly failed: (reason: Error) => void;

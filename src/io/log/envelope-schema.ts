@@ -90,9 +90,10 @@ export const envelopeSchema: z.ZodType<Envelope> = z.object({
 
 /** What replicas serve each other; a notification, since an answer is a message of its own. */
 export const replicationContract = {
-  message: { argument: envelopeSchema },
+  message: { callers: ["order"], argument: envelopeSchema },
   /** Of a log over tables: a leader lives, or leads no more. */
   leads: {
+    callers: ["order"],
     argument: z.object({
       from: replica,
       beat: z.object({ leads: z.boolean(), epoch, committed: position }),

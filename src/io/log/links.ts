@@ -5,7 +5,7 @@ import type { Logger } from "pino";
 import type { LogListener, LogStatus, ReplicatedLog } from "../../core/replication/log.ts";
 import type { CommittedEntry, ReplicaId } from "../../core/replication/types.ts";
 import { connect } from "../rpc/connect.ts";
-import type { Calls, Handlers, Identity, Link, Peer } from "../rpc/types.ts";
+import type { Calls, Credentials, Handlers, Identity, Link, Peer } from "../rpc/types.ts";
 import { replicationContract } from "./envelope-schema.ts";
 
 /** All replicas, the one whose links these are included, and where they listen. */
@@ -47,7 +47,7 @@ export interface ReplicaLinksOptions {
   readonly id: ReplicaId;
   readonly replicas: Replicas;
   readonly identity: Identity;
-  readonly secret: string;
+  readonly credentials: Credentials;
   readonly log: Logger;
   /** A connection opened or closed. */
   readonly changed: (peer: ReplicaId, isOpen: boolean) => void;
@@ -61,7 +61,7 @@ export class ReplicaLinks {
   >();
 
   /** Connects, and does so again whenever a connection closes. */
-  constructor({ id, replicas, identity, secret, log, changed }: ReplicaLinksOptions) {
+  constructor({ id, replicas, identity, credentials, log, changed }: ReplicaLinksOptions) {
     this.#links = replicas
       .filter((replica) => replica.id !== id)
       .map(({ id: other, name, host, port }) =>
@@ -69,7 +69,7 @@ export class ReplicaLinks {
           host,
           port,
           name,
-          secret,
+          credentials,
           identity,
           contract: {},
           handlers: {},

@@ -84,7 +84,7 @@ export class Member {
         port: each,
       })),
       identity: { role: "order", name: `order-${id}`, cluster: TEST_CLUSTER } as const,
-      secret: SECRET,
+      credentials: { secret: SECRET, certificates: null },
       log,
       failed: (reason: Error) => this.failures.push(reason),
     };
@@ -155,7 +155,7 @@ export async function three(
     const listener = await listen({
       host: "127.0.0.1",
       port: member.id,
-      secret: SECRET,
+      credentials: { secret: SECRET, certificates: null },
       identity: { role: "order", name: `order-${member.id}`, cluster: TEST_CLUSTER },
       contract: replicationContract,
       handlers: member.replicated.handlers,

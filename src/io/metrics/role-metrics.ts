@@ -36,6 +36,11 @@ export interface Observer {
   observe(value: number): void;
 }
 
+/** What ends at a time: wall clock, milliseconds. */
+export interface Ending {
+  readonly endsMs: number;
+}
+
 export class RoleMetrics {
   readonly #registry = new Registry();
 
@@ -98,6 +103,23 @@ export class RoleMetrics {
       collect: () => {
         counter.reset();
         counter.inc(read());
+      },
+    });
+  }
+
+  /** When certificates of this process end, by what they are for. */
+  certificates(all: Readonly<Record<string, Ending | null | undefined>>): void {
+    const present = Object.entries(all).filter(([, one]) => one);
+    if (present.length === 0) return;
+    const gauge = new Gauge({
+      name: "bazaar_certificate_ends_timestamp_seconds",
+      help: "When a certificate ends, in seconds since 1970.",
+      labelNames: ["certificate"],
+      registers: [this.#registry],
+      collect: () => {
+        for (const [certificate, one] of present) {
+          if (one) gauge.set({ certificate }, one.endsMs / 1_000);
+        }
       },
     });
   }

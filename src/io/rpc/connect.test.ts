@@ -66,7 +66,9 @@ test("a link can be opened before its listener, and says once that nothing answe
 });
 
 test("a link with another cluster's secret is refused, logged once by each side, and goes on trying", async () => {
-  const listener = await bench.listen({ secret: "another-cluster's-secret" });
+  const listener = await bench.listen({
+    credentials: { secret: "another-cluster's-secret", certificates: null },
+  });
   const failures: Unreachable[] = [];
   const opened = Promise.withResolvers<Peer>();
   bench.link(listener.port, {
@@ -74,7 +76,7 @@ test("a link with another cluster's secret is refused, logged once by each side,
     onOpen: opened.resolve,
   });
   await eventually(() => expect(failures.length).toBeGreaterThanOrEqual(3));
-  expect(failures[0]).toMatchObject({ kind: "secret-refused" });
+  expect(failures[0]).toMatchObject({ kind: "untrusted" });
   expect(listener.peers.size).toBe(0);
   const refused = "Refused a connection: it doesn't know the cluster's secret";
   expect(bench.listenerLog.count(refused)).toBe(1);
@@ -128,7 +130,7 @@ test("a listener that can't prove that it knows the secret gets no frame", async
       handlers: testHandlers({ echo: () => taken.push("was called") }),
     });
   });
-  expect(why).toMatchObject({ kind: "secret-refused" });
+  expect(why).toMatchObject({ kind: "untrusted" });
   expect(why.message).toContain("doesn't know our secret");
   await eventually(() => expect(taken).toEqual(["closed"]));
 });
@@ -210,5 +212,7 @@ test("a peer closed by its user is replaced by a new connection", async () => {
 });
 
 test("an empty secret is refused at once", () => {
-  expect(() => bench.link(1, { secret: "" })).toThrow("secret");
+  expect(() => bench.link(1, { credentials: { secret: "", certificates: null } })).toThrow(
+    "secret",
+  );
 });

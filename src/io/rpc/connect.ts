@@ -11,6 +11,7 @@
 import { randomUUID } from "node:crypto";
 import { Agent, get, type IncomingMessage } from "node:http";
 import { connect as connectTcp, isIPv6, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import type { Logger } from "pino";
 import { WebSocket } from "ws";
 import { otherCluster } from "../../core/replication/members.ts";
@@ -29,17 +30,26 @@ import {
   otherProcess,
   readIdentity,
   readNonce,
+  roleNamed,
+  tlsOptions,
 } from "./handshake.ts";
 import { type Backoff, RPC_BACKOFF, type RpcLimits, socketOptions, withLimits } from "./limits.ts";
-import type { Contract, Handlers, Identity, Link, Peer, Unreachable } from "./types.ts";
+import type {
+  Contract,
+  Credentials,
+  Handlers,
+  Identity,
+  Link,
+  Peer,
+  Unreachable,
+} from "./types.ts";
 
 export interface ConnectOptions<C extends Contract> {
   readonly host: string;
   readonly port: number;
   /** The name of the process that listens there; another is no connection. */
   readonly name: string;
-  /** The cluster's secret, which both sides prove that they know. */
-  readonly secret: string;
+  readonly credentials: Credentials;
   /** Who this process is. */
   readonly identity: Identity;
   /** What this side serves to the listener, and how. */
@@ -62,7 +72,7 @@ export interface ConnectOptions<C extends Contract> {
 
 /** Starts the first attempt at once, and returns before it is done. */
 export function connect<C extends Contract>(options: ConnectOptions<C>): Link {
-  checkSecret(options.secret);
+  checkSecret(options.credentials.secret);
   const limits = withLimits(options.limits);
   const complaints = new Complaints(options.log, limits.complaintIntervalMs);
   const dispatch = dispatcher(
@@ -127,11 +137,19 @@ class ReconnectingLink implements Link {
   }
 
   #try(): Phase {
-    const { host, port, name, identity, secret } = this.#options;
+    const { host, port, name, identity, credentials } = this.#options;
+    const { certificates } = credentials;
     const { connectTimeoutMs, handshakeTimeoutMs } = this.#limits;
-    const tcp = dial(host, port, connectTimeoutMs);
+    const place = { host, port };
+    const tls = certificates
+      ? connectTls({ ...place, ...tlsOptions(certificates), servername: name })
+      : null;
+    const tcp = tls ?? connectTcp(place);
+    limitDial(tcp, connectTimeoutMs);
     const agent = new OneConnection(tcp);
     let isOver = false;
+    /** TLS has proven to this side who the listener is. */
+    let isCertified = false;
     const failed = (failure: Failure): void => {
       if (isOver) return;
       isOver = true;
@@ -146,19 +164,29 @@ class ReconnectingLink implements Link {
       () => unreachable(`didn't end the handshake in ${handshakeTimeoutMs} ms`),
       handshakeTimeoutMs,
     );
-    const onError = (error: Error): void => unreachable(`is unreachable: ${errorText(error)}`);
-    get({ agent, host, port, path: CHALLENGE_URL })
-      .on("error", onError)
-      .on("response", (response) => {
-        response.resume();
-        const listenerNonce = response.statusCode === 200 ? readNonce(response.headers) : null;
-        if (listenerNonce === null) return failed(this.#noBazaar(response));
-        const clientNonce = newNonce();
-        // As it is now: another connection may tell meanwhile which cluster we are of.
-        const client = { ...identity, cluster: { ...identity.cluster } };
-        upgrade({ client, link: this.#id, to: name, clientNonce, listenerNonce });
-      });
-    const upgrade = (greeting: Greeting): void => {
+    const onError = (error: Error): void => {
+      if (isUntrusted(error)) failed(this.#untrusted(error, name));
+      // Node's listener says no more than that, and says the rest in its log.
+      else if (isCertified)
+        unreachable(`closed the connection once it saw our certificate, ${identity.name}'s`);
+      else unreachable(`is unreachable: ${errorText(error)}`);
+    };
+    const challenged = (): void => {
+      get({ agent, host, port, path: CHALLENGE_URL })
+        .on("error", onError)
+        .on("response", (response) => {
+          response.resume();
+          const nonce = response.statusCode === 200 ? readNonce(response.headers) : null;
+          if (nonce === null) failed(this.#noBazaar(response));
+          else upgrade(nonce);
+        });
+    };
+    const secret = tls === null ? credentials.secret : null;
+    const upgrade = (listenerNonce: string): void => {
+      // As it is now: another connection may tell meanwhile which cluster we are of.
+      const client = { ...identity, cluster: { ...identity.cluster } };
+      const clientNonce = newNonce();
+      const greeting = { client, link: this.#id, to: name, clientNonce, listenerNonce };
       const socket = new WebSocket(`ws://${this.#address}`, {
         ...socketOptions(this.#limits),
         agent,
@@ -189,7 +217,23 @@ class ReconnectingLink implements Link {
         this.#opened(socket, tcp, other);
       });
     };
+    if (tls === null) challenged();
+    else {
+      // Nothing is said, not even into a buffer, before the listener's certificate is known.
+      tls.on("error", onError);
+      tls.once("close", () => unreachable("ended the handshake"));
+      tls.once("secureConnect", () => {
+        isCertified = true;
+        upgrade("");
+      });
+    }
     return { kind: "trying", tcp };
+  }
+
+  #untrusted(error: Error, name: string): Failure {
+    const why = errorText(error);
+    const message = `${this.#address} and this process don't trust each other as ${name} and ${this.#options.identity.name} (${why}): see "npx bazaar certs"`;
+    return { kind: "untrusted", message };
   }
 
   /** Who answered, if it is who was looked for, and one of us. */
@@ -199,9 +243,14 @@ class ReconnectingLink implements Link {
   ): { readonly identity: Identity } | { readonly failure: Failure } {
     const other = readIdentity(response.headers);
     if (other === null) return { failure: this.#noBazaar(response) };
-    if (!listenerProves(response.headers, greeting, other, this.#options.secret)) {
+    const { secret, certificates } = this.#options.credentials;
+    if (certificates) {
+      // Its certificate has the name that was looked for, or there would be no connection.
+      const role = roleNamed(other.name);
+      if (role !== other.role) return { failure: this.#noBazaar(response) };
+    } else if (!listenerProves(response.headers, greeting, other, secret)) {
       const message = `${this.#address} doesn't know our secret: it is of another cluster, or none of ours`;
-      return { failure: { kind: "secret-refused", message } };
+      return { failure: { kind: "untrusted", message } };
     }
     const message =
       otherCluster(this.#address, other.cluster, this.#options.identity.cluster) ??
@@ -212,8 +261,8 @@ class ReconnectingLink implements Link {
   #refusal(response: IncomingMessage, greeting: Greeting): Failure {
     if (response.statusCode === 401) {
       return {
-        kind: "secret-refused",
-        message: `${this.#address} refused our secret: it belongs to another cluster`,
+        kind: "untrusted",
+        message: `${this.#address} refused ${this.#options.credentials.certificates ? "our certificate: it isn't one for our name" : "our secret: it belongs to another cluster"}`,
       };
     }
     if (response.statusCode === 409) {
@@ -306,9 +355,13 @@ export class OneConnection extends Agent {
   }
 }
 
-/** A connection under way, destroyed when no address of the host takes it in time. */
-function dial(host: string, port: number, timeoutMs: number): Socket {
-  const tcp = connectTcp({ host, port });
+/** Whether TLS ended because of who the other side is, or who it takes this one for. */
+function isUntrusted(error: Error & { readonly code?: string }): boolean {
+  return /CERT|ALERT|ALTNAME|SELF_SIGNED|UNABLE_TO/.test(error.code ?? "");
+}
+
+/** A connection under way is destroyed when no address of the host takes it in time. */
+function limitDial(tcp: Socket, timeoutMs: number): void {
   let timer: NodeJS.Timeout | undefined;
   const late = () => tcp.destroy(new Error(`no answer in ${timeoutMs} ms`));
   // From here on, not from the start: to find the host's addresses may take longer.
@@ -318,5 +371,4 @@ function dial(host: string, port: number, timeoutMs: number): Socket {
   });
   tcp.once("connect", () => clearTimeout(timer));
   tcp.once("close", () => clearTimeout(timer));
-  return tcp;
 }

@@ -1,7 +1,8 @@
 // The calls that this process serves: finds the handler of a call, checks the
 // argument against the contract, and turns whatever goes wrong into an RpcError.
 //
-//   1. A handler only ever sees an argument of its schema's shape.
+//   1. A handler only ever sees an argument of its schema's shape, from a role that
+//      the contract lets make this call.
 //   2. Nothing that another process sends throws through this one. Only a broken
 //      invariant of our own does, since going on could lose an order.
 
@@ -9,7 +10,7 @@ import type { z } from "zod";
 import { InvariantViolation } from "../../core/invariant.ts";
 import type { Complaints } from "./complaints.ts";
 import { errorText, RpcError } from "./error.ts";
-import type { Contract, Handlers, Peer } from "./types.ts";
+import type { Contract, Handlers, Peer, RoleKind } from "./types.ts";
 
 /** Carries out one call. Returns the handler's result, or throws or rejects with an RpcError. */
 export type Dispatch = (name: string, argument: unknown, peer: Peer) => unknown;
@@ -19,6 +20,7 @@ export type OnInvariantViolation = (violation: InvariantViolation) => void;
 
 interface Served {
   readonly argument: z.ZodType;
+  readonly callers: readonly RoleKind[];
   readonly answers: boolean;
   readonly handle: (argument: unknown, peer: Peer) => unknown;
 }
@@ -40,6 +42,7 @@ export function dispatcher<C extends Contract>(
     if (typeof handler !== "function") throw new TypeError(`no handler for the call ${name}`);
     served.set(name, {
       argument: shape.argument,
+      callers: shape.callers,
       answers: shape.result !== undefined,
       handle: (argument, peer) => handler.call(handlers, argument, peer),
     });
@@ -70,6 +73,10 @@ export function dispatcher<C extends Contract>(
   return (name, argument, peer) => {
     const call = served.get(name);
     if (call === undefined) throw refused(name, peer, "no such call here");
+    const { role } = peer.identity;
+    if (!call.callers.includes(role)) {
+      throw refused(name, peer, `${name} is not for ${role}, only for ${call.callers.join(", ")}`);
+    }
     const parsed = call.argument.safeParse(argument);
     if (!parsed.success) throw refused(name, peer, shapeProblem(parsed.error));
     let result: unknown;

@@ -219,7 +219,7 @@ describe("invalid input", () => {
     const { here } = await bench.pair();
     const names = ["nothing", "constructor", "__proto__", "toString", "then"];
     const contract = Object.fromEntries(
-      names.map((name) => [name, { argument: z.unknown(), result: z.unknown() }]),
+      names.map((name) => [name, { callers: [], argument: z.unknown(), result: z.unknown() }]),
     );
     const calls = here.calls(contract);
     const failures = names.map((name) => failureOf(Promise.resolve(calls[name]?.({}))));
@@ -240,7 +240,7 @@ describe("invalid input", () => {
         }),
       },
     });
-    const wrong = { double: { argument: z.unknown(), result: z.unknown() } } as const;
+    const wrong = { double: { callers: [], argument: z.unknown(), result: z.unknown() } } as const;
     const calls = here.calls(wrong);
     for (const argument of [undefined, null, { number: "1" }, { number: 1.5 }, []]) {
       expect(await failureOf(calls.double(argument))).toBe("refused");
@@ -253,7 +253,9 @@ describe("invalid input", () => {
     const { here } = await bench.pair({
       listen: { handlers: testHandlers({ echo: () => ({ number: "no number" }) }) },
     });
-    const contract = { echo: { argument: z.unknown(), result: z.object({ number: z.int() }) } };
+    const contract = {
+      echo: { callers: [], argument: z.unknown(), result: z.object({ number: z.int() }) },
+    };
     expect(await failureOf(here.calls(contract).echo(1))).toBe("failed");
     expect(bench.linkLog.count("Refused an answer")).toBe(1);
   });

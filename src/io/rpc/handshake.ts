@@ -14,14 +14,19 @@
 // the proof; and what listens on the port of a process that is down can't pretend
 // to be it. All this is over before the first frame is read.
 //
-// Frames after it are as safe as the wire: on loopback nobody is in between.
+// Frames after it are as safe as the wire: on loopback nobody is in between. Where
+// somebody may be, both sides have certificates. Then TLS proves what the HMACs do,
+// there is no challenge, and the upgrade only says what a certificate can't: the
+// link, the cluster, and which of its names a process of several speaks for.
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import type { TLSSocket } from "node:tls";
 import { z } from "zod";
 import { MEMBERS_MAX } from "../../core/replication/limits.ts";
 import { membersText } from "../../core/replication/members.ts";
-import type { Identity } from "./types.ts";
+import type { Certificates } from "../tls/certificates.ts";
+import type { Identity, RoleKind } from "./types.ts";
 
 const ROLE_HEADER = "bazaar-role";
 const NAME_HEADER = "bazaar-name";
@@ -41,8 +46,10 @@ const PURPOSE = "bazaar connection 1";
 
 const NAME = /^[\w.-]{1,64}$/;
 
+const roleSchema = z.enum(["order", "catalog", "frontend", "cli"]);
+
 const identitySchema = z.object({
-  role: z.enum(["order", "catalog", "frontend", "cli"]),
+  role: roleSchema,
   name: z.string().regex(NAME),
   cluster: z.object({
     name: z.string().regex(NAME).nullable(),
@@ -186,6 +193,23 @@ function proves(headers: IncomingHttpHeaders, proof: Buffer): boolean {
 export function otherProcess(where: string, wanted: string, found: string): string | null {
   if (wanted === found) return null;
   return `${where} is ${found}, not ${wanted}: give every process the same addresses of all`;
+}
+
+/** What TLS is opened with between processes: both sides are of this program, and none speaks less. */
+export function tlsOptions(certificates: Certificates) {
+  return { ...certificates.texts, minVersion: "TLSv1.3" } as const;
+}
+
+/** The names that the other side's certificate gives it, as it is on this connection. */
+export function certifiedNames(socket: TLSSocket): ReadonlySet<string> {
+  const { subjectaltname = "" } = socket.getPeerCertificate() ?? {};
+  const names = subjectaltname.split(", ").filter((name) => name.startsWith("DNS:"));
+  return new Set(names.map((name) => name.slice("DNS:".length)));
+}
+
+/** The role of the process that has this name by the configuration; null for none. */
+export function roleNamed(name: string): RoleKind | null {
+  return roleSchema.safeParse(/^([a-z]+)(?:-\d{1,5})?$/.exec(name)?.[1]).data ?? null;
 }
 
 /** Throws unless `secret` can be relied on: misuse shows at the start, not as a refused connection. */

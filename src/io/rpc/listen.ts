@@ -6,9 +6,11 @@
 //   2. One link, one connection: a link that connects again has lost its earlier
 //      connection, whether that was noticed here or not.
 
-import { createServer, type IncomingMessage } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
 import { WebSocketServer } from "ws";
 import { otherCluster } from "../../core/replication/members.ts";
@@ -19,6 +21,7 @@ import { dispatcher, type OnInvariantViolation } from "./dispatcher.ts";
 import { errorText } from "./error.ts";
 import {
   CHALLENGE_URL,
+  certifiedNames,
   checkSecret,
   clientProves,
   type Greeting,
@@ -27,16 +30,17 @@ import {
   nonceHeaders,
   otherProcess,
   readGreeting,
+  roleNamed,
+  tlsOptions,
 } from "./handshake.ts";
 import { type RpcLimits, socketOptions, withLimits } from "./limits.ts";
-import type { Contract, Handlers, Identity, Listener, Peer } from "./types.ts";
+import type { Contract, Credentials, Handlers, Identity, Listener, Peer } from "./types.ts";
 
 export interface ListenOptions<C extends Contract> {
   readonly host: string;
   /** 0 for any free one; Listener.port tells which. */
   readonly port: number;
-  /** The cluster's secret, which both sides prove that they know. */
-  readonly secret: string;
+  readonly credentials: Credentials;
   /** Who this process is. */
   readonly identity: Identity;
   /** What this side serves, and how. */
@@ -72,7 +76,7 @@ const HANDSHAKE_BYTES_MAX = 8 * 1024;
 
 /** Opens the port. Rejects with the system's error when that can't be done (EADDRINUSE, EACCES …). */
 export async function listen<C extends Contract>(options: ListenOptions<C>): Promise<Listener> {
-  checkSecret(options.secret);
+  checkSecret(options.credentials.secret);
   const limits = withLimits(options.limits);
   const { log } = options;
   const complaints = new Complaints(log, limits.complaintIntervalMs);
@@ -90,40 +94,64 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
   const answered = new WeakSet<Duplex>();
   /** The nonce that each connection was given: one, for one attempt. */
   const nonces = new WeakMap<Duplex, string>();
-  const http = createServer(
-    {
-      maxHeaderSize: HANDSHAKE_BYTES_MAX,
-      joinDuplicateHeaders: true, // or a second Host would be dropped unheard
-    },
-    (request, response) => {
-      const close = { connection: "close" };
-      // What else came with a request is still handed over, though its connection ends with the answer.
-      const { socket } = request;
-      if (answered.has(socket)) return;
-      if (request.method === "GET" && request.url === CHALLENGE_URL && !nonces.has(socket)) {
-        const nonce = newNonce();
-        nonces.set(socket, nonce);
-        response.writeHead(200, { ...nonceHeaders(nonce), "content-length": "0" }).end();
-        return;
-      }
-      answered.add(socket);
-      if (!options.metrics || request.method !== "GET" || request.url !== METRICS_URL) {
-        response.writeHead(426, close).end();
-      } else if (!mayLook(request, hosts)) {
-        const json = { "content-type": "application/json", "x-content-type-options": "nosniff" };
-        response.writeHead(403, { ...close, ...json }).end(`${NOT_TO_BE_SEEN}\n`);
-      } else {
-        options.metrics().then(
-          ({ contentType, text }) =>
-            response.writeHead(200, { ...close, "content-type": contentType }).end(text),
-          (error: unknown) => {
-            log.error({ err: error }, "No metrics");
-            response.writeHead(500, close).end();
-          },
-        );
-      }
-    },
-  );
+  const { certificates } = options.credentials;
+  /** What a client proves that it knows; null where its certificate says who it is. */
+  const secret = certificates === null ? options.credentials.secret : null;
+  const serverOptions = {
+    maxHeaderSize: HANDSHAKE_BYTES_MAX,
+    joinDuplicateHeaders: true, // or a second Host would be dropped unheard
+  };
+  const answer = (request: IncomingMessage, response: ServerResponse): void => {
+    const close = { connection: "close" };
+    // What else came with a request is still handed over, though its connection ends with the answer.
+    const { socket } = request;
+    if (answered.has(socket)) return;
+    const isChallenge = request.method === "GET" && request.url === CHALLENGE_URL;
+    if (isChallenge && certificates === null && !nonces.has(socket)) {
+      const nonce = newNonce();
+      nonces.set(socket, nonce);
+      response.writeHead(200, { ...nonceHeaders(nonce), "content-length": "0" }).end();
+      return;
+    }
+    answered.add(socket);
+    if (!options.metrics || request.method !== "GET" || request.url !== METRICS_URL) {
+      response.writeHead(426, close).end();
+    } else if (!mayLook(request, hosts)) {
+      const json = { "content-type": "application/json", "x-content-type-options": "nosniff" };
+      response.writeHead(403, { ...close, ...json }).end(`${NOT_TO_BE_SEEN}\n`);
+    } else {
+      options.metrics().then(
+        ({ contentType, text }) =>
+          response.writeHead(200, { ...close, "content-type": contentType }).end(text),
+        (error: unknown) => {
+          log.error({ err: error }, "No metrics");
+          response.writeHead(500, close).end();
+        },
+      );
+    }
+  };
+  const http = certificates
+    ? createTlsServer(
+        {
+          ...serverOptions,
+          ...tlsOptions(certificates),
+          requestCert: true,
+          rejectUnauthorized: true,
+        },
+        answer,
+      )
+    : createServer(serverOptions, answer);
+  if (certificates && http instanceof TlsServer) {
+    certificates.onChange(() => http.setSecureContext(tlsOptions(certificates)));
+    http.on("tlsClientError", (error, socket) => {
+      const from = socket.remoteAddress;
+      complaints.warn(
+        `certificate of ${from}`,
+        { from, why: errorText(error) },
+        "Refused a connection: it shows no certificate of ours",
+      );
+    });
+  }
   http.on("connection", (socket) => {
     const crowding = strangers.add(socket);
     if (crowding === null) return;
@@ -153,14 +181,23 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
     const tcp = request.socket;
     const from = tcp.remoteAddress;
     const greeting = readGreeting(request.headers, nonces.get(tcp) ?? "");
-    if (greeting === null || !nonces.has(tcp)) {
+    if (greeting === null || (certificates === null && !nonces.has(tcp))) {
       // By address: a stranger can make up any number of names.
       complaints.warn(`identity of ${from}`, { from }, "Refused a connection: it says no name");
       return refuse(socket, "400 Bad Request");
     }
     nonces.delete(tcp);
     const { client: identity, link } = greeting;
-    if (!clientProves(request.headers, greeting, options.secret)) {
+    if (tcp instanceof TLSSocket && !isCertified(tcp, identity)) {
+      const names = [...certifiedNames(tcp)];
+      complaints.warn(
+        `certificate of ${from}`,
+        { from, peer: identity.name, names },
+        "Refused a connection: its certificate is for other names",
+      );
+      return refuse(socket, "401 Unauthorized");
+    }
+    if (secret !== null && !clientProves(request.headers, greeting, secret)) {
       complaints.warn(
         `secret of ${from}`,
         { from, peer: identity.name },
@@ -168,7 +205,7 @@ export async function listen<C extends Contract>(options: ListenOptions<C>): Pro
       );
       return refuse(socket, "401 Unauthorized");
     }
-    const ours = Object.entries(listenerHeaders(options.identity, greeting, options.secret)).map(
+    const ours = Object.entries(listenerHeaders(options.identity, greeting, secret)).map(
       ([name, value]) => `${name}: ${value}`,
     );
     const foreign =
@@ -258,7 +295,10 @@ interface Accepted {
 class Strangers {
   readonly #limits: RpcLimits;
   /** Oldest first. */
-  readonly #since = new Map<Socket, { readonly address: string; readonly timer: NodeJS.Timeout }>();
+  readonly #since = new Map<
+    string,
+    { readonly socket: Socket; readonly address: string; readonly timer: NodeJS.Timeout }
+  >();
   /** How many each address has. */
   readonly #counts = new Map<string, number>();
 
@@ -271,40 +311,58 @@ class Strangers {
     const { handshakeTimeoutMs, strangersMax } = this.#limits;
     const timer = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
     const address = socket.remoteAddress ?? "";
-    this.#since.set(socket, { address, timer });
+    const end = endpoint(socket);
+    this.#since.set(end, { socket, address, timer });
     this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1);
-    socket.once("close", () => this.delete(socket));
+    socket.once("close", () => this.#delete(end));
     if (this.#since.size <= strangersMax) return null;
     const [crowding] = [...this.#counts].reduce((most, next) => (next[1] > most[1] ? next : most));
-    for (const [oldest, { address: from }] of this.#since) {
+    for (const [oldest, { socket: of, address: from }] of this.#since) {
       if (from !== crowding) continue;
-      this.delete(oldest);
-      oldest.destroy();
+      this.#delete(oldest);
+      of.destroy();
       break;
     }
     return crowding;
   }
 
-  /** It has proven who it is, or is gone. */
+  /** It has proven who it is. */
   delete(socket: Socket): void {
-    const stranger = this.#since.get(socket);
+    this.#delete(endpoint(socket));
+  }
+
+  #delete(end: string): void {
+    const stranger = this.#since.get(end);
     if (!stranger) return;
     clearTimeout(stranger.timer);
-    this.#since.delete(socket);
+    this.#since.delete(end);
     const left = (this.#counts.get(stranger.address) ?? 0) - 1;
     if (left > 0) this.#counts.set(stranger.address, left);
     else this.#counts.delete(stranger.address);
   }
 
   close(): void {
-    for (const socket of [...this.#since.keys()]) {
-      this.delete(socket);
+    for (const [end, { socket }] of [...this.#since]) {
+      this.#delete(end);
       socket.destroy();
     }
   }
 }
 
-/** Whether who asks may see the metrics: from this machine, under a name that no other site has. */
+/** The other end of a connection, the same for a TLS socket and for what it is made of. */
+function endpoint({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+/** Whether the certificate that the other side has shown is for who it says it is. */
+function isCertified(socket: TLSSocket, { name, role }: Identity): boolean {
+  return roleNamed(name) === role && certifiedNames(socket).has(name);
+}
+
+/** Names whose certificates open the metrics: of who scrapes them, and of commands. */
+const LOOKERS = ["metrics", "cli"];
+
+/** Whether who asks may see the metrics: with a certificate for it; without any, from this machine, under a name that no other site has. */
 export function mayLook(
   request: Pick<IncomingMessage, "headers"> & {
     readonly socket: Pick<IncomingMessage["socket"], "remoteAddress">;
@@ -312,6 +370,10 @@ export function mayLook(
   hosts: HostNames,
 ): boolean {
   const { headers, socket } = request;
+  if (socket instanceof TLSSocket) {
+    const names = certifiedNames(socket);
+    return LOOKERS.some((name) => names.has(name));
+  }
   return isLoopback(socket.remoteAddress) && hosts.has(headers.host);
 }
 

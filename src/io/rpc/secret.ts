@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import {
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -29,6 +30,11 @@ export class SecretError extends Error {
 /** Where the secret of the cluster in `dataDir` is. */
 export function secretPath(dataDir: string): string {
   return join(dataDir, FILE_NAME);
+}
+
+/** Whether the cluster was made, or its secret copied here. */
+export function hasSecret(dataDir: string): boolean {
+  return existsSync(secretPath(dataDir));
 }
 
 /**

@@ -15,12 +15,18 @@ import type { Contract, Handlers, Identity, Link, Listener, Peer } from "./types
 
 export { FRONTEND, ORDER, SECRET, TEST_CLUSTER };
 
+const ANYBODY = ["order", "catalog", "frontend", "cli"] as const;
+
 export const testContract = {
-  echo: { argument: z.unknown(), result: z.unknown() },
-  double: { argument: z.object({ number: z.int() }), result: z.object({ number: z.int() }) },
-  fail: { argument: z.object({}), result: z.object({}) },
-  never: { argument: z.object({}), result: z.object({}) },
-  tell: { argument: z.unknown() },
+  echo: { callers: ANYBODY, argument: z.unknown(), result: z.unknown() },
+  double: {
+    callers: ANYBODY,
+    argument: z.object({ number: z.int() }),
+    result: z.object({ number: z.int() }),
+  },
+  fail: { callers: ANYBODY, argument: z.object({}), result: z.object({}) },
+  never: { callers: ANYBODY, argument: z.object({}), result: z.object({}) },
+  tell: { callers: ANYBODY, argument: z.unknown() },
 } as const satisfies Contract;
 export type TestContract = typeof testContract;
 
@@ -63,7 +69,7 @@ export class Bench {
     const listener = await listen({
       host: "127.0.0.1",
       port: 0,
-      secret: SECRET,
+      credentials: { secret: SECRET, certificates: null },
       identity: ORDER,
       contract: testContract,
       handlers: testHandlers(),
@@ -79,7 +85,7 @@ export class Bench {
       host: "127.0.0.1",
       port,
       name: ORDER.name,
-      secret: SECRET,
+      credentials: { secret: SECRET, certificates: null },
       identity: FRONTEND,
       contract: testContract,
       handlers: testHandlers(),

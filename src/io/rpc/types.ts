@@ -5,10 +5,13 @@
 
 import type { z } from "zod";
 import type { Cluster } from "../../core/replication/members.ts";
+import type { Certificates } from "../tls/certificates.ts";
 import type { WireMessage } from "./wire.ts";
 
-/** A call: the schema of its one argument, and of its result; without `result` it is a notification. */
+/** A call: who may make it, the schema of its one argument, and of its result; without `result` it is a notification. */
 export interface CallShape {
+  /** Processes of other roles are refused. */
+  readonly callers: readonly RoleKind[];
   readonly argument: z.ZodType;
   readonly result?: z.ZodType;
 }
@@ -22,6 +25,14 @@ export type Result<C extends CallShape> = C extends { readonly result: z.ZodType
   : undefined;
 
 export type RoleKind = "order" | "catalog" | "frontend" | "cli";
+
+/** By what processes know each other. */
+export interface Credentials {
+  /** The cluster's secret, which both sides prove that they know; never sent. */
+  readonly secret: string;
+  /** Of this process: then connections are encrypted, and the other side's certificate says who it is. Null: on loopback. */
+  readonly certificates: Certificates | null;
+}
 
 /** Who is at the other end, told and proven in the handshake that opens the connection. */
 export interface Identity {
@@ -114,13 +125,14 @@ export type Handlers<C extends Contract> = {
 /**
  * Why an attempt to connect failed.
  * - `unreachable`: nothing listens there, or it doesn't answer in time.
- * - `secret-refused`: it listens, and has another secret: another cluster's files, most likely.
+ * - `untrusted`: it listens, and one of us can't prove to the other who it is: another secret, most
+ *   likely of another cluster's files, or a certificate that has ended, or isn't of our authorities.
  * - `other-cluster`: it knows our secret, and belongs to another cluster, is configured with other
  *   replicas, or is another process than the one looked for.
  * - `not-a-bazaar`: it answers in some other way; something else has the port.
  */
 export interface Unreachable {
-  readonly kind: "unreachable" | "secret-refused" | "other-cluster" | "not-a-bazaar";
+  readonly kind: "unreachable" | "untrusted" | "other-cluster" | "not-a-bazaar";
   /** One line for people. */
   readonly message: string;
   /** Failed attempts since the start, or since a connection was last open; the first is 1. */

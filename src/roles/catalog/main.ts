@@ -43,7 +43,7 @@ const { entries: entriesCall, ...servedContract } = catalogContract;
 
 /** Starts the catalog of this name. Rejects when its lock, its file or its port can't be had. */
 export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
-  const { config, name, secret, log } = options;
+  const { config, name, credentials, log } = options;
   const place = config.catalogs.find((catalog) => catalog.name === name);
   if (!place) throw new Error(`the configuration has no catalog named ${name}`);
   const nowMs = (): number => performance.now();
@@ -97,6 +97,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   });
 
   const metrics = new RoleMetrics(name, tap.sent);
+  metrics.certificates({ peer: credentials.certificates });
   metrics.gauge(
     "bazaar_applied_position",
     "Journal position that the view shows.",
@@ -117,7 +118,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
   const listener = await listen({
     host: place.host,
     port: place.port,
-    secret,
+    credentials,
     identity,
     contract: servedContract,
     handlers: {
@@ -161,7 +162,7 @@ export async function startCatalog(options: RoleOptions): Promise<RunningRole> {
       host,
       port,
       name: replica,
-      secret,
+      credentials,
       identity,
       contract: { entries: entriesCall },
       handlers: { entries: (message) => desk.entries(message) },

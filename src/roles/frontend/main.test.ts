@@ -68,6 +68,10 @@ async function startOnly(
     stocks: "",
     cache,
     corsOrigins: [],
+    tls: null,
+    peerCertificate: null,
+    ca: null,
+    insecure: false,
     allowedHosts: [],
     rateLimit: { unitsPerS: 0, loopback: false },
     trustProxy: [],
@@ -75,7 +79,12 @@ async function startOnly(
     drainMs: 0,
     logLevel: "debug",
   };
-  const role = await startFrontend({ config, name: "frontend", secret: SECRET, log: log.log });
+  const role = await startFrontend({
+    config,
+    name: "frontend",
+    credentials: { secret: SECRET, certificates: null },
+    log: log.log,
+  });
   toClose.push(() => role.close());
   return role;
 }
@@ -272,7 +281,7 @@ test("a replica of another cluster doesn't stop a front end that the others acce
   const stray = await listen({
     host: "127.0.0.1",
     port: catalog.port,
-    secret: SECRET,
+    credentials: { secret: SECRET, certificates: null },
     identity: { role: "catalog", name: "catalog", cluster: { name: "other", members: [9090] } },
     contract: {},
     handlers: {},
@@ -299,7 +308,12 @@ test("a port in use is an error that names it, and nobody was connected to", asy
 
 test("a front end that the configuration doesn't name doesn't start", async () => {
   const config = { frontends: [] } as unknown as ClusterConfig;
-  const options = { config, name: "frontend-8001", secret: SECRET, log: log.log };
+  const options = {
+    config,
+    name: "frontend-8001",
+    credentials: { secret: SECRET, certificates: null },
+    log: log.log,
+  };
   await expect(startFrontend(options)).rejects.toThrow("frontend-8001");
 });
 

@@ -5,6 +5,7 @@
 // most; from then on trades get 503 while there is none.
 
 import type { RequestListener, Server } from "node:http";
+import type { Server as TlsServer } from "node:https";
 import { Server as PortServer } from "node:net";
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import type { FastifyInstance } from "fastify";
@@ -13,7 +14,7 @@ import about from "../../../package.json" with { type: "json" };
 import { OtherCluster } from "../../core/replication/members.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { noCopies, type StockCopies } from "../../io/cache/types.ts";
-import { HostNames, isLoopback } from "../../io/host-names.ts";
+import { HostNames, isLoopback, isLoopbackHost } from "../../io/host-names.ts";
 import { readSecretFile, SecretError } from "../../io/rpc/secret.ts";
 import type { Identity, Peer, Unreachable } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
@@ -42,7 +43,7 @@ export interface FrontendOptions extends RoleOptions {
 
 /** Starts the front end of this name. Rejects with the system's error when its port can't be had. */
 export async function startFrontend(options: FrontendOptions): Promise<RunningRole> {
-  const { config, name, secret, log } = options;
+  const { config, name, credentials, https, log } = options;
   const place = config.frontends.find((frontend) => frontend.name === name);
   if (!place) throw new Error(`the configuration has no front end named ${name}`);
   const steps = new StepRecorder(name);
@@ -54,12 +55,12 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   };
   const failed = Promise.withResolvers<Error>();
 
-  const copies = await openCopies(config.cache, secret, log);
+  const copies = await openCopies(config.cache, credentials.secret, log);
   const unreachable = untilAccepted(config, identity, (why) => failed.resolve(why));
   const traces = new RequestTraces(log);
   const orders = new OrderService({
     replicas: config.replicas,
-    secret,
+    credentials,
     identity,
     traces,
     log,
@@ -74,6 +75,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   const gate = new RequestGate(new HostNames(place.host, config.allowedHosts));
   const metrics = new FrontendMetrics(name, {
     sent: steps.tap.sent,
+    certificates: { peer: credentials.certificates, https },
     cache: () => stocks.stats(),
     isReady: () => !gate.isStopping && orders.health().ready,
     isLeased: () => stocks.lease !== null,
@@ -82,9 +84,11 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   const access = new Access({
     keys: orders.keys,
     isOpenAtFirst: isLoopback(place.host),
+    needsKeys: !config.insecure && !isLoopbackHost(place.host),
     wallMs: () => Date.now(),
   });
   const app = build({
+    https,
     gate,
     access,
     orders,
@@ -131,11 +135,12 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   const parts = { app, gate, orders, stocks, catalogs, copies };
   const started = Promise.withResolvers<void>();
   holdRequests(app.server, started.promise);
+  https?.onChange(() => (app.server as TlsServer).setSecureContext(https.texts));
   try {
     await app.listen({ host: place.host, port: place.port });
     catalogs.connect({
       catalogs: config.catalogs,
-      secret,
+      credentials,
       identity,
       log,
       lookups: stocks.lookups,

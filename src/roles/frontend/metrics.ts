@@ -2,7 +2,12 @@
 // route that tells it: GET /metrics.
 
 import type { FastifyInstance } from "fastify";
-import { type Observer, RoleMetrics, type Scrape } from "../../io/metrics/role-metrics.ts";
+import {
+  type Ending,
+  type Observer,
+  RoleMetrics,
+  type Scrape,
+} from "../../io/metrics/role-metrics.ts";
 import type { SentCounts } from "../../io/rpc/types.ts";
 import type { TradeEnd } from "./orders/trades.ts";
 import type { CacheStats } from "./stocks/stocks.ts";
@@ -19,6 +24,8 @@ export interface RequestDurations {
 
 export interface FrontendMetricsSources {
   readonly sent?: SentCounts;
+  /** By what they are for. */
+  readonly certificates?: Readonly<Record<string, Ending | null | undefined>>;
   cache(): CacheStats;
   /** Whether a trade could be answered now. */
   isReady(): boolean;
@@ -35,6 +42,7 @@ export class FrontendMetrics {
 
   constructor(role: string, sources: FrontendMetricsSources) {
     const metrics = new RoleMetrics(role, sources.sent);
+    metrics.certificates(sources.certificates ?? {});
     this.#metrics = metrics;
     this.durations = requestDurations(metrics);
     sources.onLeader((leader) => {

@@ -81,7 +81,7 @@ export class TestCatalog extends TestRole {
     this.listener = await listen({
       host: "127.0.0.1",
       port: this.port,
-      secret: SECRET,
+      credentials: { secret: SECRET, certificates: null },
       identity: { role: "catalog", name: this.name, cluster: TEST_CLUSTER },
       contract: servedByCatalog,
       handlers: {
@@ -136,7 +136,7 @@ export class TestReplica extends TestRole {
     this.listener = await listen({
       host: "127.0.0.1",
       port: this.port,
-      secret: SECRET,
+      credentials: { secret: SECRET, certificates: null },
       identity: { role: "order", name: "order-9094", cluster: TEST_CLUSTER },
       contract: servedByReplica,
       handlers: {

@@ -88,7 +88,8 @@ test("a follower passes trades on, and a catalog's update counts once", async ()
   await cluster.startAll();
   const { ask } = await cluster.order(cluster.ids[0] ?? 0);
   expect(await ask(trade("a", "FishCo", "sell", 1))).toEqual(accepted(1));
-  const { calls, quantity } = await frontendOf(cluster);
+  const { quantity } = await frontendOf(cluster);
+  const { calls } = await cluster.catalog({ update: catalogContract.update }, {}, {}, "cli");
   for (let attempt = 0; attempt < 2; attempt++) {
     const update = { name: "FishCo", by: 10, requestId: "update" };
     expect(await calls.update(update)).toEqual({ status: 200, message: "success" });

@@ -4,7 +4,7 @@ import type { Envelope } from "../../core/replication/types.ts";
 import { connect } from "../../io/rpc/connect.ts";
 import { listen } from "../../io/rpc/listen.ts";
 import { TEST_CLUSTER } from "../../io/rpc/testing.ts";
-import type { Identity, Peer } from "../../io/rpc/types.ts";
+import type { Identity, Peer, RoleKind } from "../../io/rpc/types.ts";
 import { orderHandlers, servedContract } from "./handlers.ts";
 import { silent, trade } from "./test-support.ts";
 
@@ -19,7 +19,7 @@ const HEALTH = {
 };
 
 /** The served calls over a real connection, and what reached the parts behind them. */
-async function served() {
+async function served(role: RoleKind = "catalog", peerName: string = role) {
   const messages: string[] = [];
   const log = pino(
     { level: "info" },
@@ -64,7 +64,7 @@ async function served() {
   const listener = await listen({
     host: "127.0.0.1",
     port: 0,
-    secret: SECRET,
+    credentials: { secret: SECRET, certificates: null },
     identity,
     contract: servedContract,
     handlers,
@@ -76,8 +76,8 @@ async function served() {
       host: "127.0.0.1",
       port: listener.port,
       name: "order-9094",
-      secret: SECRET,
-      identity: { role: "catalog", name: "catalog", cluster: TEST_CLUSTER },
+      credentials: { secret: SECRET, certificates: null },
+      identity: { role, name: peerName, cluster: TEST_CLUSTER },
       contract: {},
       handlers: {},
       log: silent,
@@ -98,26 +98,28 @@ test("each call reaches the part that does it", async () => {
     epoch: 3,
     grant: null,
   });
-  expect(await calls.health({})).toEqual(HEALTH);
-  expect(await calls.nominate({})).toEqual({ kind: "lost", reason: "no quorum" });
   expect(reached).toEqual([
     { relayed: true, questions },
     { holds: "catalog", held: 6 },
     { follows: "catalog", received: 7 },
   ]);
-  await expect(calls.audit({ position: 5, stocksAt: [3, 4] })).rejects.toThrow("audit 5 3,4");
+  const { calls: asked } = await served("frontend");
+  expect(await asked.health({})).toEqual(HEALTH);
+  expect(await asked.nominate({})).toEqual({ kind: "lost", reason: "no quorum" });
+  await expect(asked.audit({ position: 5, stocksAt: [3, 4] })).rejects.toThrow("audit 5 3,4");
 });
 
-test("a replication message of the wrong shape never reaches the core", async () => {
-  const { calls, reached } = await served();
+test("a replication message of the wrong shape, or of another replica than its sender, never reaches the core", async () => {
+  const { calls, reached } = await served("order", "order-9092");
   const good: Envelope = { from: 9092, incarnation: 1, message: { kind: "prepare", epoch: 4 } };
   calls.message({ ...good, message: { kind: "prepare", epoch: -1 } });
+  calls.message({ ...good, from: 9090 });
   calls.message(good);
   await expect.poll(() => reached, { timeout: 2_000 }).toEqual([good]);
 });
 
 test("status says where the replica stands", async () => {
-  const { calls } = await served();
+  const { calls } = await served("cli");
   expect(await calls.status({})).toEqual({
     role: "order-9094",
     pid: process.pid,
@@ -134,7 +136,7 @@ test("status says where the replica stands", async () => {
 });
 
 test("a replica says in its log what the front end made of it", async () => {
-  const { calls, messages } = await served();
+  const { calls, messages } = await served("frontend");
   await calls.notifyLeader({ leader: 9094 });
   await calls.notifyLeader({ leader: 9092 });
   expect(messages).toEqual([

@@ -32,7 +32,14 @@ export interface OrderHandlersOptions {
 export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof servedContract> {
   const { desk, replicated, replica, log } = options;
   return {
-    ...replicated.handlers,
+    message(envelope, peer) {
+      expectSpeaker(envelope.from, peer);
+      return replicated.handlers.message(envelope, peer);
+    },
+    leads(heard, peer) {
+      expectSpeaker(heard.from, peer);
+      return replicated.handlers.leads(heard, peer);
+    },
     ask({ relayed, questions, traces }) {
       logTraces(log, traces);
       return new Promise((settle) => desk.ask(relayed, questions, settle));
@@ -62,6 +69,12 @@ export function orderHandlers(options: OrderHandlersOptions): Handlers<typeof se
     steps: ({ after }) => options.steps(after),
     audit: ({ position, stocksAt }) => options.audit(position, stocksAt),
   };
+}
+
+/** A replica speaks for itself alone; which one it is, its connection has proven. */
+function expectSpeaker(from: number, { identity }: Peer): void {
+  if (identity.name === `order-${from}`) return;
+  throw new Error(`${identity.name} spoke as replica ${from}`);
 }
 
 function statusOf({ name, desk, replicated, appliedPosition }: OrderHandlersOptions): RoleStatus {

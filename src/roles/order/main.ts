@@ -50,7 +50,7 @@ const CALLED = {
 
 /** Starts the replica of this name. Rejects when its lock, its file or its port can't be had. */
 export async function startOrder(options: RoleOptions): Promise<RunningRole> {
-  const { config, name, secret, log } = options;
+  const { config, name, credentials, log } = options;
   const place = config.replicas.find((replica) => replica.name === name);
   if (!place) throw new Error(`the configuration has no replica named ${name}`);
   const others = config.replicas.filter((replica) => replica !== place);
@@ -100,7 +100,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
     judge,
     replicas: config.replicas,
     identity,
-    secret,
+    credentials,
     log,
     failed: broken,
   };
@@ -144,7 +144,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   onBroken.push(() => views?.rest());
   parts.defer(() => views?.rest());
 
-  const metrics = new OrderMetrics(name, nowMs, tap.sent);
+  const metrics = new OrderMetrics(name, nowMs, tap.sent, credentials.certificates);
   const start = new StartLines(log, judge.market.lastNumber);
   const isDebug = log.isLevelEnabled("debug");
   const follower = new FollowerLines(log);
@@ -255,7 +255,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   const listener = await listen({
     host: place.host,
     port: place.port,
-    secret,
+    credentials,
     identity,
     contract: servedContract,
     handlers: orderHandlers({
@@ -323,7 +323,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   });
 
   const limitMs = STARTUP_LEADER_WAIT_MS;
-  start.searched(await findLeader({ replicas: others, identity, secret, limitMs }));
+  start.searched(await findLeader({ replicas: others, identity, credentials, limitMs }));
   start.tick(desk.deliveredPosition, judge.market.lastNumber);
   rehearse().catch((error: unknown) => log.warn({ err: error }, "The rehearsal failed"));
   const running = parts.move();

@@ -2,6 +2,7 @@
 
 import {
   BATCH_BUCKETS,
+  type Ending,
   type Observer,
   RoleMetrics,
   type Scrape,
@@ -28,8 +29,14 @@ export class OrderMetrics {
   #leaderChanges = 0;
 
   /** `nowMs`: milliseconds of a clock that never goes back. */
-  constructor(role: string, nowMs: () => number, sent?: SentCounts) {
+  constructor(
+    role: string,
+    nowMs: () => number,
+    sent?: SentCounts,
+    certificate: Ending | null = null,
+  ) {
     const metrics = new RoleMetrics(role, sent);
+    metrics.certificates({ peer: certificate });
     this.#metrics = metrics;
     this.#writes = metrics.histogram(
       "bazaar_journal_write_duration_seconds",

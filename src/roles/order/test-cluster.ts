@@ -12,7 +12,7 @@ import type { Entry } from "../../core/replication/types.ts";
 import { createCatalogFile } from "../../io/journal/catalog-store.ts";
 import { createJournalFile } from "../../io/journal/journal.ts";
 import { connect } from "../../io/rpc/connect.ts";
-import type { Contract, Handlers, Peer } from "../../io/rpc/types.ts";
+import type { Contract, Handlers, Peer, RoleKind } from "../../io/rpc/types.ts";
 import { startCatalog } from "../catalog/main.ts";
 import { type ClusterConfig, membersOf } from "../config.ts";
 import { type AskResult, type Health, orderContract, type Question } from "../contract.ts";
@@ -47,6 +47,10 @@ export class TestCluster {
       stocks: "",
       cache: { kind: "none" },
       corsOrigins: [],
+      tls: null,
+      peerCertificate: null,
+      ca: null,
+      insecure: false,
       allowedHosts: [],
       rateLimit: { unitsPerS: 0, loopback: false },
       trustProxy: [],
@@ -78,7 +82,12 @@ export class TestCluster {
 
   async startOrder(id: number, log: Logger = silent): Promise<RunningRole> {
     const name = `order-${id}`;
-    const running = await startOrder({ config: this.config, name, secret: SECRET, log });
+    const running = await startOrder({
+      config: this.config,
+      name,
+      credentials: { secret: SECRET, certificates: null },
+      log,
+    });
     this.#running.set(name, running);
     return running;
   }
@@ -87,7 +96,7 @@ export class TestCluster {
     const running = await startCatalog({
       config: this.config,
       name: "catalog",
-      secret: SECRET,
+      credentials: { secret: SECRET, certificates: null },
       log,
     });
     this.#running.set("catalog", running);
@@ -119,7 +128,7 @@ export class TestCluster {
 
   /** A connection to a replica, as a front end's. */
   async order(id: number, onBeat: (health: Health) => void = () => {}) {
-    const beat = { argument: orderContract.health.result };
+    const beat = { callers: ["order"] as const, argument: orderContract.health.result };
     const peer = await this.#connect(this.#place(id), { beat }, { beat: onBeat } as never);
     const calls = peer.calls(orderContract);
     const ask = async (...questions: Question[]): Promise<AskResult> =>
@@ -127,14 +136,15 @@ export class TestCluster {
     return { peer, calls, ask };
   }
 
-  /** A connection to the catalog, as a front end's. */
+  /** A connection to the catalog, as a front end's unless told. */
   async catalog<C extends Contract, S extends Contract>(
     contract: C,
     served: S,
     handlers: Handlers<S>,
+    role: RoleKind = "frontend",
   ) {
     const [place] = this.config.catalogs;
-    const peer = await this.#connect(place ?? this.#place(0), served, handlers);
+    const peer = await this.#connect(place ?? this.#place(0), served, handlers, role);
     return { peer, calls: peer.calls(contract) };
   }
 
@@ -146,16 +156,17 @@ export class TestCluster {
     place: NamedAddress,
     contract: C,
     handlers: Handlers<C>,
+    role: RoleKind = "frontend",
   ): Promise<Peer> {
     return new Promise((resolve) => {
       const link = connect({
         host: "127.0.0.1",
         port: place.port,
         name: place.name,
-        secret: SECRET,
+        credentials: { secret: SECRET, certificates: null },
         identity: {
-          role: "frontend",
-          name: "frontend",
+          role,
+          name: role,
           cluster: { name: null, members: membersOf(this.config) },
         },
         contract,

@@ -35,7 +35,11 @@ test("a catalog is told as up while it answers, as silent when it hangs, as down
   const probes = new Probes({
     catalogs: [{ name: "catalog", port: 9096, link }],
     asked: () => "catalog",
-    frontends: ["frontend", "frontend-2"].map((name) => ({ name, port: 1, host: "127.0.0.1" })),
+    frontends: ["frontend", "frontend-2"].map((name) => ({
+      name,
+      port: 1,
+      url: "http://127.0.0.1:1",
+    })),
     self: "frontend",
     committed: () => 9,
   });
@@ -68,7 +72,7 @@ test("a catalog is told as up while it answers, as silent when it hangs, as down
 });
 
 test("another front end that is down, or ill, is told as down", async () => {
-  const host = "127.0.0.1";
+  const at = (port: number) => ({ port, url: `http://127.0.0.1:${port}` });
   const [well, ill] = [await frontend(200), await frontend(503)];
   const gone = await frontend(200);
   servers.pop()?.close();
@@ -76,10 +80,10 @@ test("another front end that is down, or ill, is told as down", async () => {
     catalogs: [],
     asked: () => null,
     frontends: [
-      { name: "frontend", host, port: 1 },
-      { name: "frontend-2", host, port: well },
-      { name: "frontend-3", host: "0.0.0.0", port: ill },
-      { name: "frontend-4", host, port: gone },
+      { name: "frontend", ...at(1) },
+      { name: "frontend-2", ...at(well) },
+      { name: "frontend-3", ...at(ill) },
+      { name: "frontend-4", ...at(gone) },
     ],
     self: "frontend",
     committed: () => null,

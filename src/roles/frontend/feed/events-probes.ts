@@ -19,7 +19,7 @@ export interface ProbeOptions {
   readonly frontends: readonly {
     readonly name: string;
     readonly port: number;
-    readonly host: string;
+    readonly url: string;
   }[];
   /** This front end. */
   readonly self: string;
@@ -120,18 +120,16 @@ export class Probes {
     }
   }
 
-  async #askFrontend({ name, host, port }: ProbeOptions["frontends"][number]): Promise<void> {
-    const isUp = await answers(host, port);
+  async #askFrontend({ name, url }: ProbeOptions["frontends"][number]): Promise<void> {
+    const isUp = await answers(url);
     if (isUp) this.#frontendsUp.add(name);
     else this.#frontendsUp.delete(name);
   }
 }
 
-async function answers(host: string, port: number): Promise<boolean> {
-  const name = host === "0.0.0.0" || host === "::" ? "127.0.0.1" : host;
-  const at = name.includes(":") ? `[${name}]` : name;
+async function answers(url: string): Promise<boolean> {
   try {
-    const response = await fetch(`http://${at}:${port}/healthz`, {
+    const response = await fetch(`${url}/healthz`, {
       signal: AbortSignal.timeout(PROBE_LIMIT_MS),
     });
     await response.body?.cancel();

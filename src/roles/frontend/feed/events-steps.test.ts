@@ -26,7 +26,7 @@ async function connected() {
   const listener = await listen({
     host: "127.0.0.1",
     port: 0,
-    secret: SECRET,
+    credentials: { secret: SECRET, certificates: null },
     identity: identity("order", "order-9094", made.replica),
     contract,
     handlers: {
@@ -39,7 +39,7 @@ async function connected() {
     host: "127.0.0.1",
     port: listener.port,
     name: "order-9094",
-    secret: SECRET,
+    credentials: { secret: SECRET, certificates: null },
     identity: identity("frontend", "frontend", made.frontend),
     contract: {},
     handlers: {},

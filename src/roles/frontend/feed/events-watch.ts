@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import type { StockCopies } from "../../../io/cache/types.ts";
-import { type ClusterConfig, quorumOf } from "../../config.ts";
+import { type ClusterConfig, quorumOf, urlOf } from "../../config.ts";
 import type { Playground } from "../http/playground.ts";
 import type { OrderService } from "../orders/order-service.ts";
 import type { CatalogLinks } from "../stocks/catalog-links.ts";
@@ -47,7 +47,7 @@ export function watchFrontend(options: WatchOptions): Feed {
       },
     })),
     asked: () => stocks.asked,
-    frontends: config.frontends,
+    frontends: config.frontends.map((each) => ({ ...each, url: urlOf(config, each) })),
     self: name,
     committed: () => {
       const known = orders.replicas().map(({ health }) => health?.commitPosition ?? -1);

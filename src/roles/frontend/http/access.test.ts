@@ -79,7 +79,7 @@ beforeEach(() => {
 });
 afterEach(() => app.close());
 
-function accessTo(isOpenAtFirst: boolean): Access {
+function accessTo(isOpenAtFirst: boolean, needsKeys = false): Access {
   return new Access({
     keys: {
       get last() {
@@ -91,6 +91,7 @@ function accessTo(isOpenAtFirst: boolean): Access {
       whenCurrent: (settled) => void waiting.push(settled),
     },
     isOpenAtFirst,
+    needsKeys,
     wallMs: () => NOW_MS,
   });
 }
@@ -331,4 +332,19 @@ test("the scheme may be written in any case, and blanks may be many", () => {
   }
   const twice = access.judge(`Bearer all.${SECRET}, Bearer all.${SECRET}`, { may: "read" });
   expect(!(twice instanceof Promise) && isGrant(twice)).toBe(false);
+});
+
+test("beyond its own machine a bazaar without keys lets nobody in, and says how to make one", async () => {
+  for (const heard of [null, { version: 0, keys: [] }]) {
+    known = heard;
+    isCurrent = heard !== null;
+    const judged = accessTo(false, true).judge(undefined, { may: "read", leaderless: true });
+    known = { version: 0, keys: [] };
+    isCurrent = true;
+    for (const settled of waiting.splice(0)) settled(true);
+    expect(await judged).toMatchObject({
+      status: 401,
+      body: expect.stringContaining("bazaar key add"),
+    });
+  }
 });

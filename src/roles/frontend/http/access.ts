@@ -1,7 +1,9 @@
 // Who may ask for what: API keys, and the right that each route needs.
 //
 // Without any key ever made (and no issuer of tokens) everybody may everything, as
-// a bazaar on a machine of one's own should be. From the first key on every route
+// a bazaar on a machine of one's own should be; and nobody anything where the front
+// end listens beyond it, unless --insecure says so: it can't refuse to start for
+// want of a key, since keys are made while the bazaar runs. From the first key on every route
 // but the open ones needs one, for ever: who revokes the last mustn't open it.
 //
 //   - Which keys there are is core/service/key-copy.ts's to say. While it can't,
@@ -100,6 +102,13 @@ const NO_KEY: HttpAnswer = {
   ...failure(401, `This bazaar asks for a key. Send one ${HOW}`),
   challenge: REALM,
 };
+const NONE_MADE: HttpAnswer = {
+  ...failure(
+    401,
+    'This bazaar listens beyond its own machine, and has no key yet: "npx bazaar key add" makes one',
+  ),
+  challenge: REALM,
+};
 // RFC 6750, section 3.1.
 const WRONG_KEY: HttpAnswer = {
   ...failure(401, "This key isn't known here, is revoked, or has expired"),
@@ -133,6 +142,8 @@ interface AccessOptions {
   readonly keys: Pick<KeyCopy, "last" | "current" | "whenCurrent">;
   /** While nothing was heard of keys, it is taken that there are none. For a front end that listens on this machine alone. */
   readonly isOpenAtFirst: boolean;
+  /** As long as there is no key, nobody is let in. Default: everybody is. */
+  readonly needsKeys?: boolean;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
 }
@@ -176,11 +187,12 @@ export class Access {
   /** No key was known of when the leader was heard last. */
   get #isOpen(): boolean {
     const { last } = this.#options.keys;
+    if (this.#options.needsKeys) return false;
     return last === null ? this.#options.isOpenAtFirst : last.version === 0;
   }
 
   #judged(known: KnownKeys, authorization: string | undefined, need: Need): Verdict {
-    if (known.version === 0) return this.#everybody;
+    if (known.version === 0) return this.#options.needsKeys ? NONE_MADE : this.#everybody;
     if (authorization === undefined) return NO_KEY;
     const grant = this.#known(known, authorization);
     if (grant === null) return WRONG_KEY;

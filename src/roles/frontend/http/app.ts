@@ -10,6 +10,7 @@ import type { Logger } from "pino";
 import type { InvariantViolation } from "../../../core/invariant.ts";
 import { HostNames } from "../../../io/host-names.ts";
 import { Complaints } from "../../../io/rpc/complaints.ts";
+import type { Certificates } from "../../../io/tls/certificates.ts";
 import type { Feed } from "../feed/events.ts";
 import { eventRoutes } from "../feed/events-routes.ts";
 import { type GatheredStepsFeed, stepsRoute } from "../feed/events-steps.ts";
@@ -69,10 +70,22 @@ export interface AppOptions {
   readonly verification?: VerifyOptions;
   /** The `up` to play with; without it there is no such route. */
   readonly playground?: Playground;
+  /** What HTTPS is served with; HTTP unless told. */
+  readonly https?: Certificates | null | undefined;
   /** Default: as in limits.ts. */
   readonly connectionLimits?: ConnectionLimits;
   /** A broken invariant showed in a route: the process must stop. Nothing unless told. */
   readonly broken?: (violation: InvariantViolation) => void;
+}
+
+/** Browsers and programs of today speak TLS 1.2 or 1.3; what is older has faults that can't be mended. */
+function tlsOptions({ texts }: Certificates) {
+  return {
+    ...texts,
+    minVersion: "TLSv1.2",
+    ALPNProtocols: ["http/1.1"],
+    handshakeTimeout: REQUEST_RECEIVE_LIMIT_MS,
+  } as const;
 }
 
 /** The app, ready for inject() or listen(). */
@@ -80,18 +93,20 @@ export function build(options: AppOptions): FastifyInstance {
   const { orders, stocks, log } = options;
   const traces = options.traces ?? new RequestTraces(log);
   const gate = options.gate ?? new RequestGate(new HostNames("127.0.0.1", []));
+  const http = {
+    // Node takes the longer of the two for the whole request, and 60 s for the headers unless told.
+    headersTimeout: REQUEST_RECEIVE_LIMIT_MS,
+    requestTimeout: REQUEST_RECEIVE_LIMIT_MS,
+    // The gate judges Host, with words; of a second one it would otherwise not hear.
+    requireHostHeader: false,
+    joinDuplicateHeaders: true,
+    maxHeaderSize: HEADER_BYTES_MAX,
+    connectionsCheckingInterval: REQUEST_CHECK_INTERVAL_MS,
+  };
+  const { https } = options;
   const app = Fastify({
     requestTimeout: REQUEST_RECEIVE_LIMIT_MS,
-    http: {
-      // Node takes the longer of the two for the whole request, and 60 s for the headers unless told.
-      headersTimeout: REQUEST_RECEIVE_LIMIT_MS,
-      requestTimeout: REQUEST_RECEIVE_LIMIT_MS,
-      // The gate judges Host, with words; of a second one it would otherwise not hear.
-      requireHostHeader: false,
-      joinDuplicateHeaders: true,
-      maxHeaderSize: HEADER_BYTES_MAX,
-      connectionsCheckingInterval: REQUEST_CHECK_INTERVAL_MS,
-    },
+    ...(https ? { https: { ...http, ...tlsOptions(https) } } : { http }),
     routerOptions: { maxParamLength: HEADER_BYTES_MAX },
     // A request that comes while the server closes is still answered.
     return503OnClosing: false,

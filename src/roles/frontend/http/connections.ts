@@ -16,6 +16,7 @@
 // legal, and a client that reads gets all its answers.
 
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import {
   HELD_CHECK_MS,
@@ -49,7 +50,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits = {}):
     limited: new HeldClients(heldMs, () => true), // for its own doing, not for want of room
   };
   beforeRequests(server, (listener) => {
-    server.on("connection", (socket) => {
+    server.on(server instanceof TlsServer ? "secureConnection" : "connection", (socket: Socket) => {
       clients.set(socket, new Client(socket, listener, held));
       socket.once("close", () => clients.delete(socket));
     });

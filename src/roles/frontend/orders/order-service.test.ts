@@ -19,7 +19,7 @@ function serviceOver(
   const log = logInto(lines);
   return new OrderService({
     replicas,
-    secret: SECRET,
+    credentials: { secret: SECRET, certificates: null },
     identity: { role: "frontend", name: "frontend", cluster: TEST_CLUSTER },
     traces: new RequestTraces(log),
     log,

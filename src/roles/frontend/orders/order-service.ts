@@ -19,7 +19,14 @@ import type { Answer, Asked, Question, Unanswered } from "../../../core/service/
 import { Complaints } from "../../../io/rpc/complaints.ts";
 import { connect } from "../../../io/rpc/connect.ts";
 import { RpcError } from "../../../io/rpc/error.ts";
-import type { Calls, Identity, Link, Peer, Unreachable } from "../../../io/rpc/types.ts";
+import type {
+  Calls,
+  Credentials,
+  Identity,
+  Link,
+  Peer,
+  Unreachable,
+} from "../../../io/rpc/types.ts";
 import { frontendContract, orderContract } from "../../contract.ts";
 import type { RequestTraces } from "../http/request-traces.ts";
 import { COMPLAINT_INTERVAL_MS } from "../limits.ts";
@@ -67,8 +74,7 @@ export interface OrderServiceOptions {
     readonly host: string;
     readonly port: number;
   }[];
-  /** The cluster's secret. */
-  readonly secret: string;
+  readonly credentials: Credentials;
   /** Who this front end is. */
   readonly identity: Identity;
   /** Of the requests that questions are asked for. */
@@ -138,12 +144,12 @@ export class OrderService implements Orders {
   }
 
   #link({ id, name, host, port }: OrderServiceOptions["replicas"][number]): Link {
-    const { secret, identity, log, onUnreachable } = this.#options;
+    const { credentials, identity, log, onUnreachable } = this.#options;
     return connect({
       host,
       port,
       name,
-      secret,
+      credentials,
       identity,
       contract: beatContract,
       handlers: { beat: (health) => this.#replicas.beat(id, health) },

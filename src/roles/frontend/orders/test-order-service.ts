@@ -87,7 +87,7 @@ export class ScriptedReplica {
     replica.#listener = await listen({
       host: "127.0.0.1",
       port: 0,
-      secret: SECRET,
+      credentials: { secret: SECRET, certificates: null },
       identity: {
         role: "order",
         get name() {

@@ -34,7 +34,7 @@ beforeEach(async () => {
   links = new CatalogLinks();
   links.connect({
     catalogs: [{ host: "127.0.0.1", port: catalog.port, name: "catalog" }],
-    secret: SECRET,
+    credentials: { secret: SECRET, certificates: null },
     identity: { role: "frontend", name: "frontend", cluster: TEST_CLUSTER },
     log: log.log,
     lookups: stocks.lookups,

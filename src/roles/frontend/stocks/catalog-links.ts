@@ -7,7 +7,14 @@ import { CATALOG_ANSWER_LIMIT_MS } from "../../../core/service/limits.ts";
 import type { CallFailure } from "../../../core/service/questions.ts";
 import { connect } from "../../../io/rpc/connect.ts";
 import { RpcError } from "../../../io/rpc/error.ts";
-import type { Calls, Identity, Link, Peer, Unreachable } from "../../../io/rpc/types.ts";
+import type {
+  Calls,
+  Credentials,
+  Identity,
+  Link,
+  Peer,
+  Unreachable,
+} from "../../../io/rpc/types.ts";
 import type { ClusterConfig } from "../../config.ts";
 import { catalogContract, frontendContract } from "../../contract.ts";
 import type { RequestTraces } from "../http/request-traces.ts";
@@ -18,7 +25,7 @@ const leavingContract = { leaving: catalogContract.leaving } as const;
 
 export interface CatalogLinksOptions {
   readonly catalogs: ClusterConfig["catalogs"];
-  readonly secret: string;
+  readonly credentials: Credentials;
   readonly identity: Identity;
   readonly log: Logger;
   /** Told of connections, and of what catalogs say over them. */
