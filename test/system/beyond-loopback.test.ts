@@ -201,7 +201,8 @@ test.skipIf(missing !== null)(
     const plain = new HttpClient(`http://${hosts.address(0)}:8000`);
     try {
       expect((await client.trade(BUY)).status).toBe(401);
-      expect((await plain.trade(BUY, authorization())).status).toBe(0);
+      // Nothing that mustn't be seen: what a client sends in clear is seen, whatever the answer.
+      expect((await plain.get("/healthz")).status).toBe(0);
     } finally {
       client.close();
       plain.close();
@@ -285,7 +286,7 @@ test.skipIf(missing !== null)(
     expect(failures).toEqual([]);
     expect(answers).toBeGreaterThan(20);
   },
-  LIMIT_MS,
+  2 * LIMIT_MS,
 );
 
 test.skipIf(missing !== null)(
