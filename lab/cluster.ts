@@ -93,7 +93,7 @@ export class Cluster {
   readonly #temporary: TemporaryFolder | null;
   readonly #running: Running[] = [];
   readonly #clients: HttpClient[] = [];
-  #peers: Peers | null = null;
+  readonly #peers = new Map<"cli" | "frontend", Peers>();
   readonly #stopping = new AbortController();
 
   /** `given`: the options of every command, where they aren't made from `options`. */
@@ -249,9 +249,9 @@ export class Cluster {
     }
   }
 
-  /** By what a command proves that it is one. */
-  credentials(): Credentials {
-    const files = certificatePaths(this.data, "cli");
+  /** By what a command, or a front end, proves that it is one. */
+  credentials(name: "cli" | "frontend" = "cli"): Credentials {
+    const files = certificatePaths(this.data, name);
     const log = pino({ level: "silent" });
     return {
       secret: readSecret(this.data),
@@ -261,10 +261,13 @@ export class Cluster {
     };
   }
 
-  /** Calls to a replica, as a command of the bazaar makes them; waits for the connection. */
-  async replica(id: number): Promise<Calls<typeof orderContract>> {
-    const peer = await this.#until(`order-${id} reached`, () => this.#reach(id), SOON_MS);
-    return peer.calls(orderContract);
+  /** Calls to a replica, as a command of the bazaar, or a front end, makes them; waits for the connection. */
+  async replica(
+    id: number,
+    role: "cli" | "frontend" = "cli",
+  ): Promise<Calls<typeof orderContract>> {
+    const reach = () => this.#reach(id, role);
+    return (await this.#until(`order-${id} reached`, reach, SOON_MS)).calls(orderContract);
   }
 
   /** Calls to the first catalog, likewise. */
@@ -349,7 +352,7 @@ export class Cluster {
   async halt(): Promise<void> {
     this.#stopping.abort(new Error("the cluster is stopped"));
     for (const client of this.#clients) client.close();
-    this.#peers?.close();
+    for (const peers of this.#peers.values()) peers.close();
     for (const { name } of this.roles) signalIfThere(this.pid(name), "SIGCONT");
     for (const running of this.#running) if (!running.finished) running.signal("SIGTERM");
     const areOver = () => this.#running.every(({ finished }) => finished !== null);
@@ -400,11 +403,13 @@ export class Cluster {
     );
   }
 
-  async #reach(port: number): Promise<Peer> {
+  async #reach(port: number, as: "cli" | "frontend" = "cli"): Promise<Peer> {
     this.#stopping.signal.throwIfAborted();
     const name = this.roles.find((role) => role.port === port)?.name ?? "";
-    this.#peers ??= new Peers(this.credentials(), commandIdentity(this.replicas));
-    const reached = await this.#peers.reach({ name, host: HOST, port }, ASK_LIMIT_MS);
+    const identity = { ...commandIdentity(this.replicas), role: as, name: as };
+    const peers = this.#peers.get(as) ?? new Peers(this.credentials(as), identity);
+    this.#peers.set(as, peers);
+    const reached = await peers.reach({ name, host: HOST, port }, ASK_LIMIT_MS);
     if (reached.kind === "unreachable") throw new Error(reached.why);
     return reached.peer;
   }

@@ -140,7 +140,7 @@ test("a would-be leader whose tables are wrong is refused before it answers anyt
   const bad = cluster.start("order", String(high));
   cluster.start("order", String(low));
   {
-    const calls = await cluster.replica(high);
+    const calls = await cluster.replica(high, "frontend");
     await until(
       "its reign refused",
       async () => {
