@@ -724,82 +724,144 @@ export const BUGS: readonly Bug[] = [
     "const other = otherMembers(what, theirs.members, ours.members);",
     "const other = null;",
   ]),
-  bug("what-queued-meanwhile-counts-as-acknowledged", ["R2"], null, [
-    `${TABLES}/table-replica.ts`,
-    "this.#deliver(entries, true);",
-    "this.#deliver([...entries, ...phase.queued.splice(0)], true);",
-  ]),
-  bug("a-statement-on-its-way-confirms-what-is-asked-meanwhile", ["R6"], null, [
-    `${TABLES}/table-replica.ts`,
-    "for (const token of running.tokens)",
-    "for (const token of [...running.tokens, ...phase.asked.splice(0)])",
-  ]),
-  bug("a-warning-before-success-is-ignored", ["R2"], null, [
-    `${TABLES}/table-replica.ts`,
-    " && !answer.isWarned) {",
-    ") {",
-  ]),
-  bug("rows-of-an-append-not-counted", ["R2", "R6", "R7"], null, [
-    `${TABLES}/table-replica.ts`,
-    "answer.rows === rows",
-    "(answer.rows === rows || phase.kind === 'leading')",
-  ]),
-  bug("an-answer-that-is-lost-is-taken-for-done", ["R2"], null, [
-    `${TABLES}/table-replica.ts`,
-    'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
-    'if (this.#phase.kind === "leading") {\n      if (running?.statement.kind === "append") this.#deliver(running.statement.entries, true);\n      this.#depose(reason, running?.tokens);\n    }',
-  ]),
-  bug("a-reign-goes-on-over-a-new-connection", ["R2", "R4", "L1"], null, [
-    `${TABLES}/table-replica.ts`,
-    'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
-    'if (this.#phase.kind === "leading") {\n      if (running?.statement.kind === "append") this.#phase.queued.unshift(...running.statement.entries);\n      this.#phase.roundWanted = true;\n    }',
-  ]),
-  bug("followers-deliver-all-that-stands-in-the-table", ["R2"], null, [
-    `${TABLES}/table-replica.ts`,
-    "entry.position > head.committed); // T4",
-    "entry.position > head.last);",
-  ]),
-  bug("leads-before-its-reign-is-acknowledged", ["R4", "only a leader appends"], null, [
-    `${TABLES}/table-replica.ts`,
-    'this.#run({ kind: "claim", seen, leader: id, committed, reign });',
-    'this.#emit({ kind: "leading", epoch: reign.entry.epoch });\n    this.#run({ kind: "claim", seen, leader: id, committed, reign });',
-  ]),
+  bug(
+    "what-queued-meanwhile-counts-as-acknowledged",
+    ["R2"],
+    [1, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "this.#deliver(entries, true);",
+      "this.#deliver([...entries, ...phase.queued.splice(0)], true);",
+    ],
+  ),
+  bug(
+    "a-statement-on-its-way-confirms-what-is-asked-meanwhile",
+    ["R6"],
+    [15, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "for (const token of running.tokens)",
+      "for (const token of [...running.tokens, ...phase.asked.splice(0)])",
+    ],
+  ),
+  bug(
+    "a-warning-before-success-is-ignored",
+    ["R2"],
+    [4, 4],
+    [`${TABLES}/table-replica.ts`, " && !answer.isWarned) {", ") {"],
+  ),
+  bug(
+    "rows-of-an-append-not-counted",
+    ["R2", "R6", "R7"],
+    [3, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "answer.rows === rows",
+      "(answer.rows === rows || phase.kind === 'leading')",
+    ],
+  ),
+  bug(
+    "an-answer-that-is-lost-is-taken-for-done",
+    ["R2"],
+    [3, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
+      'if (this.#phase.kind === "leading") {\n      if (running?.statement.kind === "append") this.#deliver(running.statement.entries, true);\n      this.#depose(reason, running?.tokens);\n    }',
+    ],
+  ),
+  bug(
+    "a-reign-goes-on-over-a-new-connection",
+    ["R2", "R4", "L1"],
+    [4, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      'if (this.#phase.kind === "leading") this.#depose(reason, running?.tokens);',
+      'if (this.#phase.kind === "leading") {\n      if (running?.statement.kind === "append") this.#phase.queued.unshift(...running.statement.entries);\n      this.#phase.roundWanted = true;\n    }',
+    ],
+  ),
+  bug(
+    "followers-deliver-all-that-stands-in-the-table",
+    ["R2"],
+    [21, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "entry.position > head.committed); // T4",
+      "entry.position > head.last);",
+    ],
+  ),
+  bug(
+    "leads-before-its-reign-is-acknowledged",
+    ["R4", "only a leader appends"],
+    [1, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      'this.#run({ kind: "claim", seen, leader: id, committed, reign });',
+      'this.#emit({ kind: "leading", epoch: reign.entry.epoch });\n    this.#run({ kind: "claim", seen, leader: id, committed, reign });',
+    ],
+  ),
   bug(
     "what-was-read-is-kept-over-a-new-connection",
     ["R2", "R4", "all before a reign was read"],
-    null,
+    [22, 4],
     [`${TABLES}/table-replica.ts`, "else if (wasOpen) this.#lose(reason);", ""],
   ),
-  bug("leads-without-what-it-read-before-its-reign", ["R4"], null, [
-    `${TABLES}/table-replica.ts`,
-    "this.#deliver([...phase.tail, reign], false);",
-    "this.#deliver([reign], false);",
-  ]),
-  bug("confirmed-from-when-the-answer-came", ["R7"], null, [
-    `${TABLES}/table-replica.ts`,
-    "phase.confirmedAt = running.beganAt; // T6",
-    "phase.confirmedAt = this.#now;",
-  ]),
-  bug("won-when-the-claim-was-sent", ["R7"], null, [
-    `${TABLES}/table-replica.ts`,
-    "wonAt: this.#now, // T6",
-    "wonAt: phase.sinceMs,",
-  ]),
-  bug("an-old-primary-taken-for-another-history", ["R4"], null, [
-    `${TABLES}/table-replica.ts`,
-    "if (!isOld && digest !== null && after <= head.committed) {",
-    "if (!isOld && digest !== null) {",
-  ]),
-  bug("an-old-primary-followed-for-ever", ["L1"], null, [
-    `${TABLES}/table-replica.ts`,
-    "this.#expected = this.#hearsLeader() ? this.#heard : null;",
-    "",
-  ]),
-  bug("a-history-followed-from-another-one", ["R4"], null, [
-    `${TABLES}/table-replica.ts`,
-    "if (isOld || digest === null || !isSame(digest, read.digest)) {",
-    "if (isOld || digest === null) {",
-  ]),
+  bug(
+    "leads-without-what-it-read-before-its-reign",
+    ["R4"],
+    [3, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "this.#deliver([...phase.tail, reign], false);",
+      "this.#deliver([reign], false);",
+    ],
+  ),
+  bug(
+    "confirmed-from-when-the-answer-came",
+    ["R7"],
+    [178, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "phase.confirmedAt = running.beganAt; // T6",
+      "phase.confirmedAt = this.#now;",
+    ],
+  ),
+  bug(
+    "won-when-the-claim-was-sent",
+    ["R7"],
+    [3, 4],
+    [`${TABLES}/table-replica.ts`, "wonAt: this.#now, // T6", "wonAt: phase.sinceMs,"],
+  ),
+  bug(
+    "an-old-primary-taken-for-another-history",
+    ["R4"],
+    [174, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "if (!isOld && digest !== null && after <= head.committed) {",
+      "if (!isOld && digest !== null) {",
+    ],
+  ),
+  bug(
+    "an-old-primary-followed-for-ever",
+    ["L1"],
+    [154, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "this.#expected = this.#hearsLeader() ? this.#heard : null;",
+      "",
+    ],
+  ),
+  bug(
+    "a-history-followed-from-another-one",
+    ["R4"],
+    [430, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "if (isOld || digest === null || !isSame(digest, read.digest)) {",
+      "if (isOld || digest === null) {",
+    ],
+  ),
 ];
 
 /** The bug of this name; throws with all names if there is none. */
