@@ -294,6 +294,30 @@ export const optionSpecs = {
     /** What the flag means without a value. */
     alone: "yes",
   },
+  "audit-log": {
+    value: "FILE",
+    help: "file of JSON lines of who did what (default: none)",
+    schema: text,
+    wants: "a file",
+  },
+  "jwt-issuer": {
+    value: "URL",
+    help: "an identity provider, whose tokens front ends take beside keys (default: none)",
+    schema: z.url({ protocol: /^https?$/ }),
+    wants: "a URL, like https://login.example",
+  },
+  "jwt-audience": {
+    value: "NAME",
+    help: "with --jwt-issuer: what its tokens for this bazaar have in aud (default: stock-bazaar)",
+    schema: z.string().regex(/^\S{1,255}$/),
+    wants: "a name without blanks",
+  },
+  "jwt-claim": {
+    value: "NAME",
+    help: "with --jwt-issuer: the claim with what a token may (default: scope)",
+    schema: z.string().regex(/^\S{1,255}$/),
+    wants: "a name without blanks",
+  },
   "log-level": {
     value: "LEVEL",
     help: "trace, debug, info, warn, error, fatal or silent (default: info)",

@@ -51,6 +51,9 @@ const CATALOG_PORT_DEFAULT = 9096;
 const REPLICAS_DEFAULT = [9090, 9092, 9094];
 const CACHE_ENTRIES_DEFAULT = 1_000;
 const PORT_MAX = 65_535;
+const JWT_AUDIENCE_DEFAULT = "stock-bazaar";
+/** RFC 8693, section 4.2. */
+const JWT_CLAIM_DEFAULT = "scope";
 /** No option: a flag would show in the list of processes. */
 const PASSWORD_VARIABLE = environmentName("redis-password");
 /**
@@ -96,6 +99,8 @@ export function resolveConfig(sources: Sources): ClusterConfig {
     peerCertificate: filesOf(settings, sources, ["peer-cert", "peer-key", "peer-ca"]),
     ca: settings.ca === null ? null : pathOf(settings.ca, sources, ""),
     insecure: settings.insecure?.value ?? false,
+    ...(settings["audit-log"] && { auditLog: pathOf(settings["audit-log"], sources, "") }),
+    ...jwtOf(settings),
     logLevel: settings["log-level"]?.value ?? "info",
   };
   refuseClashes(config);
@@ -168,6 +173,24 @@ function engineOf(
     );
   }
   return { kind: "postgres", url: where, acceptLoss: acceptLoss?.value ?? false, embedded: false };
+}
+
+function jwtOf(settings: Settings): Pick<ClusterConfig, "jwt"> {
+  const issuer = settings["jwt-issuer"];
+  const [audience, claim] = [settings["jwt-audience"], settings["jwt-claim"]];
+  for (const given of [audience, claim]) {
+    if (given !== null && issuer === null) {
+      throw new UserError(`${given.label} goes with --jwt-issuer only: leave it out`);
+    }
+  }
+  if (issuer === null) return {};
+  return {
+    jwt: {
+      issuer: issuer.value,
+      audience: audience?.value ?? JWT_AUDIENCE_DEFAULT,
+      claim: claim?.value ?? JWT_CLAIM_DEFAULT,
+    },
+  };
 }
 
 function cacheOf(settings: Settings, sources: Sources): ClusterConfig["cache"] {

@@ -20,6 +20,22 @@ export function keyOf(key: string): string {
   );
 }
 
+/** What a bazaar makes as a key, or an issuer as a token (RFC 6750, section 2.1). */
+const BEARER = /^[A-Za-z0-9._~+/-]+=*$/;
+
+/** The API key that requests carry, or what gives it. Of a function, each attempt asks anew. */
+export type ApiKeySource = string | (() => string | null | Promise<string | null>);
+
+/** The headers with the key of `source`. Throws TypeError, which doesn't repeat it, when it is none. */
+export async function keyHeaders(
+  source: ApiKeySource | undefined,
+): Promise<Readonly<Record<string, string>>> {
+  const key = typeof source === "function" ? await source() : source;
+  if (key === undefined || key === null) return {};
+  if (BEARER.test(key)) return { authorization: `Bearer ${key}` };
+  throw new TypeError("the API key has characters that none has");
+}
+
 /** The headers that a call's options ask for. Throws TypeError when its trace is none. */
 export function traceHeaders(traceparent: string | undefined): Readonly<Record<string, string>> {
   if (traceparent === undefined) return {};

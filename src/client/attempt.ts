@@ -15,7 +15,11 @@ export interface Question {
 export type AttemptResult =
   /** `body` is the whole answer; it has a field `data`. */
   | { readonly kind: "answered"; readonly body: Readonly<Record<string, unknown>> }
-  | { readonly kind: "refused"; readonly status: number; readonly message: string }
+  | {
+      readonly kind: "refused" | "unauthorized" | "forbidden";
+      readonly status: number;
+      readonly message: string;
+    }
   /** Fate unknown, or nothing done; `waitMs` is what the server asked for, 0 if nothing. */
   | {
       readonly kind: "again";
@@ -68,8 +72,13 @@ function read(status: number, retryAfter: string | null, text: string): AttemptR
   }
   return message === null
     ? { kind: "misunderstood", status, reason: `status ${status} without an error` }
-    : { kind: "refused", status, message };
+    : { kind: REFUSALS[status] ?? "refused", status, message };
 }
+
+const REFUSALS: Readonly<Record<number, "unauthorized" | "forbidden">> = {
+  401: "unauthorized",
+  403: "forbidden",
+};
 
 function parsed(text: string): unknown {
   try {

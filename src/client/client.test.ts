@@ -2,7 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { BazaarClient, type BazaarClientOptions } from "./client.ts";
 import { BazaarError } from "./errors.ts";
 
@@ -275,4 +275,43 @@ test("invalid options throw at construction", () => {
   expect(() => new BazaarClient({ url: "nonsense" })).toThrow(TypeError);
   expect(() => new BazaarClient({ url: "ftp://127.0.0.1" })).toThrow(TypeError);
   expect(() => new BazaarClient({ url: "http://h", timeoutMs: 0 })).toThrow(RangeError);
+});
+
+describe("the API key", () => {
+  async function seen(key: BazaarClientOptions["key"]): Promise<readonly (string | undefined)[]> {
+    const keys: (string | undefined)[] = [];
+    const fetchOne: typeof fetch = async (_url, init) => {
+      keys.push(new Headers(init?.headers).get("authorization") ?? undefined);
+      return keys.length === 1
+        ? new Response("{}", { status: 503 })
+        : new Response(JSON.stringify({ data: FISH }), { status: 200 });
+    };
+    await client("http://127.0.0.1", { key, fetch: fetchOne }).lookup("FishCo");
+    return keys;
+  }
+
+  test("goes with each attempt, and a function is asked before each", async () => {
+    expect(await seen("shop.secret")).toEqual(["Bearer shop.secret", "Bearer shop.secret"]);
+    let calls = 0;
+    expect(await seen(async () => `shop.${++calls}`)).toEqual(["Bearer shop.1", "Bearer shop.2"]);
+    expect(await seen(() => null)).toEqual([undefined, undefined]);
+    expect(await seen(undefined)).toEqual([undefined, undefined]);
+  });
+
+  test("that no header can carry is an error that doesn't repeat it", async () => {
+    const wrong = client("http://127.0.0.1", { key: "shop.se\ncret" }).lookup("FishCo");
+    await expect(wrong).rejects.toThrow(TypeError);
+    await expect(wrong).rejects.not.toThrow("cret");
+  });
+
+  test.each<[status: number, kind: string]>([
+    [401, "unauthorized"],
+    [403, "forbidden"],
+  ])("status %i is told as %s, and not tried again", async (status, kind) => {
+    const { url, asked } = await scripted(error(status, "no"));
+    expect(await failure(client(url).lookup("FishCo"))).toMatchObject({ kind, status });
+    const events = client(url).events();
+    await expect(events.next()).rejects.toMatchObject({ kind, status });
+    expect(asked).toHaveLength(2);
+  });
 });

@@ -6,7 +6,7 @@
 // So a caller never has to ask itself whether a trade happened; it sees either
 // the answer, or an error that carries the key to ask again with.
 
-import { keyOf, positive, traceHeaders } from "./arguments.ts";
+import { type ApiKeySource, keyHeaders, keyOf, positive, traceHeaders } from "./arguments.ts";
 import { type AttemptResult, attempt, type Question } from "./attempt.ts";
 import { backoffMs, pause } from "./backoff.ts";
 import { BazaarError, type BazaarErrorDetails } from "./errors.ts";
@@ -26,6 +26,8 @@ import {
 export interface BazaarClientOptions {
   /** Where a front end is, `http://127.0.0.1:8000` say. */
   readonly url: string;
+  /** The API key, where the bazaar asks for one; or a function that gives it, or null, before each attempt. */
+  readonly key?: ApiKeySource | undefined;
   /** Milliseconds that a call may take, all attempts together. Default 30,000. */
   readonly timeoutMs?: number;
   /** Milliseconds that one attempt may take. Default 15,000: a front end gives up by itself after 10,000. */
@@ -78,6 +80,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
  */
 export class BazaarClient {
   readonly #base: string;
+  readonly #key: ApiKeySource | undefined;
   readonly #timeoutMs: number;
   readonly #attemptTimeoutMs: number;
   readonly #fetch: typeof fetch;
@@ -90,6 +93,7 @@ export class BazaarClient {
       throw new TypeError(`${options.url} is no http or https URL`);
     }
     this.#base = `${url.origin}${url.pathname.replace(/\/+$/, "")}`;
+    this.#key = options.key;
     this.#timeoutMs = positive(options.timeoutMs ?? TIMEOUT_DEFAULT_MS);
     this.#attemptTimeoutMs = positive(options.attemptTimeoutMs ?? ATTEMPT_TIMEOUT_DEFAULT_MS);
     // Called as a plain function: a browser's fetch refuses any other `this`.
@@ -185,7 +189,8 @@ export class BazaarClient {
   events(options: EventOptions = {}): AsyncGenerator<BazaarEvent, never, undefined> {
     const url = `${this.#base}/events`;
     positive(options.timeoutMs ?? Number.POSITIVE_INFINITY);
-    return readEvents({ ...options, url, fetch: this.#fetch, random: this.#random });
+    const common = { url, key: this.#key, fetch: this.#fetch, random: this.#random };
+    return readEvents({ ...options, ...common });
   }
 
   async #get<T>(
@@ -216,7 +221,7 @@ export class BazaarClient {
       const result = await this.#attempt(question, end - performance.now(), options.signal);
       if (result.kind === "answered") return { body: result.body, attempts };
       if (result.kind !== "again") {
-        const message = result.kind === "refused" ? result.message : result.reason;
+        const message = "message" in result ? result.message : result.reason;
         throw new BazaarError(result.kind, message, { status: result.status, key, attempts });
       }
       if (options.signal?.aborted) throw abortedError(options.signal, key, attempts);
@@ -245,7 +250,8 @@ export class BazaarClient {
     );
     signal?.addEventListener("abort", end);
     try {
-      return await attempt(this.#fetch, question, controller.signal);
+      const headers = { ...question.headers, ...(await keyHeaders(this.#key)) };
+      return await attempt(this.#fetch, { ...question, headers }, controller.signal);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener("abort", end);

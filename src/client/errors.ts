@@ -4,13 +4,22 @@
 /**
  * - `refused`: the bazaar said no, for good (unknown stock, not enough volume,
  *   a malformed request). Ask for something else. `status` is the HTTP status.
+ * - `unauthorized`: the bazaar asks for a key, and there was none, or one that is
+ *   unknown, revoked or expired. Nothing was done. Get another key.
+ * - `forbidden`: the key may not do that; `message` says what it lacks. Nothing was done.
  * - `unavailable`: no answer before the time-out, in spite of repeated attempts.
  *   Ask again later; a trade with the same `key`, since it may have happened.
  * - `aborted`: the caller's signal ended the call. A trade may have happened:
  *   the same `key` tells.
  * - `misunderstood`: what answers there is not a bazaar. Check the URL.
  */
-export type BazaarErrorKind = "refused" | "unavailable" | "aborted" | "misunderstood";
+export type BazaarErrorKind =
+  | "refused"
+  | "unauthorized"
+  | "forbidden"
+  | "unavailable"
+  | "aborted"
+  | "misunderstood";
 
 export interface BazaarErrorDetails {
   /** HTTP status of the last answer; null when there was none. */

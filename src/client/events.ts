@@ -3,6 +3,7 @@
 // what was missed meanwhile comes after, or a new whole picture if it was too much.
 
 import { EventSourceParserStream } from "eventsource-parser/stream";
+import { type ApiKeySource, keyHeaders } from "./arguments.ts";
 import { backoffMs, pause, retryAfterMs } from "./backoff.ts";
 import { BazaarError } from "./errors.ts";
 import type { ChangeMessage, StateMessage } from "./event-messages.ts";
@@ -25,6 +26,7 @@ export interface EventOptions {
 }
 
 export interface EventSourceOptions extends EventOptions {
+  readonly key?: ApiKeySource | undefined;
   readonly url: string;
   readonly fetch: typeof fetch;
   /** A number in [0, 1), for the jitter of the back-off. */
@@ -44,9 +46,10 @@ export async function* readEvents(
   for (let failures = 0; ; failures += 1) {
     let waitMs = 0;
     let status: number | null = null;
+    const authorization = await keyHeaders(options.key);
     const connection = new Connection(signal, endMs - performance.now(), timeoutMs);
     try {
-      const response = await connection.open(options, after);
+      const response = await connection.open(options, after, authorization);
       if (response.ok) {
         for await (const event of connection.events(response)) {
           failures = 0;
@@ -58,7 +61,7 @@ export async function* readEvents(
         status = response.status;
         waitMs = retryAfterMs(response.headers.get("retry-after"), Date.now());
       } else {
-        throw noEvents(response.status, `status ${response.status}`);
+        throw refusedEvents(response.status);
       }
     } catch (error) {
       if (error instanceof BazaarError) throw error;
@@ -91,11 +94,16 @@ class Connection {
     this.#heard(Math.max(0, Math.min(SILENCE_MAX_MS, firstMs)));
   }
 
-  open(options: EventSourceOptions, after: string | undefined): Promise<Response> {
+  open(
+    options: EventSourceOptions,
+    after: string | undefined,
+    authorization: Readonly<Record<string, string>>,
+  ): Promise<Response> {
     return options.fetch(options.url, {
       signal: this.#controller.signal,
       headers: {
         accept: "text/event-stream",
+        ...authorization,
         ...(after === undefined ? {} : { "last-event-id": after }),
       },
     });
@@ -142,6 +150,12 @@ function aborted(signal: AbortSignal): BazaarError {
 
 function silent(timeoutMs: number, status: number | null): BazaarError {
   return new BazaarError("unavailable", `no event in ${timeoutMs} ms`, { status });
+}
+
+function refusedEvents(status: number): BazaarError {
+  if (status === 401) return new BazaarError("unauthorized", "the key isn't known", { status });
+  if (status === 403) return new BazaarError("forbidden", "the key may not read", { status });
+  return noEvents(status, `status ${status}`);
 }
 
 function noEvents(status: number, why: string): BazaarError {

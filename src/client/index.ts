@@ -1,5 +1,6 @@
 // The client library: what `stock-bazaar/client` exports.
 
+export type { ApiKeySource } from "./arguments.ts";
 export type { TradeAnswer, TradeRequest } from "./client.ts";
 export { BazaarClient, type BazaarClientOptions, type CallOptions } from "./client.ts";
 export { BazaarError, type BazaarErrorKind } from "./errors.ts";

@@ -78,6 +78,18 @@ export const clusterConfigSchema = z.object({
   ca: z.string().nullable(),
   /** Listen beyond this machine without TLS. */
   insecure: z.boolean(),
+  /** Where it is written down who did what; nowhere unless given. */
+  auditLog: z.string().optional(),
+  /** Whose tokens front ends take beside keys. */
+  jwt: z
+    .object({
+      /** As tokens name it. */
+      issuer: z.string(),
+      audience: z.string(),
+      /** Of the rights. */
+      claim: z.string(),
+    })
+    .optional(),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]),
 });
 export type ClusterConfig = z.infer<typeof clusterConfigSchema>;

@@ -6,7 +6,7 @@ import { BazaarClient, BazaarError } from "../../client/index.ts";
 import { urlOf } from "../../roles/config.ts";
 import { trustAuthorities } from "../closed.ts";
 import { columns } from "../columns.ts";
-import { clusterCommand, configOf } from "../command.ts";
+import { apiKeyGiven, clusterCommand, configOf } from "../command.ts";
 import { allMatched, type LabResult, runLab } from "../lab-client.ts";
 import { numberGiven } from "../numbers.ts";
 import { shown, UserError } from "../user-error.ts";
@@ -22,6 +22,7 @@ interface ClientOptions {
   readonly iterations: string;
   readonly probability: string;
   readonly url?: string;
+  readonly keyFile?: string;
   readonly json?: true;
 }
 
@@ -31,6 +32,7 @@ export function clientCommand(): Command {
     .option("--iterations <N>", "lookups of each", "200")
     .option("--probability <P>", "of a trade after a lookup, 0 to 1", "0.8")
     .option("--url <URL>", "a front end (default: all that are configured)")
+    .option("--key-file <FILE>", "file with the API key (default: BAZAAR_KEY, or none)")
     .option("--json", "the summary as JSON")
     .action(async (options: ClientOptions, command: Command) => {
       const clients = numberGiven("--clients", options.clients, CLIENTS);
@@ -41,7 +43,8 @@ export function clientCommand(): Command {
       const urls = options.url
         ? [options.url]
         : config.frontends.map((frontend) => urlOf(config, frontend));
-      const bazaars = urls.map(bazaarAt);
+      const key = apiKeyGiven(options.keyFile);
+      const bazaars = urls.map((url) => bazaarAt(url, key));
       const names = await stockNames(bazaars[0], urls[0]);
       const bar = progressBar();
       bar?.start(clients * iterations, 0);
@@ -64,9 +67,9 @@ export function clientCommand(): Command {
     });
 }
 
-function bazaarAt(url: string): BazaarClient {
+function bazaarAt(url: string, key: string | undefined): BazaarClient {
   try {
-    return new BazaarClient({ url });
+    return new BazaarClient({ url, ...(key !== undefined && { key }) });
   } catch {
     throw new UserError(`--url must be like http://127.0.0.1:8000, not ${shown(url)}`);
   }
@@ -79,6 +82,11 @@ async function stockNames(bazaar: BazaarClient | undefined, url = ""): Promise<r
     return stocks.map((stock) => stock.name);
   } catch (error) {
     if (!(error instanceof BazaarError)) throw error;
+    if (error.kind === "unauthorized" || error.kind === "forbidden") {
+      throw new UserError(
+        `${url} says: ${error.message}. Put a key that may read and trade into BAZAAR_KEY, or into a file that --key-file names`,
+      );
+    }
     throw new UserError(
       `no bazaar answers at ${url} (${error.message}): "npx bazaar up" starts one`,
     );

@@ -15,6 +15,7 @@ import { OtherCluster } from "../../core/replication/members.ts";
 import { memoryCopies } from "../../io/cache/memory.ts";
 import { noCopies, type StockCopies } from "../../io/cache/types.ts";
 import { HostNames, isLoopback, isLoopbackHost } from "../../io/host-names.ts";
+import { AuditLog } from "../../io/logging/audit-log.ts";
 import { readSecretFile, SecretError } from "../../io/rpc/secret.ts";
 import type { Identity, Peer, Unreachable } from "../../io/rpc/types.ts";
 import { within } from "../../io/within.ts";
@@ -81,16 +82,24 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     isLeased: () => stocks.lease !== null,
     onLeader: (callback) => orders.onLeader(callback),
   });
+  const audit = config.auditLog === undefined ? null : new AuditLog(config.auditLog, name, log);
+  const wallMs = (): number => Date.now();
   const access = new Access({
     keys: orders.keys,
     isOpenAtFirst: isLoopback(place.host),
     needsKeys: !config.insecure && !isLoopbackHost(place.host),
-    wallMs: () => Date.now(),
+    wallMs,
+    ...(audit && { audit }),
+    // Only now, since nobody else should wait for it to load.
+    ...(config.jwt && {
+      tokens: new (await import("./http/tokens.ts")).Tokens({ ...config.jwt, wallMs }),
+    }),
   });
   const app = build({
     https,
     gate,
     access,
+    audit: audit ?? undefined,
     orders,
     metrics,
     stocks,
@@ -132,7 +141,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
     },
     ...(playground && { playground }),
   });
-  const parts = { app, gate, orders, stocks, catalogs, copies };
+  const parts = { app, gate, orders, stocks, catalogs, copies, audit };
   const started = Promise.withResolvers<void>();
   holdRequests(app.server, started.promise);
   https?.onChange(() => (app.server as TlsServer).setSecureContext(https.texts));
@@ -258,6 +267,7 @@ interface Parts {
   readonly catalogs: CatalogLinks;
   readonly stocks: Stocks<Peer>;
   readonly copies: StockCopies;
+  readonly audit: AuditLog | null;
 }
 
 /** Clients, load balancers, replicas and catalogs are told to count on others; all are served on. */
@@ -270,7 +280,7 @@ function leave({ gate, orders, catalogs }: Parts): void {
 
 /** The port closes; requests under way are answered, then with 503, then cut off. */
 async function stop(parts: Parts): Promise<void> {
-  const { app, orders, stocks, catalogs, copies } = parts;
+  const { app, orders, stocks, catalogs, copies, audit } = parts;
   leave(parts);
   // Right behind the poll phase: a connection that waits to be accepted is reset with the port.
   await nextTurn();
@@ -285,4 +295,5 @@ async function stop(parts: Parts): Promise<void> {
   catalogs.close();
   copies.close();
   await closed;
+  audit?.close();
 }

@@ -7,11 +7,14 @@
 // A disk that fails, a damaged file or a broken invariant ends it at once: it
 // falls silent, since nothing may be told that might not be durable, and
 // `failed` says why.
+//
+// Longer than 400 lines because it is all of the wiring.
 
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { decodeCommands } from "../../core/market/codec.ts";
 import { MarketJudge } from "../../core/market/judge.ts";
+import type { Command } from "../../core/market/types.ts";
 import { FIRST_INCARNATION } from "../../core/replication/admissions.ts";
 import { DESK_LIMITS } from "../../core/service/limits.ts";
 import { ReplicaDesk } from "../../core/service/replica-desk.ts";
@@ -23,6 +26,7 @@ import { Ledger } from "../../io/journal/ledger.ts";
 import type { ReplicaLog } from "../../io/log/links.ts";
 import { QuorumLog } from "../../io/log/quorum-log.ts";
 import { TableLog } from "../../io/log/table-log.ts";
+import { AuditLog } from "../../io/logging/audit-log.ts";
 import { recurring } from "../../io/recurring.ts";
 import { RpcError } from "../../io/rpc/error.ts";
 import { listen } from "../../io/rpc/listen.ts";
@@ -144,6 +148,8 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   onBroken.push(() => views?.rest());
   parts.defer(() => views?.rest());
 
+  const audit = config.auditLog === undefined ? null : new AuditLog(config.auditLog, name, log);
+  parts.defer(() => audit?.close());
   const metrics = new OrderMetrics(name, nowMs, tap.sent, credentials.certificates);
   const start = new StartLines(log, judge.market.lastNumber);
   const isDebug = log.isLevelEnabled("debug");
@@ -163,6 +169,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
       const commands = command === null ? [] : decodeCommands(command);
       ledger.queue(position, commands);
       for (const each of commands) if (each.kind === "order") lastNumber = each.number;
+      if (audit !== null && replicated.status().leads) recordChanges(audit, commands);
       if (command !== null) metrics.committed(commands.length);
     },
     limits: DESK_LIMITS,
@@ -352,6 +359,23 @@ function expectEngine({ path, identity, hardState }: SqliteJournal, engine: stri
   throw new DataFileForeign(
     `${path} is of the engine ${wanted}: ${how}, or another --data directory`,
   );
+}
+
+/** Writes down what operators changed; trades are written down where they are asked for. */
+function recordChanges(audit: AuditLog, commands: readonly Command[]): void {
+  for (const command of commands) {
+    if (command.kind === "order" || command.kind === "refuse") continue;
+    const { kind, name } = command;
+    const more =
+      command.kind === "key"
+        ? { may: command.may, stocks: command.stocks, expiresAtMs: command.expiresAtMs }
+        : command.kind === "list"
+          ? { price: command.price, quantity: command.quantity }
+          : command.kind === "adjust"
+            ? { by: command.by }
+            : {};
+    audit.record({ what: kind, who: "operator", name, ...more });
+  }
 }
 
 /** The calls at each connection, made once. */

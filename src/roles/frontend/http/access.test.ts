@@ -254,7 +254,9 @@ describe.each(["injected", "over a socket"])("%s", (way) => {
     isCurrent = false;
     for (const [index, route] of ["GET /stocks/:name", "POST /orders"].entries()) {
       const request = ASKED[route] as TestRequest;
-      const asked = way === "injected" ? app.inject(request) : overSocket(app, request);
+      const headers = { authorization: `Bearer all.${SECRET}` };
+      const whole = { ...request, headers };
+      const asked = way === "injected" ? app.inject(whole) : overSocket(app, whole);
       // Injected requests begin when somebody waits for them.
       void Promise.resolve(asked);
       await expect.poll(() => waiting.length).toBe(index + 1);

@@ -20,9 +20,10 @@ import { hash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { FastifyInstance } from "fastify";
 import { invariant } from "../../../core/invariant.ts";
-import type { Right } from "../../../core/market/keys.ts";
+import { isKeyName, type Right } from "../../../core/market/keys.ts";
 import type { ApiKey } from "../../../core/market/types.ts";
 import type { KeyCopy, KnownKeys } from "../../../core/service/key-copy.ts";
+import type { AuditLog } from "../../../io/logging/audit-log.ts";
 import { failure, type HttpAnswer, send, UNAVAILABLE } from "./http-answer.ts";
 import type { LimitKey } from "./rate-limits.ts";
 
@@ -95,6 +96,8 @@ export function isFor({ stocks }: Grant, stock: string): boolean {
   return stocks === null || stocks.has(stock);
 }
 
+const UNRECORDED = failure(503, "The audit log can't be written. Ask again later");
+const NO_ISSUER = failure(503, "The issuer of tokens doesn't answer. Ask again later");
 const REALM = 'Bearer realm="bazaar"';
 const HOW = "as Authorization: Bearer KEY";
 
@@ -138,7 +141,19 @@ const AUTHORIZATION_LENGTH_MAX = 8_192;
 const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
 const KEY = /^([^.]+)\.([^.]+)$/;
 
+/** The issuer couldn't be asked for its keys: nobody knows whether a token is right. */
+export class IssuerUnreachable extends Error {
+  override readonly name = "IssuerUnreachable";
+}
+
+/** What is written down of who was let in, and who wasn't. */
+export type Recorder = Pick<AuditLog, "isWritable" | "record">;
+
 interface AccessOptions {
+  /** Nothing is recorded unless told. */
+  readonly audit?: Recorder;
+  /** Tokens of an issuer are taken, too; a bazaar that does is never open. */
+  readonly tokens?: { verify(token: string): Grant | null | Promise<Grant | null> };
   readonly keys: Pick<KeyCopy, "last" | "current" | "whenCurrent">;
   /** While nothing was heard of keys, it is taken that there are none. For a front end that listens on this machine alone. */
   readonly isOpenAtFirst: boolean;
@@ -153,6 +168,49 @@ interface ReadyKey {
   readonly digest: Buffer;
   readonly expiresAtMs: number;
   readonly grant: Grant;
+}
+
+/** Characters of a path that are written down: of a stock's name, and more. */
+const PATH_LENGTH_MAX = 128;
+
+/** What an answer that is none says. */
+export function whyOf({ body }: HttpAnswer): string {
+  return String(JSON.parse(String(body)).error?.message);
+}
+
+/** Whether who was recognized may do it. */
+function allowed(need: Need, grant: Grant | null): Verdict {
+  if (grant === null) return WRONG_KEY;
+  if (need.may !== null && !grant.may(need.may)) return lacks(need.may);
+  return need.ofAllStocks && grant.stocks !== null ? ALL_STOCKS : grant;
+}
+
+function allowedTo(
+  need: Need,
+  grant: Grant | null | Promise<Grant | null>,
+): Verdict | Promise<Verdict> {
+  if (!(grant instanceof Promise)) return allowed(need, grant);
+  return grant.then(
+    (verified) => allowed(need, verified),
+    (error: unknown) => {
+      if (error instanceof IssuerUnreachable) return NO_ISSUER;
+      throw error;
+    },
+  );
+}
+
+/** A JWT in the header: three parts, where a key has two. */
+function tokenOf(authorization: string | undefined): string | null {
+  if (authorization === undefined || authorization.length > AUTHORIZATION_LENGTH_MAX) return null;
+  const [, token = ""] = BEARER.exec(authorization) ?? [];
+  return token.split(".").length === 3 ? token : null;
+}
+
+/** The name that somebody says to have, which nothing proves; null for none. */
+function claimedIn(authorization: string | undefined): string | null {
+  const [, token = ""] = BEARER.exec(authorization?.slice(0, AUTHORIZATION_LENGTH_MAX) ?? "") ?? [];
+  const [, name = ""] = KEY.exec(token) ?? [];
+  return isKeyName(name) ? name : null;
 }
 
 export class Access {
@@ -173,7 +231,13 @@ export class Access {
   /** Who is let in with this header to what needs that, or the answer for who isn't. At once where it can be. */
   judge(authorization: string | undefined, need: Need): Verdict | Promise<Verdict> {
     if (need.may === null) return this.#everybody;
-    const { keys } = this.#options;
+    const { keys, tokens, audit } = this.#options;
+    if (audit?.isWritable === false) return UNRECORDED;
+    const token = tokens ? tokenOf(authorization) : null;
+    if (token !== null && tokens) return allowedTo(need, tokens.verify(token));
+    // Once closed, a bazaar is so for ever: no need to ask.
+    const isClosed = tokens !== undefined || (keys.last?.version ?? 0) > 0;
+    if (isClosed && authorization === undefined) return NO_KEY;
     if (this.#isOpen && (need.leaderless || keys.current !== null)) return this.#everybody;
     if (keys.current !== null) return this.#judged(keys.current, authorization, need);
     return new Promise((resolve) => {
@@ -186,18 +250,45 @@ export class Access {
 
   /** No key was known of when the leader was heard last. */
   get #isOpen(): boolean {
-    const { last } = this.#options.keys;
-    if (this.#options.needsKeys) return false;
+    const { keys, tokens, needsKeys } = this.#options;
+    const { last } = keys;
+    if (tokens || needsKeys) return false;
     return last === null ? this.#options.isOpenAtFirst : last.version === 0;
   }
 
   #judged(known: KnownKeys, authorization: string | undefined, need: Need): Verdict {
-    if (known.version === 0) return this.#options.needsKeys ? NONE_MADE : this.#everybody;
+    const { tokens, needsKeys } = this.#options;
+    if (known.version === 0 && !tokens) return needsKeys ? NONE_MADE : this.#everybody;
     if (authorization === undefined) return NO_KEY;
     const grant = this.#known(known, authorization);
-    if (grant === null) return WRONG_KEY;
-    if (need.may !== null && !grant.may(need.may)) return lacks(need.may);
-    return need.ofAllStocks && grant.stocks !== null ? ALL_STOCKS : grant;
+    return allowed(need, grant);
+  }
+
+  /** Somebody wasn't let in to this: it is written down. */
+  refused({ headers, socket }: IncomingMessage, route: string, answer: HttpAnswer): void {
+    const { audit } = this.#options;
+    const { status } = answer;
+    if (status !== 401 && status !== 403) return;
+    audit?.record({
+      what: "refused",
+      who: claimedIn(headers.authorization),
+      from: socket.remoteAddress,
+      route,
+      status,
+      why: whyOf(answer),
+    });
+  }
+
+  /** Somebody acted on the bazaar itself: it is written down. */
+  managed(route: string, { owner }: Grant, { url, socket }: IncomingMessage, status: number): void {
+    const [path] = (url ?? "").split("?");
+    this.#options.audit?.record({
+      what: route,
+      who: owner,
+      from: socket.remoteAddress,
+      path: path?.slice(0, PATH_LENGTH_MAX),
+      status,
+    });
   }
 
   #known(known: KnownKeys, authorization: string): Grant | null {
@@ -286,11 +377,19 @@ export function accessHook(app: FastifyInstance, access: Access, limitKey: Limit
         request.grant = verdict;
         done();
       } else {
+        access.refused(request.raw, `${method} ${url}`, verdict);
         send(reply, verdict);
       }
     };
     const verdict = access.judge(request.headers.authorization, need);
     if (verdict instanceof Promise) verdict.then(judged, done);
     else judged(verdict);
+  });
+  app.addHook("onResponse", (request, reply, done) => {
+    const { method, url = "" } = request.routeOptions;
+    if (request.grant && needOf(String(method), url)?.may === "manage") {
+      access.managed(`${method} ${url}`, request.grant, request.raw, reply.statusCode);
+    }
+    done();
   });
 }

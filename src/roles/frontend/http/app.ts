@@ -27,7 +27,7 @@ import { orderRoutes } from "../orders/order-routes.ts";
 import type { Orders } from "../orders/order-service.ts";
 import { Trades } from "../orders/trades.ts";
 import { type StockLookups, stockRoutes } from "../stocks/stock-routes.ts";
-import { type Access, accessHook, openAccess } from "./access.ts";
+import { type Access, accessHook, openAccess, type Recorder } from "./access.ts";
 import { apiDocuments } from "./api-documents.ts";
 import { type ConnectionLimits, limitConnections } from "./connections.ts";
 import { directly } from "./direct.ts";
@@ -54,6 +54,8 @@ export interface AppOptions {
   readonly corsOrigins?: readonly string[];
   /** Who may ask for what; everybody everything unless told. */
   readonly access?: Access;
+  /** What trades are written down in; nothing unless told. */
+  readonly audit?: Recorder | undefined;
   /** Before everything else; names of this machine alone pass unless told. */
   readonly gate?: RequestGate;
   /** How much each address may ask for; all it likes unless told. */
@@ -118,7 +120,7 @@ export function build(options: AppOptions): FastifyInstance {
   const broken = options.broken ?? (() => {});
   const corsOrigins = options.corsOrigins ?? [];
   const isForeign = foreignTo(corsOrigins);
-  const trades = new Trades(orders, log, isForeign, options.feed);
+  const trades = new Trades(orders, log, isForeign, options.feed, options.audit);
   const { metrics } = options;
   metrics?.tradeEnds(trades.ends);
   logRequests(app, log, traces);

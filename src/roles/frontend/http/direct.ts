@@ -100,6 +100,7 @@ export function directly(server: Server, options: DirectOptions): void {
         goOn(verdict);
         return;
       }
+      access.refused(request, route, verdict);
       writeAnswer(response, verdict);
       durations.ended(route, verdict.status, performance.now());
     };
@@ -166,7 +167,7 @@ export function directly(server: Server, options: DirectOptions): void {
         return;
       }
       trades
-        .answer(body, key, KEY_HEADER in request.headers, grant)
+        .answer(body, key, KEY_HEADER in request.headers, grant, request.socket.remoteAddress)
         .then(tell)
         .catch((error: unknown) => {
           if (!response.headersSent) response.setHeader(KEY_HEADER, key);

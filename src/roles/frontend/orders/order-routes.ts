@@ -62,7 +62,7 @@ export function orderRoutes(orders: Pick<Orders, "ask">, trades: Trades, pages: 
         const { raw, grant } = request;
         invariant(grant !== null, "who trades was let in");
         const given = KEY_HEADER in raw.headers;
-        return send(reply, await trades.answer(body, key, given, grant));
+        return send(reply, await trades.answer(body, key, given, grant, raw.socket.remoteAddress));
       },
     );
 

@@ -7,7 +7,7 @@ import { requestIdOf } from "../../../core/market/keys.ts";
 import type { Outcome } from "../../../core/market/types.ts";
 import type { OrderView } from "../../../core/service/types.ts";
 import { IDEMPOTENCY_KEY_LENGTH_MAX } from "../../contract.ts";
-import { type Grant, isFor, OTHER_STOCK } from "../http/access.ts";
+import { type Grant, isFor, OTHER_STOCK, type Recorder, whyOf } from "../http/access.ts";
 import {
   badRequest,
   failure,
@@ -21,7 +21,13 @@ import {
 import { FOREIGN_PAGE, foreignTo, type IsForeign } from "../http/origins.ts";
 import { BODY_BYTES_MAX } from "../limits.ts";
 import { askFor, type Orders, type Unanswered } from "./order-service.ts";
-import { BodyCutOffError, BodyTooLargeError, readBody, tradeReader } from "./trade-body.ts";
+import {
+  BodyCutOffError,
+  BodyTooLargeError,
+  readBody,
+  type Trade,
+  tradeReader,
+} from "./trade-body.ts";
 
 /** The header that carries a trade's key, both ways. */
 export const KEY_HEADER = "idempotency-key";
@@ -74,19 +80,22 @@ export class Trades {
   readonly #log: Logger;
   readonly #isForeign: IsForeign;
   readonly #watch: TradeWatch | null;
+  readonly #audit: Recorder | null;
   readonly #read = tradeReader();
 
-  /** `isForeign`: which pages may not trade; all of other sites unless told. `watch`: nobody unless told. */
+  /** `isForeign`: which pages may not trade; all of other sites unless told. `watch`, `audit`: nobody unless told. */
   constructor(
     orders: Pick<Orders, "ask" | "isFull">,
     log: Logger,
     isForeign: IsForeign = foreignTo([]),
     watch: TradeWatch | null = null,
+    audit: Recorder | null = null,
   ) {
     this.#orders = orders;
     this.#log = log;
     this.#isForeign = isForeign;
     this.#watch = watch;
+    this.#audit = audit;
   }
 
   /** Reads the headers: the request id to trade under, or the answer if there is to be no trade. */
@@ -122,15 +131,23 @@ export class Trades {
    * Makes the trade that the bytes of `body` ask for under `key`, for who was let in. `given`:
    * the client chose the key, and so may use it again.
    */
-  async answer(body: unknown, key: string, given: boolean, grant: Grant): Promise<HttpAnswer> {
+  async answer(
+    body: unknown,
+    key: string,
+    given: boolean,
+    grant: Grant,
+    from?: string,
+  ): Promise<HttpAnswer> {
     const read = this.#read(body);
     if ("wrong" in read) {
       this.ends.malformed += 1;
       return unreadableTrade(read.wrong);
     }
     const { name, type, quantity } = read.value;
+    const asked = { key, name, type, quantity };
     if (!isFor(grant, name)) {
       this.ends.malformed += 1;
+      this.#record(asked, OTHER_STOCK, null, grant, from);
       return OTHER_STOCK;
     }
     const requestId = requestIdOf(grant.owner, key);
@@ -144,26 +161,50 @@ export class Trades {
     let end: TradeEnd = "failed";
     let order: OrderView | null = null;
     try {
-      const asked = await askFor(this.#orders, "outcome", {
+      const outcome = await askFor(this.#orders, "outcome", {
         kind: "request",
         requestId,
         content: { kind: "trade", name, type, quantity },
         recordRefusal: given,
       });
       const answer =
-        asked.kind === "outcome" ? outcomeAnswer(asked.outcome) : unanswered(asked.kind);
-      end = endOf(asked);
-      if (asked.kind === "outcome" && asked.outcome.kind === "accepted" && isTradeType(type)) {
-        order = { number: asked.outcome.number, name, type, quantity };
+        outcome.kind === "outcome" ? outcomeAnswer(outcome.outcome) : unanswered(outcome.kind);
+      end = endOf(outcome);
+      if (outcome.kind === "outcome" && outcome.outcome.kind === "accepted" && isTradeType(type)) {
+        order = { number: outcome.outcome.number, name, type, quantity };
       }
       if (debug) log.debug(`Received trade response - ${answer.status} ${answer.body}`);
+      this.#record(asked, answer, order, grant, from);
       return answer;
     } finally {
       this.ends[end] += 1;
       this.#watch?.traded(watchedAs(end), performance.now() - beganMs, order);
     }
   }
+
+  #record(
+    { key, name, type, quantity }: { readonly key: string } & Trade,
+    answer: HttpAnswer,
+    order: OrderView | null,
+    { owner }: Grant,
+    from: string | undefined,
+  ): void {
+    this.#audit?.record({
+      what: "trade",
+      who: owner,
+      from,
+      key,
+      name: name.slice(0, WORD_LENGTH_MAX),
+      type: type.slice(0, WORD_LENGTH_MAX),
+      quantity,
+      status: answer.status,
+      ...(order === null ? { why: whyOf(answer) } : { order: order.number }),
+    });
+  }
 }
+
+/** Characters of what a client sent that are written down: no stock has a longer name. */
+const WORD_LENGTH_MAX = 64;
 
 function isTradeType(type: string): type is OrderView["type"] {
   return type === "buy" || type === "sell";
