@@ -88,21 +88,36 @@ export const BUGS: readonly Bug[] = [
     'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
     'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
   ]),
-  bug("commit-past-the-message", ["R4"], null, [
-    `${REPLICATION}/replica.ts`,
-    "context.learnCommit(Math.min(append.commit, position));",
-    "context.learnCommit(Math.min(append.commit, context.log.last.position));",
-  ]),
-  bug("tail-dropped-by-a-late-short-append", ["R1"], null, [
-    `${REPLICATION}/context.ts`,
-    "if (firstNew === -1) return null;",
-    "if (firstNew === -1) {\n      const reached = prevPosition + entries.length;\n      if (entries.length > 0 && reached < this.log.last.position && reached >= this.commit) {\n        this.log.truncateFrom(reached + 1);\n        for (const write of this.#pendingWrites) write.position = Math.min(write.position, reached);\n        this.#persist({ truncateFrom: reached + 1 });\n      }\n      return null;\n    }",
-  ]),
-  bug("fetch-not-fenced", ["epochs never go back within a journal"], null, [
-    `${REPLICATION}/replica.ts`,
-    "if (promise.epoch !== fetch.epoch || promise.nominee !== from) {",
-    "if (promise.epoch < 0) {",
-  ]),
+  bug(
+    "commit-past-the-message",
+    ["R4"],
+    [118, 4],
+    [
+      `${REPLICATION}/replica.ts`,
+      "context.learnCommit(Math.min(append.commit, position));",
+      "context.learnCommit(Math.min(append.commit, context.log.last.position));",
+    ],
+  ),
+  bug(
+    "tail-dropped-by-a-late-short-append",
+    ["R1"],
+    [94, 4],
+    [
+      `${REPLICATION}/context.ts`,
+      "if (firstNew === -1) return null;",
+      "if (firstNew === -1) {\n      const reached = prevPosition + entries.length;\n      if (entries.length > 0 && reached < this.log.last.position && reached >= this.commit) {\n        this.log.truncateFrom(reached + 1);\n        for (const write of this.#pendingWrites) write.position = Math.min(write.position, reached);\n        this.#persist({ truncateFrom: reached + 1 });\n      }\n      return null;\n    }",
+    ],
+  ),
+  bug(
+    "fetch-not-fenced",
+    ["epochs never go back within a journal"],
+    [72, 4],
+    [
+      `${REPLICATION}/replica.ts`,
+      "if (promise.epoch !== fetch.epoch || promise.nominee !== from) {",
+      "if (promise.epoch < 0) {",
+    ],
+  ),
   bug(
     "fetched-entries-restamped",
     ["R3"],
@@ -199,7 +214,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "regained-lease-keeps-its-copies",
     ["C1"],
-    [31, 4],
+    [14, 4],
     [
       `${COHERENCE}/lease-holder.ts`,
       "this.#lease = offer;\n    return true; // V3",
@@ -238,15 +253,20 @@ export const BUGS: readonly Bug[] = [
     [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
     [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
   ),
-  bug("lease-counted-from-the-grant", ["C1"], null, [
-    `${COHERENCE}/lease-holder.ts`,
-    "const untilMs = asked.atMs + grant.ms;",
-    "const untilMs = nowMs + grant.ms;",
-  ]),
+  bug(
+    "lease-counted-from-the-grant",
+    ["C1"],
+    [55, 4],
+    [
+      `${COHERENCE}/lease-holder.ts`,
+      "const untilMs = asked.atMs + grant.ms;",
+      "const untilMs = nowMs + grant.ms;",
+    ],
+  ),
   bug(
     "grant-before-the-view-is-level",
     ["C1"],
-    [1, 4],
+    [20, 4],
     [
       `${COHERENCE}/lease-holder.ts`,
       "const level = view.applied >= offer.exposed && view.held >= offer.sent;",
@@ -271,7 +291,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "catalog-grants-beyond-its-own-lease",
     ["C1"],
-    [1, 4],
+    [9, 4],
     [
       `${COHERENCE}/catalog-view.ts`,
       "const atMostMs = this.#lease.remainingMs(nowMs);",
@@ -320,11 +340,16 @@ export const BUGS: readonly Bug[] = [
       "if (until >= 0) return",
     ],
   ),
-  bug("hold-never-sent-again", ["L1"], null, [
-    `${COHERENCE}/leader-views.ts`,
-    "following.unanswered.length > 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
-    "following.unanswered.length < 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
-  ]),
+  bug(
+    "hold-never-sent-again",
+    ["L1"],
+    [52, 4],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "following.unanswered.length > 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
+      "following.unanswered.length < 0 && nowMs - following.progressMs >= HOLD_AGAIN_MS",
+    ],
+  ),
   bug(
     "catalog-forgets-its-front-ends-in-a-new-epoch",
     ["C1"],
@@ -387,41 +412,67 @@ export const BUGS: readonly Bug[] = [
     "if (isRefused && !isRecorded && this.#askedInDoubt) return; // P3",
     "",
   ]),
-  bug("refusal-under-a-key-not-recorded", ["M1", "M3"], null, [
-    "src/core/market/decide.ts",
-    "command: request.recordRefusal\n",
-    'command: request.recordRefusal && refusal.kind !== "insufficient-volume"\n',
-  ]),
-  bug("front-end-refuses-what-a-market-may-accept", ["M1"], null, [
-    "src/core/market/content.ts",
-    "isStockName(name) ? null :",
-    '(isStockName(name) && name !== "Nowhere") ? null :',
-  ]),
-  bug("answer-from-unexposed-state", ["M1"], null, [
-    `${SERVICE}/waiting-answers.ts`,
-    "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
-    "this.#settleUnproven(turn);",
-  ]),
-  bug("answer-without-a-confirmed-round", ["C1"], null, [
-    `${SERVICE}/waiting-answers.ts`,
-    "confirmed: unproven.length === 0 ? true : null,",
-    "confirmed: true,",
-  ]),
-  bug("refused-though-just-enough-is-there", ["M1"], null, [
-    "src/core/market/decide.ts",
-    "quantity > stock.quantity)",
-    "quantity >= stock.quantity)",
-  ]),
-  bug("refusal-from-unexposed-state", ["M1"], null, [
-    `${SERVICE}/waiting-answers.ts`,
-    "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
-    'const isRefused = turn.unproven.every(({ ask }) =>\n          ask.answers.every((each) => each.kind === "outcome" && each.outcome.kind === "refused"),\n        );\n        if (turn.exposed || !confirmed || isRefused) this.#settleUnproven(turn);',
-  ]),
+  bug(
+    "refusal-under-a-key-not-recorded",
+    ["M1", "M3"],
+    [20, 4],
+    [
+      "src/core/market/decide.ts",
+      "command: request.recordRefusal\n",
+      'command: request.recordRefusal && refusal.kind !== "insufficient-volume"\n',
+    ],
+  ),
+  bug(
+    "front-end-refuses-what-a-market-may-accept",
+    ["M1"],
+    [1, 4],
+    [
+      "src/core/market/content.ts",
+      "isStockName(name) ? null :",
+      '(isStockName(name) && name !== "Nowhere") ? null :',
+    ],
+  ),
+  bug(
+    "answer-from-unexposed-state",
+    ["M1"],
+    [6, 4],
+    [
+      `${SERVICE}/waiting-answers.ts`,
+      "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
+      "this.#settleUnproven(turn);",
+    ],
+  ),
+  bug(
+    "answer-without-a-confirmed-round",
+    ["C1"],
+    [67, 4],
+    [
+      `${SERVICE}/waiting-answers.ts`,
+      "confirmed: unproven.length === 0 ? true : null,",
+      "confirmed: true,",
+    ],
+  ),
+  bug(
+    "refused-though-just-enough-is-there",
+    ["M1"],
+    [3, 4],
+    ["src/core/market/decide.ts", "quantity > stock.quantity)", "quantity >= stock.quantity)"],
+  ),
+  bug(
+    "refusal-from-unexposed-state",
+    ["M1"],
+    [32, 4],
+    [
+      `${SERVICE}/waiting-answers.ts`,
+      "if (turn.exposed || !confirmed) this.#settleUnproven(turn);",
+      'const isRefused = turn.unproven.every(({ ask }) =>\n          ask.answers.every((each) => each.kind === "outcome" && each.outcome.kind === "refused"),\n        );\n        if (turn.exposed || !confirmed || isRefused) this.#settleUnproven(turn);',
+    ],
+  ),
   // What is copied is taken from the copies, the rest from a catalog, a little later.
   bug(
     "list-put-together-from-copies",
     ["C1"],
-    null,
+    [8, 4],
     [
       `${SERVICE}/lookups.ts`,
       "const floor = this.#view.floors.newestFloor;\n    this.#askCatalog",
@@ -433,66 +484,103 @@ export const BUGS: readonly Bug[] = [
       "settled({ ...answer, stocks: answer.stocks.map((stock) => own.get(stock.name) ?? stock) });\n        return;",
     ],
   ),
-  bug("list-shared-with-who-came-later", ["C1"], null, [
-    `${COHERENCE}/shared-lists.ts`,
-    "if (this.#underWay === 0) this.#begin();\n    for (const done of waiting) done(list);",
-    "for (const done of [...waiting, ...this.#next.splice(0)]) done(list);",
-  ]),
-  bug("list-gone-on-with-as-it-is-now", ["C1"], null, [
-    `${MARKET}/stock-lists.ts`,
-    "const kept = this.#kept.get(list); // S1",
-    "const kept = this.#kept.has(list) ? this.#book.sorted() : undefined;",
-  ]),
-  bug("list-that-is-gone-gone-on-with", ["C1"], null, [
-    `${MARKET}/stock-lists.ts`,
-    'if (kept === undefined) return { kind: "gone" }; // S2',
-    "if (kept === undefined) return piece(this.#book.sorted(), question, list);",
-  ]),
-  bug("list-unchanged-though-a-stock-moved", ["C1"], null, [
-    `${MARKET}/stock-lists.ts`,
-    "this.#kept.get(known) === stocks",
-    "this.#kept.has(known)",
-  ]),
-  bug("appends-not-compared-with-what-they-follow", ["R3"], null, [
-    `${REPLICATION}/replica.ts`,
-    "if (epoch === prevEpoch) return null;",
-    "if (epoch >= 0) return null;",
-  ]),
-  bug("append-of-a-lower-epoch-accepted", ["one leader an epoch"], null, [
-    `${REPLICATION}/replica.ts`,
-    "if (epoch < promise.epoch) {",
-    "if (epoch < 0) {",
-  ]),
+  bug(
+    "list-shared-with-who-came-later",
+    ["C1"],
+    [14, 4],
+    [
+      `${COHERENCE}/shared-lists.ts`,
+      "if (this.#underWay === 0) this.#begin();\n    for (const done of waiting) done(list);",
+      "for (const done of [...waiting, ...this.#next.splice(0)]) done(list);",
+    ],
+  ),
+  bug(
+    "list-gone-on-with-as-it-is-now",
+    ["C1"],
+    [9, 4],
+    [
+      `${MARKET}/stock-lists.ts`,
+      "const kept = this.#kept.get(list); // S1",
+      "const kept = this.#kept.has(list) ? this.#book.sorted() : undefined;",
+    ],
+  ),
+  bug(
+    "list-that-is-gone-gone-on-with",
+    ["C1"],
+    [47, 4],
+    [
+      `${MARKET}/stock-lists.ts`,
+      'if (kept === undefined) return { kind: "gone" }; // S2',
+      "if (kept === undefined) return piece(this.#book.sorted(), question, list);",
+    ],
+  ),
+  bug(
+    "list-unchanged-though-a-stock-moved",
+    ["C1"],
+    [1, 4],
+    [`${MARKET}/stock-lists.ts`, "this.#kept.get(known) === stocks", "this.#kept.has(known)"],
+  ),
+  bug(
+    "appends-not-compared-with-what-they-follow",
+    ["R3"],
+    [94, 4],
+    [
+      `${REPLICATION}/replica.ts`,
+      "if (epoch === prevEpoch) return null;",
+      "if (epoch >= 0) return null;",
+    ],
+  ),
+  bug(
+    "append-of-a-lower-epoch-accepted",
+    ["one leader an epoch"],
+    [43, 4],
+    [`${REPLICATION}/replica.ts`, "if (epoch < promise.epoch) {", "if (epoch < 0) {"],
+  ),
   bug(
     "best-journal-judged-by-length",
     ["a committed entry is never dropped", "committed journals are the same"],
-    null,
+    [27, 4],
     [
       `${REPLICATION}/entry-log.ts`,
       "return a.epoch > b.epoch || (a.epoch === b.epoch && a.position >= b.position);",
       "return a.position >= b.position;",
     ],
   ),
-  bug("nominee-leads-without-fetching", ["R1"], null, [
-    `${REPLICATION}/candidacy.ts`,
-    "if (holder !== null) {",
-    "if (holder !== null && quorum < 0) {",
-  ]),
-  bug("prepare-before-fsync", ["R2"], null, [
-    `${REPLICATION}/candidacy.ts`,
-    'context.sendDurably(peer, { kind: "prepare", epoch: this.#epoch });',
-    'context.send(peer, { kind: "prepare", epoch: this.#epoch });',
-  ]),
-  bug("promise-before-fsync", ["R2"], null, [
-    `${REPLICATION}/replica.ts`,
-    'context.sendDurably(from, {\n      kind: "promise",',
-    'context.send(from, {\n      kind: "promise",',
-  ]),
+  bug(
+    "nominee-leads-without-fetching",
+    ["R1"],
+    [27, 4],
+    [
+      `${REPLICATION}/candidacy.ts`,
+      "if (holder !== null) {",
+      "if (holder !== null && quorum < 0) {",
+    ],
+  ),
+  bug(
+    "prepare-before-fsync",
+    ["R2"],
+    [2, 4],
+    [
+      `${REPLICATION}/candidacy.ts`,
+      'context.sendDurably(peer, { kind: "prepare", epoch: this.#epoch });',
+      'context.send(peer, { kind: "prepare", epoch: this.#epoch });',
+    ],
+  ),
+  bug(
+    "promise-before-fsync",
+    ["R2"],
+    [2, 4],
+    [
+      `${REPLICATION}/replica.ts`,
+      'context.sendDurably(from, {\n      kind: "promise",',
+      'context.send(from, {\n      kind: "promise",',
+    ],
+  ),
   // A replica sees nothing committed, besides, that isn't on its own disk.
   bug(
     "leader-counts-itself-before-its-fsync",
     ["R2"],
-    null,
+    [6, 4],
     [
       `${REPLICATION}/leadership.ts`,
       "this.#quorumHas(context.log.durable,",
@@ -525,21 +613,27 @@ export const BUGS: readonly Bug[] = [
       "if (incarnation < this.incarnation) return true;",
     ],
   ),
-  bug("willing-though-a-leader-is-heard", ["L1"], null, [
-    `${REPLICATION}/replica.ts`,
-    "willing: voter && !hears &&",
-    "willing: voter &&",
-  ]),
+  bug(
+    "willing-though-a-leader-is-heard",
+    ["L1"],
+    [12, 4],
+    [`${REPLICATION}/replica.ts`, "willing: voter && !hears &&", "willing: voter &&"],
+  ),
   bug("no-margin-for-clocks", ["C1"], null, [
     `${COHERENCE}/lease-grantor.ts`,
     "nowMs + ms + LEASE_MARGIN_MS",
     "nowMs + ms",
   ]),
-  bug("deaf-view-renewed-for-ever", ["L1"], null, [
-    `${COHERENCE}/lease-grantor.ts`,
-    "oldest ? oldest.sinceMs + LEASE_MS - nowMs : LEASE_MS; // G2",
-    "oldest ? LEASE_MS : LEASE_MS;",
-  ]),
+  bug(
+    "deaf-view-renewed-for-ever",
+    ["L1"],
+    [7, 4],
+    [
+      `${COHERENCE}/lease-grantor.ts`,
+      "oldest ? oldest.sinceMs + LEASE_MS - nowMs : LEASE_MS; // G2",
+      "oldest ? LEASE_MS : LEASE_MS;",
+    ],
+  ),
   // What a full window keeps from a catalog waits for it all the same.
   bug(
     "lease-renewed-though-what-waits-was-not-sent",
@@ -562,11 +656,16 @@ export const BUGS: readonly Bug[] = [
     "if (owes && !this.#frontends.isLeased(frontend, nowMs)) return null; // K6",
     "if (owes && nowMs < 0) return null;",
   ]),
-  bug("deaf-catalog-leased-anew", ["L1"], null, [
-    `${COHERENCE}/leader-views.ts`,
-    "if (!isLeased && following.received < this.#grantor.owesThrough(catalog)) return null; // W4",
-    "if (!isLeased && nowMs < 0) return null;",
-  ]),
+  bug(
+    "deaf-catalog-leased-anew",
+    ["L1"],
+    [14, 4],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "if (!isLeased && following.received < this.#grantor.owesThrough(catalog)) return null; // W4",
+      "if (!isLeased && nowMs < 0) return null;",
+    ],
+  ),
   bug("late-view-leased-on", ["L1"], null, [
     `${COHERENCE}/lease-grantor.ts`,
     "if (nowMs < holder.restsUntilMs) return null; // G3",
