@@ -215,7 +215,7 @@ test.each([
   for (const args of [["up"], ...ALL.map(commandOf)]) {
     const isOpen = args[0] === "up" || args[0] === "frontend";
     const option = isOpen ? "--host" : "--internal-host";
-    const { status, stderr } = await bazaar([], [...args, `${option}=${host}`]);
+    const { status, stderr } = await bazaar([], [...args, `${option}=${host}`, "--insecure"]);
     expect(stderr, args[0]).toMatch(/^bazaar: [^\n]+\n$/);
     expect(stderr, args[0]).toContain(host);
     expect(stderr, args[0]).toContain(says);
