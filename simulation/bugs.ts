@@ -52,11 +52,16 @@ export const BUGS: readonly Bug[] = [
     [2, 4],
     [`${REPLICATION}/context.ts`, "if (newest)", "if (newest && message.kind !== 'ack')"],
   ),
-  bug("old-epoch-committed-by-counting", ["R4"], null, [
-    `${REPLICATION}/leadership.ts`,
-    "if (position < this.#reignPosition || position <= context.commit) return; // J2",
-    "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
-  ]),
+  bug(
+    "old-epoch-committed-by-counting",
+    ["R4"],
+    [471, 4],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "if (position < this.#reignPosition || position <= context.commit) return; // J2",
+      "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
+    ],
+  ),
   bug(
     "two-promises-in-one-epoch",
     ["R3"],
@@ -83,11 +88,16 @@ export const BUGS: readonly Bug[] = [
     [5, 4],
     [`${REPLICATION}/replica.ts`, "if (epoch > promise.epoch) context.promise(epoch, from);", ""],
   ),
-  bug("ack-of-own-last-position", ["L1"], null, [
-    `${REPLICATION}/replica.ts`,
-    'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
-    'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
-  ]),
+  bug(
+    "ack-of-own-last-position",
+    ["L1"],
+    [243, 4],
+    [
+      `${REPLICATION}/replica.ts`,
+      'context.sendDurably(from, { kind: "ack", epoch, round, position, goBackTo: null });',
+      'context.sendDurably(from, { kind: "ack", epoch, round, position: context.log.last.position, goBackTo: null });',
+    ],
+  ),
   bug(
     "commit-past-the-message",
     ["R4"],
@@ -140,16 +150,21 @@ export const BUGS: readonly Bug[] = [
       "incarnation >= admissions.of(peer).incarnation,",
     ],
   ),
-  bug("replacement-counts-before-its-admission-is-committed", ["R2"], null, [
-    `${REPLICATION}/admissions.ts`,
-    "return admission.incarnation === incarnation && admission.position <= commit;",
-    "return commit >= 0 && admission.incarnation === incarnation;",
-  ]),
+  bug(
+    "replacement-counts-before-its-admission-is-committed",
+    ["R2"],
+    [223, 4],
+    [
+      `${REPLICATION}/admissions.ts`,
+      "return admission.incarnation === incarnation && admission.position <= commit;",
+      "return commit >= 0 && admission.incarnation === incarnation;",
+    ],
+  ),
   // A leader that was replaced, and slept, makes a voter of whoever asks it.
   bug(
     "replacement-votes-once-a-stale-leader-lists-it",
     ["R2"],
-    null,
+    [1335, 4],
     [
       `${REPLICATION}/context.ts`,
       "if (isAdmitted && own.position <= this.commit) this.becomeVoter();",
@@ -298,11 +313,16 @@ export const BUGS: readonly Bug[] = [
       "const atMostMs = LEASE_MS;",
     ],
   ),
-  bug("leader-grants-beyond-its-confirmed-round", ["C1"], null, [
-    `${COHERENCE}/leader-views.ts`,
-    "confirmedMs + LEASE_MS - nowMs, sent, nowMs",
-    "confirmedMs > 0 ? LEASE_MS : LEASE_MS, sent, nowMs",
-  ]),
+  bug(
+    "leader-grants-beyond-its-confirmed-round",
+    ["C1"],
+    [123, 4],
+    [
+      `${COHERENCE}/leader-views.ts`,
+      "confirmedMs + LEASE_MS - nowMs, sent, nowMs",
+      "confirmedMs > 0 ? LEASE_MS : LEASE_MS, sent, nowMs",
+    ],
+  ),
   bug(
     "exposed-before-all-hold",
     ["C1"],
@@ -445,7 +465,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "answer-without-a-confirmed-round",
     ["C1"],
-    [67, 4],
+    [113, 4],
     [
       `${SERVICE}/waiting-answers.ts`,
       "confirmed: unproven.length === 0 ? true : null,",
@@ -593,11 +613,12 @@ export const BUGS: readonly Bug[] = [
     ],
     [`${REPLICATION}/replica.ts`, "context.commit <= context.log.durable &&", ""],
   ),
-  bug("replacement-credited-with-the-lost-disk", ["L1"], null, [
-    `${REPLICATION}/follower-progress.ts`,
-    "this.match = 0;",
-    "",
-  ]),
+  bug(
+    "replacement-credited-with-the-lost-disk",
+    ["L1"],
+    [894, 4],
+    [`${REPLICATION}/follower-progress.ts`, "this.match = 0;", ""],
+  ),
   bug(
     "acks-of-a-lost-disk-count",
     ["L1"],
@@ -651,11 +672,16 @@ export const BUGS: readonly Bug[] = [
       "following.sent = through;\n    this.#grantor.owes(catalog, through, nowMs);",
     ],
   ),
-  bug("deaf-front-end-leased-anew", ["L1"], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "if (owes && !this.#frontends.isLeased(frontend, nowMs)) return null; // K6",
-    "if (owes && nowMs < 0) return null;",
-  ]),
+  bug(
+    "deaf-front-end-leased-anew",
+    ["L1"],
+    [123, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "if (owes && !this.#frontends.isLeased(frontend, nowMs)) return null; // K6",
+      "if (owes && nowMs < 0) return null;",
+    ],
+  ),
   bug(
     "deaf-catalog-leased-anew",
     ["L1"],
@@ -666,16 +692,18 @@ export const BUGS: readonly Bug[] = [
       "if (!isLeased && nowMs < 0) return null;",
     ],
   ),
-  bug("late-view-leased-on", ["L1"], null, [
-    `${COHERENCE}/lease-grantor.ts`,
-    "if (nowMs < holder.restsUntilMs) return null; // G3",
-    "",
-  ]),
-  bug("full-pipeline-never-gone-on-with", ["L1"], null, [
-    `${SERVICE}/leader-desk.ts`,
-    "if (this.#mayDecide) this.#decideLater();",
-    "",
-  ]),
+  bug(
+    "late-view-leased-on",
+    ["L1"],
+    [51, 4],
+    [`${COHERENCE}/lease-grantor.ts`, "if (nowMs < holder.restsUntilMs) return null; // G3", ""],
+  ),
+  bug(
+    "full-pipeline-never-gone-on-with",
+    ["L1"],
+    [36, 4],
+    [`${SERVICE}/leader-desk.ts`, "if (this.#mayDecide) this.#decideLater();", ""],
+  ),
   bug("lease-before-the-reign-is-exposed", ["C1"], null, [
     `${COHERENCE}/leader-views.ts`,
     "if (!following || this.#exposed < this.#reignPosition) return null; // W2",
@@ -689,7 +717,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "fetch-shared-without-a-lease",
     ["C1"],
-    null,
+    [38, 4],
     [
       `${COHERENCE}/frontend-view.ts`,
       "return this.#lease.isValid(nowMs) ? this.#rules.joinable(name) : undefined; // U2",
@@ -701,108 +729,174 @@ export const BUGS: readonly Bug[] = [
       "if (nowMs >= 0) this.#rules.began(name, fetch);",
     ],
   ),
-  bug("holds-counted-over-a-gap", ["C1"], null, [
-    `${COHERENCE}/frontend-view.ts`,
-    "|| after <= held) {",
-    "|| after >= 0) {",
-  ]),
+  bug(
+    "holds-counted-over-a-gap",
+    ["C1"],
+    [11, 4],
+    [`${COHERENCE}/frontend-view.ts`, "|| after <= held) {", "|| after >= 0) {"],
+  ),
   // Checked before the copy is read it would do as well: see docs/guarantees.md.
-  bug("copy-served-without-a-lease", ["C1"], null, [
-    `${SERVICE}/lookups.ts`,
-    "if (!this.#view.mayServe(this.#nowMs())) return false; // V1",
-    "",
-  ]),
-  bug("catalog-answers-without-its-lease", ["C1"], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    'if (!this.#lease.isValid(nowMs)) return { kind: "elsewhere" }; // K1',
-    "",
-  ]),
-  bug("catalog-never-sends-a-hold-again", ["L1"], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;",
-    "if (owes === null || nowMs - sentMs >= 0) continue;",
-  ]),
-  bug("front-ends-known-by-name", ["C1"], null, [
-    "src/core/connection/names.ts",
-    // Then no link is in it, but this word.
-    "SEPARATOR}$",
-    "SEPARATOR}",
-  ]),
-  bug("second-catalog-of-a-name-heard", ["C1", "L1"], null, [
-    "src/core/connection/names.ts",
-    "if (heard?.connection) return false;",
-    "if (heard?.connection && nowMs < 0) return false;",
-  ]),
-  bug("front-end-that-is-gone-owes-nothing", ["L1"], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "this.#frontends.owes(frontend, through, nowMs); // K3\n        if (!this.#connected.has(frontend)) continue;",
-    "if (!this.#connected.has(frontend)) continue;\n        this.#frontends.owes(frontend, through, nowMs);",
-  ]),
-  bug("lost-held-not-said-again", ["L1"], null, [
-    `${SERVICE}/catalog-desk.ts`,
-    "held: this.#view.heldThrough(nowMs()), epoch",
-    "held: 0, epoch",
-  ]),
-  bug("relayed-questions-relayed-again", ["H1"], null, [
-    `${SERVICE}/replica-desk.ts`,
-    "other === null || relayed ? null",
-    "other === null ? null",
-  ]),
+  bug(
+    "copy-served-without-a-lease",
+    ["C1"],
+    [11, 4],
+    [`${SERVICE}/lookups.ts`, "if (!this.#view.mayServe(this.#nowMs())) return false; // V1", ""],
+  ),
+  bug(
+    "catalog-answers-without-its-lease",
+    ["C1"],
+    [1, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      'if (!this.#lease.isValid(nowMs)) return { kind: "elsewhere" }; // K1',
+      "",
+    ],
+  ),
+  bug(
+    "catalog-never-sends-a-hold-again",
+    ["L1"],
+    [205, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "if (owes === null || nowMs - sentMs < HOLD_AGAIN_MS) continue;",
+      "if (owes === null || nowMs - sentMs >= 0) continue;",
+    ],
+  ),
+  bug(
+    "front-ends-known-by-name",
+    ["C1"],
+    [4, 4],
+    [
+      "src/core/connection/names.ts",
+      // Then no link is in it, but this word.
+      "SEPARATOR}$",
+      "SEPARATOR}",
+    ],
+  ),
+  bug(
+    "second-catalog-of-a-name-heard",
+    ["C1", "L1"],
+    [5, 4],
+    [
+      "src/core/connection/names.ts",
+      "if (heard?.connection) return false;",
+      "if (heard?.connection && nowMs < 0) return false;",
+    ],
+  ),
+  bug(
+    "front-end-that-is-gone-owes-nothing",
+    ["L1"],
+    [15, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "this.#frontends.owes(frontend, through, nowMs); // K3\n        if (!this.#connected.has(frontend)) continue;",
+      "if (!this.#connected.has(frontend)) continue;\n        this.#frontends.owes(frontend, through, nowMs);",
+    ],
+  ),
+  bug(
+    "lost-held-not-said-again",
+    ["L1"],
+    [5, 4],
+    [
+      `${SERVICE}/catalog-desk.ts`,
+      "held: this.#view.heldThrough(nowMs()), epoch",
+      "held: 0, epoch",
+    ],
+  ),
+  bug(
+    "relayed-questions-relayed-again",
+    ["H1"],
+    [120, 4],
+    [`${SERVICE}/replica-desk.ts`, "other === null || relayed ? null", "other === null ? null"],
+  ),
   bug("lost-on-the-way-taken-for-not-begun", ["M1"], null, [
     `${SERVICE}/replica-desk.ts`,
     'if (result.failure !== NOT_SENT) return { kind: "unknown" };',
     'if (result.failure === "timeout") return { kind: "unknown" };',
   ]),
-  bug("silent-connection-never-given-up", ["L1"], null, [
-    "src/core/connection/silence.ts",
-    "return this.#quietTicks >= SILENT_TICKS_MAX; // S1",
-    "return this.#quietTicks < SILENT_TICKS_MAX - SILENT_TICKS_MAX;",
-  ]),
-  bug("request-id-not-looked-up", ["M3", "L1"], null, [
-    "src/core/market/decide.ts",
-    "const recorded = market.request(request.requestId);",
-    "const recorded = market.request('');",
-  ]),
-  bug("request-id-not-looked-up-in-the-tables", ["M3"], null, [
-    "src/core/market/state.ts",
-    "return command === undefined ? this.#older.request(requestId) : recordedRequest(command);",
-    "return command === undefined ? undefined : recordedRequest(command);",
-  ]),
-  bug("next-nominee-never-tried", ["L1"], null, [
-    "src/core/selection/search.ts",
-    "else this.#nominate(rest);",
-    "else this.#rest();",
-  ]),
-  bug("silent-leader-never-given-up", ["L1"], null, [
-    "src/core/selection/selection.ts",
-    "this.#phase.leader.silenceMs(this.#now) >= LEADER_SILENCE_MS",
-    "this.#phase.leader.silenceMs(this.#now) < 0",
-  ]),
-  bug("stored-copies-without-their-session", ["C1"], null, [
-    `${COHERENCE}/stored-copies.ts`,
-    "this.#sessions += 1;",
-    "this.#sessions = 1;",
-  ]),
-  bug("entries-acknowledged-unjudged", ["M3"], null, [
-    `${REPLICATION}/context.ts`,
-    "const misfit = this.#judgeFresh(from, fresh);",
-    "const misfit = fresh.length < 0 ? this.#judgeFresh(from, fresh) : null;",
-  ]),
-  bug("reign-begun-on-a-state-that-nobody-compares", ["C1"], null, [
-    "src/core/market/judge.ts",
-    "return own === state ? null :",
-    "return own !== null ? null :",
-  ]),
+  bug(
+    "silent-connection-never-given-up",
+    ["L1"],
+    [133, 4],
+    [
+      "src/core/connection/silence.ts",
+      "return this.#quietTicks >= SILENT_TICKS_MAX; // S1",
+      "return this.#quietTicks < SILENT_TICKS_MAX - SILENT_TICKS_MAX;",
+    ],
+  ),
+  bug(
+    "request-id-not-looked-up",
+    ["M3", "L1"],
+    [3, 4],
+    [
+      "src/core/market/decide.ts",
+      "const recorded = market.request(request.requestId);",
+      "const recorded = market.request('');",
+    ],
+  ),
+  bug(
+    "request-id-not-looked-up-in-the-tables",
+    ["M3"],
+    [2, 4],
+    [
+      "src/core/market/state.ts",
+      "return command === undefined ? this.#older.request(requestId) : recordedRequest(command);",
+      "return command === undefined ? undefined : recordedRequest(command);",
+    ],
+  ),
+  bug(
+    "next-nominee-never-tried",
+    ["L1"],
+    [35, 4],
+    ["src/core/selection/search.ts", "else this.#nominate(rest);", "else this.#rest();"],
+  ),
+  bug(
+    "silent-leader-never-given-up",
+    ["L1"],
+    [44, 4],
+    [
+      "src/core/selection/selection.ts",
+      "this.#phase.leader.silenceMs(this.#now) >= LEADER_SILENCE_MS",
+      "this.#phase.leader.silenceMs(this.#now) < 0",
+    ],
+  ),
+  bug(
+    "stored-copies-without-their-session",
+    ["C1"],
+    [1, 4],
+    [`${COHERENCE}/stored-copies.ts`, "this.#sessions += 1;", "this.#sessions = 1;"],
+  ),
+  bug(
+    "entries-acknowledged-unjudged",
+    ["M3"],
+    [5, 4],
+    [
+      `${REPLICATION}/context.ts`,
+      "const misfit = this.#judgeFresh(from, fresh);",
+      "const misfit = fresh.length < 0 ? this.#judgeFresh(from, fresh) : null;",
+    ],
+  ),
+  bug(
+    "reign-begun-on-a-state-that-nobody-compares",
+    ["C1"],
+    [508, 4],
+    ["src/core/market/judge.ts", "return own === state ? null :", "return own !== null ? null :"],
+  ),
   bug("used-request-id-acknowledged", ["M3"], null, [
     "src/core/market/judge.ts",
     "if (this.#market.request(requestId) !== undefined) {",
     "if (this.#market.request(requestId)?.outcome === null) {",
   ]),
-  bug("refused-leader-goes-on", ["R5"], null, [
-    `${REPLICATION}/replica.ts`,
-    "if (!phase.refused(from, message)) this.#follow(null);",
-    "phase.refused(from, message);",
-  ]),
+  bug(
+    "refused-leader-goes-on",
+    ["R5"],
+    [694, 4],
+    [
+      `${REPLICATION}/replica.ts`,
+      "if (!phase.refused(from, message)) this.#follow(null);",
+      "phase.refused(from, message);",
+    ],
+  ),
   bug("refused-leader-leads-again-unchecked", ["R5"], null, [
     `${REPLICATION}/replica.ts`,
     "this.#isDoubted = true;",
@@ -813,16 +907,26 @@ export const BUGS: readonly Bug[] = [
     "return this.#followers.size + 1 - this.#doubters >= this.#context.quorum; // J4",
     "return this.#refusals.size === 0;",
   ]),
-  bug("started-with-other-members", ["R2"], null, [
-    `${REPLICATION}/context.ts`,
-    "if (refusal !== null) throw new OtherCluster(refusal); // X4",
-    "",
-  ]),
-  bug("members-of-a-peer-not-compared", ["S1"], null, [
-    `${REPLICATION}/members.ts`,
-    "const other = otherMembers(what, theirs.members, ours.members);",
-    "const other = null;",
-  ]),
+  bug(
+    "started-with-other-members",
+    ["R2"],
+    [86, 4],
+    [
+      `${REPLICATION}/context.ts`,
+      "if (refusal !== null) throw new OtherCluster(refusal); // X4",
+      "",
+    ],
+  ),
+  bug(
+    "members-of-a-peer-not-compared",
+    ["S1"],
+    [86, 4],
+    [
+      `${REPLICATION}/members.ts`,
+      "const other = otherMembers(what, theirs.members, ours.members);",
+      "const other = null;",
+    ],
+  ),
   bug(
     "what-queued-meanwhile-counts-as-acknowledged",
     ["R2"],
