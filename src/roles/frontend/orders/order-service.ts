@@ -41,7 +41,7 @@ const leavingContract = { leaving: orderContract.leaving } as const;
 export interface OrdersHealth {
   /** Id of the leader; null while none is known. */
   readonly leader: number | null;
-  /** Whether the leader answered or beat lately, so that a trade could be answered now. */
+  /** Whether the leader answered or beat lately and has said which keys there are, so that a trade could be answered now. */
   readonly ready: boolean;
 }
 
@@ -173,7 +173,9 @@ export class OrderService implements Orders {
   }
 
   health(): OrdersHealth {
-    return { leader: this.leader(), ready: this.#replicas.ready };
+    // A request that needs a key, or that there are none, would wait for the first answer to that.
+    const ready = this.#replicas.ready && this.keys.last !== null;
+    return { leader: this.leader(), ready };
   }
 
   /** Every configured replica, in the configuration's order. */
