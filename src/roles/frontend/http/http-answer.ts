@@ -80,6 +80,8 @@ export function refused(refusal: Refusal): HttpAnswer {
       return unknownStock(refusal.name);
     case "insufficient-volume":
       return failure(500, `Insufficient volume for ${refusal.name} stock`);
+    case "stock-exists":
+      return badRequest(`${refusal.name} stock exists already`);
     default:
       throw new Error(`a trade was refused as ${refusal.kind}`);
   }

@@ -89,7 +89,7 @@ describe("at start", () => {
 
 test("questions of one turn travel in one call", async () => {
   await settle();
-  expect(service.health()).toEqual({ leader: high.id, ready: true });
+  await expect.poll(() => service.health()).toEqual({ leader: high.id, ready: true });
   high.onAsk = (questions) => ({
     kind: "answers",
     answers: questions.map((_, index) => accepted(index + 1)),
@@ -200,7 +200,7 @@ describe("a leader that this front end can't reach", () => {
     try {
       await far.start();
       expect(far.leader()).toBe(unreachable.id);
-      expect(far.health().ready).toBe(true);
+      await expect.poll(() => far.health().ready).toBe(true);
       expect((await far.ask(trade("a"))).kind).toBe("answer");
       expect([...middle.asked, ...low.asked]).toEqual([[trade("a")]]);
     } finally {
