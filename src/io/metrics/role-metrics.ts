@@ -107,10 +107,9 @@ export class RoleMetrics {
     });
   }
 
-  /** When certificates of this process end, by what they are for. */
+  /** When certificates of this process end, by what they are for; nothing for those that it hasn't. */
   certificates(all: Readonly<Record<string, Ending | null | undefined>>): void {
     const present = Object.entries(all).filter(([, one]) => one);
-    if (present.length === 0) return;
     const gauge = new Gauge({
       name: "bazaar_certificate_ends_timestamp_seconds",
       help: "When a certificate ends, in seconds since 1970.",
