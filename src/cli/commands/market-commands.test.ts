@@ -76,8 +76,8 @@ test("orders are printed to their end, page by page, each once", async () => {
     "transaction_number,stock_name,order_type,trade_quantity\n1,Fish,buy,2\n2,Fish,buy,2\n3,Fish,buy,2\n",
   );
   expect(asked).toEqual([
-    { kind: "orders", after: 0, limit: 1_000 },
-    { kind: "orders", after: 2, limit: 1_000 },
+    { kind: "orders", after: 0, limit: 1_000, owned: false },
+    { kind: "orders", after: 2, limit: 1_000, owned: false },
   ]);
   const table = await bench.run(ordersCommand(), replicas);
   expect(table.stdout.split("\n")[1]).toMatch(/^1 +Fish +buy +2$/);
