@@ -236,11 +236,16 @@ export const BUGS: readonly Bug[] = [
       "this.#lease = offer;\n    return false;",
     ],
   ),
-  bug("fill-from-an-earlier-session", ["C1"], null, [
-    `${COHERENCE}/copies.ts`,
-    "newSession(): void {\n    this.#fetches.clear();",
-    "newSession(): void {",
-  ]),
+  bug(
+    "fill-from-an-earlier-session",
+    ["C1"],
+    [543, 4],
+    [
+      `${COHERENCE}/copies.ts`,
+      "newSession(): void {\n    this.#fetches.clear();",
+      "newSession(): void {",
+    ],
+  ),
   bug(
     "lookup-joins-a-fetch-from-before-a-hold",
     ["C1"],
