@@ -367,10 +367,12 @@ export function accessHook(app: FastifyInstance, access: Access, limitKey: Limit
     }
   });
   app.addHook("onRequest", (request, reply, done) => {
-    const { method, url } = request.routeOptions;
+    // The request's own method: a route may have several.
+    const { method } = request;
+    const { url } = request.routeOptions;
     // What isn't there is told to everybody.
-    const need = url === undefined ? OPEN : needOf(String(method), url);
-    invariant(need !== undefined, "each route has a row", { method: String(method) });
+    const need = url === undefined ? OPEN : needOf(method, url);
+    invariant(need !== undefined, "each route has a row", { method });
     const judged = (found: Verdict): void => {
       const verdict = withinLimit(found, limitKey, request.raw, reply.raw);
       if (isGrant(verdict)) {
@@ -386,8 +388,9 @@ export function accessHook(app: FastifyInstance, access: Access, limitKey: Limit
     else judged(verdict);
   });
   app.addHook("onResponse", (request, reply, done) => {
-    const { method, url = "" } = request.routeOptions;
-    if (request.grant && needOf(String(method), url)?.may === "manage") {
+    const { method } = request;
+    const { url = "" } = request.routeOptions;
+    if (request.grant && needOf(method, url)?.may === "manage") {
       access.managed(`${method} ${url}`, request.grant, request.raw, reply.statusCode);
     }
     done();
