@@ -25,7 +25,13 @@ import {
   OTHER_STOCK,
   withinLimit,
 } from "./access.ts";
-import { type HttpAnswer, INTERNAL_ERROR, jsonHeaders, writeAnswer } from "./http-answer.ts";
+import {
+  type HttpAnswer,
+  INTERNAL_ERROR,
+  jsonHeaders,
+  UNAVAILABLE,
+  writeAnswer,
+} from "./http-answer.ts";
 import type { AnswerOrigin } from "./origins.ts";
 import type { LimitKey } from "./rate-limits.ts";
 import { beforeRequests } from "./request-gate.ts";
@@ -101,7 +107,9 @@ export function directly(server: Server, options: DirectOptions): void {
         return;
       }
       access.refused(request, route, verdict);
-      writeAnswer(response, verdict);
+      // Who waited for the bazaar to know its keys asks again, a trade under the same key.
+      const key = route === TRADE_ROUTE && verdict === UNAVAILABLE ? trades.begin(request) : null;
+      writeAnswer(response, verdict, typeof key === "string" ? { [KEY_HEADER]: key } : {});
       durations.ended(route, verdict.status, performance.now());
     };
     const verdict = access.judge(request.headers.authorization, need);
