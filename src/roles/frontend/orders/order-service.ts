@@ -16,6 +16,7 @@ import {
   type ReplicasObserver,
 } from "../../../core/service/order-replicas.ts";
 import type { Answer, Asked, Question, Unanswered } from "../../../core/service/types.ts";
+import { recurring } from "../../../io/recurring.ts";
 import { Complaints } from "../../../io/rpc/complaints.ts";
 import { connect } from "../../../io/rpc/connect.ts";
 import { RpcError } from "../../../io/rpc/error.ts";
@@ -96,7 +97,7 @@ export class OrderService implements Orders {
   readonly #onLeader: ((leader: number | null) => void)[] = [];
   #links = new Map<number, Link>();
   #started: Promise<void> | null = null;
-  readonly #keysTimer: NodeJS.Timeout;
+  readonly #stopAsking: () => void;
 
   constructor(options: OrderServiceOptions) {
     const { replicas, traces, log, random = Math.random, startWaitMs } = options;
@@ -124,9 +125,10 @@ export class OrderService implements Orders {
       ask: (question, settled) => this.#replicas.askOnce(question, settled),
       nowMs,
     });
-    // Behind the poll phase: after a pause, what arrived meanwhile is read first.
-    const tick = () => setImmediate(() => this.keys.tick());
-    this.#keysTimer = setInterval(tick, KEYS_ASK_MS).unref();
+    this.#stopAsking = recurring(
+      () => KEYS_ASK_MS,
+      () => this.keys.tick(),
+    );
   }
 
   /** Connects and begins to look for a leader. Settles once the first is found, which may be never. */
@@ -198,7 +200,7 @@ export class OrderService implements Orders {
   }
 
   close(): void {
-    clearInterval(this.#keysTimer);
+    this.#stopAsking();
     this.keys.close();
     this.#replicas.close();
     for (const link of this.#links.values()) link.close();
