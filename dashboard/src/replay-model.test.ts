@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { saidByCall } from "../../src/core/service/said.ts";
 import {
   flying,
   happeningsOf,
@@ -138,4 +139,15 @@ test("what says nothing new is left out: heartbeats, leases, positions said befo
     ...passed("catalog", LEADER, 26, { what: "lease", through: 8 }),
   ]);
   expect(withoutPulse(more)).toHaveLength(9);
+});
+
+test("with the log in a database, who leads and what is committed are known from the leader's own word", () => {
+  const told = (leads: boolean) =>
+    saidByCall("leads", { from: 9094, beat: { leads, epoch: 2, committed: 8 } });
+  const heard = messagesOf(passed(LEADER, FOLLOWER, 0, told(true)));
+  const standings = standingsAt(roles, happeningsOf(heard), 2);
+  expect(standings.get(LEADER)).toMatchObject({ leads: 2, last: 8, commit: 8 });
+  expect(standings.get(FOLLOWER)).toMatchObject({ leads: null, last: 8, commit: 8 });
+  expect(withoutPulse(heard)).toEqual([]);
+  expect(told(false)).toEqual({ what: "resigns" });
 });

@@ -64,6 +64,7 @@ export function messagesOf(steps: readonly Step[]): readonly Message[] {
 /** What repeats all the time and says nothing of a trade. */
 const PULSE = new Set([
   "heartbeat",
+  "leads",
   "follow",
   "follow-answer",
   "lease",
@@ -243,6 +244,11 @@ function sent(who: Draft, said: Said): void {
       who.commit = greater(who.commit, commit);
       who.leads = greater(who.leads, epoch);
       break;
+    case "leads":
+      who.leads = greater(who.leads, epoch);
+      who.last = greater(who.last, commit);
+      who.commit = greater(who.commit, commit);
+      break;
     case "entries":
       // Only what is committed goes to catalogs.
       who.commit = greater(who.commit, through);
@@ -276,6 +282,10 @@ function arrived(who: Draft, said: Said): void {
       who.commit = greater(who.commit, commit);
       break;
     case "heartbeat":
+      who.commit = greater(who.commit, commit);
+      break;
+    case "leads":
+      who.last = greater(who.last, commit);
       who.commit = greater(who.commit, commit);
       break;
     case "entries":

@@ -45,6 +45,7 @@ export function wordsOf(said: Said): string {
     case "append":
       return `write ${entries} of epoch ${epoch}; through ${commit} all is committed`;
     case "heartbeat":
+    case "leads":
       return `I lead epoch ${epoch}; through ${commit} all is committed`;
     case "ack":
       return through === undefined || list !== "" ? list : `on my disk through ${through}`;
@@ -72,6 +73,8 @@ export function wordsOf(said: Said): string {
       return `no: I promised epoch ${epoch}`;
     case "nominate":
       return "lead, please";
+    case "resigns":
+      return "I lead no more";
     case "fetch":
       return "send me what I lack";
     case "fetched":

@@ -55,6 +55,11 @@ export function saidByCall(name: string, argument: unknown): Said {
       return said("ask", { words: questionsOf(fields.questions) });
     case "nominate":
       return said("nominate", {});
+    case "leads": {
+      // A database holds that log: who hears of what is committed has it at hand.
+      const { leads, epoch: beaten, committed } = fieldsOf(fields.beat);
+      return leads ? said("leads", { epoch: beaten, commit: committed }) : said("resigns", {});
+    }
     default:
       return said(name, { epoch, through: leader === undefined ? through : undefined });
   }
