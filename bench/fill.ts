@@ -10,7 +10,7 @@ import { hash } from "node:crypto";
 import { decodeCommands, encodeCommands } from "../src/core/market/codec.ts";
 import type { Command, Stock } from "../src/core/market/types.ts";
 import type { Entry } from "../src/core/replication/types.ts";
-import { openJournal, type SqliteJournal } from "../src/io/journal/journal.ts";
+import { type FileJournal, openJournal } from "../src/io/journal/journal.ts";
 import { Ledger } from "../src/io/journal/ledger.ts";
 
 /** Orders in one entry: what a turn of 64 connections comes to. */
@@ -93,7 +93,7 @@ function orderAt(number: number, stocks: readonly Stock[], firstMs: number): Com
   return { kind: "order", number, requestId, name, type: "buy", quantity: 1, price };
 }
 
-function listedStocks(journal: SqliteJournal): Stock[] {
+function listedStocks(journal: FileJournal): Stock[] {
   return journal.entries(0, Number.MAX_VALUE).flatMap(({ body }) => {
     const commands = body.kind === "command" ? decodeCommands(body.bytes) : [];
     if (commands.some(({ kind }) => kind !== "list")) throw new Error("the file isn't new");

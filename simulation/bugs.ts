@@ -30,6 +30,7 @@ const COHERENCE = "src/core/coherence";
 const MARKET = "src/core/market";
 const SERVICE = "src/core/service";
 const TABLES = "src/core/table-log";
+const JOURNAL = "src/core/journal";
 
 function bug(
   name: string,
@@ -1070,6 +1071,82 @@ export const BUGS: readonly Bug[] = [
       "if (isOld || digest === null) {",
     ],
   ),
+  // What a crash leaves of a journal's files, and what damage of them is.
+  bug("torn-batch-half-accepted", ["S1", "S2"], null, [
+    `${JOURNAL}/segment.ts`,
+    "if (hashes.crc32(bytes.subarray(body, end - CHECKSUM_BYTES), header.checksum) !== checksum) {",
+    "if (bodyBytes < 0) {",
+  ]),
+  bug(
+    "torn-tail-taken-for-damage",
+    ["S2"],
+    [7, 4],
+    [
+      `${JOURNAL}/journal.ts`,
+      'if (found.kind === "nothing") break;',
+      'if (found.kind === "nothing") {\n        const [length] = this.options.files.read(segment.name, offset, 1);\n        if (length) throw damage(segment.name, null, "torn");\n        break;\n      }',
+    ],
+  ),
+  bug(
+    "damage-taken-for-a-torn-tail",
+    ["S2"],
+    [7, 4],
+    [
+      `${JOURNAL}/segment.ts`,
+      "if (header !== null && header.settled >= sequence && header.settled < header.sequence) {",
+      "if (header !== null && header.settled >= sequence && header.settled < 0) {",
+    ],
+  ),
+  bug("flipped-bit-taken-for-a-torn-write", ["S2"], null, [
+    `${JOURNAL}/segment.ts`,
+    "if (effect === change) return true;",
+    "",
+  ]),
+  bug("bytes-of-an-earlier-use-accepted", ["S1", "S2"], [7, 4], [
+    `${JOURNAL}/segment.ts`,
+    "return viewOf(header).getUint32(HEADER_BYTES - CHECKSUM_BYTES, true);",
+    "return 0;",
+  ]),
+  bug("promise-not-replayed", ["S1", "S2"], [1, 4], [
+    `${JOURNAL}/journal.ts`,
+    'if (frame.kind === "hard-state") return { ...end, hardState: frame.hardState };',
+    'if (frame.kind === "hard-state") return end;',
+  ]),
+  bug("found-at-a-start-and-not-synced", ["S5"], [13, 4], [
+    `${JOURNAL}/journal.ts`,
+    "options.files.sync(segment.name); // S5",
+    "",
+  ]),
+  bug("segment-used-before-its-name-is-on-disk", ["S1", "S2"], [2, 4], [
+    `${JOURNAL}/journal.ts`,
+    "files.syncFolder();",
+    "",
+  ]),
+  bug("segment-named-before-its-header-is-on-disk", ["S1", "S2"], [7, 4], [
+    `${JOURNAL}/journal.ts`,
+    "files.sync(made);",
+    "",
+  ]),
+  bug("segment-written-to-before-the-one-before-it-has-ended", ["S1", "S2"], [2, 4], [
+    `${JOURNAL}/journal.ts`,
+    'this.#append(new BatchWriter([{ kind: "end" }]));\n      this.sync();',
+    "",
+  ]),
+  bug("dropped-entries-found-again", ["S1", "S2"], [37, 4], [
+    `${JOURNAL}/journal.ts`,
+    "this.places = this.places.filter(({ position }) => position <= base.position);",
+    "",
+  ]),
+  bug("write-not-synced", ["S1"], null, [
+    `${JOURNAL}/journal.ts`,
+    "if (syncsEachWrite) this.sync();",
+    "",
+  ]),
+  bug("segment-without-a-base-after-a-torn-beginning", ["S1", "S2"], null, [
+    `${JOURNAL}/journal.ts`,
+    "if (offset === HEADER_BYTES) return this.begin(segment.number, base, entries);",
+    "",
+  ]),
 ];
 
 /** The bug of this name; throws with all names if there is none. */

@@ -1,10 +1,22 @@
-// A replica's disk: what was written and what is still on its way. Writes land
-// in order and whole, as SQLite's transactions do; a crash keeps those that were
-// reported, and any number of the following ones, in order.
+// A replica's disk: its journal in segments, as it ships, over files that a crash
+// leaves torn; its tables; and what is on its way. All that is under way together
+// is one write. A crash keeps what was reported, and of the write under way all or
+// nothing: that is checked here, after each crash, by opening the journal again.
+// So is that no damage of what was reported passes for a crash, on a copy.
 
+import { hash } from "node:crypto";
+import { crc32 } from "node:zlib";
+import { firstDigest, type Hashes } from "../src/core/journal/entries.ts";
+import {
+  createJournal,
+  type JournalOptions,
+  type JournalWrite,
+  SegmentJournal,
+} from "../src/core/journal/journal.ts";
+import { mergeWrites } from "../src/core/journal/merge-writes.ts";
+import { HEADER_BYTES, readBatch, seedOf } from "../src/core/journal/segment.ts";
 import { type Admission, FIRST_INCARNATION } from "../src/core/replication/admissions.ts";
 import type { StoredEntries } from "../src/core/replication/entry-log.ts";
-import { entryBytes } from "../src/core/replication/entry-log.ts";
 import type { Write } from "../src/core/replication/events.ts";
 import type {
   Entry,
@@ -14,8 +26,24 @@ import type {
   ReplicaId,
 } from "../src/core/replication/types.ts";
 import type { Random } from "./random.ts";
+import { Interrupted, SimulatedFiles } from "./segment-files.ts";
 import { Tables } from "./tables.ts";
 import { Violation } from "./violation.ts";
+
+/** So small that a run goes through many. */
+const SEGMENT_BYTES = 2_048;
+/** Changes of files that a write makes at most: those of a new segment. */
+const CHANGES_MAX = 9;
+const DAMAGED_BYTES_MAX = 700;
+const EVERYTHING = Number.MAX_SAFE_INTEGER;
+
+export const HASHES: Hashes = {
+  crc32: (bytes, seed) => crc32(bytes, seed),
+  sha256: (bytes) => hash("sha256", bytes, "buffer"),
+};
+
+/** What the journal says of files that aren't as they were written. */
+class Damaged extends Error {}
 
 export interface DiskOptions {
   /** As the file says; default: none. */
@@ -27,46 +55,46 @@ export interface DiskOptions {
 }
 
 export class SimulatedDisk implements StoredEntries {
-  hardState: HardState;
   readonly tables = new Tables();
   readonly incarnation: Incarnation;
   readonly members: readonly ReplicaId[];
   /** The lost one; what it vouched for counts until this one is admitted. */
   readonly replaces: SimulatedDisk | null;
   readonly #committedIn: (entry: Entry) => number | null;
+  readonly #files = new SimulatedFiles();
+  #journal: SegmentJournal;
+  /** What must be in the journal. */
   #entries: Entry[];
   #pending: Write[] = [];
 
   constructor(hardState: HardState, entries: readonly Entry[], options: DiskOptions = {}) {
-    this.hardState = hardState;
     this.#entries = [...entries];
     this.incarnation = options.incarnation ?? FIRST_INCARNATION;
     this.members = options.members ?? [];
     this.replaces = options.replaces ?? null;
     this.#committedIn = options.committedIn ?? (() => null);
+    const { members, incarnation } = this;
+    const identity = { cluster: "simulated", members, replica: 0, incarnation };
+    createJournal(optionsOver(this.#files), identity, hardState, entries);
+    this.#journal = new SegmentJournal(optionsOver(this.#files));
+  }
+
+  get hardState(): HardState {
+    return this.#journal.hardState;
   }
 
   get lastPosition(): number {
-    return this.#entries.length;
+    return this.#journal.lastPosition;
   }
 
   epochAt(position: number): number {
-    if (position === 0) return 0;
-    const entry = this.#entries[position - 1];
-    if (!entry)
-      throw new Error(`read past the end of the disk: ${position} of ${this.#entries.length}`);
-    return entry.epoch;
+    if (position > this.lastPosition)
+      throw new Error(`read past the end of the disk: ${position} of ${this.lastPosition}`);
+    return this.#journal.epochAt(position);
   }
 
   entries(position: number, bytesMax: number): readonly Entry[] {
-    const entries: Entry[] = [];
-    let bytes = 0;
-    for (const entry of this.#entries.slice(position, position + 64)) {
-      bytes += entryBytes(entry);
-      if (entries.length > 0 && bytes > bytesMax) break;
-      entries.push(entry);
-    }
-    return entries;
+    return this.#journal.entries(position, bytesMax);
   }
 
   /** All of them. */
@@ -76,16 +104,15 @@ export class SimulatedDisk implements StoredEntries {
 
   /** Where entries are a view of others': a crash may take some of the newest, and the tables with them. */
   loseSome(random: Random): void {
-    const { appliedPosition } = this.tables;
-    this.#entries.length -= random.below(this.#entries.length - appliedPosition + 1);
+    const lost = random.below(this.lastPosition - this.tables.appliedPosition + 1);
+    if (lost === 0) return;
+    const truncateFrom = this.lastPosition + 1 - lost;
+    this.#journal.write({ truncateFrom });
+    this.#entries.length = truncateFrom - 1;
   }
 
   admissions(): readonly Admission[] {
-    return this.#entries.flatMap(({ position, body }) =>
-      body.kind === "admit"
-        ? [{ position, replica: body.replica, incarnation: body.incarnation }]
-        : [],
-    );
+    return this.#journal.admissions();
   }
 
   /** Whether the tables are what the journal says, as a check of the whole file shows. */
@@ -103,16 +130,21 @@ export class SimulatedDisk implements StoredEntries {
 
   /** The oldest `count` writes under way have landed. */
   land(count: number): void {
-    for (const write of this.#pending.splice(0, count)) {
-      if (write.hardState) this.#keep(write.hardState);
-      if (write.truncateFrom !== undefined) this.#truncateFrom(write.truncateFrom);
-      if (write.entries) this.#entries.push(...write.entries);
-    }
+    const writes = this.#pending.splice(0, count);
+    if (writes.length === 0) return;
+    const merged = mergeWrites(writes);
+    this.#check(merged);
+    this.#journal.write(merged);
+    this.#entries = after(this.#entries, merged);
   }
 
-  #keep(hardState: HardState): void {
+  #check({ hardState, truncateFrom }: JournalWrite): void {
+    if (hardState) this.#expectKept(hardState);
+    if (truncateFrom !== undefined) this.#expectDroppable(truncateFrom, hardState);
+  }
+
+  #expectKept({ promise }: HardState): void {
     const { promise: before } = this.hardState;
-    const { promise } = hardState;
     if (promise.epoch < before.epoch)
       throw new Violation(`R1: a promise goes back, from ${before.epoch} to ${promise.epoch}`);
     if (promise.epoch === before.epoch && promise.nominee !== before.nominee) {
@@ -120,7 +152,6 @@ export class SimulatedDisk implements StoredEntries {
         `R1: epoch ${promise.epoch} is promised to ${before.nominee}, then to ${promise.nominee}`,
       );
     }
-    this.hardState = hardState;
   }
 
   /**
@@ -128,24 +159,144 @@ export class SimulatedDisk implements StoredEntries {
    * counted for it: it may have it from an older leader, and lose it to another
    * older one.
    */
-  #truncateFrom(position: number): void {
-    const promised = this.hardState.promise.epoch;
+  #expectDroppable(position: number, hardState = this.hardState): void {
+    const promised = hardState.promise.epoch;
     const committed = this.#entries
       .slice(position - 1)
       .find((entry) => (this.#committedIn(entry) ?? Number.POSITIVE_INFINITY) <= promised);
     if (committed) throw new Violation(`R1: the committed entry ${committed.position} is dropped`);
-    this.#entries.length = position - 1;
   }
 
   holds({ position, epoch }: Entry): boolean {
-    return this.#entries[position - 1]?.epoch === epoch;
+    return position <= this.#entries.length && this.#entries[position - 1]?.epoch === epoch;
   }
 
-  /** Power is gone: `kept` of the unreported writes happened to land, the others never did. */
-  crash(kept: (pending: number) => number): void {
-    this.land(kept(this.#pending.length));
+  /** The process is killed, perhaps in the middle of a write, and perhaps because the power went. */
+  crash(random: Random): void {
+    const before = this.#state(this.hardState, this.#entries);
+    const begun = mergeWrites(this.#pending.slice(0, random.below(this.#pending.length + 1)));
     this.#pending = [];
+    const allowed = [before];
+    const written = after(this.#entries, begun);
+    this.#check(begun);
+    this.#files.interruptAfter(random.below(CHANGES_MAX));
+    try {
+      this.#journal.write(begun);
+      allowed.length = 0;
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+    }
+    allowed.push(this.#state(begun.hardState ?? this.hardState, written));
+    const isPowerCut = random.chance(0.5);
+    this.#files.end(isPowerCut ? random : null);
+    this.#reopen();
+    const found = this.#state(this.hardState, this.#entries);
+    if (!allowed.includes(found)) {
+      throw new Violation(
+        `S1: a crash left ${found}, not ${allowed.join(" or ")} ${isPowerCut ? "(power cut)" : ""}`,
+      );
+    }
+    if (!isPowerCut && random.chance(0.3)) this.#expectKeptThroughPowerCut(found, random);
+    if (random.chance(0.2)) this.#expectDamageNoticed(found, random);
   }
+
+  /** What a start found may be told before anything else is written. */
+  #expectKeptThroughPowerCut(right: string, random: Random): void {
+    this.#files.end(random);
+    this.#reopen();
+    const found = this.#state(this.hardState, this.#entries);
+    if (found !== right) throw new Violation(`S5: a power cut left ${found} of ${right}`);
+  }
+
+  #reopen(): void {
+    try {
+      this.#journal = new SegmentJournal(optionsOver(this.#files));
+      this.#entries = readAll(this.#journal);
+    } catch (error) {
+      if (!(error instanceof Damaged)) throw error;
+      throw new Violation(`S2: a crash passes for damage: ${error.message}`);
+    }
+  }
+
+  /** On a copy: a flipped bit anywhere, or more than that before the last write. */
+  #expectDamageNoticed(right: string, random: Random): void {
+    const batches = batchesIn(this.#files);
+    const last = batches.at(-1) as WrittenBatch;
+    const { name } = random.chance(0.5) ? last : random.pick(batches);
+    const used = Math.max(...batches.map((each) => (each.name === name ? each.end : 0)));
+    let copy = this.#files.flipped(name, random.below(8 * used));
+    if (random.chance(0.5)) {
+      const from = random.chance(0.3) ? 0 : HEADER_BYTES;
+      const through = name === last.name ? last.offset : used;
+      if (through <= from) return;
+      const offset = from + random.below(through - from);
+      const length = Math.min(through - offset, 1 + random.below(DAMAGED_BYTES_MAX));
+      const bytes = Uint8Array.from({ length }, () => (random.chance(0.5) ? 0 : random.below(256)));
+      copy = this.#files.spoiled(name, offset, bytes);
+    }
+    try {
+      const journal = new SegmentJournal(optionsOver(copy));
+      const read = this.#state(journal.hardState, readAll(journal));
+      if (read !== right) throw new Violation(`S2: damage of ${name} makes ${read} of ${right}`);
+    } catch (error) {
+      if (!(error instanceof Damaged)) throw error;
+    }
+  }
+
+  #state({ promise, voter }: HardState, entries: readonly Entry[]): string {
+    const { sha256 } = HASHES;
+    const text = entries.map(({ position, epoch, body }) =>
+      body.kind === "command"
+        ? `${position}@${epoch} ${Buffer.from(body.bytes).toString("latin1")}`
+        : `${position}@${epoch} ${JSON.stringify(body)}`,
+    );
+    const digest = Buffer.from(sha256(Buffer.from(text.join("\n")))).toString("hex", 0, 4);
+    return `${entries.length} entries (${digest}), promise ${promise.epoch} to ${promise.nominee}, ${voter ? "voter" : "no voter"}`;
+  }
+}
+
+interface WrittenBatch {
+  readonly name: string;
+  readonly offset: number;
+  readonly end: number;
+}
+
+/** All that was written, in order. */
+function batchesIn(files: SimulatedFiles): WrittenBatch[] {
+  const names = files.list().filter((name) => name.endsWith(".segment"));
+  return names.toSorted().flatMap((name) => {
+    const bytes = files.read(name, 0, EVERYTHING);
+    const seed = seedOf(bytes);
+    const batches: WrittenBatch[] = [];
+    for (let offset = HEADER_BYTES; ; offset = (batches.at(-1) as WrittenBatch).end) {
+      const found = readBatch(HASHES, { bytes, seed }, offset, null);
+      if (found.kind !== "batch") return batches;
+      batches.push({ name, offset, end: found.end });
+    }
+  });
+}
+
+function optionsOver(files: SimulatedFiles): JournalOptions {
+  let salts = 0;
+  return {
+    files,
+    hashes: HASHES,
+    salt: () => firstDigest(HASHES, `${files.list().join()} ${++salts}`),
+    damage: (name, position, what) => new Damaged(`${name}, position ${position}: ${what}`),
+    otherFormat: (name, format) => new Damaged(`${name} has format ${format}`),
+    segmentBytes: SEGMENT_BYTES,
+    entriesVerifiedMin: 20,
+  };
+}
+
+function readAll(journal: SegmentJournal): Entry[] {
+  return [...journal.entries(0, EVERYTHING)];
+}
+
+function after(entries: readonly Entry[], write: JournalWrite): Entry[] {
+  const kept =
+    write.truncateFrom === undefined ? entries : entries.slice(0, write.truncateFrom - 1);
+  return [...kept, ...(write.entries ?? [])];
 }
 
 /** R2, seen from outside: what this message vouches for is on its sender's disk. */

@@ -106,7 +106,7 @@ export class ReplicaNode extends Process implements LogProcess {
     desk?.close(); // nothing of it is sent any more
     log?.close();
     const { database, random } = this.host;
-    if (database === null) this.disk.crash((pending) => random.below(pending + 1));
+    if (database === null) this.disk.crash(random);
     else this.disk.loseSome(random);
   }
 

@@ -1,6 +1,7 @@
 // Every kind of request that can't be answered: the status, the body, and that
 // the connection can be used for the next one.
 
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -217,20 +218,24 @@ describe("a refusal takes bounded room on each replica's disk:", () => {
       }),
     );
     for (const { status } of calls) expect([400, 422, 500]).toContain(status);
-    // The tables are written with a later entry: a trade on each side of what is measured.
+    // The tables are written later: a trade on each side of what is measured.
     numberOf(await client.trade({ name: "FishCo", quantity: 1, type: "buy" }));
     return sizes().map((size, index) => size - (before[index] ?? 0));
   }
 
-  /** Bytes of each replica's file. */
+  /** Bytes of what each replica's files hold. */
   function sizes(): number[] {
     return cluster.replicas.map((id) => {
-      const file = join(cluster.data, `order-${id}`, "order.db");
+      const folder = join(cluster.data, `order-${id}`);
+      const file = join(folder, "order.db");
+      const journal = readdirSync(join(folder, "journal"))
+        .map((name) => readFileSync(join(folder, "journal", name)))
+        .reduce((sum, bytes) => sum + bytes.findLastIndex((byte) => byte !== 0) + 1, 0);
       const database = new DatabaseSync(file, { readOnly: true });
       try {
         const sum = "sum(pgsize)";
         const row = database.prepare(`SELECT ${sum} AS bytes FROM dbstat`).get();
-        return Number(row?.bytes);
+        return Number(row?.bytes) + journal;
       } finally {
         database.close();
       }

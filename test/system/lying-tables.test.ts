@@ -13,7 +13,7 @@ import { until } from "../../lab/wait.ts";
 import { decodeCommands } from "../../src/core/market/codec.ts";
 import type { Command } from "../../src/core/market/types.ts";
 import type { Entry } from "../../src/core/replication/types.ts";
-import { createJournalFile, openJournal } from "../../src/io/journal/journal.ts";
+import { createJournalFile, journalFolder, openJournal } from "../../src/io/journal/journal.ts";
 import { Ledger } from "../../src/io/journal/ledger.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { allOrders, failed, Load, type OrderRow, promised, quantityOf } from "./harness/load.ts";
@@ -48,6 +48,7 @@ function forge(cluster: Cluster, id: number, misread: Misreading): void {
     entries.push(...right.entries(entries.length, Number.MAX_SAFE_INTEGER));
   right.close();
   renameSync(path, `${path}.right`);
+  rmSync(journalFolder(path), { recursive: true });
   for (const end of ["-wal", "-shm"]) rmSync(`${path}${end}`, { force: true });
   createJournalFile(path, identity, hardState, entries);
   const wrong = openJournal(path, { replica: id });
@@ -98,8 +99,8 @@ async function comesBack(
   id: number,
   load: Load,
 ): Promise<void> {
-  for (const end of ["", "-wal", "-shm"])
-    rmSync(join(cluster.data, `order-${id}`, `order.db${end}`), { force: true });
+  for (const name of ["journal", "order.db", "order.db-wal", "order.db-shm"])
+    rmSync(join(cluster.data, `order-${id}`, name), { recursive: true, force: true });
   expect(await cluster.run("format", "--replace", `order-${id}`)).toMatchObject({ status: 0 });
   cluster.start("order", String(id));
   await until(

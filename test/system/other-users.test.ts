@@ -70,6 +70,8 @@ test("under umask 0 no file of a bazaar that traded, crashed, rolled its logs an
       `logs/${replica}.log`,
       `logs/${replica}.log.1`,
       `${replica}/lock.db`,
+      `${replica}/journal`,
+      `${replica}/journal/00000001.segment`,
       `${replica}/order.db`,
       `${replica}/order.db-wal`,
       `${replica}/order.db-shm`,

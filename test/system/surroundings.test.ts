@@ -181,6 +181,18 @@ test.each<[string, Refusal & { readonly make: (path: string) => void }]>([
     },
   ],
   [
+    "a segment of a replica's journal is a link",
+    {
+      broken: "ORDER/journal/00000001.segment",
+      roles: ORDER,
+      says: "is a link",
+      make: (path) => {
+        renameSync(path, `${path}.moved`);
+        symlinkSync(`${path}.moved`, path);
+      },
+    },
+  ],
+  [
     "what SQLite keeps beside a file is a link",
     { broken: "ORDER/order.db-shm", roles: ORDER, says: "is a link", make: (path) => link(path) },
   ],
@@ -230,6 +242,11 @@ test.runIf(isRoot).each<[string, Refusal, (path: string) => void]>([
   ["the secret", others({ broken: "secret" }), give],
   ["the folder of a replica", others({ broken: "ORDER", roles: ORDER }), give],
   ["the file of a replica", others({ broken: "ORDER/order.db", roles: ORDER }), give],
+  [
+    "a segment of a replica",
+    others({ broken: "ORDER/journal/00000001.segment", roles: ORDER }),
+    give,
+  ],
   ["the lock of a replica", others({ broken: "ORDER/lock.db", roles: ORDER }), makeAndGive],
   ["logs/", others({ broken: "logs" }), (path) => folder(path, give)],
   ["run/", others({ broken: "run" }), (path) => folder(path, give)],

@@ -18,7 +18,7 @@ import { StockView } from "../../src/core/service/stock-view.ts";
 import { decideTurn } from "../../src/core/service/turn.ts";
 import { openCatalogStore } from "../../src/io/journal/catalog-store.ts";
 import { DataFileError } from "../../src/io/journal/errors.ts";
-import { openJournal, type SqliteJournal } from "../../src/io/journal/journal.ts";
+import { type FileJournal, openJournal } from "../../src/io/journal/journal.ts";
 import { Ledger } from "../../src/io/journal/ledger.ts";
 import { readSecret, SecretError } from "../../src/io/rpc/secret.ts";
 import {
@@ -88,7 +88,7 @@ function examineReplica(path: string, truth: Truth, whileOpen: () => void): Outc
 
 /** A replica that leads, with all that its journal holds committed. */
 class Replica {
-  readonly #journal: SqliteJournal;
+  readonly #journal: FileJournal;
   readonly #ledger: Ledger;
   readonly #market: MarketState;
 
@@ -96,7 +96,7 @@ class Replica {
     this.#journal = openJournal(path, { replica: IDENTITY.replica, cluster: IDENTITY.cluster });
     try {
       this.#ledger = new Ledger(this.#journal);
-      // Or nothing would be read from the file again.
+      // Or nothing would be read from the tables again.
       this.#journal.database.exec("PRAGMA shrink_memory");
       whileOpen();
       for (const entry of this.#journal.entries(this.#ledger.appliedPosition, READ_BYTES)) {

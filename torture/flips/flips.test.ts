@@ -1,7 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { afterAll, describe, expect, test } from "vitest";
 import { JournalCorrupt } from "../../src/io/journal/errors.ts";
 import { openJournal } from "../../src/io/journal/journal.ts";
@@ -58,7 +57,7 @@ test.each([4_182, 7_641, 7_785])(
 describe("of the rows that a page's number of cells hides,", () => {
   const replica = specimen("a stopped replica");
 
-  test.each(["orders", "stocks", "requests", "entries", "applied", "meta", "entries_admit"])(
+  test.each(["orders", "stocks", "requests", "applied"])(
     "the last of %s is noticed before this replica votes or leads, or by whoever asks",
     (table) => {
       const path = join(flips.copyOf(replica), "order.db");
@@ -67,7 +66,7 @@ describe("of the rows that a page's number of cells hides,", () => {
     },
   );
 
-  test.each(["orders", "stocks", "entries", "applied", "meta", "entries_admit"])(
+  test.each(["orders", "stocks", "applied"])(
     "the last of %s is noticed when the file is opened",
     (table) => {
       const path = join(flips.copyOf(replica), "order.db");
@@ -83,16 +82,6 @@ describe("of the rows that a page's number of cells hides,", () => {
       expect(open).toThrow(JournalCorrupt);
     },
   );
-
-  test("entries that no table holds yet are noticed in the file of a replica that crashed", () => {
-    const crashed = specimen("a crashed replica");
-    const path = join(flips.copyOf(crashed), "order.db");
-    const database = new DatabaseSync(path);
-    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    database.close();
-    hideRows(path, "entries");
-    expect(examine(crashed, join(path, ".."), flips.truth)).toBe("refused");
-  });
 
   test("a catalog's last stock is noticed, and the catalog reads everything anew", () => {
     const catalog = specimen("a stopped catalog");

@@ -7,7 +7,7 @@
 // again.
 
 import { closeSync, copyFileSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { TemporaryFolder } from "../../lab/process.ts";
 import { Random } from "../../simulation/random.ts";
@@ -85,6 +85,7 @@ export class Flips {
     rmSync(this.#folder, { recursive: true, force: true });
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
     for (const file of specimen.files) {
+      mkdirSync(dirname(join(this.#folder, file)), { recursive: true, mode: 0o700 });
       copyFileSync(join(specimen.folder, file), join(this.#folder, file));
     }
     return this.#folder;

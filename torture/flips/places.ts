@@ -4,13 +4,17 @@
 // beginnings of cells, inner pages, the free list and the header of the file,
 // which are small: chance alone would rarely hit them.
 //
-// Format: https://www.sqlite.org/fileformat2.html
+// In a segment of a journal it is the headers: its own, and those of batches.
+//
+// Format: https://www.sqlite.org/fileformat2.html, src/core/journal/segment.ts
 
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { Random } from "../../simulation/random.ts";
+import { decodeHeader, HEADER_BYTES, readBatch } from "../../src/core/journal/segment.ts";
+import { HASHES } from "../../src/io/journal/segment-files.ts";
 
 const PAGE_BYTES = 4_096;
 /** At the beginning of the first page, before the page's own header. */
@@ -26,6 +30,7 @@ const CELLS_OFFSET = 3;
 const CELL_BEGINNING_BYTES = 10;
 const LOG_HEADER_BYTES = 32;
 const FRAME_HEADER_BYTES = 24;
+const BATCH_HEADER_BYTES = 28;
 
 /** One bit of a file. */
 export interface Place {
@@ -80,6 +85,7 @@ export class Places {
     const anywhere = { what: "anywhere", offset: 0, bytes: this.#bytes.length };
     if (random.chance(0.2)) return anywhere;
     if (this.#file.endsWith("-wal")) return this.#spanOfLog(random);
+    if (this.#file.endsWith(".segment")) return this.#spanOfSegment(random);
     if (this.#pages.size === 0) return anywhere;
     if (random.chance(0.15)) {
       return random.chance(0.2)
@@ -101,6 +107,25 @@ export class Places {
     return random.chance(0.5)
       ? { what: "frame's header", offset, bytes: FRAME_HEADER_BYTES }
       : { what: "frame's page", offset: offset + FRAME_HEADER_BYTES, bytes: PAGE_BYTES };
+  }
+
+  #spanOfSegment(random: Random): Span {
+    if (random.chance(0.2)) return { what: "segment's header", offset: 0, bytes: HEADER_BYTES };
+    const header = decodeHeader(HASHES, this.#bytes);
+    if (header === null || typeof header === "number") throw new Error("a segment is wrong");
+    const batches: Span[] = [];
+    for (let offset = HEADER_BYTES; ; ) {
+      const found = readBatch(HASHES, { bytes: this.#bytes, seed: header.seed }, offset, null);
+      if (found.kind !== "batch") break;
+      batches.push({ what: "batch", offset, bytes: found.end - offset });
+      offset = found.end;
+    }
+    const newest = random.chance(0.3) ? batches.slice(-2) : batches;
+    const batch = random.pick(newest);
+    const { offset, bytes } = batch;
+    return random.chance(0.5)
+      ? { what: "batch's header", offset, bytes: Math.min(bytes, BATCH_HEADER_BYTES) }
+      : batch;
   }
 
   #spanOfPage({ owner, kind, number }: Page, random: Random): Span {

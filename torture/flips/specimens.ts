@@ -6,8 +6,8 @@
 // in memory, by a market that never reads a file. Nothing is left to chance but
 // what the seed says, so that a flip can be tried again.
 
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Random } from "../../simulation/random.ts";
 import { decodeCommands } from "../../src/core/market/codec.ts";
 import type { Stock } from "../../src/core/market/types.ts";
@@ -20,11 +20,7 @@ import {
   createCatalogFile,
   openCatalogStore,
 } from "../../src/io/journal/catalog-store.ts";
-import {
-  createJournalFile,
-  openJournal,
-  type SqliteJournal,
-} from "../../src/io/journal/journal.ts";
+import { createJournalFile, type FileJournal, openJournal } from "../../src/io/journal/journal.ts";
 import { Ledger } from "../../src/io/journal/ledger.ts";
 import type { JournalIdentity } from "../../src/io/journal/types.ts";
 import { makeSecret } from "../../src/io/rpc/secret.ts";
@@ -53,8 +49,10 @@ const ADMISSIONS = [7, 24, 36];
 const SAVE_EVERY_TURNS = 7;
 /** The last turns, which in a crash are in the write-ahead logs only. */
 const TURNS_IN_LOG = 9;
-/** Commands that wait for the tables before a write takes them along. */
-const FLUSH_COMMANDS = 40;
+/** Small: they are copied for every flip. */
+const SEGMENT_BYTES = 16 * 1024;
+/** Commands that wait for the tables before they are written. */
+const FLUSH_COMMANDS = 15;
 const PAGE_OF_ORDERS = 100;
 const QUANTITY = 1_000_000;
 
@@ -117,7 +115,7 @@ class Maker {
   readonly #memory = new Memory();
   readonly #recorded: Question[] = [];
   readonly #stocksAt = new Map<number, string>();
-  readonly #journal: SqliteJournal;
+  readonly #journal: FileJournal;
   readonly #ledger: Ledger;
   #store: CatalogStore;
   readonly #view = new StockView({ position: 0, stocks: [] });
@@ -135,7 +133,8 @@ class Maker {
     );
     const first = listed.flatMap(({ entries }) => entries);
     createJournalFile(orderFile, IDENTITY, hardState, first);
-    this.#journal = openJournal(orderFile, { replica: IDENTITY.replica });
+    const { replica } = IDENTITY;
+    this.#journal = openJournal(orderFile, { replica, segmentBytes: SEGMENT_BYTES });
     this.#ledger = new Ledger(this.#journal);
     createCatalogFile(catalogFile, { name: IDENTITY.cluster, members: IDENTITY.members });
     this.#store = openCatalogStore({ path: catalogFile, role: CATALOG });
@@ -253,11 +252,10 @@ class Maker {
     this.#append([entry]);
   }
 
-  /** Writes entries as a replica does, with what the tables lack. */
+  /** Writes entries as a replica does, and then what the tables lack. */
   #append(entries: readonly Entry[]): void {
-    this.#journal.write({ entries }, () => {
-      if (this.#ledger.pendingCommands >= FLUSH_COMMANDS) this.#ledger.flush();
-    });
+    this.#journal.write({ entries });
+    if (this.#ledger.pendingCommands >= FLUSH_COMMANDS) this.#ledger.flush();
     this.#commit(entries);
   }
 
@@ -335,8 +333,14 @@ class Maker {
 
   #copied(name: string, kind: Specimen["kind"], files: readonly string[]): Specimen {
     const folder = this.#folderOf(name);
-    for (const file of files) copyFileSync(join(this.#folder, "live", file), join(folder, file));
-    return { name, kind, folder, files: files.filter((file) => existsSync(join(folder, file))) };
+    const live = join(this.#folder, "live");
+    const segments = kind === "order" ? readdirSync(join(live, "journal")) : [];
+    const all = [...files, ...segments.map((segment) => join("journal", segment))];
+    for (const file of all) {
+      mkdirSync(dirname(join(folder, file)), { recursive: true, mode: 0o700 });
+      copyFileSync(join(live, file), join(folder, file));
+    }
+    return { name, kind, folder, files: all.filter((file) => existsSync(join(folder, file))) };
   }
 
   /** A folder of this name, made. */

@@ -11,8 +11,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Cluster } from "../../../lab/cluster.ts";
 import { type FailOverOptions, failOver, struckCluster } from "../../../lab/fail-over.ts";
 import { BazaarClient } from "../../client/index.ts";
-import { auditInWorker, lastPositionIn } from "../../io/journal/audit.ts";
+import { auditInWorker } from "../../io/journal/audit.ts";
 import { orderFile } from "../../io/journal/data-directory.ts";
+import { lastPositionIn } from "../../io/journal/journal.ts";
 import type { FailOver, ReplicaFile } from "./results.ts";
 
 /** Between two trades of a client, milliseconds: so many orders that all can be asked for at the end. */

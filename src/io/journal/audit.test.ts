@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Command } from "../../core/market/types.ts";
 import type { OrderAudit } from "../../core/service/reports.ts";
 import { auditInWorker, auditOrderFile, LinesDigest, stocksDigest } from "./audit.ts";
-import { appliedFile, flipBit, marketEntry, offsetOf, opened } from "./test-files.ts";
+import { appliedFile, flipBit, marketEntry, offsetOf, opened, segmentFile } from "./test-files.ts";
 
 function order(number: number, quantity: number, name = "FishCo"): Command {
   return { kind: "order", number, requestId: `r${number}`, name, type: "buy", quantity, price: 2 };
@@ -72,6 +72,7 @@ test("replicas that hold different orders, requests or entries have different di
 test("a journal or tables that end before the position are told as problems", () => {
   expect(audit(fileOf(), 6, [6]).problems).toEqual([
     "the tables stand at position 5, before 6",
+    expect.stringContaining("position 6: the entry is gone"),
     "the journal ends at position 5",
     "the journal doesn't reach position 6",
   ]);
@@ -96,10 +97,11 @@ describe("planted damage is found:", () => {
     const journal = opened(path);
     const digest = Buffer.from(journal.digestAt(2), "hex");
     journal.close();
-    flipBit(path, offsetOf(path, digest));
+    const segment = segmentFile(path);
+    flipBit(segment, offsetOf(segment, digest));
     const { problems } = audit(path);
     expect(problems).toEqual(
-      expect.arrayContaining([expect.stringContaining("position 2: the checksum is wrong")]),
+      expect.arrayContaining([expect.stringContaining("position 1: the entry is gone")]),
     );
   });
 

@@ -1,6 +1,6 @@
 // What `bazaar verify` compares of a replica, read from its file.
 //
-// Goes through the whole journal once, from its own connection, in one read
+// Goes through the whole journal once, and reads the tables in one read
 // transaction, so that the replica goes on meanwhile: verifies the chain of
 // digests, checks M1 to M3, and compares the tables with what the journal says.
 // The tables may stand later than the position asked about, never earlier.
@@ -12,6 +12,7 @@
 import { createHash, hash } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import type { JournalReader } from "../../core/journal/journal.ts";
 import { Audit, type AuditCounts } from "../../core/market/audit.ts";
 import { canonicalOrder, canonicalRequest, canonicalStocks } from "../../core/market/canonical.ts";
 import { BadCommandBytes, decodeCommands, encodeCommands } from "../../core/market/codec.ts";
@@ -19,9 +20,10 @@ import { recordedRequest } from "../../core/market/content.ts";
 import type { Command, Order, Stock } from "../../core/market/types.ts";
 import type { Entry } from "../../core/replication/types.ts";
 import type { OrderAudit } from "../../core/service/reports.ts";
-import { EntryTable } from "./entries.ts";
+import { firstDigest } from "./entries.ts";
 import { JournalCorrupt } from "./errors.ts";
-import { type Applied, ORDER_FILE, readApplied, readMeta, type TableTotals } from "./order-file.ts";
+import { readJournal } from "./journal.ts";
+import { type Applied, ORDER_FILE, readApplied, type TableTotals } from "./order-file.ts";
 import { RequestTable, requestKey } from "./request-table.ts";
 import { changedSum, orderOf, stockChecksum, stockOf } from "./rows.ts";
 import { numberOf, openReadOnly, reading, textOf } from "./sqlite.ts";
@@ -43,17 +45,14 @@ export function auditOrderFile(request: OrderAuditRequest): OrderAudit {
   const database = openReadOnly(request.path, ORDER_FILE);
   try {
     database.exec("BEGIN");
-    return new FileAudit(database, request).run();
-  } finally {
-    database.close();
-  }
-}
-
-/** Position of the newest entry in the file of a replica. Throws as auditOrderFile() does. */
-export function lastPositionIn(path: string): number {
-  const database = openReadOnly(path, ORDER_FILE);
-  try {
-    return readMeta(database, path).end.position;
+    const applied = readApplied(database, request.path);
+    // Only now, since the tables are made from what is in the journal already.
+    const journal = readJournal(request.path);
+    try {
+      return new FileAudit(database, journal, applied, request).run();
+    } finally {
+      journal.close();
+    }
   } finally {
     database.close();
   }
@@ -69,7 +68,7 @@ interface AtPosition {
 
 class FileAudit {
   readonly #request: OrderAuditRequest;
-  readonly #table: EntryTable;
+  readonly #journal: JournalReader;
   readonly #tables: TableAudit;
   readonly #audit: Audit;
   readonly #applied: Applied;
@@ -80,12 +79,17 @@ class FileAudit {
   readonly #problems: string[] = [];
   #problemCount = 0;
 
-  constructor(database: DatabaseSync, request: OrderAuditRequest) {
+  constructor(
+    database: DatabaseSync,
+    journal: JournalReader,
+    applied: Applied,
+    request: OrderAuditRequest,
+  ) {
     const { path, stocksAt } = request;
     this.#request = request;
-    this.#table = new EntryTable(database, path, readMeta(database, path).identity.cluster);
+    this.#journal = journal;
     this.#tables = new TableAudit(database, path, (problem) => this.#problem(problem));
-    this.#applied = readApplied(database, path);
+    this.#applied = applied;
     this.#audit = new Audit({ stocksAt });
   }
 
@@ -114,15 +118,13 @@ class FileAudit {
 
   /** Feeds all entries; stops at damage, since nothing after it can be relied on. */
   #readThrough(last: number): AtPosition {
-    let digest = this.#table.storedDigest(0);
+    let digest = firstDigest(this.#journal.identity.cluster);
     let position = 0;
     this.#arrive(position, digest);
     try {
-      for (const chained of this.#table.after(0)) {
-        if (chained.entry.position > last) break;
-        digest = chained.digest;
-        position = chained.entry.position;
-        this.#feed(chained.entry);
+      for (const row of this.#journal.rows(0, last)) {
+        ({ digest, position } = row);
+        this.#feed(this.#journal.entryOf(row));
         this.#arrive(position, digest);
       }
     } catch (error) {

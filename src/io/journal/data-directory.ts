@@ -14,7 +14,7 @@ import type { ReplicaId } from "../../core/replication/types.ts";
 import { privateFolder } from "../private-files.ts";
 import { clusterOfCatalogFile } from "./catalog-store.ts";
 import { DirectoryLocked } from "./errors.ts";
-import { clusterOfOrderFile } from "./order-file.ts";
+import { clusterOfOrderFile } from "./journal.ts";
 import { connect, explain, isBusy } from "./sqlite.ts";
 
 /** The roles of a cluster that keep files: a part of its configuration. */
@@ -32,7 +32,7 @@ export interface RoleFile {
   readonly path: string;
 }
 
-/** The file of a replica: `DIR/order-9094/order.db`. */
+/** The tables of a replica, whose journal is in the folder `journal` beside them: `DIR/order-9094/order.db`. */
 export function orderFile(dataDir: string, role: string): string {
   return join(dataDir, role, "order.db");
 }

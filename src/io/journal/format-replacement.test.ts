@@ -7,7 +7,7 @@ import { openCatalogStore } from "./catalog-store.ts";
 import { catalogFile, lockRole, orderFile } from "./data-directory.ts";
 import { ClusterUnknown, DataFileExists, DirectoryLocked } from "./errors.ts";
 import { formatCluster, replaceCatalog, replaceReplica } from "./format.ts";
-import { openJournal } from "./journal.ts";
+import { journalFolder, openJournal, removeJournalFile } from "./journal.ts";
 import { temporaryFolder, thrown } from "./test-files.ts";
 
 const INCARNATION = 1_800_000_000_000;
@@ -25,7 +25,7 @@ function formatted() {
 test("a replacement is empty, has no vote, and has the new incarnation", () => {
   const { config, cluster } = formatted();
   const path = orderFile(config.data, "order-9092");
-  rmSync(path);
+  removeJournalFile(path);
   writeFileSync(`${path}.new`, "half of an earlier attempt");
   replaceReplica({ config, role: "order-9092", incarnation: INCARNATION });
   const journal = openJournal(path, { replica: 9092, cluster });
@@ -47,6 +47,8 @@ test("a replica that has its file, or runs, isn't replaced", () => {
   expect(thrown(replace)).toBeInstanceOf(DataFileExists);
   const path = orderFile(config.data, "order-9092");
   renameSync(path, `${path}.damaged`);
+  expect(thrown(replace)).toMatchObject({ message: expect.stringContaining("journal is there") });
+  renameSync(journalFolder(path), `${path}.damaged-journal`);
   const lock = lockRole(config.data, "order-9092");
   expect(thrown(replace)).toBeInstanceOf(DirectoryLocked);
   lock.release();

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
 import { orderFile, roleFiles } from "./data-directory.ts";
 import { formatCluster, inspectData, replaceReplica } from "./format.ts";
-import { removeDatabase } from "./sqlite.ts";
+import { journalFolder, removeJournalFile } from "./journal.ts";
 import { temporaryFolder } from "./test-files.ts";
 
 /** In the order they were made: `sync PATH`, `rename FROM TO`, `remove PATH`. */
@@ -23,6 +23,10 @@ vi.mock("node:fs", async (original) => {
     },
     fsyncSync(file: number) {
       fs.fsyncSync(file);
+      calls.push(`sync ${resolve(paths.get(file) ?? "")}`);
+    },
+    fdatasyncSync(file: number) {
+      fs.fdatasyncSync(file);
       calls.push(`sync ${resolve(paths.get(file) ?? "")}`);
     },
     renameSync(from: string, to: string) {
@@ -94,10 +98,15 @@ test("a replacement's file is durable before it gets its name, and its name when
   const config = newConfig();
   formatCluster({ config, stocks: [], nowMs: 0 });
   const path = orderFile(config.data, "order-9092");
-  removeDatabase(path);
+  removeJournalFile(path);
   calls.length = 0;
   replaceReplica({ config, role: "order-9092", incarnation: 1_800_000_000_000 });
+  const journal = journalFolder(path);
   expectInOrder([
+    `sync ${journal}.new/00000001.segment.new`,
+    `rename ${journal}.new/00000001.segment.new ${journal}.new/00000001.segment`,
+    `sync ${journal}.new`,
+    `rename ${journal}.new ${journal}`,
     `sync ${path}.new`,
     `rename ${path}.new ${path}`,
     `sync ${dirname(path)}`,

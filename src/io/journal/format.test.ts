@@ -19,7 +19,7 @@ import { catalogFile, lockRole, orderFile, roleFiles } from "./data-directory.ts
 import { DataFileExists, DataFileForeign, DirectoryLocked } from "./errors.ts";
 import { formatCluster, inspectData } from "./format.ts";
 import { openJournal } from "./journal.ts";
-import { temporaryFolder, thrown } from "./test-files.ts";
+import { segmentFile, temporaryFolder, thrown } from "./test-files.ts";
 
 const STOCKS = [
   { name: "FishCo", price: 17.99, quantity: 600 },
@@ -170,7 +170,11 @@ describe("a crash", () => {
     const whole = newRoles();
     format(whole);
     const expected = contentOf(whole);
-    const files = [...roleFiles(whole).map(({ path }) => path), join(whole.data, "secret")];
+    const files = [
+      ...whole.replicas.map(({ name }) => segmentFile(orderFile(whole.data, name))),
+      ...roleFiles(whole).map(({ path }) => path),
+      join(whole.data, "secret"),
+    ];
     for (let moved = 0; moved <= files.length; moved++) {
       const config = newRoles();
       for (const [index, file] of files.entries()) {
@@ -190,6 +194,7 @@ describe("a crash", () => {
     ".format/order-9092/order.db",
     ".format/catalog-9097/catalog.db",
     ".formatted",
+    "order-9092/journal/00000001.segment",
     "order-9092/order.db",
     "secret",
   ])(

@@ -19,6 +19,7 @@
 import { randomUUID } from "node:crypto";
 import {
   chmodSync,
+  type Dirent,
   existsSync,
   readdirSync,
   renameSync,
@@ -46,7 +47,12 @@ import {
   roleFiles,
 } from "./data-directory.ts";
 import { ClusterUnknown, DataFileExists, DataFileForeign } from "./errors.ts";
-import { createJournalFile } from "./journal.ts";
+import {
+  createJournalFile,
+  journalFolder,
+  placeJournalFile,
+  removeJournalFile,
+} from "./journal.ts";
 import { placeDatabase, removeDatabase, syncPath } from "./sqlite.ts";
 
 /** What is being built; worth nothing. */
@@ -201,7 +207,7 @@ function finishFormat(data: string): void {
   const built = join(data, BUILT);
   if (!existsSync(built)) return;
   const folders = new Set<string>();
-  for (const file of filesUnder(built)) {
+  for (const file of under(built, (entry) => entry.isFile())) {
     const to = join(data, file);
     privateFolder(dirname(to));
     unlessGone(() => renameSync(join(built, file), to));
@@ -209,11 +215,13 @@ function finishFormat(data: string): void {
   }
   for (const folder of folders) syncPath(folder);
   syncPath(data);
-  for (const folder of unlessGone(() => readdirSync(built)) ?? []) {
-    unlessGone(() => rmdirSync(join(built, folder)));
-  }
-  unlessGone(() => rmdirSync(built));
+  const emptied = under(built, (entry) => entry.isDirectory()).sort(longestFirst);
+  for (const folder of [...emptied, "."]) unlessGone(() => rmdirSync(join(built, folder)));
   syncPath(data);
+}
+
+function longestFirst(a: string, b: string): number {
+  return b.length - a.length;
 }
 
 /** Nothing but what roles leave before there is a cluster: their locks, logs and process ids. */
@@ -226,11 +234,11 @@ function holdsNothing(data: string): boolean {
   );
 }
 
-/** Relative paths of all files under a folder. */
-function filesUnder(folder: string): string[] {
+/** Relative paths of what is under a folder and of this kind. */
+function under(folder: string, isOfKind: (entry: Dirent) => boolean): string[] {
   const entries = unlessGone(() => readdirSync(folder, { recursive: true, withFileTypes: true }));
   return (entries ?? [])
-    .filter((entry) => entry.isFile())
+    .filter(isOfKind)
     .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
 }
 
@@ -269,9 +277,13 @@ export function replaceReplica({ incarnation, ...options }: ReplaceReplicaOption
   });
   const replica = config.replicas.find(({ name }) => name === role)?.id;
   invariant(replica !== undefined, "the replica is configured", { role });
-  replace(options, orderFile(config.data, role), (path, { name, members }) => {
+  const path = orderFile(config.data, role);
+  replace(options, [path, journalFolder(path)], ({ name, members }) => {
+    const made = `${path}.new`;
     const hardState = { promise: { epoch: 0, nominee: replica }, voter: false };
-    createJournalFile(path, { cluster: name, members, replica, incarnation }, hardState, []);
+    removeJournalFile(made);
+    createJournalFile(made, { cluster: name, members, replica, incarnation }, hardState, []);
+    placeJournalFile(made, path);
   });
 }
 
@@ -283,14 +295,20 @@ export function replaceCatalog(options: ReplaceOptions): void {
     "the catalog is configured",
     { role },
   );
-  replace(options, catalogFile(config.data, role), createCatalogFile);
+  const path = catalogFile(config.data, role);
+  replace(options, [path], (cluster) => {
+    const made = `${path}.new`;
+    removeDatabase(made);
+    createCatalogFile(made, cluster);
+    placeDatabase(made, path);
+  });
 }
 
-/** Made under another name first, so that a crash leaves no half of a file. */
+/** `make` makes them under other names first, so that a crash leaves no half of a file. */
 function replace(
   { config, role }: ReplaceOptions,
-  path: string,
-  create: (path: string, cluster: FileCluster) => void,
+  paths: readonly string[],
+  make: (cluster: FileCluster) => void,
 ): void {
   if (inspectData(config).kind === "absent") {
     throw new ClusterUnknown(
@@ -305,15 +323,13 @@ function replace(
   }
   const lock = lockRole(config.data, role);
   try {
-    if (existsSync(path)) {
+    const there = paths.find((path) => existsSync(path));
+    if (there !== undefined) {
       throw new DataFileExists(
-        `${path} is there: a replacement is only for a lost disk; to replace a damaged file, move it away first`,
+        `${there} is there: a replacement is only for a lost disk; to replace a damaged file, move it away first`,
       );
     }
-    const made = `${path}.new`;
-    removeDatabase(made);
-    create(made, cluster);
-    placeDatabase(made, path);
+    make(cluster);
     // The folders may be new, too: without them a power cut would take the file.
     syncPath(config.data);
     syncPath(dirname(resolve(config.data)));

@@ -1,14 +1,17 @@
-// What is in the files on disk, row for row: a version that writes other rows
+// What is in the files on disk, row for row and byte for byte: a version that writes others
 // can't go on with the files of the one before. Whoever means to change what is
 // in testdata needs another version of the format, and a step in upgrade.ts.
 
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { createJournal, SegmentJournal } from "../../core/journal/journal.ts";
 import type { Entry } from "../../core/replication/types.ts";
 import { createCatalogFile, openCatalogStore } from "./catalog-store.ts";
 import { createJournalFile, openJournal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
+import { segmentsIn } from "./segment-files.ts";
 import { HARD_STATE, IDENTITY, marketEntry, temporaryFolder } from "./test-files.ts";
 import { HISTORY } from "./test-ledger.ts";
 
@@ -57,6 +60,43 @@ test("the rows of a replica's file are those that the format has always had", as
   journal.close();
   await expect(contentOf(path)).toMatchFileSnapshot("testdata/replica.txt");
 });
+
+test("the bytes of a replica's journal are those that the format has always had", async () => {
+  const folder = temporaryFolder();
+  const options = {
+    ...segmentsIn(folder),
+    salt: () => Buffer.from("a salt  "),
+    segmentBytes: 8_192,
+  };
+  createJournal(options, IDENTITY, HARD_STATE, ENTRIES.slice(0, 2));
+  const journal = new SegmentJournal(options);
+  journal.write({ entries: ENTRIES.slice(2, 4) });
+  journal.write({ hardState: { promise: { epoch: 3, nominee: 9092 }, voter: false } });
+  journal.write({
+    hardState: { promise: { epoch: 4, nominee: 9090 }, voter: true },
+    truncateFrom: 4,
+    entries: ENTRIES.slice(3),
+  });
+  journal.close();
+  const dumps = readdirSync(folder)
+    .toSorted()
+    .map((name) => `${name}\n${dumpOf(readFileSync(join(folder, name)))}`);
+  await expect(dumps.join("\n")).toMatchFileSnapshot("testdata/segments.txt");
+});
+
+/** Rows of 32 bytes in hex, without those that are zeros. */
+function dumpOf(bytes: Buffer): string {
+  const rows: string[] = [];
+  for (let offset = 0; offset < bytes.length; offset += 32) {
+    const row = bytes.subarray(offset, offset + 32);
+    if (row.some((byte) => byte !== 0)) {
+      rows.push(
+        `${`${offset}`.padStart(5)}  ${row.toString("hex").replaceAll(/.{8}/g, "$& ")}`.trimEnd(),
+      );
+    }
+  }
+  return `${rows.join("\n")}\n${bytes.length} bytes\n`;
+}
 
 test("the rows of a catalog's file are those that the format has always had", async () => {
   const path = join(temporaryFolder(), "catalog.db");

@@ -1,10 +1,16 @@
 // What a disk may do to a journal's file, and what the journal must not do then.
 
-import { copyFileSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import {
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { describe, expect, test } from "vitest";
 import { JournalCorrupt } from "./errors.ts";
+import { journalFolder, openJournal } from "./journal.ts";
 import {
   entriesThrough,
   entry,
@@ -13,23 +19,12 @@ import {
   journalFile,
   offsetOf,
   opened,
-  temporaryFolder,
+  segmentFile,
   thrown,
 } from "./test-files.ts";
 
 /** Enough that no read stops early because of it. */
 const ALL_BYTES = 1 << 30;
-
-/** Makes a table or index of a single page show one row less. */
-function hideRow(path: string, name: string): void {
-  const database = new DatabaseSync(path);
-  const root = database.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").get(name);
-  database.close();
-  const bytes = readFileSync(path);
-  const cells = (Number(root?.rootpage) - 1) * 4_096 + 3;
-  bytes.writeUInt16BE(bytes.readUInt16BE(cells) - 1, cells);
-  writeFileSync(path, bytes);
-}
 
 describe("a damaged file", () => {
   const EPOCH = 1_234_567_890_123;
@@ -45,169 +40,148 @@ describe("a damaged file", () => {
     return path;
   }
 
-  function bigEndian(value: number): Buffer {
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigUInt64BE(BigInt(value));
-    return bytes.subarray(2); // as SQLite stores a number of this size
-  }
-
   test("doesn't start, wherever in it a bit was flipped", () => {
     const path = fileWithPromise();
     opened(path).close();
-    const digest = (position: number) => {
-      const journal = opened(path);
-      const hex = journal.digestAt(position);
-      journal.close();
-      return Buffer.from(hex, "hex");
-    };
-    const places: [string, number][] = [
-      ["the body of an entry", offsetOf(path, "the fourth command") + 5],
-      ["the time of an entry", offsetOf(path, "the fourth command") - 3],
-      ["the digest of the last entry", readFileSync(path).lastIndexOf(digest(4)) + 31],
-      ["where the journal ends", readFileSync(path).indexOf(digest(4)) + 31],
-      ["the digest of another", offsetOf(path, digest(2))],
-      ["the cluster", offsetOf(path, IDENTITY.cluster) + 1],
-      ["the promise", offsetOf(path, bigEndian(EPOCH)) + 7],
-    ];
-    for (const [what, offset] of places) {
-      flipBit(path, offset);
+    const segment = segmentFile(path);
+    const end = readFileSync(segment).findLastIndex((byte) => byte !== 0) + 1;
+    for (let offset = 0; offset < end; offset += offset < 512 ? 47 : 7) {
+      flipBit(segment, offset);
       const error = thrown(() => opened(path));
-      expect(error, what).toBeInstanceOf(JournalCorrupt);
-      expect((error as Error).message, what).toContain(path);
-      flipBit(path, offset);
+      expect(error, `byte ${offset}`).toBeInstanceOf(JournalCorrupt);
+      expect((error as Error).message, `byte ${offset}`).toContain(segment);
+      flipBit(segment, offset);
     }
     opened(path).close();
   });
 
   test("names the position, so that the operator can look", () => {
     const path = fileWithPromise();
-    flipBit(path, offsetOf(path, "the fourth command"));
-    expect(thrown(() => opened(path))).toMatchObject({ path, position: 4 });
+    flipBit(segmentFile(path), offsetOf(segmentFile(path), "the fourth command"));
+    expect(thrown(() => opened(path))).toMatchObject({ path: segmentFile(path), position: 4 });
   });
 
-  test("with an entry, or all applied ones, gone doesn't start", () => {
-    const path = journalFile(entriesThrough(5));
+  test("with a write destroyed that another one followed doesn't start", () => {
+    const path = journalFile(entriesThrough(3));
     const journal = opened(path);
-    journal.write({}, () => journal.setApplied(5));
-    journal.database.exec("DELETE FROM entries WHERE position = 3");
+    journal.write({ entries: [entry(4, "the fourth command")] });
+    journal.write({ entries: [entry(5, "the fifth command")] });
     journal.close();
-    expect(thrown(() => opened(path))).toMatchObject({ name: "JournalCorrupt", position: 3 });
-    const other = new DatabaseSync(path);
-    other.exec("DELETE FROM entries WHERE position > 2");
-    other.close();
-    expect(thrown(() => opened(path))).toMatchObject({ name: "JournalCorrupt", position: 5 });
-  });
-
-  test("doesn't start with an admission that its index hides", () => {
-    const path = journalFile(entriesThrough(2));
-    const journal = opened(path);
-    const body = { kind: "admit", replica: 9090, incarnation: 5 } as const;
-    journal.write({ entries: [{ position: 3, epoch: 1, at: 0, body }] });
-    journal.close();
-    opened(path).close();
-    hideRow(path, "entries_admit");
-    expect(thrown(() => opened(path))).toBeInstanceOf(JournalCorrupt);
-  });
-
-  test("doesn't start without its newest entries, which no table holds yet", () => {
-    const path = journalFile(entriesThrough(5));
-    for (const hidden of [1, 2, 5]) {
-      const copy = join(temporaryFolder(), "order.db");
-      copyFileSync(path, copy);
-      const other = new DatabaseSync(copy);
-      other.exec(`DELETE FROM entries WHERE position > ${5 - hidden}`);
-      other.close();
+    const segment = segmentFile(path);
+    const whole = readFileSync(segment);
+    for (const bytes of [2, 10, 55]) {
+      const damaged = Buffer.from(whole);
+      damaged.fill(
+        0xff,
+        whole.indexOf("the fourth") - 40,
+        whole.indexOf("the fourth") - 40 + bytes,
+      );
+      writeFileSync(segment, damaged);
       expect(
-        thrown(() => opened(copy)),
-        `${hidden} hidden`,
+        thrown(() => opened(path)),
+        `${bytes} bytes`,
       ).toBeInstanceOf(JournalCorrupt);
     }
   });
 
-  test("doesn't start with an older newest entry, dropped long ago, in the place of the last", () => {
-    const path = journalFile([...entriesThrough(4), entry(5, "dropped")]);
-    const journal = opened(path);
-    const stale = journal.database.prepare("SELECT * FROM entries WHERE position = 5").get();
-    journal.write({ truncateFrom: 5, entries: [entry(5, "acknowledged", 2)] });
-    const { epoch, at, body, digest } = stale as Record<string, number | Uint8Array>;
-    journal.database
-      .prepare("UPDATE entries SET epoch = ?, at = ?, body = ?, digest = ? WHERE position = 5")
-      .run(epoch ?? 0, at ?? 0, body ?? 0, digest ?? 0);
+  test("without one of its segments doesn't start", () => {
+    const path = journalFile(entriesThrough(3));
+    const journal = opened(path, { segmentBytes: 1_024 });
+    for (let position = 4; position < 40; position++) {
+      journal.write({ entries: [entry(position, "x".repeat(100))] });
+      journal.write({ truncateFrom: position, entries: [entry(position, "y".repeat(100))] });
+    }
     journal.close();
-    expect(thrown(() => opened(path))).toBeInstanceOf(JournalCorrupt);
+    const segments = readdirSync(journalFolder(path));
+    expect(segments.length).toBeGreaterThan(30);
+    for (const number of [2, 17, segments.length]) {
+      const file = segmentFile(path, number);
+      renameSync(file, `${file}.gone`);
+      const error = thrown(() => opened(path));
+      expect(error, `segment ${number}`).toBeInstanceOf(JournalCorrupt);
+      expect((error as Error).message).toContain("is gone");
+      renameSync(`${file}.gone`, file);
+    }
+    // Of the first nothing is needed any more but what the tables hold.
+    opened(path).close();
   });
 
-  test("doesn't start without the end of its write-ahead log that SQLite would drop", () => {
+  test("with another replica's segment among its own doesn't start", () => {
     const path = journalFile(entriesThrough(3));
-    const journal = opened(path);
-    for (const position of [4, 5, 6]) journal.write({ entries: [entry(position)] });
-    const crashed = join(temporaryFolder(), "order.db");
-    copyFileSync(path, crashed);
-    copyFileSync(`${path}-wal`, `${crashed}-wal`);
-    flipBit(`${crashed}-wal`, 100);
-    const error = thrown(() => opened(crashed));
-    expect(error).toBeInstanceOf(JournalCorrupt);
-    flipBit(`${crashed}-wal`, 100);
-    expect(opened(crashed).lastPosition).toBe(6);
+    const other = journalFile(entriesThrough(3), { ...IDENTITY, replica: 9092 });
+    for (const [file, replica] of [
+      [path, 9094],
+      [other, 9092],
+    ] as const) {
+      const journal = openJournal(file, { replica });
+      journal.write({ truncateFrom: 3, entries: [entry(3, "again", 2)] });
+      journal.close();
+    }
+    copyFileSync(segmentFile(other, 2), segmentFile(path, 2));
+    expect(thrown(() => opened(path))).toMatchObject({
+      message: expect.stringContaining("another journal's segment"),
+    });
   });
 
   test("that was cut short, emptied or overwritten doesn't start as a new one", () => {
-    const entries = Array.from({ length: 200 }, (_, index) => entry(index + 1, "x".repeat(500)));
-    const path = journalFile(entries);
-    const whole = readFileSync(path);
-    for (const length of [0, 50, 4_096, 8_192, whole.length - 4_096, whole.length - 1]) {
-      writeFileSync(path, whole);
-      truncateSync(path, length);
+    const path = journalFile(entriesThrough(3));
+    const journal = opened(path);
+    for (let position = 4; position <= 60; position++) {
+      journal.write({ entries: [entry(position, "x".repeat(500))] });
+    }
+    journal.writeTables(() => journal.setApplied(60));
+    journal.close();
+    const segment = segmentFile(path);
+    const whole = readFileSync(segment);
+    for (const length of [0, 50, 512, 4_096, 8_192, 30_000]) {
+      writeFileSync(segment, whole);
+      truncateSync(segment, length);
       expect(
         thrown(() => opened(path)),
         `${length} bytes`,
       ).toBeInstanceOf(JournalCorrupt);
     }
-    writeFileSync(path, "name,price,quantity\n".repeat(1_000));
+    writeFileSync(segment, "name,price,quantity\n".repeat(1_000));
     expect(thrown(() => opened(path))).toBeInstanceOf(JournalCorrupt);
   });
 
   test("gives no damaged entry to a reader, though the start passed it over", () => {
-    const path = journalFile(entriesThrough(50));
-    const writer = opened(path);
-    writer.write({}, () => writer.setApplied(50));
-    writer.close();
-    flipBit(path, offsetOf(path, "command 7") + 1);
+    const path = severalSegments(50);
+    const segment = segmentFile(path, 2);
+    flipBit(segment, offsetOf(segment, "command 7 "));
     const journal = opened(path, { entriesVerifiedMin: 10 });
-    expect(journal.entries(10, ALL_BYTES)).toHaveLength(40);
+    expect(journal.entries(20, ALL_BYTES)).toHaveLength(30);
     expect(thrown(() => journal.entries(3, ALL_BYTES))).toMatchObject({ position: 7 });
     expect(thrown(() => journal.digestAt(7))).toBeInstanceOf(JournalCorrupt);
     expect(thrown(() => journal.epochAt(7))).toBeInstanceOf(JournalCorrupt);
   });
 });
 
-describe("scrub", () => {
-  function appliedJournal(last: number): string {
-    const path = journalFile(entriesThrough(last));
-    const journal = opened(path);
-    journal.write({}, () => journal.setApplied(last));
-    journal.close();
-    return path;
+/** A closed journal with an entry a write, some ten in a segment. */
+function severalSegments(last: number): string {
+  const path = journalFile(entriesThrough(2));
+  const journal = opened(path, { segmentBytes: 2_048 });
+  journal.write({ truncateFrom: 2, entries: [entry(2, "command 2 ", 1)] });
+  for (let position = 3; position <= last; position++) {
+    const epoch = position < 7 ? 1 : position;
+    journal.write({ entries: [entry(position, `command ${position} `, epoch)] });
   }
+  journal.writeTables(() => journal.setApplied(last));
+  journal.close();
+  return path;
+}
 
-  test("a start verifies the newest of the applied entries, and no more than a limit", () => {
-    const path = appliedJournal(500);
-    expect(opened(path, { entriesVerifiedMin: 20 }).entriesVerified).toBe(20);
-    expect(opened(path, { entriesVerifiedMin: 2_000 }).entriesVerified).toBe(500);
-    expect(opened(path).entriesVerified).toBe(500);
-  });
-
-  test("entries that the tables don't hold are all verified, however many", () => {
-    const path = journalFile(entriesThrough(500));
-    const journal = opened(path, { entriesVerifiedMin: 20 });
-    expect(journal.entriesVerified).toBe(500);
-    journal.write({}, () => journal.setApplied(100));
-    journal.close();
-    expect(opened(path, { entriesVerifiedMin: 20 }).entriesVerified).toBe(400);
+describe("scrub", () => {
+  test("a start verifies the newest entries, and of the others no more than a segment", () => {
+    const path = severalSegments(500);
+    const verified = opened(path, { entriesVerifiedMin: 20 }).entriesVerified;
+    expect(verified).toBeGreaterThanOrEqual(20);
+    expect(verified).toBeLessThan(60);
+    expect(opened(path, { entriesVerifiedMin: 2_000 }).entriesVerified).toBeGreaterThanOrEqual(500);
   });
 
   test("goes through the older history in slices, and ends", () => {
-    const journal = opened(appliedJournal(500), { entriesVerifiedMin: 20 });
+    const journal = opened(severalSegments(500), { entriesVerifiedMin: 20 });
     const progress = [];
     do progress.push(journal.scrub(10_000));
     while (progress.at(-1)?.done === false);
@@ -220,12 +194,20 @@ describe("scrub", () => {
   });
 
   test("finds damage that the start passed over", () => {
-    const path = appliedJournal(500);
-    flipBit(path, offsetOf(path, "command 321"));
+    const path = severalSegments(500);
+    const number = [2, 3, 4, 5, 6, 7, 8, 9].find((each) =>
+      readFileSync(segmentFile(path, each)).includes("command 21 "),
+    );
+    const segment = segmentFile(path, number);
+    flipBit(segment, offsetOf(segment, "command 21 "));
     const journal = opened(path, { entriesVerifiedMin: 20 });
     const scrubAll = () => {
       while (!journal.scrub(1_000).done);
     };
-    expect(thrown(scrubAll)).toMatchObject({ name: "JournalCorrupt", path, position: 321 });
+    expect(thrown(scrubAll)).toMatchObject({
+      name: "JournalCorrupt",
+      path: segment,
+      position: 21,
+    });
   });
 });

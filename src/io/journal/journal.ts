@@ -1,71 +1,60 @@
-// The journal of one replica in a SQLite file: what it promised, and its entries.
+// The files of one replica: its journal, in segments, and in a SQLite file the
+// tables that are made from it.
 //
-//   R1. The promise and the applied position never go back, and applied <= last.
-//   R2. Durable when write() returns: write-ahead log, synchronous = FULL.
-//   - What the file shows ends where its last write left it: a row of its own
-//     says where, since a flipped bit can hide the newest entries.
-//
-// Damage never passes for data. Each entry is chained to the one before by a
-// digest; opening verifies the entries that the tables don't hold yet, and at
-// least the newest 1,000, so that a restart takes time in proportion to what is
-// new; everything read later is verified as it is read; scrub() verifies the
-// older history bit by bit. Writing reads nothing: the newest digest, position
-// and epochs are in memory, and change only after the commit. A write that fails
-// is the last: after a failed fsync nobody knows what is on disk, so the replica
-// must stop, and what is there is looked at again when it starts.
+// The journal is what is promised and acknowledged; core/journal/journal.ts has its
+// rules. The tables are a view: they are brought up to date behind it, with nothing
+// synced that anybody waits for, and what a power cut takes from them is made from
+// the journal again. They never run ahead of what is durable in it.
 
-import { existsSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { invariant } from "../../core/invariant.ts";
-import type { Admission } from "../../core/replication/admissions.ts";
-import type { Entry, HardState } from "../../core/replication/types.ts";
-import { admissionIn, EntryTable, firstDigest, prepareInsert, RecentEpochs } from "./entries.ts";
-import { DataFileForeign, DataFileMissing, JournalCorrupt, JournalFailed } from "./errors.ts";
 import {
-  type Applied,
-  AppliedRow,
-  insertMeta,
-  type JournalEnd,
-  type Meta,
-  ORDER_FILE,
-  prepareMetaUpdate,
-  readMeta,
-  type TableTotals,
-} from "./order-file.ts";
+  createJournal,
+  JournalReader,
+  type ScrubProgress,
+  SegmentJournal,
+} from "../../core/journal/journal.ts";
+import type { JournalIdentity } from "../../core/journal/segment.ts";
+import type { Admission } from "../../core/replication/admissions.ts";
+import { areSameMembers, type FileCluster } from "../../core/replication/members.ts";
+import type { Entry, HardState } from "../../core/replication/types.ts";
+import { privateFolder } from "../private-files.ts";
+import { DataFileForeign, DataFileMissing, JournalCorrupt, JournalFailed } from "./errors.ts";
+import { type Applied, AppliedRow, ORDER_FILE, type TableTotals } from "./order-file.ts";
 import { RequestTable } from "./request-table.ts";
-import { createDatabase, explain, openDatabase } from "./sqlite.ts";
-import type {
-  Journal,
-  JournalIdentity,
-  JournalOptions,
-  JournalWrite,
-  ScrubProgress,
-} from "./types.ts";
-import { checkWriteAheadLog } from "./wal.ts";
+import { segmentsIn } from "./segment-files.ts";
+import { createDatabase, explain, openDatabase, placeDatabase, removeDatabase } from "./sqlite.ts";
+import type { Journal, JournalOptions, JournalWrite } from "./types.ts";
 
-/** Newest entries that opening verifies, though the tables hold them: what a damaged disk hits first. */
-const ENTRIES_VERIFIED_MIN = 1_000;
+/** The folder of the segments beside the tables at `path`: `journal` for `order.db`. */
+export function journalFolder(path: string): string {
+  return join(dirname(path), basename(path).replace("order.db", "journal"));
+}
 
-/** What an entry takes beside its command, for limits in bytes. */
-const ENTRY_OVERHEAD_BYTES = 64;
-
-/** Makes the file of a replica and closes it. `entries` are 1, 2, 3 …; there must be no file at `path`. */
+/** Makes the files of a replica and closes them. `entries` are 1, 2, 3 …; there must be no file at `path`. */
 export function createJournalFile(
   path: string,
   identity: JournalIdentity,
   hardState: HardState,
   entries: readonly Entry[],
 ): void {
-  const database = createDatabase(path, ORDER_FILE, "each-commit");
-  const end = { position: 0, digest: firstDigest(identity.cluster), admissions: 0 };
-  const meta: Meta = { identity, hardState, end };
+  invariant(!existsSync(path), "a data file is never made over another", { path });
+  const folder = journalFolder(path);
+  privateFolder(folder);
+  const segments = segmentsIn(folder);
+  try {
+    createJournal(segments, identity, hardState, entries);
+  } finally {
+    segments.files.close();
+  }
+  const database = createDatabase(path, ORDER_FILE, "consistent");
   try {
     database.exec("BEGIN IMMEDIATE");
-    insertMeta(database, meta);
     AppliedRow.insert(database);
     RequestTable.insertFirst(database);
     database.exec("COMMIT");
-    new SqliteJournal(path, database, meta, 0).write({ entries });
   } catch (error) {
     throw explain(path, error);
   } finally {
@@ -73,115 +62,144 @@ export function createJournalFile(
   }
 }
 
+/** Removes the files of a replica that were made at `path` and have no use. */
+export function removeJournalFile(path: string): void {
+  rmSync(journalFolder(path), { recursive: true, force: true });
+  removeDatabase(path);
+}
+
+/** Gives closed files of a replica their names, durably. Its tables come last: without them there is no replica. */
+export function placeJournalFile(from: string, to: string): void {
+  rmSync(journalFolder(to), { recursive: true, force: true });
+  renameSync(journalFolder(from), journalFolder(to));
+  placeDatabase(from, to);
+}
+
+/** Reads the journal of a replica that may run. Throws a DataFileError. */
+export function readJournal(path: string): JournalReader {
+  const folder = journalFolder(path);
+  if (!existsSync(folder)) throw new DataFileMissing(folder, basename(dirname(path)));
+  return new JournalReader(segmentsIn(folder));
+}
+
+/** The cluster that a replica's files belong to. Throws a DataFileError for one that can't be read. */
+export function clusterOfOrderFile(path: string): FileCluster {
+  const reader = readJournal(path);
+  reader.close();
+  return { name: reader.identity.cluster, members: reader.identity.members };
+}
+
+/** Position of the newest entry in the files of a replica that doesn't run. Throws a DataFileError. */
+export function lastPositionIn(path: string): number {
+  const journal = new SegmentJournal(segmentsIn(journalFolder(path)));
+  journal.close();
+  return journal.lastPosition;
+}
+
 /**
- * Opens the file of a replica and verifies what is new in it. Throws a
- * DataFileError for a file that is missing, damaged, another's, or too new.
+ * Opens the files of a replica and verifies what is new in them. Throws a
+ * DataFileError for one that is missing, damaged, another's, or too new.
  */
-export function openJournal(path: string, options: JournalOptions): SqliteJournal {
-  if (!existsSync(path)) throw new DataFileMissing(path, `order-${options.replica}`);
-  checkWriteAheadLog(path);
-  const database = openDatabase(path, ORDER_FILE, options.durability ?? "each-commit");
+export function openJournal(path: string, options: JournalOptions): FileJournal {
+  const role = `order-${options.replica}`;
+  if (!existsSync(path)) throw new DataFileMissing(path, role);
+  const database = openDatabase(path, ORDER_FILE, "consistent");
   try {
-    const meta = readMeta(database, path);
-    expectOurs(path, meta.identity, options);
-    // A log of its own for each start, so that no torn write of an earlier one stands behind this one's.
-    database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    const verifiedMin = options.entriesVerifiedMin ?? ENTRIES_VERIFIED_MIN;
-    return new SqliteJournal(path, database, meta, verifiedMin);
+    const folder = journalFolder(path);
+    if (!existsSync(folder)) throw new DataFileMissing(folder, role);
+    privateFolder(folder);
+    const { durability = "each-commit", entriesVerifiedMin, segmentBytes } = options;
+    const syncsEachWrite = durability === "each-commit";
+    const segments = new SegmentJournal({
+      ...segmentsIn(folder),
+      syncsEachWrite,
+      ...(entriesVerifiedMin !== undefined && { entriesVerifiedMin }),
+      ...(segmentBytes !== undefined && { segmentBytes }),
+    });
+    try {
+      expectOurs(folder, segments.identity, options);
+      return new FileJournal(path, segments, database, syncsEachWrite);
+    } catch (error) {
+      segments.close();
+      throw error;
+    }
   } catch (error) {
     database.close();
     throw explain(path, error);
   }
 }
 
-function expectOurs(path: string, identity: JournalIdentity, options: JournalOptions): void {
+function expectOurs(folder: string, identity: JournalIdentity, options: JournalOptions): void {
   if (identity.replica !== options.replica) {
     throw new DataFileForeign(
-      `${path} belongs to order-${identity.replica}, not to order-${options.replica}: ` +
+      `${folder} belongs to order-${identity.replica}, not to order-${options.replica}: ` +
         "put it back in its place",
     );
   }
   if (options.cluster !== undefined && identity.cluster !== options.cluster) {
     throw new DataFileForeign(
-      `${path} belongs to cluster ${identity.cluster}, not to ${options.cluster}: ` +
+      `${folder} belongs to cluster ${identity.cluster}, not to ${options.cluster}: ` +
         "give the right --data directory",
     );
   }
 }
 
-export class SqliteJournal implements Journal {
+export class FileJournal implements Journal {
+  /** Of the tables; the segments are beside it. */
   readonly path: string;
-  /** The connection, for the tables in the same file. Written to only inside write(). */
+  /** The connection, for the tables. Written to only inside writeTables(). */
   readonly database: DatabaseSync;
-  readonly identity: JournalIdentity;
   /** Entries that opening verified. */
   readonly entriesVerified: number;
-
-  readonly #table: EntryTable;
-  readonly #statements: Statements;
+  readonly #segments: SegmentJournal;
+  /** Null where each write is synced anyway. */
+  readonly #syncs: boolean;
   readonly #applied: AppliedRow;
-  readonly #epochs = new RecentEpochs();
-  /** Ascending. */
-  #admissions: readonly Admission[];
-  #hardState: HardState;
-  #end: JournalEnd;
-  /** Where scrub() ends: the applied position when the file was opened. */
-  readonly #scrubThrough: number;
-  /** Where scrub() stands. */
-  #scrubbed: { readonly position: number; readonly digest: Uint8Array };
-  /** Set once a write failed. */
+  readonly #statements: Statements;
+  #isClosed = false;
   #failure: Error | null = null;
-  /** What to do after the commit of the write under way; null between writes. */
+  /** What to do after the commit of the tables that are being written; null in between. */
   #onCommit: (() => void)[] | null = null;
 
-  /** For openJournal() and createJournalFile(). */
-  constructor(path: string, database: DatabaseSync, meta: Meta, entriesVerifiedMin: number) {
+  /** For openJournal(). */
+  constructor(
+    path: string,
+    segments: SegmentJournal,
+    database: DatabaseSync,
+    syncsEachWrite: boolean,
+  ) {
     this.path = path;
     this.database = database;
-    this.identity = meta.identity;
-    this.#hardState = meta.hardState;
-    this.#statements = prepareStatements(database, meta.identity);
+    this.#segments = segments;
+    this.#syncs = !syncsEachWrite;
+    this.entriesVerified = segments.entriesVerified;
     this.#applied = new AppliedRow(database, path);
-    this.#table = new EntryTable(database, path, meta.identity.cluster);
-    this.#scrubThrough = this.appliedPosition;
-    this.#scrubbed = { position: 0, digest: this.#table.storedDigest(0) };
-    this.#end = meta.end;
-    if (this.appliedPosition > this.lastPosition) {
-      throw new JournalCorrupt(path, this.appliedPosition, "applied entries are gone"); // R1
+    this.#statements = prepareStatements(database);
+    const { position } = this.applied;
+    if (position > this.lastPosition) {
+      throw new JournalCorrupt(journalFolder(path), position, "applied entries are gone");
     }
-    if (this.lastPosition > 0) this.#table.expectMembers(meta.identity.members);
-    this.entriesVerified = this.#verifyNewest(entriesVerifiedMin);
-    this.#admissions = this.#table.admissions();
-    if (this.#admissions.length !== this.#end.admissions) {
-      throw new JournalCorrupt(path, null, "the index of admissions is wrong");
-    }
+    segments.applied(position);
+    if (this.lastPosition > 0) this.#expectMembers();
   }
 
-  /** Verifies the entries that the tables don't hold, and at least `min`. Gives their number. */
-  #verifyNewest(min: number): number {
-    const trusted = Math.max(0, Math.min(this.appliedPosition, this.lastPosition - min));
-    let [position, digest] = [trusted, this.#table.storedDigest(trusted)];
-    for (const { entry, ...chained } of this.#table.after(trusted)) {
-      [position, digest] = [entry.position, chained.digest];
-      this.#epochs.push(position, entry.epoch);
-    }
-    const end = this.#end;
-    if (position !== end.position || Buffer.compare(digest, end.digest) !== 0) {
-      throw new JournalCorrupt(
-        this.path,
-        end.position,
-        `the entries go to position ${position}, not to where they ended`,
-      );
-    }
-    return position - trusted;
+  /** Throws JournalCorrupt if the first entry, which the chain proves, names others than the segments. */
+  #expectMembers(): void {
+    const body = this.#segments.entries(0, 0)[0]?.body;
+    if (body?.kind !== "members" || areSameMembers(body.members, this.identity.members)) return;
+    throw new JournalCorrupt(journalFolder(this.path), 1, "it names other members than the file");
+  }
+
+  get identity(): JournalIdentity {
+    return this.#segments.identity;
   }
 
   get hardState(): HardState {
-    return this.#hardState;
+    return this.#segments.hardState;
   }
 
   get lastPosition(): number {
-    return this.#end.position;
+    return this.#segments.lastPosition;
   }
 
   /** The tables hold the effects of the entries up to here. */
@@ -194,94 +212,50 @@ export class SqliteJournal implements Journal {
     return this.#applied.applied;
   }
 
-  /** Whether a write is under way: true only inside `also`. */
-  get isWriting(): boolean {
-    return this.#onCommit !== null;
-  }
-
   epochAt(position: number): number {
-    if (position === 0) return 0;
-    invariant(position >= 1 && position <= this.lastPosition, "the entry is in the journal", {
-      position,
-      lastPosition: this.lastPosition,
-    });
-    return this.#epochs.at(position) ?? this.#table.read(position).entry.epoch;
+    return this.#segments.epochAt(position);
   }
 
   /** The running digest of the entries 1 to `position`, as hex: equal for equal journals of one cluster. */
   digestAt(position: number): string {
-    return Buffer.from(this.#digestAt(position)).toString("hex");
+    return Buffer.from(this.#segments.digestAt(position)).toString("hex");
   }
 
   entries(position: number, bytesMax: number): readonly Entry[] {
-    const entries: Entry[] = [];
-    if (position >= this.lastPosition) return entries;
-    let bytes = 0;
-    for (const { entry } of this.#table.after(position)) {
-      bytes += sizeOf(entry);
-      if (bytes > bytesMax && entries.length > 0) break;
-      entries.push(entry);
-    }
-    return entries;
+    return this.#segments.entries(position, bytesMax);
   }
 
   admissions(): readonly Admission[] {
-    return this.#admissions;
+    return this.#segments.admissions();
+  }
+
+  write(write: JournalWrite): void {
+    this.#expectUsable();
+    this.#segments.write(write);
   }
 
   /**
-   * One transaction, durable when it returns. `also` runs inside it, to write
-   * tables along with the entries. Throws JournalFailed if the disk refuses;
-   * whatever is thrown from inside the transaction, nothing of it was
-   * acknowledged and every further write fails.
+   * Changes the tables in one transaction. What is thrown from inside it, or by the
+   * disk, leaves them as they were, and nothing is written any more.
    */
-  write(write: JournalWrite, also?: () => void): void {
-    if (this.#failure !== null) throw this.#failure;
+  writeTables(change: () => void): void {
+    this.#expectUsable();
     invariant(!this.database.isTransaction, "one transaction at a time");
-    const { hardState, truncateFrom, entries = [] } = write;
-    if (hardState !== undefined) this.#expectPromiseKept(hardState);
-    if (truncateFrom !== undefined) this.#expectTruncatable(truncateFrom);
-    let position = truncateFrom === undefined ? this.lastPosition : truncateFrom - 1;
-    let digest = this.#digestAt(position);
-    const admissions = [
-      ...this.#admissions.filter((kept) => kept.position < (truncateFrom ?? Infinity)),
-      ...entries.map(admissionIn).filter((admission) => admission !== null),
-    ];
     const onCommit: (() => void)[] = [];
     this.#onCommit = onCommit;
     try {
+      if (this.#syncs) this.#segments.sync(); // or the tables could outlive what they are made from
       this.#statements.begin.run();
-      if (truncateFrom !== undefined) this.#statements.truncate.run(truncateFrom);
-      for (const entry of entries) {
-        position++;
-        invariant(entry.position === position, "entries are consecutive", {
-          expected: position,
-          position: entry.position,
-        });
-        digest = this.#statements.insert(digest, entry);
-      }
-      const end = { position, digest, admissions: admissions.length };
-      if (hardState !== undefined || truncateFrom !== undefined || entries.length > 0) {
-        this.#statements.updateMeta(hardState ?? this.#hardState, end);
-      }
-      onCommit.push(() => {
-        this.#hardState = hardState ?? this.#hardState;
-        if (truncateFrom !== undefined) this.#epochs.truncateFrom(truncateFrom);
-        for (const entry of entries) this.#epochs.push(entry.position, entry.epoch);
-        this.#admissions = admissions;
-        this.#end = end;
-      });
-      also?.();
+      change();
       this.#statements.commit.run();
     } catch (error) {
       throw this.#fail(error);
     }
-    // Only now, since memory must never hold what the disk may not (R2).
     this.#onCommit = null;
     for (const callback of onCommit) callback();
   }
 
-  /** Runs `read` in one read transaction. It must not write; inside a write there is nothing to begin. */
+  /** Runs `read` in one read transaction of the tables. It must not write; inside a write there is nothing to begin. */
   readTogether<T>(read: () => T): T {
     const { beginReading, rollback } = this.#statements;
     if (this.database.isTransaction) return read();
@@ -294,50 +268,32 @@ export class SqliteJournal implements Journal {
     }
   }
 
-  /** Calls back once the write under way is committed. Only inside `also`. */
+  /** Calls back once the tables are written. Only inside writeTables(). */
   onCommit(callback: () => void): void {
     invariant(this.#onCommit !== null, "only inside a write");
     this.#onCommit.push(callback);
   }
 
-  /** Records that the write under way brings the tables up to `position`, and to what. Only inside `also`. */
+  /** Records that the tables are brought up to `position`, and to what. Only inside writeTables(). */
   setApplied(position: number, totals: TableTotals = this.applied): void {
-    invariant(position <= this.lastPosition, "only durable entries are applied", {
-      position,
-      lastPosition: this.lastPosition,
-    }); // R1
+    this.#segments.applied(position);
     this.onCommit(this.#applied.write({ ...totals, position }));
   }
 
-  /**
-   * Verifies about `bytesMax` bytes more of the entries that were applied when
-   * the file was opened, oldest first, and shows each to `visit`. To be called
-   * while there is nothing better to do, until it is done. Throws JournalCorrupt.
-   */
+  /** Verifies about `bytesMax` bytes more of the older history; see SegmentJournal. Throws JournalCorrupt. */
   scrub(bytesMax: number, visit?: (entry: Entry) => void): ScrubProgress {
-    let bytes = 0;
-    let { position, digest } = this.#scrubbed;
-    if (position < this.#scrubThrough) {
-      for (const chained of this.#table.after(position, digest)) {
-        digest = chained.digest;
-        position = chained.entry.position;
-        bytes += sizeOf(chained.entry);
-        visit?.(chained.entry);
-        if (bytes >= bytesMax || position === this.#scrubThrough) break;
-      }
-      this.#scrubbed = { position, digest };
-    }
-    const done = position === this.#scrubThrough;
-    return { done, verifiedThrough: done ? this.lastPosition : position };
+    return this.#segments.scrub(bytesMax, visit);
   }
 
   close(): void {
+    this.#isClosed = true;
+    this.#segments.close();
     if (this.database.isOpen) this.database.close();
   }
 
-  #digestAt(position: number): Uint8Array {
-    if (position === this.lastPosition) return this.#end.digest;
-    return this.#table.verifiedDigest(position);
+  #expectUsable(): void {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#isClosed) throw new JournalFailed(`${this.path}: it was closed; start again`);
   }
 
   /** Rolls back, and remembers why no further write may be tried. */
@@ -357,42 +313,15 @@ export class SqliteJournal implements Journal {
     }
     return failure;
   }
-
-  /** R1: neither a lower epoch nor, in the same one, another nominee. */
-  #expectPromiseKept({ promise: after }: HardState): void {
-    const { promise: before } = this.#hardState;
-    invariant(
-      after.epoch > before.epoch ||
-        (after.epoch === before.epoch && after.nominee === before.nominee),
-      "a promise never goes back",
-      { before, after },
-    );
-  }
-
-  /** R1: what is applied is committed, and stays. */
-  #expectTruncatable(from: number): void {
-    invariant(
-      from > this.appliedPosition && from <= this.lastPosition + 1,
-      "only entries above the applied position are dropped",
-      { from, appliedPosition: this.appliedPosition, lastPosition: this.lastPosition },
-    );
-  }
 }
 
 type Statements = ReturnType<typeof prepareStatements>;
 
-function prepareStatements(database: DatabaseSync, identity: JournalIdentity) {
+function prepareStatements(database: DatabaseSync) {
   return {
     begin: database.prepare("BEGIN IMMEDIATE"),
     beginReading: database.prepare("BEGIN DEFERRED"),
     commit: database.prepare("COMMIT"),
     rollback: database.prepare("ROLLBACK"),
-    truncate: database.prepare("DELETE FROM entries WHERE position >= ?"),
-    insert: prepareInsert(database),
-    updateMeta: prepareMetaUpdate(database, identity),
   };
-}
-
-function sizeOf({ body }: Entry): number {
-  return ENTRY_OVERHEAD_BYTES + (body.kind === "command" ? body.bytes.byteLength : 0);
 }

@@ -82,7 +82,7 @@ describe("damage is noticed at the start, before this replica votes or leads:", 
     const path = applied();
     const journal = opened(path);
     const row = { ...journal.applied, orders: 53 };
-    journal.write({}, () => journal.setApplied(LAST, row));
+    journal.writeTables(() => journal.setApplied(LAST, row));
     journal.close();
     expect(thrown(() => new Ledger(opened(path)))).toBeInstanceOf(JournalCorrupt);
   });

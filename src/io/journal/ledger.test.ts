@@ -1,4 +1,4 @@
-import { copyFileSync } from "node:fs";
+import { copyFileSync, cpSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { InvariantViolation } from "../../core/invariant.ts";
@@ -7,8 +7,9 @@ import { KeyBook } from "../../core/market/keys.ts";
 import { MarketState } from "../../core/market/state.ts";
 import type { Command, Stock } from "../../core/market/types.ts";
 import { JournalCorrupt, JournalFailed } from "./errors.ts";
+import { journalFolder } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
-import { marketEntry, opened, temporaryFolder, thrown } from "./test-files.ts";
+import { opened, temporaryFolder, thrown } from "./test-files.ts";
 import { HISTORY, LAST, order, queue, start, uuid } from "./test-ledger.ts";
 
 function replayed(through: number): MarketState {
@@ -77,20 +78,6 @@ describe("the tables", () => {
     }
   });
 
-  test("written along with entries are there or not there together with them", () => {
-    const { journal, ledger, path } = start();
-    queue(ledger);
-    const more = marketEntry(LAST + 1, [order(55, "FishCo", 1)]);
-    journal.write({ entries: [more] }, () => {
-      ledger.flush();
-      expect(ledger.appliedPosition).toBe(0);
-    });
-    expectReplay(ledger, LAST);
-    expect(journal.lastPosition).toBe(LAST + 1);
-    journal.close();
-    expectReplay(new Ledger(opened(path)), LAST);
-  });
-
   test("of a crash between two flushes stand at the first", () => {
     const { ledger, path } = start();
     queue(ledger, 4);
@@ -99,6 +86,7 @@ describe("the tables", () => {
     const crashed = join(temporaryFolder(), "order.db");
     copyFileSync(path, crashed);
     copyFileSync(`${path}-wal`, `${crashed}-wal`);
+    cpSync(journalFolder(path), journalFolder(crashed), { recursive: true });
     expectReplay(new Ledger(opened(crashed)), 4);
   });
 
@@ -158,8 +146,7 @@ describe("a ledger", () => {
     ledger.flush();
     queue(ledger);
     const write = () =>
-      journal.write({}, () => {
-        ledger.flush();
+      journal.writeTables(() => {
         throw new Error("broken");
       });
     expect(write).toThrow("broken");
@@ -200,12 +187,13 @@ describe("reads together", () => {
     ledger.flush();
     const read = () => ledger.request(uuid(3));
     expect(ledger.readTogether(() => ledger.readTogether(read))).toEqual(read());
-    journal.write({}, () => expect(ledger.readTogether(read)).toEqual(read()));
+    journal.writeTables(() => expect(ledger.readTogether(read)).toEqual(read()));
     const broken = () => {
       throw new Error("broken");
     };
     expect(() => ledger.readTogether(broken)).toThrow("broken");
-    journal.write({ entries: [marketEntry(LAST + 1, [])] });
+    queue(ledger);
+    ledger.flush();
   });
 
   test("are refused when they write, since their snapshot would be held meanwhile", () => {

@@ -25,13 +25,14 @@
 
 import type { SQLInputValue } from "node:sqlite";
 import { invariant } from "../../core/invariant.ts";
+import type { ScrubProgress } from "../../core/journal/journal.ts";
 import { canonicalRequest } from "../../core/market/canonical.ts";
 import { BadCommandBytes, decodeCommands, encodeCommands } from "../../core/market/codec.ts";
 import { effectOf, recordedRequest } from "../../core/market/content.ts";
 import { OPERATOR_REQUEST_IDS } from "../../core/market/keys.ts";
 import type { Command, RecordedRequest, Stock } from "../../core/market/types.ts";
 import { JournalCorrupt } from "./errors.ts";
-import type { SqliteJournal } from "./journal.ts";
+import type { FileJournal } from "./journal.ts";
 import type { TableTotals } from "./order-file.ts";
 import { compareKeys, isMade, type RequestRow, RequestTable, requestKey } from "./request-table.ts";
 import {
@@ -45,7 +46,6 @@ import {
   stockOf,
 } from "./rows.ts";
 import { numberOf, reading } from "./sqlite.ts";
-import type { ScrubProgress } from "./types.ts";
 
 /** Commands of the newest applied entries that opening looks for in the tables at least, if there are as many. */
 const COMMANDS_COMPARED_MIN = 1_000;
@@ -53,7 +53,7 @@ const COMMANDS_COMPARED_MIN = 1_000;
 const ENTRIES_COMPARED_MAX = 1_000;
 
 export class Ledger {
-  readonly #journal: SqliteJournal;
+  readonly #journal: FileJournal;
   readonly #statements: Statements;
   /** By name, as in the tables; in the order they were listed. */
   readonly #stocks = new Map<string, NumberedStock>();
@@ -62,13 +62,12 @@ export class Ledger {
   /** Consecutive entries to be written, from appliedPosition + 1 on. */
   #queue: Queued[] = [];
   #pendingCommands = 0;
-  #flushing = false;
 
   /**
    * Reads the stocks and verifies them, and that the tables hold what the newest
    * applied entries say. Throws JournalCorrupt.
    */
-  constructor(journal: SqliteJournal) {
+  constructor(journal: FileJournal) {
     this.#journal = journal;
     this.#statements = reading(journal.path, null, () => prepareStatements(journal));
     for (const stock of readStocks(journal)) this.#remember(stock);
@@ -197,19 +196,13 @@ export class Ledger {
     this.#pendingCommands += commands.length;
   }
 
-  /**
-   * Writes all that is queued: in the journal's write under way if there is one,
-   * else in one of its own. It counts once that write has returned.
-   */
+  /** Writes all that is queued, in one transaction that needn't be on disk: the journal is. */
   flush(): void {
     const through = this.#queue.at(-1)?.position;
-    if (through === undefined) return;
-    if (!this.#journal.isWriting) {
-      this.#journal.write({}, () => this.flush());
-      return;
-    }
-    invariant(!this.#flushing, "one flush in a write");
-    this.#flushing = true;
+    if (through !== undefined) this.#journal.writeTables(() => this.#write(through));
+  }
+
+  #write(through: number): void {
     const flush = new Flush(this.#stocks, this.totals);
     for (const { position, commands } of this.#queue) {
       for (const command of commands) flush.add(position, command);
@@ -217,7 +210,6 @@ export class Ledger {
     flush.write(this.#journal.path, this.#statements);
     this.#journal.setApplied(through, flush.totals);
     this.#journal.onCommit(() => {
-      this.#flushing = false;
       this.#queue = [];
       this.#pendingCommands = 0;
       for (const stock of flush.stocks.values()) this.#remember(stock);
@@ -378,7 +370,7 @@ class Flush {
 
 type Statements = ReturnType<typeof prepareStatements>;
 
-function prepareStatements({ database, path }: SqliteJournal) {
+function prepareStatements({ database, path }: FileJournal) {
   return {
     requests: new RequestTable(database, path),
     insertStock: database.prepare("INSERT INTO stocks VALUES (?, ?, ?, ?, ?)"),
@@ -409,7 +401,7 @@ function commandOf(bytes: Uint8Array | null): Command | undefined {
 }
 
 /** All stocks, verified; none is missing. */
-function readStocks({ database, path, applied }: SqliteJournal): NumberedStock[] {
+function readStocks({ database, path, applied }: FileJournal): NumberedStock[] {
   return reading(path, null, () => {
     let sum = 0;
     const stocks = database

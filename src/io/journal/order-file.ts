@@ -1,39 +1,24 @@
 // The tables of a replica's file: what is in DIR/order-9094/order.db.
 //
-// `meta` and `entries` are the journal; the others are what the committed
-// entries up to `applied.position` amount to. Both are in one file so that one
-// transaction, with one fsync, writes a batch and the effects of an earlier one.
+// They are what the committed entries up to `applied.position` amount to, a view
+// of the journal in the folder beside it.
 //
 // Rows are kept small, since orders stay forever: an order names its stock by
 // number, and its request id is only in `requests`. `order_log` shows people the
 // orders with their names.
-//
-// The row of `meta` says whose file this is, what it has promised, and where its
-// journal ends. Its checksum covers every field and the format of the file: a
-// promise that changed by itself could let two leaders into one epoch, and a
-// journal whose newest entries a flipped bit hides would vote as if it had never
-// acknowledged them. Every write changes it.
 //
 // The row of `applied` says up to which position the tables hold the journal's
 // effects, and what they amount to there. It is written in the same transaction as
 // the tables, so the two can't disagree unless the disk changed one of them: a
 // flipped bit can hide rows of a table, and nothing in the table then says so.
 
-import { hash } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { invariant } from "../../core/invariant.ts";
-import { type FileCluster, membersText } from "../../core/replication/members.ts";
-import type { HardState } from "../../core/replication/types.ts";
-import { ADMIT } from "./entries.ts";
 import { JournalCorrupt } from "./errors.ts";
-import { bytesOf, type FileKind, numberOf, openReadOnly, reading, textOf } from "./sqlite.ts";
-import type { JournalIdentity } from "./types.ts";
+import { bytesOf, type FileKind, numberOf, reading } from "./sqlite.ts";
 
 /**
- * - `meta`: one row; `last_position`, `last_digest` and `admissions` say where the
- *   journal ends and how many `admit` entries it has; `checksum` is a SHA-256 over it.
- * - `entries`: `digest` is a SHA-256 over the previous entry's digest and this entry.
  * - `applied`: one row, what the tables amount to: the newest order's number, which
  *   is also how many there are, how many request ids and stocks, the sum of the
  *   stocks' checksums modulo 2^48, the greatest made request id.
@@ -44,32 +29,6 @@ import type { JournalIdentity } from "./types.ts";
  * - `applied`, `stocks`, `orders`, `requests`: `checksum` is a CRC-32 over the rest of the row.
  */
 const SCHEMA = `
-  CREATE TABLE meta (
-    only INTEGER PRIMARY KEY CHECK (only = 1),
-    cluster TEXT NOT NULL,
-    members TEXT NOT NULL,
-    replica INTEGER NOT NULL,
-    incarnation INTEGER NOT NULL,
-    promise_epoch INTEGER NOT NULL,
-    promise_nominee INTEGER NOT NULL,
-    voter INTEGER NOT NULL,
-    last_position INTEGER NOT NULL,
-    last_digest BLOB NOT NULL,
-    admissions INTEGER NOT NULL,
-    checksum BLOB NOT NULL
-  ) STRICT;
-
-  CREATE TABLE entries (
-    position INTEGER PRIMARY KEY,
-    epoch INTEGER NOT NULL,
-    at REAL NOT NULL,
-    kind INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    digest BLOB NOT NULL
-  ) STRICT;
-
-  CREATE INDEX entries_admit ON entries (position) WHERE kind = ${ADMIT};
-
   CREATE TABLE applied (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     position INTEGER NOT NULL,
@@ -117,119 +76,9 @@ const SCHEMA = `
 /** The file of an order replica: "baz1". */
 export const ORDER_FILE: FileKind = {
   applicationId: 0x62617a31,
-  schemaVersion: 2,
+  schemaVersion: 3,
   schema: SCHEMA,
 };
-
-/** Where a journal ends. */
-export interface JournalEnd {
-  /** Of the newest entry; 0 when there is none. */
-  readonly position: number;
-  /** The running digest there. */
-  readonly digest: Uint8Array;
-  /** How many entries of kind `admit` there are. */
-  readonly admissions: number;
-}
-
-/** The content of the `meta` table. */
-export interface Meta {
-  readonly identity: JournalIdentity;
-  readonly hardState: HardState;
-  readonly end: JournalEnd;
-}
-
-/** Writes the first row. */
-export function insertMeta(database: DatabaseSync, meta: Meta): void {
-  const { cluster, members, replica, incarnation } = meta.identity;
-  database
-    .prepare("INSERT INTO meta VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-    .run(cluster, membersText(members), replica, incarnation, ...changingValues(meta));
-}
-
-/** Prepares the change of all but the identity, which never changes. */
-export function prepareMetaUpdate(
-  database: DatabaseSync,
-  identity: JournalIdentity,
-): (hardState: HardState, end: JournalEnd) => void {
-  const update = database.prepare(
-    "UPDATE meta SET promise_epoch = ?, promise_nominee = ?, voter = ?, " +
-      "last_position = ?, last_digest = ?, admissions = ?, checksum = ?",
-  );
-  return (hardState, end) => {
-    update.run(...changingValues({ identity, hardState, end }));
-  };
-}
-
-function changingValues(meta: Meta) {
-  const { promise, voter } = meta.hardState;
-  const { position, digest, admissions } = meta.end;
-  return [
-    promise.epoch,
-    promise.nominee,
-    voter ? 1 : 0,
-    position,
-    digest,
-    admissions,
-    metaChecksum(meta),
-  ] as const;
-}
-
-/** Reads the row and verifies it. Throws JournalCorrupt. */
-export function readMeta(database: DatabaseSync, path: string): Meta {
-  return reading(path, null, () => {
-    const row = database.prepare("SELECT * FROM meta").get();
-    if (row === undefined) throw new JournalCorrupt(path, null, "the row of meta is gone");
-    const meta: Meta = {
-      identity: {
-        cluster: textOf(row.cluster),
-        members: textOf(row.members).split(",").map(Number),
-        replica: numberOf(row.replica),
-        incarnation: numberOf(row.incarnation),
-      },
-      hardState: {
-        promise: { epoch: numberOf(row.promise_epoch), nominee: numberOf(row.promise_nominee) },
-        voter: numberOf(row.voter) === 1,
-      },
-      end: {
-        position: numberOf(row.last_position),
-        digest: bytesOf(row.last_digest),
-        admissions: numberOf(row.admissions),
-      },
-    };
-    if (!metaChecksum(meta).equals(bytesOf(row.checksum))) {
-      throw new JournalCorrupt(path, null, "the checksum of meta is wrong");
-    }
-    return meta;
-  });
-}
-
-/** The cluster that a replica's file belongs to. Throws a DataFileError for one that can't be read. */
-export function clusterOfOrderFile(path: string): FileCluster {
-  const database = openReadOnly(path, ORDER_FILE);
-  try {
-    const { cluster, members } = readMeta(database, path).identity;
-    return { name: cluster, members };
-  } finally {
-    database.close();
-  }
-}
-
-function metaChecksum({ identity, hardState, end }: Meta): Buffer {
-  const fields = [
-    ORDER_FILE.schemaVersion,
-    identity.cluster,
-    identity.members,
-    identity.replica,
-    identity.incarnation,
-    hardState.promise.epoch,
-    hardState.promise.nominee,
-    hardState.voter,
-    end.position,
-    Buffer.from(end.digest).toString("hex"),
-    end.admissions,
-  ];
-  return hash("sha256", JSON.stringify(fields), "buffer");
-}
 
 /** What the tables amount to. */
 export interface TableTotals {
@@ -285,7 +134,6 @@ export class AppliedRow {
 
   /** Writes the row anew; what is returned is to be called once that is committed. */
   write(applied: Applied): () => void {
-    // R1
     invariant(applied.position >= this.#applied.position, "the applied position never goes back", {
       before: this.#applied.position,
       after: applied.position,

@@ -1,9 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, onTestFinished, test } from "vitest";
 import { DataFileForeign, JournalCorrupt, JournalFailed } from "./errors.ts";
+import { journalFolder } from "./journal.ts";
 import {
   bytesOf,
   createDatabase,
@@ -18,14 +26,7 @@ import {
   syncPath,
   textOf,
 } from "./sqlite.ts";
-import {
-  entriesThrough,
-  entry,
-  journalFile,
-  opened,
-  temporaryFolder,
-  thrown,
-} from "./test-files.ts";
+import { entriesThrough, journalFile, opened, temporaryFolder, thrown } from "./test-files.ts";
 
 const KIND: FileKind = {
   applicationId: 7,
@@ -176,21 +177,21 @@ test("a column of another type is damage", () => {
 
 test("a replacement isn't mixed with the log of the lost file", () => {
   const lost = journalFile(entriesThrough(3));
-  const journal = opened(lost);
-  journal.write({ entries: [entry(4)] });
+  opened(lost).writeTables(() => {});
   const folder = temporaryFolder();
   const path = join(folder, "order.db");
   copyFileSync(`${lost}-wal`, `${path}-wal`);
   const fresh = journalFile(entriesThrough(2));
+  renameSync(journalFolder(fresh), journalFolder(path));
   placeDatabase(fresh, path);
   expect(existsSync(fresh)).toBe(false);
-  expect(readdirSync(folder)).toEqual(["order.db"]);
+  expect(readdirSync(folder)).toEqual(["journal", "order.db"]);
   expect(opened(path).lastPosition).toBe(2);
 });
 
 test("a database that is removed leaves nothing behind, and may be gone already", () => {
   const path = journalFile(entriesThrough(3));
-  opened(path).write({ entries: [entry(4)] });
+  opened(path).writeTables(() => {});
   removeDatabase(path);
   removeDatabase(path);
   for (const suffix of ["", "-wal", "-shm"]) expect(existsSync(path + suffix)).toBe(false);

@@ -269,6 +269,7 @@ export function removeDatabase(path: string): void {
  */
 export function placeDatabase(from: string, to: string): void {
   syncPath(from);
+  removeCompanions(from); // empty, of whoever only read it
   removeCompanions(to);
   renameSync(from, to);
   syncPath(dirname(to));

@@ -5,10 +5,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { segmentName } from "../../core/journal/journal.ts";
 import { encodeCommands } from "../../core/market/codec.ts";
 import type { Command } from "../../core/market/types.ts";
 import type { Entry, HardState } from "../../core/replication/types.ts";
-import { createJournalFile, openJournal, type SqliteJournal } from "./journal.ts";
+import { createJournalFile, type FileJournal, journalFolder, openJournal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import type { JournalIdentity, JournalOptions } from "./types.ts";
 
@@ -35,7 +36,7 @@ export function journalFile(entries: readonly Entry[] = [], identity = IDENTITY)
 }
 
 /** Opens a journal that is closed after the test. */
-export function opened(path: string, options: Partial<JournalOptions> = {}): SqliteJournal {
+export function opened(path: string, options: Partial<JournalOptions> = {}): FileJournal {
   const journal = openJournal(path, { replica: IDENTITY.replica, ...options });
   onTestFinished(() => journal.close());
   return journal;
@@ -84,6 +85,11 @@ export function flipBit(path: string, offset: number): void {
   const at = offset < 0 ? bytes.length + offset : offset;
   bytes.writeUInt8(bytes.readUInt8(at) ^ 0x10, at);
   writeFileSync(path, bytes);
+}
+
+/** The file of a segment of the journal beside the tables at `path`. */
+export function segmentFile(path: string, number = 1): string {
+  return join(journalFolder(path), segmentName(number));
 }
 
 /** Where `wanted` is in a file; exactly one place, or this throws. */

@@ -3,7 +3,7 @@
 
 import { operatorRequestId } from "../../core/market/keys.ts";
 import type { Command } from "../../core/market/types.ts";
-import type { SqliteJournal } from "./journal.ts";
+import type { FileJournal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import { journalFile, marketEntry, opened } from "./test-files.ts";
 
@@ -44,7 +44,7 @@ export const HISTORY: readonly (readonly Command[])[] = [
 export const LAST = HISTORY.length;
 
 /** A journal that holds the history, and a ledger with nothing of it yet. */
-export function start(): { journal: SqliteJournal; ledger: Ledger; path: string } {
+export function start(): { journal: FileJournal; ledger: Ledger; path: string } {
   const path = journalFile(
     HISTORY.map((commands, index) =>
       commands.length > 0

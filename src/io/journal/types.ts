@@ -1,35 +1,12 @@
 // What the journal of one replica promises to the log that drives it.
 
+import type { JournalWrite } from "../../core/journal/journal.ts";
+import type { JournalIdentity } from "../../core/journal/segment.ts";
 import type { Admission } from "../../core/replication/admissions.ts";
-import type {
-  Entry,
-  EntryBody,
-  HardState,
-  Incarnation,
-  ReplicaId,
-} from "../../core/replication/types.ts";
+import type { Entry, HardState, ReplicaId } from "../../core/replication/types.ts";
 import type { Durability } from "./sqlite.ts";
 
-export type { Entry, EntryBody };
-
-/** Whose file this is. Written by the format step, never changed. */
-export interface JournalIdentity {
-  /** Random name of the cluster, the same in all its files. */
-  readonly cluster: string;
-  /** All its replicas, ascending; the journal's first entry names them, too. */
-  readonly members: readonly ReplicaId[];
-  readonly replica: ReplicaId;
-  readonly incarnation: Incarnation;
-}
-
-/** One durable step. All of it or nothing; durable when write() returns. */
-export interface JournalWrite {
-  readonly hardState?: HardState;
-  /** Drop entries from this position on, before `entries` are added. Never at or below what is applied. */
-  readonly truncateFrom?: number;
-  /** Consecutive, the first following the last kept. */
-  readonly entries?: readonly Entry[];
-}
+export type { JournalIdentity, JournalWrite };
 
 export interface Journal {
   readonly identity: JournalIdentity;
@@ -42,8 +19,8 @@ export interface Journal {
   entries(position: number, bytesMax: number): readonly Entry[];
   /** Every `admit` entry of the journal, ascending; few, and found without reading the others. */
   admissions(): readonly Admission[];
-  /** One transaction, fsynced. `also` runs inside it, to write tables along with the entries. */
-  write(write: JournalWrite, also?: () => void): void;
+  /** All of it or nothing; durable when it returns. Throws JournalFailed if the disk refuses, and from then on always. */
+  write(write: JournalWrite): void;
   close(): void;
 }
 
@@ -52,16 +29,10 @@ export interface JournalOptions {
   readonly replica: ReplicaId;
   /** The cluster it must belong to; left out, any. */
   readonly cluster?: string;
-  /** How much of a crash its commits outlive; default "each-commit", as a log demands whose only copy is in such files. */
+  /** How much of a crash its writes outlive; default "each-commit", as a log demands whose only copy is in such files. */
   readonly durability?: Durability;
   /** Newest entries to verify at least; default 1,000. */
   readonly entriesVerifiedMin?: number;
-}
-
-/** How far scrub() has come. */
-export interface ScrubProgress {
-  /** Every entry of the file has been verified since it was opened. */
-  readonly done: boolean;
-  /** Entries 1 to this one have been verified since. */
-  readonly verifiedThrough: number;
+  /** Size of a new segment; the default is that of core/journal. */
+  readonly segmentBytes?: number;
 }

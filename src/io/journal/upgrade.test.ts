@@ -1,6 +1,6 @@
-// Files of format 1 as that version of the program left them: three replicas and
-// a catalog, killed; order-9092 had been replaced and admitted, order-9094 was down
-// for the last three trades.
+// Files of formats 1 and 2 as those versions of the program left them: three replicas
+// and a catalog, killed; order-9092 had been replaced and admitted, order-9094 was
+// down for the last three trades.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -12,7 +12,7 @@ import { openCatalogStore } from "./catalog-store.ts";
 import { lockRole } from "./data-directory.ts";
 import { DataFileForeign, DataFileTooOld, DirectoryLocked, JournalCorrupt } from "./errors.ts";
 import { inspectData } from "./format.ts";
-import { openJournal } from "./journal.ts";
+import { journalFolder, openJournal } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
 import { flipBit, temporaryFolder, thrown } from "./test-files.ts";
 import { upgradeCluster } from "./upgrade.ts";
@@ -24,9 +24,10 @@ const STOCKS = [
   { name: "FishCo", price: 17.99, quantity: 606 },
 ];
 
-function old() {
+function old(format = 1) {
   const data = temporaryFolder();
-  execFileSync("tar", ["xzf", join(import.meta.dirname, "testdata/format-1.tar.gz"), "-C", data]);
+  const files = `testdata/format-${format}.tar.gz`;
+  execFileSync("tar", ["xzf", join(import.meta.dirname, files), "-C", data]);
   execFileSync("chmod", ["-R", "go-rwx", data]);
   return roles(data);
 }
@@ -51,83 +52,105 @@ function contentOf(data: string, id: number) {
   return { journal, ledger, lastPosition, appliedPosition };
 }
 
-test("a file of format 1 is refused with the command that converts it", () => {
-  const { data } = old();
-  for (const open of [
-    () => openJournal(pathOf(data, 9090), { replica: 9090 }),
-    () => openCatalogStore({ path: join(data, "catalog", "catalog.db"), role: "catalog" }),
-  ]) {
-    const error = thrown(open);
-    expect(error).toBeInstanceOf(DataFileTooOld);
-    expect((error as Error).message).toContain("bazaar format --upgrade");
-  }
-});
+test.each([1, 2])(
+  "files of format %i are refused with the command that converts them",
+  (format) => {
+    const { data } = old(format);
+    const opens = [
+      () => openJournal(pathOf(data, 9090), { replica: 9090 }),
+      () => openCatalogStore({ path: join(data, "catalog", "catalog.db"), role: "catalog" }),
+    ];
+    // A catalog's file of format 2 is today's.
+    for (const open of opens.slice(0, format === 1 ? 2 : 1)) {
+      const error = thrown(open);
+      expect(error).toBeInstanceOf(DataFileTooOld);
+      expect((error as Error).message).toContain("bazaar format --upgrade");
+    }
+  },
+);
 
-test("converted, every replica has its journal, promise, vote and incarnation, and the members", () => {
-  const config = old();
-  const { data } = config;
-  expect(upgradeCluster(config)).toEqual(["order-9090", "order-9092", "order-9094", "catalog"]);
-  expect(inspectData(config).kind).toBe("complete");
-  const [first, replaced, behind] = IDS.map((id) => contentOf(data, id));
-  if (!first || !replaced || !behind) throw new Error("a replica is missing");
-  const cluster = first.journal.identity.cluster;
-  for (const [index, { journal }] of [first, replaced, behind].entries()) {
-    const { members } = journal.identity;
-    expect([journal.identity.cluster, members]).toEqual([cluster, IDS]);
-    expect(journal.identity.replica).toBe(IDS[index]);
-    expect(journal.hardState.voter).toBe(true);
-    expect(journal.entries(0, 1)[0]?.body).toEqual({ kind: "members", members });
-  }
-  expect([first.journal.identity.incarnation, behind.journal.identity.incarnation]).toEqual([1, 1]);
-  expect(replaced.journal.identity.incarnation).toBeGreaterThan(1);
-  expect(replaced.journal.admissions()).toEqual([
-    {
-      position: expect.any(Number),
-      replica: 9092,
-      incarnation: replaced.journal.identity.incarnation,
-    },
-  ]);
-  expect(replaced.journal.hardState.promise).toEqual(first.journal.hardState.promise);
-  // The same journal, as far as each has it: one that is behind can follow.
-  expect(behind.lastPosition).toBeLessThan(first.lastPosition);
-  for (const { journal, lastPosition } of [replaced, behind]) {
-    const common = Math.min(lastPosition, first.lastPosition);
-    expect(journal.digestAt(common)).toBe(first.journal.digestAt(common));
-  }
-  const position = first.appliedPosition;
-  const audit = auditOrderFile({ path: pathOf(data, 9090), position, stocksAt: [] });
-  expect(audit.problems).toEqual([]);
-  const store = openCatalogStore({
-    path: join(data, "catalog", "catalog.db"),
-    role: "catalog",
-    cluster,
-  });
-  onTestFinished(() => store.close());
-  expect(store.cluster.members).toEqual(IDS);
-});
+test.each([1, 2])(
+  "from format %i every replica has its journal, promise, vote and incarnation, and the members",
+  (format) => {
+    const config = old(format);
+    const { data } = config;
+    const catalog = format === 1 ? ["catalog"] : [];
+    expect(upgradeCluster(config)).toEqual(["order-9090", "order-9092", "order-9094", ...catalog]);
+    for (const id of IDS) {
+      expect(readdirSync(join(data, `order-${id}`)).sort()).toEqual([
+        "journal",
+        "lock.db",
+        "order.db",
+        `order.db.format-${format}`,
+      ]);
+    }
+    expect(inspectData(config).kind).toBe("complete");
+    const [first, replaced, behind] = IDS.map((id) => contentOf(data, id));
+    if (!first || !replaced || !behind) throw new Error("a replica is missing");
+    const cluster = first.journal.identity.cluster;
+    for (const [index, { journal }] of [first, replaced, behind].entries()) {
+      const { members } = journal.identity;
+      expect([journal.identity.cluster, members]).toEqual([cluster, IDS]);
+      expect(journal.identity.replica).toBe(IDS[index]);
+      expect(journal.hardState.voter).toBe(true);
+      expect(journal.entries(0, 1)[0]?.body).toEqual({ kind: "members", members });
+    }
+    expect([first.journal.identity.incarnation, behind.journal.identity.incarnation]).toEqual([
+      1, 1,
+    ]);
+    expect(replaced.journal.identity.incarnation).toBeGreaterThan(1);
+    expect(replaced.journal.admissions()).toEqual([
+      {
+        position: expect.any(Number),
+        replica: 9092,
+        incarnation: replaced.journal.identity.incarnation,
+      },
+    ]);
+    expect(replaced.journal.hardState.promise).toEqual(first.journal.hardState.promise);
+    // The same journal, as far as each has it: one that is behind can follow.
+    expect(behind.lastPosition).toBeLessThan(first.lastPosition);
+    for (const { journal, lastPosition } of [replaced, behind]) {
+      const common = Math.min(lastPosition, first.lastPosition);
+      expect(journal.digestAt(common)).toBe(first.journal.digestAt(common));
+    }
+    const position = first.appliedPosition;
+    const audit = auditOrderFile({ path: pathOf(data, 9090), position, stocksAt: [] });
+    expect(audit.problems).toEqual([]);
+    const store = openCatalogStore({
+      path: join(data, "catalog", "catalog.db"),
+      role: "catalog",
+      cluster,
+    });
+    onTestFinished(() => store.close());
+    expect(store.cluster.members).toEqual(IDS);
+  },
+);
 
-test("every order, request id and stock of the old files is there", () => {
-  const config = old();
-  upgradeCluster(config);
-  const { journal, ledger, appliedPosition } = contentOf(config.data, 9090);
-  for (const { position, body } of journal.entries(appliedPosition, Number.MAX_VALUE)) {
-    ledger.queue(position, body.kind === "command" ? decodeCommands(body.bytes) : []);
-  }
-  ledger.flush();
-  const told = ledger
-    .orders(0, 100)
-    .map(({ name, type, quantity }) => `${type} ${quantity} ${name}`);
-  expect(told).toEqual([
-    ...Array.from({ length: 5 }, () => "buy 1 FishCo"),
-    "sell 7 BoarCo",
-    "buy 2 ElmCo",
-    "sell 1 ElmCo",
-    ...Array.from({ length: 3 }, () => "buy 1 BoarCo"),
-  ]);
-  expect(ledger.stocks().toSorted((a, b) => a.name.localeCompare(b.name))).toEqual(STOCKS);
-  expect(ledger.request("my-key")?.outcome).toEqual({ kind: "accepted", number: 6 });
-  expect(ledger.request("refused-key")?.outcome).toMatchObject({ kind: "refused" });
-});
+test.each([1, 2])(
+  "every order, request id and stock of the files of format %i is there",
+  (format) => {
+    const config = old(format);
+    upgradeCluster(config);
+    const { journal, ledger, appliedPosition } = contentOf(config.data, 9090);
+    for (const { position, body } of journal.entries(appliedPosition, Number.MAX_VALUE)) {
+      ledger.queue(position, body.kind === "command" ? decodeCommands(body.bytes) : []);
+    }
+    ledger.flush();
+    const told = ledger
+      .orders(0, 100)
+      .map(({ name, type, quantity }) => `${type} ${quantity} ${name}`);
+    expect(told).toEqual([
+      ...Array.from({ length: 5 }, () => "buy 1 FishCo"),
+      "sell 7 BoarCo",
+      "buy 2 ElmCo",
+      "sell 1 ElmCo",
+      ...Array.from({ length: 3 }, () => "buy 1 BoarCo"),
+    ]);
+    expect(ledger.stocks().toSorted((a, b) => a.name.localeCompare(b.name))).toEqual(STOCKS);
+    expect(ledger.request("my-key")?.outcome).toEqual({ kind: "accepted", number: 6 });
+    expect(ledger.request("refused-key")?.outcome).toMatchObject({ kind: "refused" });
+  },
+);
 
 test("what can't be the whole cluster is refused, and nothing is touched", () => {
   const config = old();
@@ -163,6 +186,7 @@ test("a crash on the way leaves the old file or the new one, and the next run go
   upgradeCluster({ ...roles(data), replicas: roles(data).replicas, catalogs: [] });
   const again = old();
   execFileSync("cp", [pathOf(data, 9090), `${pathOf(again.data, 9090)}`]);
+  execFileSync("cp", ["-r", journalFolder(pathOf(data, 9090)), join(again.data, "order-9090")]);
   execFileSync("rm", ["-f", `${pathOf(again.data, 9090)}-wal`]);
   execFileSync("sh", ["-c", `echo half > ${pathOf(again.data, 9092)}.new`]);
   expect(upgradeCluster(again)).toEqual(["order-9092", "order-9094", "catalog"]);

@@ -13,9 +13,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { Logger } from "pino";
+import { type EntryRow, encodeBody } from "../../core/journal/entries.ts";
 import type { Entry } from "../../core/replication/types.ts";
 import type { Answer, ChainedEntry, Statement } from "../../core/table-log/types.ts";
-import { type EntryRow, encodeBody, entryOf, firstDigest, rowOf } from "../journal/entries.ts";
+import { entryOf, firstDigest, rowOf } from "../journal/entries.ts";
 import { type DatabaseEvents, DatabaseRefused, type TableDatabase } from "./table-log.ts";
 
 /** A host that doesn't answer by then isn't there. */

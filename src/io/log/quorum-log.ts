@@ -12,8 +12,10 @@
 //       to the tables piece by piece, with turns of the event loop in between, in
 //       which messages come and go: a leader with a history to read goes on
 //       beating. That it leads is told when all before its reign was delivered.
+//   Q6. The tables are written once what waits for the journal has left.
 
 import { invariant } from "../../core/invariant.ts";
+import { mergeWrites } from "../../core/journal/merge-writes.ts";
 import type {
   ReplicaEffect,
   ReplicaEvent,
@@ -27,9 +29,8 @@ import { JournalCorrupt } from "../journal/errors.ts";
 import type { Journal } from "../journal/types.ts";
 import { DrivenLog, type DrivenLogOptions } from "./driven-log.ts";
 import type { ReplicaLog } from "./links.ts";
-import { mergeWrites } from "./merge-writes.ts";
 
-/** Commands waiting for the tables before a journal write takes them along: fewer cost a transaction more than they bring. */
+/** Commands waiting for the tables before they are written: fewer cost a transaction more than they bring, more hold up what comes meanwhile. */
 const TABLES_FLUSH_COMMANDS_MIN = 256;
 /** Entries delivered to the listener in one piece: some 10 ms of work with what the tables make of them, so that a machine that is busy besides still beats in time. */
 const DELIVERY_BYTES_MAX = 32 * 1024;
@@ -45,7 +46,7 @@ export interface QuorumLogOptions extends DrivenLogOptions {
   readonly journal: Journal;
   /** Through where the tables are applied: `committed` begins after it. */
   readonly applied: number;
-  /** The tables that live in the journal's file; flushed within its transactions. */
+  /** What the journal amounts to; brought up to date behind it. */
   readonly tables: { readonly pendingCommands: number; flush(): void };
   /** Says what may follow in the journal: see core/replication/judge.ts. */
   readonly judge: Judge;
@@ -271,6 +272,14 @@ export class QuorumLog extends DrivenLog<ReplicaEvent, ReplicaEffect> {
     this.#tell({ kind: "lead-outcome", outcome: { kind: "lost", reason: "deposed" } });
   }
 
+  #flushTables(): void {
+    try {
+      if (!this.stopped) this.#options.tables.flush();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
   #scheduleWrite(): void {
     this.#writeLater ??= setImmediate(() => this.#write());
   }
@@ -287,15 +296,15 @@ export class QuorumLog extends DrivenLog<ReplicaEvent, ReplicaEffect> {
       const { journal, tables } = this.#options;
       const startedAt = performance.now();
       try {
-        journal.write(merged, () => {
-          if (tables.pendingCommands >= TABLES_FLUSH_COMMANDS_MIN) tables.flush();
-        });
+        journal.write(merged);
       } catch (error) {
         this.fail(error);
         return;
       }
       this.observer.written?.(merged.entries?.length ?? 0, performance.now() - startedAt);
       this.step({ kind: "persisted", id: (writes.at(-1) as { id: number }).id }); // Q2
+      this.links?.flush();
+      if (tables.pendingCommands >= TABLES_FLUSH_COMMANDS_MIN) this.#flushTables(); // Q6
     }
     this.links?.flush();
   }

@@ -19,11 +19,11 @@ import { TableReplica } from "../../core/table-log/table-replica.ts";
 import type { Answer, Statement, TableEffect, TableEvent } from "../../core/table-log/types.ts";
 import { rowOf } from "../journal/entries.ts";
 import { DataFileForeign } from "../journal/errors.ts";
-import type { SqliteJournal } from "../journal/journal.ts";
+import type { FileJournal } from "../journal/journal.ts";
 import { DrivenLog, type DrivenLogOptions } from "./driven-log.ts";
 import type { LogObserver, ReplicaLog } from "./links.ts";
 
-/** Commands waiting for the tables before a journal write takes them along. */
+/** Commands waiting for the tables before they are written. */
 const TABLES_FLUSH_COMMANDS_MIN = 256;
 
 /** Why a database can't be used, for its operator, in one line. */
@@ -49,11 +49,11 @@ export interface TableDatabase {
 }
 
 export interface TableLogOptions extends DrivenLogOptions {
-  readonly journal: SqliteJournal;
+  readonly journal: FileJournal;
   readonly database: TableDatabase;
   /** Through where the tables are applied: `committed` begins after it. */
   readonly applied: number;
-  /** The tables that live in the journal's file; flushed within its transactions. */
+  /** What the file amounts to; brought up to date behind it. */
   readonly tables: { readonly pendingCommands: number; flush(): void };
   readonly judge: Judge;
 }
@@ -182,9 +182,8 @@ export class TableLog extends DrivenLog<TableEvent, TableEffect> {
     const misfit = own ? null : judge.take(entries);
     if (misfit !== null) throw judge.damage(misfit); // Q3
     const startedAt = performance.now();
-    journal.write({ entries }, () => {
-      if (tables.pendingCommands >= TABLES_FLUSH_COMMANDS_MIN) tables.flush();
-    }); // Q1
+    journal.write({ entries }); // Q1
+    if (tables.pendingCommands >= TABLES_FLUSH_COMMANDS_MIN) tables.flush();
     this.observer.written?.(entries.length, performance.now() - startedAt);
     const committed = entries.map(toCommitted);
     if (!own) this.observer.stored?.(committed);

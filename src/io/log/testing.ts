@@ -1,7 +1,7 @@
 // Three logs of either kind, for tests: what each told stands in its Member.
 
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pino from "pino";
@@ -58,7 +58,9 @@ export class Member {
     } | null = null,
   ) {
     this.id = id;
-    const path = join(directory, `${id}.db`);
+    const folder = join(directory, String(id));
+    mkdirSync(folder, { mode: 0o700 });
+    const path = join(folder, "order.db");
     const cluster = tables?.cluster ?? "test";
     createJournalFile(
       path,

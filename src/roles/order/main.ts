@@ -21,7 +21,7 @@ import { ReplicaDesk } from "../../core/service/replica-desk.ts";
 import { auditInWorker } from "../../io/journal/audit.ts";
 import { lockRole } from "../../io/journal/data-directory.ts";
 import { DataFileForeign, JournalCorrupt } from "../../io/journal/errors.ts";
-import { openJournal, type SqliteJournal } from "../../io/journal/journal.ts";
+import { type FileJournal, openJournal } from "../../io/journal/journal.ts";
 import { Ledger } from "../../io/journal/ledger.ts";
 import type { ReplicaLog } from "../../io/log/links.ts";
 import { QuorumLog } from "../../io/log/quorum-log.ts";
@@ -350,7 +350,7 @@ async function loadPostgres() {
 }
 
 /** The file of a replica says whose log it is a part of: one for a database never has a vote of its own. */
-function expectEngine({ path, identity, hardState }: SqliteJournal, engine: string): void {
+function expectEngine({ path, identity, hardState }: FileJournal, engine: string): void {
   const isFirst = identity.incarnation === FIRST_INCARNATION;
   const wanted = hardState.voter ? "builtin" : isFirst ? "postgres" : engine;
   if (wanted === engine) return;

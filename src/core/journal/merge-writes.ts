@@ -1,7 +1,7 @@
 // Several writes as one transaction.
 
-import type { Write } from "../../core/replication/events.ts";
-import type { Entry } from "../../core/replication/types.ts";
+import type { Write } from "../replication/events.ts";
+import type { Entry } from "../replication/types.ts";
 
 /** One write with the effect of carrying out `writes` in order. */
 export function mergeWrites(writes: readonly Write[]): Write {

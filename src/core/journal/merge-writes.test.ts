@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Entry } from "../../core/replication/types.ts";
+import type { Entry } from "../replication/types.ts";
 import { mergeWrites } from "./merge-writes.ts";
 
 function entry(position: number, epoch: number): Entry {

@@ -1,0 +1,670 @@
+// A replica's journal: an append-only file in segments, over whatever holds files.
+//
+//   S5. Durable when write() returns: one write and one sync of space that is there
+//       already. What is found at a start counts only once it was synced: the
+//       crash before may have come between the two.
+//   S6. A segment is on disk under its name before the one before it is ended, and
+//       that end is on disk before anything is written to it. So a segment that is
+//       missing is damage, and no entry ever stands behind a gap.
+//   S7. A promise never goes back, and what is applied is never dropped.
+//   S8. Memory changes after the disk. A write that fails is the last: after a
+//       failed sync nobody knows what is on disk.
+//
+// Entries are dropped by beginning a new segment, whose base says after which one
+// it goes on: so each segment holds one ascending run, no frame undoes another,
+// and an index of a few positions finds every entry. A segment's base also repeats
+// what all before it amount to, so that old ones can be removed one day.
+//
+// Opening reads the newest segments only, the newest entries' digests among them;
+// whatever is read later is verified as it is read; scrub() reads the rest.
+
+import { invariant } from "../invariant.ts";
+import type { Admission } from "../replication/admissions.ts";
+import type { Entry, HardState } from "../replication/types.ts";
+import {
+  admissionIn,
+  areEqual,
+  type EntryRow,
+  entryOf,
+  firstDigest,
+  type Hashes,
+  isChained,
+  RecentEpochs,
+  rowOf,
+} from "./entries.ts";
+import {
+  type Base,
+  BatchWriter,
+  bytesOfBatchAt,
+  decodeHeader,
+  END_BATCH_BYTES,
+  encodeHeader,
+  FIRST_LINK,
+  type Frame,
+  HEADER_BYTES,
+  type JournalIdentity,
+  knowsSettled,
+  type Link,
+  readBatch,
+  seedOf,
+} from "./segment.ts";
+
+/** One durable step. All of it or nothing; durable when write() returns. */
+export interface JournalWrite {
+  readonly hardState?: HardState;
+  /** Drop entries from this position on, before `entries` are added. Never at or below what is applied. */
+  readonly truncateFrom?: number;
+  /** Consecutive, the first following the last kept. */
+  readonly entries?: readonly Entry[];
+}
+
+/** A folder of files. Every call returns when it is done, and throws what the disk says. */
+export interface SegmentFiles {
+  /** Names of the files in the folder. */
+  list(): readonly string[];
+  /** The size of a file, bytes. */
+  size(name: string): number;
+  /** The bytes from `offset` on, as many as asked for or there are. */
+  read(name: string, offset: number, length: number): Uint8Array;
+  /** A file of this size, with space for all of it, that begins with `bytes`; what is in the rest doesn't matter. One of that name is replaced. */
+  create(name: string, bytes: Uint8Array, size: number): void;
+  write(name: string, offset: number, bytes: Uint8Array): void;
+  /** Cuts a file; it needn't be durable. */
+  trim(name: string, size: number): void;
+  /** What was written to this file is on disk. */
+  sync(name: string): void;
+  rename(from: string, to: string): void;
+  /** The names in the folder are on disk. */
+  syncFolder(): void;
+  close(): void;
+}
+
+export interface JournalOptions {
+  readonly files: SegmentFiles;
+  readonly hashes: Hashes;
+  /** Random bytes for a segment, never the same. */
+  readonly salt: () => Uint8Array;
+  /** What to throw for damage in this file, at this position if it is in an entry. */
+  readonly damage: (name: string | null, position: number | null, what: string) => Error;
+  /** What to throw for a file of another format. */
+  readonly otherFormat: (name: string, format: number) => Error;
+  /** Whether each write is synced; else sync() says when. Default true. */
+  readonly syncsEachWrite?: boolean;
+  /** Size of a segment, bytes, in place of the usual ones; a larger write gets a larger one. */
+  readonly segmentBytes?: number;
+  /** Newest entries whose digests opening verifies at least. */
+  readonly entriesVerifiedMin?: number;
+}
+
+/** How far scrub() has come. */
+export interface ScrubProgress {
+  /** Every entry of the file has been verified since it was opened. */
+  readonly done: boolean;
+  /** Entries 1 to this one have been verified since. */
+  readonly verifiedThrough: number;
+}
+
+/** The first segment is small, as most clusters are; each is twice as large as the one before it … */
+const SEGMENT_BYTES_MIN = 256 * 1024;
+/** … up to some seconds of trades at full speed: making one takes milliseconds, in which nothing else is done. */
+const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
+/** Newest entries that opening verifies, though the tables hold them: what a damaged disk hits first. */
+const ENTRIES_VERIFIED_MIN = 1_000;
+/** Between two places that are remembered in a segment: an entry is found by reading so much. */
+const INDEX_EVERY_BYTES = 64 * 1024;
+/** Read at once. */
+const WINDOW_BYTES = 128 * 1024;
+/** What an entry takes beside its command, for limits in bytes. */
+const ENTRY_OVERHEAD_BYTES = 64;
+
+const ENDING = ".segment";
+const DIGITS = 8;
+
+/** The file of a segment: `00000001.segment`. */
+export function segmentName(number: number): string {
+  return `${number}`.padStart(DIGITS, "0") + ENDING;
+}
+
+interface Segment {
+  readonly number: number;
+  readonly name: string;
+  readonly seed: number;
+  /** Null while it has no batch. */
+  base: Base | null;
+}
+
+/** Where a batch is whose entries, if any, begin at `position`. */
+interface Place {
+  readonly position: number;
+  readonly segment: Segment;
+  readonly offset: number;
+}
+
+/** Makes the first segment of a journal. `entries` are 1, 2, 3 …; there must be no segment. */
+export function createJournal(
+  options: JournalOptions,
+  identity: JournalIdentity,
+  hardState: HardState,
+  entries: readonly Entry[],
+): void {
+  invariant(options.files.list().length === 0, "a journal is never made over another");
+  const digest = firstDigest(options.hashes, identity.cluster);
+  const base: Base = { position: 0, epoch: 0, digest, hardState, admissions: [] };
+  new SegmentWriter(options, identity, FIRST_LINK).begin(1, base, entries);
+}
+
+/** Reads a journal that may be written to meanwhile: all entries but the newest batch's are there to be found. */
+export class JournalReader {
+  readonly identity: JournalIdentity;
+  protected readonly options: JournalOptions;
+  /** Ascending by number, without gaps. */
+  protected readonly segments: Segment[];
+  /** Ascending by position; what isn't dropped is found from the last one before it. */
+  protected places: Place[] = [];
+  #window: { name: string; start: number; bytes: Uint8Array } | null = null;
+
+  constructor(options: JournalOptions) {
+    this.options = options;
+    const { files, damage } = options;
+    const names = files
+      .list()
+      .filter((name) => name.endsWith(ENDING))
+      .toSorted();
+    const headers = names.map((name) => this.#header(name));
+    const [first] = headers;
+    if (first === undefined) throw damage(null, null, "no segment is there");
+    this.identity = first.identity;
+    this.segments = headers.map(({ number, seed, identity }, index) => {
+      const name = names[index] as string;
+      if (number !== first.number + index) {
+        throw damage(segmentName(first.number + index), null, "the segment is gone");
+      }
+      if (name !== segmentName(number) || !isSame(identity, first.identity)) {
+        throw damage(name, null, "it is another journal's segment");
+      }
+      return { number, name, seed, base: null };
+    });
+    let empty: Segment | null = null;
+    for (const segment of this.segments) {
+      const found = this.batchAt(segment, HEADER_BYTES, null);
+      if (found.kind !== "batch") {
+        empty = segment;
+        continue;
+      }
+      if (empty !== null)
+        throw damage(empty.name, null, "its first write is wrong, with later ones behind it"); // S6
+      const [base] = found.frames;
+      if (base?.kind !== "base") throw damage(segment.name, null, "it has no base");
+      this.begins(segment, base);
+    }
+  }
+
+  #header(name: string) {
+    const { files, hashes, damage, otherFormat } = this.options;
+    const header = decodeHeader(hashes, files.read(name, 0, HEADER_BYTES));
+    if (header === null) throw damage(name, null, "the header of the segment is wrong");
+    if (typeof header === "number") throw otherFormat(name, header);
+    return header;
+  }
+
+  /** The journal goes on in this segment: what was there after its base is dropped. */
+  protected begins(segment: Segment, base: Base): void {
+    segment.base = base;
+    this.places = this.places.filter(({ position }) => position <= base.position);
+    this.places.push({ position: base.position + 1, segment, offset: HEADER_BYTES });
+  }
+
+  /** Entries after `position`, about `bytesMax` bytes of them, at least one if there is any. */
+  entriesBetween(position: number, last: number, bytesMax: number): Entry[] {
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (const row of this.rows(position, last)) {
+      const entry = this.entryOf(row);
+      bytes += ENTRY_OVERHEAD_BYTES + (entry.body.kind === "command" ? row.body.length : 0);
+      if (bytes > bytesMax && entries.length > 0) break;
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  /** The entries from `position + 1` to `last`, which are there, each verified as it comes. Throws what `damage` makes. */
+  *rows(position: number, last: number): Generator<EntryRow> {
+    const { hashes, damage } = this.options;
+    let index = this.places.findLastIndex((place) => place.position <= Math.max(position, 1));
+    let digest = position === 0 ? firstDigest(hashes, this.identity.cluster) : null;
+    let at = position;
+    while (at < last) {
+      const place = this.places[index];
+      if (place === undefined) throw damage(null, at + 1, "the entry is gone");
+      const before = this.places[index + 1]?.position ?? Number.POSITIVE_INFINITY;
+      const isFull = (): boolean => at >= last || (at + 1 >= before && digest !== null);
+      let indexed = place.offset;
+      for (let offset = place.offset; !isFull(); ) {
+        if (offset - indexed >= INDEX_EVERY_BYTES && digest !== null) {
+          // To be found at once the next time: what is read is mostly read on from there.
+          this.places.splice(++index, 0, { ...place, position: at + 1, offset });
+          indexed = offset;
+        }
+        const found = this.batchAt(place.segment, offset, null);
+        if (found.kind !== "batch") {
+          const what = found.kind === "damage" ? found.what : "the entry is gone";
+          throw damage(place.segment.name, at + 1, what);
+        }
+        offset = found.end;
+        for (const frame of found.frames) {
+          if (frame.kind === "base" && frame.position === at) {
+            if (digest !== null && !areEqual(digest, frame.digest)) {
+              throw damage(place.segment.name, at, "the checksum is wrong");
+            }
+            digest = frame.digest;
+          }
+          if (frame.kind === "end") throw damage(place.segment.name, at + 1, "the entry is gone");
+          if (frame.kind !== "entry") continue;
+          const { row } = frame;
+          if (row.position > last || row.position >= before) continue;
+          if (row.position === position) digest = row.digest;
+          if (row.position <= at) continue;
+          if (row.position !== at + 1)
+            throw damage(place.segment.name, at + 1, "the entry is gone");
+          if (digest === null || !isChained(hashes, digest, row)) {
+            throw damage(place.segment.name, row.position, "the checksum is wrong");
+          }
+          digest = row.digest;
+          at = row.position;
+          yield row;
+        }
+      }
+      index++;
+    }
+  }
+
+  /** The entry of a row. */
+  entryOf(row: EntryRow): Entry {
+    const entry = entryOf(row);
+    if (entry !== null) return entry;
+    throw this.options.damage(null, row.position, `there is no entry of kind ${row.kind}`);
+  }
+
+  /** The batch at an offset, read with what is around it. */
+  protected batchAt(segment: Segment, offset: number, previous: Link | null) {
+    const { hashes } = this.options;
+    const { seed } = segment;
+    let { bytes, at } = this.#windowAt(segment.name, offset, END_BATCH_BYTES);
+    const length = bytesOfBatchAt(hashes, bytes, at, seed);
+    if (length !== null && at + length > bytes.length) {
+      ({ bytes, at } = this.#windowAt(segment.name, offset, length));
+    }
+    const found = readBatch(hashes, { bytes, seed }, at, previous);
+    return found.kind === "batch" ? { ...found, end: offset + found.end - at } : found;
+  }
+
+  #windowAt(name: string, offset: number, length: number) {
+    const held = this.#window;
+    const isHeld =
+      held?.name === name &&
+      held.start <= offset &&
+      offset + length <= held.start + held.bytes.length;
+    if (isHeld) return { bytes: held.bytes, at: offset - held.start };
+    const bytes = this.options.files.read(name, offset, Math.max(length, WINDOW_BYTES));
+    this.#window = { name, start: offset, bytes };
+    return { bytes, at: 0 };
+  }
+
+  /** What was read may have changed. */
+  protected forgetWindow(): void {
+    this.#window = null;
+  }
+
+  close(): void {
+    this.options.files.close();
+  }
+}
+
+/** The journal as its one writer has it. */
+export class SegmentJournal extends JournalReader {
+  /** Entries whose digests opening verified. */
+  readonly entriesVerified: number;
+  readonly #epochs = new RecentEpochs();
+  #writer: SegmentWriter;
+  #end: Base;
+  /** Through where the tables are applied, as far as they told. */
+  #applied = 0;
+  #scrubbed = 0;
+  /** What was applied when it was opened: what came later was verified as it was applied. */
+  #scrubThrough: number | null = null;
+  #failure: unknown = null;
+
+  /** Opens a journal, and verifies what is newest. Throws what `damage` makes. */
+  constructor(options: JournalOptions) {
+    super(options);
+    const { end, link, segment, offset, verified } = this.#scan();
+    this.#end = end;
+    this.entriesVerified = verified;
+    options.files.sync(segment.name); // S5
+    this.#writer = new SegmentWriter(options, this.identity, link, { segment, offset });
+  }
+
+  /** Reads the newest segments, to where the last write ended. */
+  #scan() {
+    const { damage, hashes } = this.options;
+    const newest = this.segments.findLast(({ base }) => base !== null);
+    const min = this.options.entriesVerifiedMin ?? ENTRIES_VERIFIED_MIN;
+    const enough = Math.max(0, (newest?.base?.position ?? 0) - min);
+    let index = this.segments.findLastIndex(({ base }) => base !== null && base.position <= enough);
+    let segment = this.segments[Math.max(0, index)] as Segment;
+    let offset = HEADER_BYTES;
+    let link: Link | null = null;
+    let end: Base | null = null;
+    let verified = 0;
+    for (index = Math.max(0, index); ; ) {
+      const found = this.batchAt(segment, offset, link);
+      if (found.kind === "damage") throw damage(segment.name, end && end.position + 1, found.what);
+      if (found.kind === "nothing") break;
+      let isEnd = false;
+      for (const frame of found.frames) {
+        isEnd = frame.kind === "end";
+        const after: Base = this.#after(segment, end, frame);
+        if (frame.kind === "entry") {
+          if (!isChained(hashes, (end as Base).digest, frame.row)) {
+            throw damage(segment.name, frame.row.position, "the checksum is wrong");
+          }
+          verified++;
+        }
+        end = after;
+      }
+      ({ link, end: offset } = { link: found.link, end: found.end });
+      if (!isEnd) continue;
+      const next = this.segments[++index];
+      if (next === undefined) throw damage(segment.name, null, "the segment after it is gone"); // S6
+      [segment, offset] = [next, HEADER_BYTES];
+    }
+    this.#expectTorn(segment, offset, (link?.sequence ?? 0) + 1);
+    if (end === null || link === null) throw damage(segment.name, null, "it has no base");
+    return { end, link, segment, offset, verified };
+  }
+
+  /** What the journal amounts to after this frame. */
+  #after(segment: Segment, end: Base | null, frame: Frame): Base {
+    const { damage } = this.options;
+    if (frame.kind === "base") {
+      const isNext =
+        end === null ||
+        frame.position < end.position ||
+        (frame.position === end.position && areEqual(frame.digest, end.digest));
+      if (!isNext)
+        throw damage(segment.name, frame.position, "it doesn't follow what is before it");
+      this.#epochs.truncateFrom(frame.position + 1);
+      if (frame.position > 0) this.#epochs.push(frame.position, frame.epoch);
+      return frame;
+    }
+    if (end === null) throw damage(segment.name, null, "it has no base");
+    if (frame.kind === "hard-state") return { ...end, hardState: frame.hardState };
+    if (frame.kind === "end") return end;
+    const { position, epoch, digest } = frame.row;
+    if (position !== end.position + 1) throw damage(segment.name, position, "an entry is gone");
+    this.#epochs.push(position, epoch);
+    const admission = admissionIn(this.entryOf(frame.row));
+    const admissions = admission ? [...end.admissions, admission] : end.admissions;
+    return { ...end, position, epoch, digest, admissions };
+  }
+
+  /** S2: what ends here was cut short in its last write, or never begun, and nothing behind it says otherwise. */
+  #expectTorn(segment: Segment, offset: number, sequence: number): void {
+    const { files, hashes, damage } = this.options;
+    for (const each of this.segments.filter(({ number }) => number >= segment.number)) {
+      const from = each === segment ? offset : HEADER_BYTES;
+      const bytes = files.read(each.name, 0, files.size(each.name));
+      if (!knowsSettled(hashes, { bytes, seed: each.seed }, from, sequence)) continue;
+      throw damage(segment.name, null, "a write is wrong, with later ones behind it");
+    }
+  }
+
+  get hardState(): HardState {
+    return this.#end.hardState;
+  }
+
+  /** Position of the newest entry; 0 when empty. */
+  get lastPosition(): number {
+    return this.#end.position;
+  }
+
+  /** Epoch of the entry at `position`; 0 at position 0. */
+  epochAt(position: number): number {
+    if (position === 0) return 0;
+    if (position === this.lastPosition) return this.#end.epoch;
+    this.#expectHeld(position);
+    return this.#epochs.at(position) ?? this.#row(position).epoch;
+  }
+
+  /** The running digest of the entries 1 to `position`: equal for equal journals of one cluster. */
+  digestAt(position: number): Uint8Array {
+    if (position === this.lastPosition) return this.#end.digest;
+    if (position === 0) return firstDigest(this.options.hashes, this.identity.cluster);
+    this.#expectHeld(position);
+    return this.#row(position).digest;
+  }
+
+  #expectHeld(position: number): void {
+    invariant(position >= 1 && position <= this.lastPosition, "the entry is in the journal", {
+      position,
+      lastPosition: this.lastPosition,
+    });
+  }
+
+  #row(position: number): EntryRow {
+    for (const row of this.rows(position - 1, position)) return row;
+    throw this.options.damage(null, position, "the entry is gone");
+  }
+
+  /** Entries after `position`, about `bytesMax` bytes of them, at least one if there is any; verified. */
+  entries(position: number, bytesMax: number): readonly Entry[] {
+    return this.entriesBetween(position, this.lastPosition, bytesMax);
+  }
+
+  /** Every `admit` entry of the journal, ascending. */
+  admissions(): readonly Admission[] {
+    return this.#end.admissions;
+  }
+
+  /** The tables hold the entries up to here: they are never dropped. */
+  applied(position: number): void {
+    invariant(position <= this.lastPosition, "only durable entries are applied", {
+      position,
+      lastPosition: this.lastPosition,
+    });
+    this.#applied = position;
+    this.#scrubThrough ??= position;
+  }
+
+  /** All of it or nothing; durable when it returns, if each write is synced. Throws what the disk says, and then always. */
+  write(write: JournalWrite): void {
+    if (this.#failure !== null) throw this.#failure;
+    const { hardState, truncateFrom, entries = [] } = write;
+    if (hardState === undefined && truncateFrom === undefined && entries.length === 0) return;
+    if (hardState !== undefined) this.#expectPromiseKept(hardState);
+    const kept = truncateFrom === undefined ? this.#end : this.#baseBefore(truncateFrom);
+    const base: Base = { ...kept, hardState: hardState ?? kept.hardState };
+    const before = this.#writer.place;
+    let after: Base;
+    try {
+      after = this.#writer.write(base, entries, hardState, base.position < this.lastPosition);
+    } catch (error) {
+      this.#failure = error; // S8
+      throw error;
+    }
+    this.forgetWindow();
+    const { segment } = this.#writer.place;
+    if (segment !== before.segment) {
+      // In the place of one that was made and never used.
+      while ((this.segments.at(-1)?.number ?? 0) >= segment.number) this.segments.pop();
+      this.segments.push(segment);
+      this.begins(segment, base);
+    }
+    this.#epochs.truncateFrom(base.position + 1);
+    for (const entry of entries) this.#epochs.push(entry.position, entry.epoch);
+    this.#end = after;
+  }
+
+  /** What was written is on disk. */
+  sync(): void {
+    if (this.#failure !== null) throw this.#failure;
+    this.#writer.sync();
+  }
+
+  /** S7 */
+  #baseBefore(from: number): Base {
+    const { lastPosition } = this;
+    invariant(
+      from > this.#applied && from <= lastPosition + 1,
+      "only entries above the applied position are dropped",
+      { from, applied: this.#applied, lastPosition },
+    );
+    const position = from - 1;
+    return {
+      position,
+      epoch: this.epochAt(position),
+      digest: this.digestAt(position),
+      hardState: this.#end.hardState,
+      admissions: this.#end.admissions.filter((admission) => admission.position < from),
+    };
+  }
+
+  /** S7: neither a lower epoch nor, in the same one, another nominee. */
+  #expectPromiseKept({ promise: after }: HardState): void {
+    const { promise: before } = this.hardState;
+    invariant(
+      after.epoch > before.epoch ||
+        (after.epoch === before.epoch && after.nominee === before.nominee),
+      "a promise never goes back",
+      { before, after },
+    );
+  }
+
+  /**
+   * Verifies about `bytesMax` bytes more of the entries that were applied when it was
+   * opened, oldest first, and shows each to `visit`. To be called while there is
+   * nothing better to do, until it is done. Throws what `damage` makes.
+   */
+  scrub(bytesMax: number, visit?: (entry: Entry) => void): ScrubProgress {
+    const through = this.#scrubThrough ?? 0;
+    const entries = this.entriesBetween(this.#scrubbed, through, bytesMax);
+    for (const entry of entries) visit?.(entry);
+    this.#scrubbed = entries.at(-1)?.position ?? this.#scrubbed;
+    const done = this.#scrubbed >= through;
+    return { done, verifiedThrough: done ? this.lastPosition : this.#scrubbed };
+  }
+}
+
+/** Writes batches to the newest segment, and makes the next one when it is full. */
+class SegmentWriter {
+  readonly #options: JournalOptions;
+  readonly #identity: JournalIdentity;
+  #place: { readonly segment: Segment; readonly offset: number; readonly size: number } | null =
+    null;
+  #link: Link;
+  /** The newest batch that is known to be on disk. */
+  #settled: number;
+
+  constructor(
+    options: JournalOptions,
+    identity: JournalIdentity,
+    link: Link,
+    at?: { readonly segment: Segment; readonly offset: number },
+  ) {
+    this.#options = options;
+    this.#identity = identity;
+    this.#link = link;
+    this.#settled = link.sequence;
+    if (at) this.#place = { ...at, size: options.files.size(at.segment.name) };
+  }
+
+  /** Where the next batch goes. */
+  get place(): { readonly segment: Segment; readonly offset: number; readonly size: number } {
+    invariant(this.#place !== null, "there is a segment");
+    return this.#place;
+  }
+
+  /** Adds what changes to `base`, in one batch; gives what the journal amounts to then. */
+  write(
+    base: Base,
+    entries: readonly Entry[],
+    hardState: HardState | undefined,
+    drops: boolean,
+  ): Base {
+    const { segment, offset, size } = this.place;
+    // Its first write was cut short: it is made again, since only the first has a base.
+    if (offset === HEADER_BYTES) return this.begin(segment.number, base, entries);
+    const { frames, end } = this.#framesOf(base, entries);
+    const promise: Frame[] = hardState ? [{ kind: "hard-state", hardState }] : [];
+    const batch = new BatchWriter([...promise, ...frames]);
+    const isFull = offset + batch.bytes + END_BATCH_BYTES > size;
+    if (drops || isFull) return this.begin(segment.number + 1, base, entries);
+    this.#append(batch);
+    return end;
+  }
+
+  /** Makes a segment, ends the one before it, and goes on in the new one. S6 */
+  begin(number: number, base: Base, entries: readonly Entry[]): Base {
+    const { files, hashes, salt, segmentBytes = usualBytes(number) } = this.#options;
+    const { frames, end } = this.#framesOf(base, entries);
+    const batch = new BatchWriter([{ kind: "base", ...base }, ...frames]);
+    const size = Math.max(segmentBytes, HEADER_BYTES + batch.bytes + END_BATCH_BYTES);
+    const header = encodeHeader(hashes, { number, identity: this.#identity }, salt());
+    const name = segmentName(number);
+    const made = `${name}.new`;
+    files.create(made, header, size);
+    files.sync(made);
+    files.rename(made, name);
+    files.syncFolder();
+    if (this.#place !== null && this.#place.segment.number < number) {
+      this.#append(new BatchWriter([{ kind: "end" }]));
+      this.sync();
+      files.trim(this.#place.segment.name, this.#place.offset);
+    }
+    const seed = seedOf(header);
+    this.#place = { segment: { number, name, seed, base }, offset: HEADER_BYTES, size };
+    this.#append(batch);
+    return end;
+  }
+
+  sync(): void {
+    this.#options.files.sync(this.place.segment.name);
+    this.#settled = this.#link.sequence;
+  }
+
+  #append(batch: BatchWriter): void {
+    const { files, hashes, syncsEachWrite = true } = this.#options;
+    const { segment, offset } = this.place;
+    const { bytes, link } = batch.encode(hashes, segment.seed, this.#link, this.#settled);
+    files.write(segment.name, offset, bytes);
+    this.#link = link;
+    this.#place = { ...this.place, offset: offset + bytes.length };
+    if (syncsEachWrite) this.sync();
+  }
+
+  #framesOf(base: Base, entries: readonly Entry[]): { frames: Frame[]; end: Base } {
+    const { hashes } = this.#options;
+    let { position, epoch, digest } = base;
+    const frames = entries.map((entry): Frame => {
+      invariant(entry.position === position + 1, "entries are consecutive", {
+        expected: position + 1,
+        position: entry.position,
+      });
+      const row = rowOf(hashes, digest, entry);
+      ({ position, epoch, digest } = row);
+      return { kind: "entry", row };
+    });
+    const admitted = entries.map(admissionIn).filter((admission) => admission !== null);
+    const admissions = admitted.length > 0 ? [...base.admissions, ...admitted] : base.admissions;
+    return { frames, end: { ...base, position, epoch, digest, admissions } };
+  }
+}
+
+function usualBytes(number: number): number {
+  return Math.min(SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN * 2 ** (number - 1));
+}
+
+/** Whether two segments are of one journal. */
+function isSame(a: JournalIdentity, b: JournalIdentity): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
