@@ -1102,41 +1102,64 @@ export const BUGS: readonly Bug[] = [
     "if (effect === change) return true;",
     "",
   ]),
-  bug("bytes-of-an-earlier-use-accepted", ["S1", "S2"], [7, 4], [
-    `${JOURNAL}/segment.ts`,
-    "return viewOf(header).getUint32(HEADER_BYTES - CHECKSUM_BYTES, true);",
-    "return 0;",
-  ]),
-  bug("promise-not-replayed", ["S1", "S2"], [1, 4], [
-    `${JOURNAL}/journal.ts`,
-    'if (frame.kind === "hard-state") return { ...end, hardState: frame.hardState };',
-    'if (frame.kind === "hard-state") return end;',
-  ]),
-  bug("found-at-a-start-and-not-synced", ["S5"], [13, 4], [
-    `${JOURNAL}/journal.ts`,
-    "options.files.sync(segment.name); // S5",
-    "",
-  ]),
-  bug("segment-used-before-its-name-is-on-disk", ["S1", "S2"], [2, 4], [
-    `${JOURNAL}/journal.ts`,
-    "files.syncFolder();",
-    "",
-  ]),
-  bug("segment-named-before-its-header-is-on-disk", ["S1", "S2"], [7, 4], [
-    `${JOURNAL}/journal.ts`,
-    "files.sync(made);",
-    "",
-  ]),
-  bug("segment-written-to-before-the-one-before-it-has-ended", ["S1", "S2"], [2, 4], [
-    `${JOURNAL}/journal.ts`,
-    'this.#append(new BatchWriter([{ kind: "end" }]));\n      this.sync();',
-    "",
-  ]),
-  bug("dropped-entries-found-again", ["S1", "S2"], [37, 4], [
-    `${JOURNAL}/journal.ts`,
-    "this.places = this.places.filter(({ position }) => position <= base.position);",
-    "",
-  ]),
+  bug(
+    "bytes-of-an-earlier-use-accepted",
+    ["S1", "S2"],
+    [7, 4],
+    [
+      `${JOURNAL}/segment.ts`,
+      "return viewOf(header).getUint32(HEADER_BYTES - CHECKSUM_BYTES, true);",
+      "return 0;",
+    ],
+  ),
+  bug(
+    "promise-not-replayed",
+    ["S1", "S2"],
+    [1, 4],
+    [
+      `${JOURNAL}/journal.ts`,
+      'if (frame.kind === "hard-state") return { ...end, hardState: frame.hardState };',
+      'if (frame.kind === "hard-state") return end;',
+    ],
+  ),
+  bug(
+    "found-at-a-start-and-not-synced",
+    ["S5"],
+    [13, 4],
+    [`${JOURNAL}/journal.ts`, "options.files.sync(segment.name); // S5", ""],
+  ),
+  bug(
+    "segment-used-before-its-name-is-on-disk",
+    ["S1", "S2"],
+    [2, 4],
+    [`${JOURNAL}/journal.ts`, "files.syncFolder();", ""],
+  ),
+  bug(
+    "segment-named-before-its-header-is-on-disk",
+    ["S1", "S2"],
+    [7, 4],
+    [`${JOURNAL}/journal.ts`, "files.sync(made);", ""],
+  ),
+  bug(
+    "segment-written-to-before-the-one-before-it-has-ended",
+    ["S1", "S2"],
+    [2, 4],
+    [
+      `${JOURNAL}/journal.ts`,
+      'this.#append(new BatchWriter([{ kind: "end" }]));\n      this.sync();',
+      "",
+    ],
+  ),
+  bug(
+    "dropped-entries-found-again",
+    ["S1", "S2"],
+    [37, 4],
+    [
+      `${JOURNAL}/reader.ts`,
+      "this.places = this.places.filter(({ position }) => position <= base.position);",
+      "",
+    ],
+  ),
   bug("write-not-synced", ["S1"], null, [
     `${JOURNAL}/journal.ts`,
     "if (syncsEachWrite) this.sync();",

@@ -7,13 +7,9 @@
 import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { firstDigest, type Hashes } from "../src/core/journal/entries.ts";
-import {
-  createJournal,
-  type JournalOptions,
-  type JournalWrite,
-  SegmentJournal,
-} from "../src/core/journal/journal.ts";
+import { createJournal, type JournalWrite, SegmentJournal } from "../src/core/journal/journal.ts";
 import { mergeWrites } from "../src/core/journal/merge-writes.ts";
+import type { JournalOptions } from "../src/core/journal/reader.ts";
 import { HEADER_BYTES, readBatch, seedOf } from "../src/core/journal/segment.ts";
 import { type Admission, FIRST_INCARNATION } from "../src/core/replication/admissions.ts";
 import type { StoredEntries } from "../src/core/replication/entry-log.ts";

@@ -40,7 +40,11 @@ const disks = (...entries: Entry[]) => [diskOf(...entries), diskOf(...entries), 
 
 /** Commits what every disk holds. */
 function commit(oracle: Oracle, replica: number, ...entries: Entry[]): void {
-  oracle.commits(replica, entries, disks(...oracle.committed, ...entries));
+  const [{ position } = { position: 1 }] = entries;
+  const before = oracle.committed.slice(0, position - 1);
+  // No disk holds an entry behind a gap.
+  const held = before.length === position - 1 ? entries : [];
+  oracle.commits(replica, entries, disks(...before, ...held));
 }
 
 /** Knows 1: FishCo × 20, 2: the reign of 9094, epoch 1. */

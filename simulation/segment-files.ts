@@ -3,7 +3,7 @@
 // each sector that wasn't is there or isn't, by chance, and so are names. Space
 // that a new file takes may hold what an earlier one left there.
 
-import type { SegmentFiles } from "../src/core/journal/journal.ts";
+import type { SegmentFiles } from "../src/core/journal/reader.ts";
 import type { Random } from "./random.ts";
 
 /** Less than any disk has, so that the small writes of a run tear, too. */

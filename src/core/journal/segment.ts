@@ -15,6 +15,8 @@
 // an entry has its digest besides. What is more than one bit wrong in the last
 // batch can't be told from a torn write.
 //
+// Longer than 400 lines because what is written is read beside it.
+//
 // Numbers are little-endian; positions, epochs, sequence numbers and times are
 // float64, which every number in the program is.
 

@@ -12,7 +12,7 @@
 import { createHash, hash } from "node:crypto";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import type { JournalReader } from "../../core/journal/journal.ts";
+import type { JournalReader } from "../../core/journal/reader.ts";
 import { Audit, type AuditCounts } from "../../core/market/audit.ts";
 import { canonicalOrder, canonicalRequest, canonicalStocks } from "../../core/market/canonical.ts";
 import { BadCommandBytes, decodeCommands, encodeCommands } from "../../core/market/codec.ts";

@@ -10,12 +10,8 @@ import { existsSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { invariant } from "../../core/invariant.ts";
-import {
-  createJournal,
-  JournalReader,
-  type ScrubProgress,
-  SegmentJournal,
-} from "../../core/journal/journal.ts";
+import { createJournal, type ScrubProgress, SegmentJournal } from "../../core/journal/journal.ts";
+import { JournalReader } from "../../core/journal/reader.ts";
 import type { JournalIdentity } from "../../core/journal/segment.ts";
 import type { Admission } from "../../core/replication/admissions.ts";
 import { areSameMembers, type FileCluster } from "../../core/replication/members.ts";

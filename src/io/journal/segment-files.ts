@@ -20,7 +20,7 @@ import {
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Hashes } from "../../core/journal/entries.ts";
-import type { JournalOptions, SegmentFiles } from "../../core/journal/journal.ts";
+import type { JournalOptions, SegmentFiles } from "../../core/journal/reader.ts";
 import { SALT_BYTES, SEGMENT_FORMAT } from "../../core/journal/segment.ts";
 import { openPrivateFile, UnusablePath } from "../private-files.ts";
 import {

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { segmentName } from "../../core/journal/journal.ts";
+import { segmentName } from "../../core/journal/reader.ts";
 import { encodeCommands } from "../../core/market/codec.ts";
 import type { Command } from "../../core/market/types.ts";
 import type { Entry, HardState } from "../../core/replication/types.ts";
