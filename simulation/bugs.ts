@@ -1126,8 +1126,13 @@ export const BUGS: readonly Bug[] = [
     "found-at-a-start-and-not-synced",
     ["S5"],
     [13, 4],
-    [`${JOURNAL}/journal.ts`, "options.files.sync(segment.name); // S5", ""],
+    [`${JOURNAL}/journal.ts`, "for (const { name } of scanned) options.files.sync(name);", ""],
   ),
+  bug("end-found-at-a-start-and-not-synced", ["S1", "S2"], null, [
+    `${JOURNAL}/journal.ts`,
+    "for (const { name } of scanned) options.files.sync(name);",
+    "options.files.sync((scanned.at(-1) as Segment).name);",
+  ]),
   bug(
     "segment-used-before-its-name-is-on-disk",
     ["S1", "S2"],

@@ -1,8 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { createJournal, type JournalWrite, SegmentJournal } from "../src/core/journal/journal.ts";
 import type { Write } from "../src/core/replication/events.ts";
-import type { Entry } from "../src/core/replication/types.ts";
-import { SimulatedDisk } from "./disk.ts";
+import type { Entry, HardState } from "../src/core/replication/types.ts";
+import { after, optionsOver, readAll, SimulatedDisk } from "./disk.ts";
 import { Random } from "./random.ts";
+import { Interrupted, SimulatedFiles } from "./segment-files.ts";
+
+/** On a busy machine. */
+const LIMIT_MS = 60_000;
 
 function entry(position: number, epoch: number, bytes = 1): Entry {
   return { position, epoch, at: 0, body: { kind: "command", bytes: new Uint8Array(bytes) } };
@@ -159,4 +164,83 @@ describe("a disk on R1", () => {
       for (let seed = 1; seed <= 20; seed++) crash(seed)();
     }).toThrow("R1");
   });
+});
+
+describe("a journal over files that a crash leaves torn", () => {
+  const HARD_STATE = { promise: { epoch: 1, nominee: 9094 }, voter: true };
+  const FIRST = [entry(1, 1), entry(2, 1)];
+  /** Small ones, and those that need a new segment: entries are dropped, or don't fit. */
+  const WRITES: readonly JournalWrite[] = [
+    { entries: [entry(3, 1, 300)] },
+    { hardState: { promise: { epoch: 2, nominee: 9092 }, voter: true } },
+    { truncateFrom: 3, entries: [entry(3, 2, 1_000), entry(4, 2)] },
+    { entries: [entry(5, 2, 1_900)] },
+    { entries: [entry(6, 2)] },
+  ];
+  /** More changes of files than any write makes: it isn't cut off. */
+  const CHANGES = 10;
+
+  /** Files with the first `count` writes, and what is in them. */
+  function written(count: number) {
+    const files = new SimulatedFiles();
+    const identity = { cluster: "simulated", members: [9094], replica: 9094, incarnation: 1 };
+    createJournal(optionsOver(files), identity, HARD_STATE, FIRST);
+    let state = { hardState: HARD_STATE as HardState, entries: FIRST as readonly Entry[] };
+    for (const write of WRITES.slice(0, count)) {
+      new SegmentJournal(optionsOver(files)).write(write);
+      state = stateAfter(state, write);
+    }
+    return { files, state };
+  }
+
+  function stateAfter(
+    state: { hardState: HardState; entries: readonly Entry[] },
+    write: JournalWrite,
+  ) {
+    return {
+      hardState: write.hardState ?? state.hardState,
+      entries: after(state.entries, write),
+    };
+  }
+
+  function found(files: SimulatedFiles) {
+    const journal = new SegmentJournal(optionsOver(files));
+    return { hardState: journal.hardState, entries: readAll(journal) };
+  }
+
+  /** Carries out a write that is cut off after so many changes of files. */
+  function cutOff(files: SimulatedFiles, write: JournalWrite, changes: number): void {
+    const journal = new SegmentJournal(optionsOver(files));
+    files.interruptAfter(changes);
+    try {
+      journal.write(write);
+    } catch (error) {
+      if (!(error instanceof Interrupted)) throw error;
+    }
+  }
+
+  test(
+    "has all of a write or nothing, wherever a crash comes, and another one in the write after it",
+    () => {
+      for (const [index, write] of WRITES.entries()) {
+        for (let changes = 0; changes <= CHANGES; changes++) {
+          for (let seed = 1; seed <= 4; seed++) {
+            const random = new Random(seed);
+            const { files, state } = written(index);
+            cutOff(files, write, changes);
+            files.end(seed % 3 === 0 ? random : null);
+            const once = found(files);
+            expect([state, stateAfter(state, write)], `${index} ${changes}`).toContainEqual(once);
+            const next = { entries: [entry(once.entries.length + 1, 3)] };
+            cutOff(files, next, seed === 1 ? CHANGES : random.below(CHANGES));
+            files.end(random);
+            expect([once, stateAfter(once, next)], `${index} ${changes}`).toContainEqual(
+              found(files),
+            );
+          }
+        }
+      }
+    },
+    LIMIT_MS,
+  );
 });

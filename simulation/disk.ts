@@ -272,7 +272,7 @@ function batchesIn(files: SimulatedFiles): WrittenBatch[] {
   });
 }
 
-function optionsOver(files: SimulatedFiles): JournalOptions {
+export function optionsOver(files: SimulatedFiles): JournalOptions {
   let salts = 0;
   return {
     files,
@@ -285,11 +285,11 @@ function optionsOver(files: SimulatedFiles): JournalOptions {
   };
 }
 
-function readAll(journal: SegmentJournal): Entry[] {
+export function readAll(journal: SegmentJournal): Entry[] {
   return [...journal.entries(0, EVERYTHING)];
 }
 
-function after(entries: readonly Entry[], write: JournalWrite): Entry[] {
+export function after(entries: readonly Entry[], write: JournalWrite): Entry[] {
   const kept =
     write.truncateFrom === undefined ? entries : entries.slice(0, write.truncateFrom - 1);
   return [...kept, ...(write.entries ?? [])];

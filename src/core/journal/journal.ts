@@ -100,10 +100,11 @@ export class SegmentJournal extends JournalReader {
   /** Opens a journal, and verifies what is newest. Throws what `damage` makes. */
   constructor(options: JournalOptions) {
     super(options);
-    const { end, link, segment, offset, verified } = this.#scan();
+    const { end, link, scanned, offset, verified } = this.#scan();
     this.#end = end;
     this.entriesVerified = verified;
-    options.files.sync(segment.name); // S5
+    for (const { name } of scanned) options.files.sync(name); // S5, of the end before a new one too
+    const segment = scanned.at(-1) as Segment;
     this.#writer = new SegmentWriter(options, this.identity, link, { segment, offset });
   }
 
@@ -113,13 +114,16 @@ export class SegmentJournal extends JournalReader {
     const newest = this.segments.findLast(({ base }) => base !== null);
     const min = this.options.entriesVerifiedMin ?? ENTRIES_VERIFIED_MIN;
     const enough = Math.max(0, (newest?.base?.position ?? 0) - min);
-    let index = this.segments.findLastIndex(({ base }) => base !== null && base.position <= enough);
-    let segment = this.segments[Math.max(0, index)] as Segment;
+    const first = Math.max(
+      0,
+      this.segments.findLastIndex(({ base }) => base !== null && base.position <= enough),
+    );
+    let segment = this.segments[first] as Segment;
     let offset = HEADER_BYTES;
     let link: Link | null = null;
     let end: Base | null = null;
     let verified = 0;
-    for (index = Math.max(0, index); ; ) {
+    for (let index = first; ; ) {
       const found = this.batchAt(segment, offset, link);
       if (found.kind === "damage") throw damage(segment.name, end && end.position + 1, found.what);
       if (found.kind === "nothing") break;
@@ -143,7 +147,8 @@ export class SegmentJournal extends JournalReader {
     }
     this.#expectTorn(segment, offset, (link?.sequence ?? 0) + 1);
     if (end === null || link === null) throw damage(segment.name, null, "it has no base");
-    return { end, link, segment, offset, verified };
+    const scanned = this.segments.slice(first, this.segments.indexOf(segment) + 1);
+    return { end, link, scanned, offset, verified };
   }
 
   /** What the journal amounts to after this frame. */
