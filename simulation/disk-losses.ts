@@ -46,6 +46,7 @@ export class DiskLosses {
         incarnation: this.#incarnations,
         members: this.#world.replicaIds,
         replaces: replica.disk,
+        syncsEachWrite: this.#world.database === null,
         committedIn: (entry) => oracle.committedIn(entry),
       },
     );

@@ -3,6 +3,11 @@
 // is one write. A crash keeps what was reported, and of the write under way all or
 // nothing: that is checked here, after each crash, by opening the journal again.
 // So is that no damage of what was reported passes for a crash, on a copy.
+//
+// Where a database has the log, writes aren't synced one by one: then a power cut
+// leaves what one of the writes left since the last sync. It may always take the
+// newest of the tables, which are on disk only now and then, and never hold more
+// than what is on disk of the journal.
 
 import { hash } from "node:crypto";
 import { crc32 } from "node:zlib";
@@ -15,6 +20,7 @@ import { type Admission, FIRST_INCARNATION } from "../src/core/replication/admis
 import type { StoredEntries } from "../src/core/replication/entry-log.ts";
 import type { Write } from "../src/core/replication/events.ts";
 import type {
+  CommittedEntry,
   Entry,
   HardState,
   Incarnation,
@@ -46,8 +52,16 @@ export interface DiskOptions {
   readonly members?: readonly ReplicaId[];
   readonly incarnation?: Incarnation;
   readonly replaces?: SimulatedDisk;
+  /** Default true; else only the tables see to it that what they are made from is on disk. */
+  readonly syncsEachWrite?: boolean;
   /** In which epoch this very entry was committed; null if it wasn't. */
   readonly committedIn?: (entry: Entry) => number | null;
+}
+
+/** What is in a journal. */
+interface State {
+  readonly hardState: HardState;
+  readonly entries: readonly Entry[];
 }
 
 export class SimulatedDisk implements StoredEntries {
@@ -58,21 +72,27 @@ export class SimulatedDisk implements StoredEntries {
   readonly replaces: SimulatedDisk | null;
   readonly #committedIn: (entry: Entry) => number | null;
   readonly #files = new SimulatedFiles();
+  readonly #options: JournalOptions;
+  readonly #syncsEachWrite: boolean;
   #journal: SegmentJournal;
   /** What must be in the journal. */
-  #entries: Entry[];
+  #entries: readonly Entry[];
+  /** What a power cut may leave instead: what was there at the last sync, and since. */
+  #unsynced: State[] = [];
   #pending: Write[] = [];
 
   constructor(hardState: HardState, entries: readonly Entry[], options: DiskOptions = {}) {
-    this.#entries = [...entries];
+    this.#entries = entries;
     this.incarnation = options.incarnation ?? FIRST_INCARNATION;
     this.members = options.members ?? [];
     this.replaces = options.replaces ?? null;
     this.#committedIn = options.committedIn ?? (() => null);
     const { members, incarnation } = this;
     const identity = { cluster: "simulated", members, replica: 0, incarnation };
+    this.#syncsEachWrite = options.syncsEachWrite ?? true;
     createJournal(optionsOver(this.#files), identity, hardState, entries);
-    this.#journal = new SegmentJournal(optionsOver(this.#files));
+    this.#options = { ...optionsOver(this.#files), syncsEachWrite: this.#syncsEachWrite };
+    this.#journal = new SegmentJournal(this.#options);
   }
 
   get hardState(): HardState {
@@ -98,13 +118,11 @@ export class SimulatedDisk implements StoredEntries {
     return this.#entries.slice(position);
   }
 
-  /** Where entries are a view of others': a crash may take some of the newest, and the tables with them. */
-  loseSome(random: Random): void {
-    const lost = random.below(this.lastPosition - this.tables.appliedPosition + 1);
-    if (lost === 0) return;
-    const truncateFrom = this.lastPosition + 1 - lost;
-    this.#journal.write({ truncateFrom });
-    this.#entries.length = truncateFrom - 1;
+  /** The tables take these, and may be on disk from then on. */
+  applyToTables(entries: readonly (Entry | CommittedEntry)[]): void {
+    if (!this.#syncsEachWrite) this.#journal.sync();
+    this.#unsynced = [];
+    this.tables.apply(entries);
   }
 
   admissions(): readonly Admission[] {
@@ -130,6 +148,7 @@ export class SimulatedDisk implements StoredEntries {
     if (writes.length === 0) return;
     const merged = mergeWrites(writes);
     this.#check(merged);
+    if (!this.#syncsEachWrite) this.#unsynced.push(this.#state);
     this.#journal.write(merged);
     this.#entries = after(this.#entries, merged);
   }
@@ -169,7 +188,7 @@ export class SimulatedDisk implements StoredEntries {
 
   /** The process is killed, perhaps in the middle of a write, and perhaps because the power went. */
   crash(random: Random): void {
-    const before = this.#state(this.hardState, this.#entries);
+    const before = summary(this.#state);
     const begun = mergeWrites(this.#pending.slice(0, random.below(this.#pending.length + 1)));
     this.#pending = [];
     const allowed = [before];
@@ -182,31 +201,36 @@ export class SimulatedDisk implements StoredEntries {
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error;
     }
-    allowed.push(this.#state(begun.hardState ?? this.hardState, written));
+    allowed.push(summary({ hardState: begun.hardState ?? this.hardState, entries: written }));
     const isPowerCut = random.chance(0.5);
+    if (isPowerCut) allowed.push(...this.#unsynced.map(summary));
+    this.#unsynced = [];
     this.#files.end(isPowerCut ? random : null);
     this.#reopen();
-    const found = this.#state(this.hardState, this.#entries);
+    const found = summary(this.#state);
     if (!allowed.includes(found)) {
       throw new Violation(
         `S1: a crash left ${found}, not ${allowed.join(" or ")} ${isPowerCut ? "(power cut)" : ""}`,
       );
     }
+    if (isPowerCut && random.chance(0.5)) {
+      this.tables.goBackTo(random.below(this.tables.appliedPosition + 1), this.#entries);
+    }
     if (!isPowerCut && random.chance(0.3)) this.#expectKeptThroughPowerCut(found, random);
-    if (random.chance(0.2)) this.#expectDamageNoticed(found, random);
+    if (this.#syncsEachWrite && random.chance(0.2)) this.#expectDamageNoticed(found, random);
   }
 
   /** What a start found may be told before anything else is written. */
   #expectKeptThroughPowerCut(right: string, random: Random): void {
     this.#files.end(random);
     this.#reopen();
-    const found = this.#state(this.hardState, this.#entries);
+    const found = summary(this.#state);
     if (found !== right) throw new Violation(`S5: a power cut left ${found} of ${right}`);
   }
 
   #reopen(): void {
     try {
-      this.#journal = new SegmentJournal(optionsOver(this.#files));
+      this.#journal = new SegmentJournal(this.#options);
       this.#entries = readAll(this.#journal);
     } catch (error) {
       if (!(error instanceof Damaged)) throw error;
@@ -232,23 +256,27 @@ export class SimulatedDisk implements StoredEntries {
     }
     try {
       const journal = new SegmentJournal(optionsOver(copy));
-      const read = this.#state(journal.hardState, readAll(journal));
+      const read = summary({ hardState: journal.hardState, entries: readAll(journal) });
       if (read !== right) throw new Violation(`S2: damage of ${name} makes ${read} of ${right}`);
     } catch (error) {
       if (!(error instanceof Damaged)) throw error;
     }
   }
 
-  #state({ promise, voter }: HardState, entries: readonly Entry[]): string {
-    const { sha256 } = HASHES;
-    const text = entries.map(({ position, epoch, body }) =>
-      body.kind === "command"
-        ? `${position}@${epoch} ${Buffer.from(body.bytes).toString("latin1")}`
-        : `${position}@${epoch} ${JSON.stringify(body)}`,
-    );
-    const digest = Buffer.from(sha256(Buffer.from(text.join("\n")))).toString("hex", 0, 4);
-    return `${entries.length} entries (${digest}), promise ${promise.epoch} to ${promise.nominee}, ${voter ? "voter" : "no voter"}`;
+  get #state(): State {
+    return { hardState: this.hardState, entries: this.#entries };
   }
+}
+
+function summary({ hardState: { promise, voter }, entries }: State): string {
+  const { sha256 } = HASHES;
+  const text = entries.map(({ position, epoch, body }) =>
+    body.kind === "command"
+      ? `${position}@${epoch} ${Buffer.from(body.bytes).toString("latin1")}`
+      : `${position}@${epoch} ${JSON.stringify(body)}`,
+  );
+  const digest = Buffer.from(sha256(Buffer.from(text.join("\n")))).toString("hex", 0, 4);
+  return `${entries.length} entries (${digest}), promise ${promise.epoch} to ${promise.nominee}, ${voter ? "voter" : "no voter"}`;
 }
 
 interface WrittenBatch {

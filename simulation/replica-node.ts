@@ -105,9 +105,7 @@ export class ReplicaNode extends Process implements LogProcess {
     this.#desk = null;
     desk?.close(); // nothing of it is sent any more
     log?.close();
-    const { database, random } = this.host;
-    if (database === null) this.disk.crash(random);
-    else this.disk.loseSome(random);
+    this.disk.crash(this.host.random);
   }
 
   stopAsDamaged(reason: string): void {
@@ -162,9 +160,9 @@ export class ReplicaNode extends Process implements LogProcess {
   }
 
   #flushTables(): void {
-    const { tables, lastPosition } = this.disk;
+    const { lastPosition } = this.disk;
     const later = this.#queued.findIndex(({ position }) => position > lastPosition);
-    tables.apply(this.#queued.splice(0, later === -1 ? EVERYTHING : later));
+    this.disk.applyToTables(this.#queued.splice(0, later === -1 ? EVERYTHING : later));
   }
 
   // Messages and connections.

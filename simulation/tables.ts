@@ -19,8 +19,8 @@ export class Tables implements OrderTables, JudgeTables {
   appliedPosition = 0;
   /** Something was lost, and nothing tells. */
   isLying = false;
-  readonly #orders: Order[] = [];
-  readonly #requests = new Map<string, Command>();
+  #orders: Order[] = [];
+  #requests = new Map<string, Command>();
   #stocks = new StockBook([]);
 
   /** The entries that follow `applied`. */
@@ -33,6 +33,16 @@ export class Tables implements OrderTables, JudgeTables {
       }
       this.appliedPosition = entry.position;
     }
+  }
+
+  /** A power cut took what came after `position`. What lies goes on lying. */
+  goBackTo(position: number, entries: readonly Entry[]): void {
+    if (this.isLying) return;
+    this.#orders = [];
+    this.#requests = new Map();
+    this.#stocks = new StockBook([]);
+    this.appliedPosition = 0;
+    this.apply(entries.slice(0, position));
   }
 
   /** Loses this, if there is any of it. */

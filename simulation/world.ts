@@ -106,7 +106,11 @@ export class World implements ReplicaHost {
     const committedIn = (entry: Entry) => this.oracle.committedIn(entry);
     this.replicas = this.replicaIds.map((id) => {
       const hardState = { promise: { epoch: 0, nominee: id }, voter: true };
-      const disk = new SimulatedDisk(hardState, first, { members: this.replicaIds, committedIn });
+      const disk = new SimulatedDisk(hardState, first, {
+        members: this.replicaIds,
+        syncsEachWrite: !isInDatabase,
+        committedIn,
+      });
       disk.tables.apply(first);
       return new ReplicaNode(this, id, disk);
     });

@@ -102,8 +102,12 @@ async function lead(cluster: Cluster, id: number): Promise<void> {
   }
 }
 
-const FULL = /^bazaar: .*order\.db.*: the disk is full; free some space, then start again$/;
-const BROKEN = /^bazaar: .*order\.db.*: disk I\/O error .*; check the disk, then start again$/;
+/** Whichever of a replica's files the disk refuses first. */
+const FILE = String.raw`^bazaar: \S+/(order\.db\S*|journal/\d+\.segment(\.new)?)`;
+const FULL = new RegExp(`${FILE}: the disk is full; free some space, then start again$`);
+const BROKEN = new RegExp(
+  `${FILE}: (disk I/O error .*|E[A-Z]+: .*); check the disk, then start again$`,
+);
 
 test("a follower whose writes fail stops with one line, and clients notice nothing", () =>
   diskFails(startOnFailingWrites, 0, BROKEN));

@@ -14,6 +14,7 @@ import {
 } from "./entries.ts";
 import {
   type Base,
+  type Batch,
   bytesOfBatchAt,
   decodeHeader,
   END_BATCH_BYTES,
@@ -100,6 +101,8 @@ export class JournalReader {
   /** Ascending by position; what isn't dropped is found from the last one before it. */
   protected places: Place[] = [];
   #window: { name: string; start: number; bytes: Uint8Array } | null = null;
+  /** The batch that was read last: a large one is asked for in many pieces. It never changes. */
+  #batch: { readonly name: string; readonly offset: number; readonly found: Batch } | null = null;
 
   constructor(options: JournalOptions) {
     this.options = options;
@@ -183,11 +186,7 @@ export class JournalReader {
           this.places.splice(++index, 0, { ...place, position: at + 1, offset });
           indexed = offset;
         }
-        const found = this.batchAt(place.segment, offset, null);
-        if (found.kind !== "batch") {
-          const what = found.kind === "damage" ? found.what : "the entry is gone";
-          throw damage(place.segment.name, at + 1, what);
-        }
+        const found = this.#heldBatchAt(place.segment, offset, at + 1);
         offset = found.end;
         for (const frame of found.frames) {
           if (frame.kind === "base" && frame.position === at) {
@@ -221,6 +220,19 @@ export class JournalReader {
     const entry = entryOf(row);
     if (entry !== null) return entry;
     throw this.options.damage(null, row.position, `there is no entry of kind ${row.kind}`);
+  }
+
+  /** The batch at an offset, in which `position` is looked for. */
+  #heldBatchAt(segment: Segment, offset: number, position: number): Batch {
+    const { name } = segment;
+    if (this.#batch?.name === name && this.#batch.offset === offset) return this.#batch.found;
+    const found = this.batchAt(segment, offset, null);
+    if (found.kind !== "batch") {
+      const what = found.kind === "damage" ? found.what : "the entry is gone";
+      throw this.options.damage(name, position, what);
+    }
+    this.#batch = { name, offset, found };
+    return found;
   }
 
   /** The batch at an offset, read with what is around it. */
