@@ -107,6 +107,7 @@ test("a replacement's file is durable before it gets its name, and its name when
     `rename ${journal}.new/00000001.segment.new ${journal}.new/00000001.segment`,
     `sync ${journal}.new`,
     `rename ${journal}.new ${journal}`,
+    `sync ${dirname(path)}`,
     `sync ${path}.new`,
     `rename ${path}.new ${path}`,
     `sync ${dirname(path)}`,

@@ -21,7 +21,14 @@ import { DataFileForeign, DataFileMissing, JournalCorrupt, JournalFailed } from 
 import { type Applied, AppliedRow, ORDER_FILE, type TableTotals } from "./order-file.ts";
 import { RequestTable } from "./request-table.ts";
 import { segmentsIn } from "./segment-files.ts";
-import { createDatabase, explain, openDatabase, placeDatabase, removeDatabase } from "./sqlite.ts";
+import {
+  createDatabase,
+  explain,
+  openDatabase,
+  placeDatabase,
+  removeDatabase,
+  syncPath,
+} from "./sqlite.ts";
 import type { Journal, JournalOptions, JournalWrite } from "./types.ts";
 
 /** The folder of the segments beside the tables at `path`: `journal` for `order.db`. */
@@ -68,6 +75,7 @@ export function removeJournalFile(path: string): void {
 export function placeJournalFile(from: string, to: string): void {
   rmSync(journalFolder(to), { recursive: true, force: true });
   renameSync(journalFolder(from), journalFolder(to));
+  syncPath(dirname(to)); // or a power cut could keep the later name alone
   placeDatabase(from, to);
 }
 
