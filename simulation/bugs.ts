@@ -1072,11 +1072,16 @@ export const BUGS: readonly Bug[] = [
     ],
   ),
   // What a crash leaves of a journal's files, and what damage of them is.
-  bug("torn-batch-half-accepted", ["S1", "S2"], null, [
-    `${JOURNAL}/segment.ts`,
-    "if (hashes.crc32(bytes.subarray(body, end - CHECKSUM_BYTES), header.checksum) !== checksum) {",
-    "if (bodyBytes < 0) {",
-  ]),
+  bug(
+    "torn-batch-half-accepted",
+    ["S1", "S2"],
+    [22, 4],
+    [
+      `${JOURNAL}/segment.ts`,
+      "if (hashes.crc32(bytes.subarray(body, end - CHECKSUM_BYTES), header.checksum) !== checksum) {",
+      "if (bodyBytes < 0) {",
+    ],
+  ),
   bug(
     "torn-tail-taken-for-damage",
     ["S2"],
@@ -1097,11 +1102,12 @@ export const BUGS: readonly Bug[] = [
       "if (header !== null && header.settled >= sequence && header.settled < 0) {",
     ],
   ),
-  bug("flipped-bit-taken-for-a-torn-write", ["S2"], null, [
-    `${JOURNAL}/segment.ts`,
-    "if (effect === change) return true;",
-    "",
-  ]),
+  bug(
+    "flipped-bit-taken-for-a-torn-write",
+    ["S2"],
+    [27, 4],
+    [`${JOURNAL}/segment.ts`, "if (effect === change) return true;", ""],
+  ),
   bug(
     "bytes-of-an-earlier-use-accepted",
     ["S1", "S2"],
@@ -1134,6 +1140,12 @@ export const BUGS: readonly Bug[] = [
     "options.files.sync((scanned.at(-1) as Segment).name);",
   ]),
   bug(
+    "tables-made-from-what-is-not-on-disk",
+    ["S1", "S2"],
+    [3, 4],
+    [`${JOURNAL}/journal.ts`, "this.#writer.sync();", ""],
+  ),
+  bug(
     "segment-used-before-its-name-is-on-disk",
     ["S1", "S2"],
     [2, 4],
@@ -1165,16 +1177,22 @@ export const BUGS: readonly Bug[] = [
       "",
     ],
   ),
-  bug("write-not-synced", ["S1"], null, [
-    `${JOURNAL}/journal.ts`,
-    "if (syncsEachWrite) this.sync();",
-    "",
-  ]),
-  bug("segment-without-a-base-after-a-torn-beginning", ["S1", "S2"], null, [
-    `${JOURNAL}/journal.ts`,
-    "if (offset === HEADER_BYTES) return this.begin(segment.number, base, entries);",
-    "",
-  ]),
+  bug(
+    "write-not-synced",
+    ["S1"],
+    [8, 4],
+    [`${JOURNAL}/journal.ts`, "if (syncsEachWrite) this.sync();", ""],
+  ),
+  bug(
+    "segment-without-a-base-after-a-torn-beginning",
+    ["S1", "S2"],
+    [93, 4],
+    [
+      `${JOURNAL}/journal.ts`,
+      "if (offset === HEADER_BYTES) return this.begin(segment.number, base, entries);",
+      "",
+    ],
+  ),
 ];
 
 /** The bug of this name; throws with all names if there is none. */

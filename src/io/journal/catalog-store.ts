@@ -58,7 +58,7 @@ const DAMAGED = ".damaged";
 
 /** Makes the file of a catalog that has read nothing yet, and closes it. There must be none at `path`. */
 export function createCatalogFile(path: string, cluster: FileCluster): void {
-  const database = createDatabase(path, CATALOG_FILE, "consistent");
+  const database = createDatabase(path, CATALOG_FILE);
   try {
     database
       .prepare("INSERT INTO view VALUES (1, ?, ?, ?, ?, ?, ?)")
@@ -239,7 +239,7 @@ interface OpenFile {
 }
 
 function openFile(path: string): OpenFile {
-  const database = openDatabase(path, CATALOG_FILE, "consistent");
+  const database = openDatabase(path, CATALOG_FILE);
   return {
     database,
     upsert: database.prepare(

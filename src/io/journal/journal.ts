@@ -52,7 +52,7 @@ export function createJournalFile(
   } finally {
     segments.files.close();
   }
-  const database = createDatabase(path, ORDER_FILE, "consistent");
+  const database = createDatabase(path, ORDER_FILE);
   try {
     database.exec("BEGIN IMMEDIATE");
     AppliedRow.insert(database);
@@ -107,13 +107,12 @@ export function lastPositionIn(path: string): number {
 export function openJournal(path: string, options: JournalOptions): FileJournal {
   const role = `order-${options.replica}`;
   if (!existsSync(path)) throw new DataFileMissing(path, role);
-  const database = openDatabase(path, ORDER_FILE, "consistent");
+  const database = openDatabase(path, ORDER_FILE);
   try {
     const folder = journalFolder(path);
     if (!existsSync(folder)) throw new DataFileMissing(folder, role);
     privateFolder(folder);
-    const { durability = "each-commit", entriesVerifiedMin, segmentBytes } = options;
-    const syncsEachWrite = durability === "each-commit";
+    const { syncsEachWrite = true, entriesVerifiedMin, segmentBytes } = options;
     const segments = new SegmentJournal({
       ...segmentsIn(folder),
       syncsEachWrite,

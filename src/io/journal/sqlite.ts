@@ -20,13 +20,6 @@ import {
   JournalRefused,
 } from "./errors.ts";
 
-/** How much of a crash a file outlives. */
-export type Durability =
-  /** Every commit is on disk when it returns. */
-  | "each-commit"
-  /** Consistent after any crash, but a power cut may take the newest commits. */
-  | "consistent";
-
 /** What a file is for; stored in it, so that one isn't taken for another. */
 export interface FileKind {
   /** SQLite's application_id. */
@@ -63,11 +56,11 @@ const SQLITE_NOTADB = 26;
 const EXTENDED_CODE_BITS = 0xff;
 
 /** Makes a new file. Throws if there is one already. */
-export function createDatabase(path: string, kind: FileKind, durability: Durability): DatabaseSync {
+export function createDatabase(path: string, kind: FileKind): DatabaseSync {
   invariant(!existsSync(path), "a data file is never made over another", { path });
   const database = connect(path, {});
   try {
-    configure(database, durability);
+    configure(database);
     database.exec("BEGIN IMMEDIATE");
     database.exec(
       `PRAGMA application_id = ${kind.applicationId}; PRAGMA user_version = ${kind.schemaVersion};`,
@@ -82,11 +75,11 @@ export function createDatabase(path: string, kind: FileKind, durability: Durabil
 }
 
 /** Opens an existing file of this kind to read and write. */
-export function openDatabase(path: string, kind: FileKind, durability: Durability): DatabaseSync {
+export function openDatabase(path: string, kind: FileKind): DatabaseSync {
   const database = connect(path, {});
   try {
     checkKind(database, path, kind);
-    configure(database, durability);
+    configure(database);
     return database;
   } catch (error) {
     database.close();
@@ -194,10 +187,11 @@ export function connect(
   }
 }
 
-function configure(database: DatabaseSync, durability: Durability): void {
+/** Consistent after any crash, but a power cut may take the newest commits: what is in such files is a view. */
+function configure(database: DatabaseSync): void {
   database.exec(`
     PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = ${durability === "each-commit" ? "FULL" : "NORMAL"};
+    PRAGMA synchronous = NORMAL;
     PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
     PRAGMA journal_size_limit = ${WAL_BYTES_MAX};
     PRAGMA cell_size_check = ON;

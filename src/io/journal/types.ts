@@ -4,7 +4,6 @@ import type { JournalWrite } from "../../core/journal/journal.ts";
 import type { JournalIdentity } from "../../core/journal/segment.ts";
 import type { Admission } from "../../core/replication/admissions.ts";
 import type { Entry, HardState, ReplicaId } from "../../core/replication/types.ts";
-import type { Durability } from "./sqlite.ts";
 
 export type { JournalIdentity, JournalWrite };
 
@@ -29,8 +28,8 @@ export interface JournalOptions {
   readonly replica: ReplicaId;
   /** The cluster it must belong to; left out, any. */
   readonly cluster?: string;
-  /** How much of a crash its writes outlive; default "each-commit", as a log demands whose only copy is in such files. */
-  readonly durability?: Durability;
+  /** Whether each write is on disk when it returns; default true, as a log demands whose only copy is in such files. */
+  readonly syncsEachWrite?: boolean;
   /** Newest entries to verify at least; default 1,000. */
   readonly entriesVerifiedMin?: number;
   /** Size of a new segment; the default is that of core/journal. */

@@ -75,7 +75,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
   const { engine } = config;
   const journal = openJournal(join(config.data, name, "order.db"), {
     replica: place.id,
-    durability: engine.kind === "postgres" ? "consistent" : "each-commit",
+    syncsEachWrite: engine.kind !== "postgres",
   });
   parts.defer(() => journal.close());
   expectEngine(journal, engine.kind);
