@@ -294,11 +294,6 @@ export const BUGS: readonly Bug[] = [
       "const level = view.applied >= 0;",
     ],
   ),
-  bug("restarted-catalog-follows-at-once", ["C1"], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;",
-    "return nowMs >= this.#startedMs + 0 * (LEASE_MS + LEASE_MARGIN_MS);",
-  ]),
   bug(
     "new-leader-forgets-older-leases",
     ["C1"],
@@ -783,12 +778,23 @@ export const BUGS: readonly Bug[] = [
     "second-catalog-of-a-name-heard",
     ["C1", "L1"],
     [5, 4],
-    [
-      "src/core/connection/names.ts",
-      "if (heard?.connection) return false;",
-      "if (heard?.connection && nowMs < 0) return false;",
-    ],
+    [`${COHERENCE}/hearing.ts`, "heard.link !== link", 'heard.link === ""'],
   ),
+  bug("name-passed-on-when-the-lease-has-ended", ["C1"], null, [
+    `${COHERENCE}/hearing.ts`,
+    "nowMs < heard.askedMs + HEARD_MS + LEASE_MS",
+    "nowMs < heard.askedMs + LEASE_MS",
+  ]),
+  bug("whoever-asks-a-new-leader-first-is-heard", ["C1"], null, [
+    `${COHERENCE}/hearing.ts`,
+    "heardBefore !== this.#epochBefore",
+    "heardBefore < 0",
+  ]),
+  bug("heard-long-ago-said-to-be-lately", ["C1"], null, [
+    `${COHERENCE}/catalog-view.ts`,
+    "nowMs - this.#heard.askedMs < HEARD_MS ?",
+    "nowMs >= 0 ?",
+  ]),
   bug(
     "front-end-that-is-gone-owes-nothing",
     ["L1"],

@@ -15,6 +15,8 @@ import type { World } from "./world.ts";
 const IN_FLIGHT_MAX = 100;
 /** Of the questions that a catalog takes from anybody, how many are asked of one. */
 const OF_CATALOGS = 0.1;
+/** … and while there are two of one name. */
+const OF_CATALOGS_VISITED = 0.4;
 /** In calm every call is answered within this time: a store of copies may take half of it. */
 const CALM_ANSWER_MS = 400;
 /** In calm a change waits for no view's lease, and so for a fraction of one, also when a connection of a view breaks. */
@@ -110,9 +112,13 @@ export class Clients {
 
   /** Some finds and updates are asked of a catalog itself. */
   #catalog(question: Question): CatalogNode | null {
-    const { catalogs, random, impaired } = this.#world;
-    if (!isForCatalogs(question) || !random.chance(OF_CATALOGS)) return null;
-    const up = catalogs.filter((catalog) => catalog.isUp && catalog !== impaired);
+    const { catalogs, visitors, random, impaired } = this.#world;
+    // A second one of a name is only asked to see whether it says what isn't so.
+    const isVisited = !this.isCalm && visitors.catalog.isUp;
+    const share = isVisited ? OF_CATALOGS_VISITED : OF_CATALOGS;
+    if (!isForCatalogs(question) || !random.chance(share)) return null;
+    const all = isVisited ? [...catalogs, visitors.catalog] : catalogs;
+    const up = all.filter((catalog) => catalog.isUp && catalog !== impaired);
     return up.length > 0 ? random.pick(up) : null;
   }
 

@@ -53,7 +53,7 @@ export class Nemesis {
     this.#losses = new DiskLosses(world, this.#links);
     world.onDamaged = (id) => this.#losses.replace(world.replica(id));
     world.onDeed = (id, deed, to) => this.#deed(world.replica(id), deed, to);
-    this.#visits = new Visits(world);
+    this.#visits = new Visits(world, this.#links);
     this.#database = world.database && new DatabaseFaults(world, world.database, this.#links);
     this.#next();
   }

@@ -29,6 +29,7 @@ import { ReplicaNode } from "./replica-node.ts";
 import { Scheduler } from "./scheduler.ts";
 import { drawSetting, type Setting } from "./setting.ts";
 import { chained, FIRST_DIGEST } from "./table-log.ts";
+import { drawVisitRun } from "./visit-run.ts";
 
 /** Above all seeds: what is drawn from here leaves the rest of a run as it is. */
 const RESETS_STREAM = 2 ** 42;
@@ -80,16 +81,22 @@ export class World implements ReplicaHost {
     this.seed = seed;
     this.random = new Random(seed);
     const astray = drawAstrayRun(seed);
+    const visited = drawVisitRun(seed);
     const engine = new Random(seed + ENGINE_STREAM);
     const isInDatabase = setting === undefined && engine.chance(IN_DATABASE);
     this.lies = isInDatabase ? WITHOUT_LIES : drawLieRun(seed);
-    this.setting = setting ?? { ...drawSetting(this.random), ...astray.setting };
+    this.setting = setting ?? {
+      ...drawSetting(this.random),
+      ...visited.setting,
+      ...astray.setting,
+    };
     this.stockNames = STOCKS.slice(0, this.setting.stocks);
     this.#faults = {
       ...drawFaults(this.random, this.setting.isNarrow),
       ...drawResets(new Random(seed + RESETS_STREAM)),
       ...drawMutes(new Random(seed + MUTES_STREAM)),
       ...drawMisconfigurations(new Random(seed + MISCONFIGURED_STREAM)),
+      ...visited.faults,
       ...astray.faults,
       ...this.lies.faults,
     };

@@ -252,7 +252,13 @@ const grant = schemaOf<Grant>()(
 );
 
 const follow = schemaOf<Follow>()(
-  z.object({ received: position, held: position, epoch, ask: counter.nullable() }),
+  z.object({
+    received: position,
+    held: position,
+    epoch,
+    ask: counter.nullable(),
+    heardBefore: epoch,
+  }),
 );
 const following = schemaOf<Following>()(
   z.object({ leads: z.boolean(), epoch, grant: grant.nullable() }),

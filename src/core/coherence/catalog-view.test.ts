@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Batch, type CatalogEffect, CatalogView } from "./catalog-view.ts";
-import { HELD_BATCHES_MAX, HOLD_AGAIN_MS, LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
+import { HEARD_MS, HELD_BATCHES_MAX, HOLD_AGAIN_MS, LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
 
 const UNTIL_MS = LEASE_MS + LEASE_MARGIN_MS;
 
@@ -17,8 +17,8 @@ const release = (leased: boolean, ...tokens: number[]) =>
 
 /** Has applied 10, follows 9094 of epoch 1, and is leased from 1,000 to 1,500. */
 function leased(): CatalogView {
-  const view = new CatalogView({ applied: 10, nowMs: 0 });
-  view.follow("9094", 1);
+  const view = new CatalogView({ applied: 10 });
+  view.follow("9094", 1, 1_000);
   renew(view, 1_000);
   return view;
 }
@@ -40,7 +40,7 @@ function serving(...frontends: string[]): CatalogView {
 
 describe("a question (K1)", () => {
   test("is the leader's to answer, for a view that never had a lease", () => {
-    const view = new CatalogView({ applied: 10, nowMs: 0 });
+    const view = new CatalogView({ applied: 10 });
     expect(view.ask(["FishCo"], 1_000)).toEqual({ kind: "elsewhere" });
   });
 
@@ -52,8 +52,8 @@ describe("a question (K1)", () => {
   });
 
   test("is answered only once the view has what was exposed when its lease was granted (V2)", () => {
-    const view = new CatalogView({ applied: 10, nowMs: 0 });
-    view.follow("9094", 1);
+    const view = new CatalogView({ applied: 10 });
+    view.follow("9094", 1, 1_000);
     const ask = view.askLease(1_000);
     view.granted({ epoch: 1, ask, ms: LEASE_MS, exposed: 11, sent: 12 }, 1_001);
     expect(view.isLeased(1_001)).toBe(false);
@@ -65,10 +65,10 @@ describe("a question (K1)", () => {
   });
 
   test("is the leader's to answer under a lease of an epoch that isn't followed any more", () => {
-    const view = new CatalogView({ applied: 10, nowMs: 0 });
-    view.follow("9094", 1);
+    const view = new CatalogView({ applied: 10 });
+    view.follow("9094", 1, 1_000);
     const ask = view.askLease(1_000);
-    view.follow("9092", 2);
+    view.follow("9092", 2, 1_000);
     view.granted({ epoch: 1, ask, ms: LEASE_MS, exposed: 10, sent: 10 }, 1_001);
     expect(view.isLeased(1_001)).toBe(false);
   });
@@ -207,7 +207,7 @@ describe("the leader is told that a batch is held (K3)", () => {
   test("again when it has a new leader", () => {
     const view = leased();
     view.hold(1, batch(11, "FishCo"), 1_010);
-    view.follow("9092", 2);
+    view.follow("9092", 2, 1_000);
     expect(view.hold(2, batch(11, "FishCo"), 1_020)).toEqual([held(11, 2)]);
     expect(view.leader).toBe("9092");
   });
@@ -215,7 +215,7 @@ describe("the leader is told that a batch is held (K3)", () => {
   test("again when the new leader has nothing new to hold", () => {
     const view = leased();
     view.hold(1, batch(11, "FishCo"), 1_010);
-    view.follow("9092", 2);
+    view.follow("9092", 2, 1_000);
     expect(view.tick(1_020)).toEqual([held(11, 2)]);
     expect(view.tick(1_030)).toEqual([]);
   });
@@ -294,19 +294,31 @@ describe("a front end whose lease ended while it owed an answer (K6)", () => {
   });
 });
 
-describe("a catalog that starts (K5)", () => {
-  test("follows nobody while front ends may hold leases that it has forgotten", () => {
-    const view = new CatalogView({ applied: 10, nowMs: 1_000 });
-    expect(view.mayFollow(1_000 + UNTIL_MS - 1)).toBe(false);
-    expect(view.mayFollow(1_000 + UNTIL_MS)).toBe(true);
+describe("a next leader (K5)", () => {
+  const heardBefore = (askedMs: number, learnedMs: number, epoch = 1) => {
+    const view = new CatalogView({ applied: 10 });
+    view.follow("9094", 1, 1_000);
+    view.heard(epoch, askedMs);
+    view.follow("9092", 2, learnedMs);
+    return view.heardBefore;
+  };
+
+  test("is told which one heard this catalog before, if that was lately", () => {
+    expect(heardBefore(1_000, 1_000 + HEARD_MS - 1)).toBe(1);
+    expect(heardBefore(1_000, 1_000 + HEARD_MS)).toBe(0);
+  });
+
+  test("is told of none by a catalog that has just started, or was not heard in the last epoch", () => {
+    expect(new CatalogView({ applied: 10 }).heardBefore).toBe(0);
+    expect(heardBefore(1_000, 1_001, 0)).toBe(0);
   });
 });
 
 describe("what comes from leaders", () => {
   test("of an earlier epoch counts for nothing", () => {
     const view = leased();
-    expect(view.follow("9092", 2)).toBe(true);
-    expect(view.follow("9094", 1)).toBe(false);
+    expect(view.follow("9092", 2, 1_000)).toBe(true);
+    expect(view.follow("9094", 1, 1_000)).toBe(false);
     expect(view).toMatchObject({ leader: "9092", epoch: 2 });
     expect(view.hold(1, batch(11, "FishCo"), 1_010)).toEqual([]);
     expect(view.received).toBe(10);

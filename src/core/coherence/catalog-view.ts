@@ -9,8 +9,9 @@
 //       answering from a copy has dropped these stocks, or its lease has ended:
 //       connected or not. One that connects again is told at once what it owes.
 //   K4. It grants front ends no longer than its own lease runs.
-//   K5. After a start it follows nobody for a lease and a margin: it has
-//       forgotten which front ends it granted leases to.
+//   K5. It tells a next leader which one heard it before, if that was lately. One
+//       that has just started says nothing, and isn't heard while front ends may
+//       hold leases that it has forgotten: see hearing.ts.
 //   K6. A front end that let a lease end owing an answer gets no other before it
 //       answers: a deaf one that goes on asking would hold up trade after trade.
 //   K7. Who isn't connected, and so can't be told what changes, gets no lease.
@@ -20,7 +21,7 @@
 
 import { LeaseGrantor } from "./lease-grantor.ts";
 import { type Grant, LeaseHolder } from "./lease-holder.ts";
-import { HELD_BATCHES_MAX, HOLD_AGAIN_MS, LEASE_MARGIN_MS, LEASE_MS } from "./limits.ts";
+import { HEARD_MS, HELD_BATCHES_MAX, HOLD_AGAIN_MS } from "./limits.ts";
 
 /** Committed entries in one piece, and the stocks they change. */
 export interface Batch {
@@ -62,13 +63,15 @@ export type Readable =
 
 /** Front ends are known as the caller likes, each process by another text: see connection/names.ts. */
 export class CatalogView {
-  readonly #startedMs: number;
   readonly #lease: LeaseHolder;
   readonly #frontends: LeaseGrantor;
   readonly #connected = new Set<string>();
   readonly #lastSentMs = new Map<string, number>();
   #leader: string | null = null;
   #epoch = 0;
+  /** The newest leader that heard it, and when it had asked that. */
+  #heard = { epoch: 0, askedMs: Number.NEGATIVE_INFINITY };
+  #heardBefore = 0;
   #applied: number;
   /** Ascending; what is received and not yet both applied and held by all front ends. */
   #batches: Batch[] = [];
@@ -80,7 +83,6 @@ export class CatalogView {
   /** `applied` is what the stocks are at, from the catalog's own file; `firstAsk` as in LeaseHolder. */
   constructor(options: {
     readonly applied: number;
-    readonly nowMs: number;
     readonly firstAsk?: number;
     /** As in LeaseGrantor. */
     readonly restPerWait?: number;
@@ -88,7 +90,6 @@ export class CatalogView {
     this.#frontends = new LeaseGrantor(options.restPerWait);
     const { firstAsk = 1 } = options;
     this.#lease = new LeaseHolder({ beginsEmpty: false, firstAsk });
-    this.#startedMs = options.nowMs;
     this.#applied = options.applied;
     this.#received = options.applied;
   }
@@ -109,9 +110,9 @@ export class CatalogView {
     return this.#leader;
   }
 
-  /** K5: whether it may follow a leader by now. */
-  mayFollow(nowMs: number): boolean {
-    return nowMs >= this.#startedMs + LEASE_MS + LEASE_MARGIN_MS;
+  /** As in Follow. K5 */
+  get heardBefore(): number {
+    return this.#heardBefore;
   }
 
   isLeased(nowMs: number): boolean {
@@ -126,14 +127,20 @@ export class CatalogView {
   // ---- towards the leader
 
   /** Follows `leader` of `epoch`; false if it knows of a later one. */
-  follow(leader: string, epoch: number): boolean {
+  follow(leader: string, epoch: number, nowMs: number): boolean {
     if (epoch < this.#epoch) return false;
     if (epoch > this.#epoch) {
+      this.#heardBefore = nowMs - this.#heard.askedMs < HEARD_MS ? this.#heard.epoch : 0; // K5
       this.#epoch = epoch;
       this.#toldHeld = 0;
     }
     this.#leader = leader;
     return true;
+  }
+
+  /** The leader of `epoch` heard what it was asked at `askedMs`. */
+  heard(epoch: number, askedMs: number): void {
+    if (epoch === this.#epoch) this.#heard = { epoch, askedMs };
   }
 
   /** About to ask the leader for a lease. */

@@ -39,10 +39,13 @@ export interface Follow {
   readonly epoch: number;
   /** The number of its question for a lease; null: it wants none. */
   readonly ask: number | null;
+  /** The epoch of the leader that heard it until it learned of `epoch`; 0: none, or not lately. E2 in hearing.ts */
+  readonly heardBefore: number;
 }
 
 /** What a replica answers. */
 export interface Following {
+  /** It leads; and hears this catalog, if that asked in this epoch. */
   readonly leads: boolean;
   readonly epoch: number;
   /** Null: not now, or it doesn't lead. */

@@ -7,7 +7,8 @@ export const LEASE_MS = 500;
 /**
  * What a grantor waits beyond a lease it gave. Clocks may run at rates up to 2 %
  * apart: over the chain of leader, catalog and front end that is 3 × 2 % of a
- * lease, 30 ms; the rest is reserve.
+ * lease, 30 ms, and over the time for which a name is kept 2 % of 2 s, 40 ms; the
+ * rest is reserve.
  */
 export const LEASE_MARGIN_MS = 50;
 
@@ -22,6 +23,12 @@ export const DEMAND_MS = 10_000;
 
 /** How long the first reader of a view without a lease waits for one. It takes two round trips; without it the leader answers. */
 export const LEASE_WAIT_MS = 100;
+
+/**
+ * For how long after it was heard by a leader a catalog says so to the next one. Longer than an
+ * idle catalog's question and a silent leader's replacement take; a restarted catalog waits for it.
+ */
+export const HEARD_MS = 1_500;
 
 /** An unanswered hold is sent again after this long. */
 export const HOLD_AGAIN_MS = 100;

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { Feed, Follow, Following, Held } from "../coherence/leader-views.ts";
 import {
   DEMAND_MS,
+  HEARD_MS,
   HOLD_AGAIN_MS,
   LEASE_ASK_MS,
   LEASE_MARGIN_MS,
@@ -26,7 +27,7 @@ import {
 } from "./limits.ts";
 import type { Hold, Question } from "./types.ts";
 
-const FOLLOWS_FROM_MS = LEASE_MS + LEASE_MARGIN_MS;
+const LEASE_END_MS = LEASE_MS + LEASE_MARGIN_MS;
 const FISH: Stock = { name: "FishCo", price: 17.99, quantity: 600 };
 const BOAR: Stock = { name: "BoarCo", price: 28.59, quantity: 1102 };
 
@@ -63,8 +64,8 @@ class Connection {
   }
 }
 
-/** A catalog at 10, old enough to follow, with a connection to replica 9094. */
-function catalog(ageMs = FOLLOWS_FROM_MS) {
+/** A catalog at 10 with a connection to replica 9094. */
+function catalog() {
   let nowMs = 0;
   const later: { atMs: number; run: () => void }[] = [];
   const broken: unknown[] = [];
@@ -92,7 +93,6 @@ function catalog(ageMs = FOLLOWS_FROM_MS) {
     for (const { run } of later.splice(0).filter((each) => each.atMs <= nowMs || !later.push(each)))
       run();
   };
-  pass(ageMs);
   const leader = new Connection();
   desk.replicaOpened(9094, leader);
   /** The leader sends entries, with everything up to `exposed` exposed. */
@@ -167,7 +167,7 @@ describe("a front end", () => {
     desk.left(gone);
     send(1, 10, entry(11, adjust("FishCo", 1)));
     toldHeld();
-    pass(FOLLOWS_FROM_MS - 1);
+    pass(LEASE_END_MS - 1);
     desk.tick();
     expect(toldHeld()).toBeUndefined();
     pass(1);
@@ -481,16 +481,35 @@ describe("a catalog that follows", () => {
     expect(desk.feeder).toEqual({ leader: 9092, epoch: 2 });
   });
 
-  test("and just started follows nobody, and asks nobody: it has forgotten whom it granted leases to", () => {
-    const { desk, leader, send, toldHeld, pass } = catalog(FOLLOWS_FROM_MS - 1);
-    send(1, 11, entry(11, adjust("FishCo", 1)));
-    desk.follow();
-    expect(toldHeld()).toBeUndefined();
-    expect(desk.received).toBe(10);
-    expect(leader.follows).toEqual([]);
+  test("tells a next leader which one heard it before", () => {
+    const { desk, leader, send, pass } = catalog();
+    const said = () => leader.follows.at(-1)?.question;
+    send(1, 10);
     pass(1);
     desk.follow();
-    expect(leader.follows).toHaveLength(1);
+    leader.follows.at(-1)?.settled({ leads: true, epoch: 1, grant: null });
+    pass(HEARD_MS - 1);
+    expect(said()?.heardBefore).toBe(0);
+    send(2, 10);
+    expect(said()).toMatchObject({ epoch: 2, heardBefore: 1 });
+    leader.follows.at(-1)?.settled({ leads: false, epoch: 2, grant: null });
+    send(3, 10); // that one was never heard
+    expect(said()).toMatchObject({ epoch: 3, heardBefore: 1 });
+    pass(1);
+    send(4, 10);
+    expect(said()).toMatchObject({ epoch: 4, heardBefore: 0 });
+  });
+
+  test("counts as heard only by a leader that it knew when it asked", () => {
+    const { desk, leader, send } = catalog();
+    leader.follows.at(-1)?.settled({ leads: true, epoch: 1, grant: null });
+    expect(leader.follows.at(-1)?.question.epoch).toBe(1); // asked again at once
+    send(2, 10);
+    expect(leader.follows.at(-1)?.question.heardBefore).toBe(0);
+    desk.follow();
+    leader.follows.at(-1)?.settled({ leads: true, epoch: 2, grant: null });
+    send(3, 10);
+    expect(leader.follows.at(-1)?.question.heardBefore).toBe(2);
   });
 
   test("follows and ticks seldom while nobody reads it and nothing waits for it", () => {

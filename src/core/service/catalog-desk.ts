@@ -109,7 +109,7 @@ export class CatalogDesk<P> {
     const { start, nowMs, after } = options;
     this.#options = options;
     this.#stocks = new StockView(start);
-    this.#view = new CatalogView({ ...options, applied: start.position, nowMs: nowMs() });
+    this.#view = new CatalogView({ ...options, applied: start.position });
     this.#waking = new Waking({
       isLeased: () => this.isLeased,
       ask: () => this.follow(),
@@ -197,11 +197,12 @@ export class CatalogDesk<P> {
 
   #follow(id: number, connection: P, ask: number | null): void {
     const { calls, nowMs } = this.#options;
-    if (!this.#view.mayFollow(nowMs())) return;
-    const { received, epoch } = this.#view;
-    const question = { received, held: this.#view.heldThrough(nowMs()), epoch, ask };
-    calls.follow(connection, question, (answer) => {
+    const askedMs = nowMs();
+    const { received, epoch, heardBefore } = this.#view;
+    const held = this.#view.heldThrough(askedMs);
+    calls.follow(connection, { received, held, epoch, ask, heardBefore }, (answer) => {
       if (!answer?.leads || !this.#follows(id, answer.epoch)) return;
+      if (answer.epoch === epoch) this.#view.heard(epoch, askedMs);
       this.#ledAtMs = nowMs();
       if (answer.grant === null) return;
       this.#view.granted(answer.grant, nowMs());
@@ -209,12 +210,11 @@ export class CatalogDesk<P> {
     });
   }
 
-  /** Follows this leader from now on; false if it is over, or it is too early to follow anybody. */
+  /** Follows this leader from now on; false if it is over. */
   #follows(leader: number, epoch: number): boolean {
     const { nowMs, observer } = this.#options;
-    if (!this.#view.mayFollow(nowMs())) return false;
     const before = this.#view.epoch;
-    if (!this.#view.follow(`order-${leader}`, epoch)) return false;
+    if (!this.#view.follow(`order-${leader}`, epoch, nowMs())) return false;
     this.#leader.heardOf(leader);
     if (epoch === before && leader === this.#feeder) return true;
     this.#feeder = leader;

@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "vitest";
 import {
+  HEARD_MS,
   HOLD_AGAIN_MS,
   HOLD_WINDOW_MESSAGES_MAX,
   LEASE_ASK_MS,
@@ -220,6 +221,7 @@ describe("a catalog", () => {
     held: 0,
     epoch,
     ask,
+    heardBefore: 0,
   });
   const held = (through: number, holds = through, epoch = 1) => ({
     epoch,
@@ -233,7 +235,7 @@ describe("a catalog", () => {
   test("that is leased has dropped what changed before a client is told of it", () => {
     const catalog = new FakePeer("catalog", "catalog");
     const { log, desk, trades, commit, results } = reignOf();
-    expect(desk.follow(catalog, follow(1))).not.toBeNull();
+    expect(desk.follow(catalog, follow(1)).grant).not.toBeNull();
     catalog.fed.splice(0);
     trades("a");
     commit();
@@ -299,22 +301,26 @@ describe("a catalog", () => {
   test("that was away reads on from where it stopped", () => {
     const { desk } = later(4);
     const catalog = new FakePeer("catalog", "catalog");
-    expect(desk.follow(catalog, follow(2))).not.toBeNull();
+    expect(desk.follow(catalog, follow(2)).grant).not.toBeNull();
     expect(catalog.sent().flat()).toEqual([3, 4, 5]);
   });
 
   test("gets no lease when it asks in another epoch than the leader's", () => {
     const { desk } = later(4);
-    expect(desk.follow(new FakePeer("catalog", "catalog"), follow(5, 1, 0))).toBeNull();
+    expect(desk.follow(new FakePeer("catalog", "catalog"), follow(5, 1, 0))).toEqual({
+      leads: true,
+      epoch: 1,
+      grant: null,
+    });
   });
 
   test("gets no lease from a leader that no quorum confirms any more", () => {
     const { desk, log, clock } = later(4);
     const catalog = new FakePeer("catalog", "catalog");
     clock.nowMs += LEASE_MS;
-    expect(desk.follow(catalog, follow(5))).toBeNull();
+    expect(desk.follow(catalog, follow(5)).grant).toBeNull();
     log.reign = { wonAt: 0, confirmedAt: clock.nowMs };
-    expect(desk.follow(catalog, follow(5, 2))?.ms).toBe(LEASE_MS);
+    expect(desk.follow(catalog, follow(5, 2)).grant?.ms).toBe(LEASE_MS);
   });
 
   test("has several messages on their way to it at once, but not without limit", () => {
@@ -346,12 +352,16 @@ describe("a catalog", () => {
     expect(catalog.sent().flat()).toEqual([2, 3]);
   });
 
-  test("that restarted, and has less than it had, gets what it lacks", () => {
+  test("that restarted, and has less than it had, gets what it lacks once the name is its", () => {
     const { desk, clock } = later(4);
     const before = new FakePeer("catalog", "catalog");
     desk.follow(before, follow(5, null));
     const after = new FakePeer("catalog", "catalog");
-    desk.follow(after, follow(3, null));
+    clock.nowMs += HEARD_MS + LEASE_END_MS - 1;
+    expect(desk.follow(after, follow(3, null)).leads).toBe(false);
+    expect(after.sent()).toEqual([]);
+    clock.nowMs += 1;
+    expect(desk.follow(after, follow(3, null)).leads).toBe(true);
     expect(after.sent().flat()).toEqual([4, 5]);
     desk.left(before); // closes late; the new connection stays
     clock.nowMs += HOLD_AGAIN_MS;
@@ -391,11 +401,11 @@ describe("a catalog", () => {
 
   test("says nothing that counts over a connection that another has replaced", () => {
     const { desk, trades, commit } = later(4);
-    const before = new FakePeer("catalog", "catalog");
+    const before = new FakePeer("catalog", "catalog", "link");
     desk.follow(before, follow(5));
     trades("a");
     commit();
-    const after = new FakePeer("catalog", "catalog");
+    const after = new FakePeer("catalog", "catalog", "link");
     desk.follow(after, follow(5, null));
     desk.held(before, held(6));
     expect(desk.exposed).toBe(5);
@@ -428,7 +438,7 @@ describe("a catalog", () => {
     desk.follow(catalog, follow(1, null));
     trades("a");
     commit();
-    expect(desk.follow(catalog, follow(1))?.sent).toBe(2);
+    expect(desk.follow(catalog, follow(1)).grant?.sent).toBe(2);
     expect(catalog.sent()).toEqual([[2]]);
   });
 });

@@ -11,11 +11,12 @@
 //   D2. Deciding blocks the thread, for an fsync: answers that were given in
 //       this turn leave first.
 //   D3. What a catalog says over a connection that another has replaced counts
-//       for nothing: that process may have lost it since.
+//       for nothing: that process may have lost it since. Nor does what another
+//       process of its name says (coherence/hearing.ts).
 
-import type { Feed, Follow, Held } from "../coherence/leader-views.ts";
+import { Hearing } from "../coherence/hearing.ts";
+import type { Feed, Follow, Following, Held } from "../coherence/leader-views.ts";
 import { type LeaderEffect, LeaderViews } from "../coherence/leader-views.ts";
-import type { Grant } from "../coherence/lease-holder.ts";
 import { LEASE_ASK_MS } from "../coherence/limits.ts";
 import { invariant } from "../invariant.ts";
 import type { MarketState } from "../market/state.ts";
@@ -56,6 +57,8 @@ export interface LeaderObserver extends Partial<TurnObserver> {
   exposed?(position: number, leaseEnded: boolean): void;
   /** A catalog was late, and gets no lease for so long, milliseconds. */
   late?(catalog: string, restMs: number): void;
+  /** Another process of this catalog's name is heard, and connected: said once a connection. */
+  unheard?(catalog: string): void;
 }
 
 export interface LeaderDeskOptions<P extends DeskPeer> {
@@ -90,8 +93,11 @@ interface ArrivedAsk {
 export class LeaderDesk<P extends DeskPeer> {
   readonly #options: LeaderDeskOptions<P>;
   readonly #views: LeaderViews;
-  /** By name: a catalog's lease outlives its connection. */
+  readonly #hearing: Hearing;
+  /** Those that are fed, by name: a catalog's lease outlives its connection. */
   readonly #catalogs = new Map<string, P>();
+  /** Those of whom it was said that another is heard. */
+  readonly #unheard = new WeakSet<P>();
   readonly #waiting = new WaitingAnswers();
   #arrived: ArrivedAsk[] = [];
   #arrivedQuestions = 0;
@@ -114,7 +120,9 @@ export class LeaderDesk<P extends DeskPeer> {
     this.#committed = position;
     const wonMs = log.status().reign?.wonAt ?? nowMs();
     this.#views = new LeaderViews({ epoch, reignPosition: position, catalogs, wonMs, restPerWait });
-    for (const [peer, received] of followers) this.#follows(peer, received);
+    const [before] = position > 1 ? log.read(position - 2, 1) : [];
+    this.#hearing = new Hearing({ epochBefore: before?.epoch ?? 0, wonMs });
+    for (const [peer, received] of followers) this.#follows(peer, received); // so they learn of this reign
     this.#send();
   }
 
@@ -175,17 +183,31 @@ export class LeaderDesk<P extends DeskPeer> {
 
   // Catalogs.
 
-  /** A catalog says what it has received, and asks for a lease; null: not now. */
-  follow(peer: P, { received, held, epoch, ask }: Follow): Grant | null {
-    const { nowMs, log, epoch: ownEpoch } = this.#options;
+  /** A catalog says what it has received, and may ask for a lease. */
+  follow(peer: P, { received, held, epoch: known, ask, heardBefore }: Follow): Following {
+    const { nowMs, log, epoch } = this.#options;
     const { name } = peer.identity;
+    const heard: Following = { leads: true, epoch, grant: null };
+    if (known !== epoch) return heard; // it asks again, knowing of this reign
+    if (!this.#hearing.hears(name, peer.link, heardBefore, nowMs())) {
+      this.#sayUnheard(peer);
+      return { ...heard, leads: false };
+    }
     this.#follows(peer, received);
     this.held(peer, { epoch, received, held }); // what said so may be lost
-    if (ask === null || epoch !== ownEpoch) return null; // or it doesn't know yet whom it asks
+    if (ask === null) return heard;
     this.#carryOut(this.#views.wants(name));
     const confirmedMs = log.status().reign?.confirmedAt ?? Number.NEGATIVE_INFINITY;
     if (nowMs() - confirmedMs >= LEASE_ASK_MS) this.#confirm();
-    return this.#views.grant(name, ask, confirmedMs, nowMs());
+    return { ...heard, grant: this.#views.grant(name, ask, confirmedMs, nowMs()) };
+  }
+
+  #sayUnheard(peer: P): void {
+    const { name } = peer.identity;
+    const other = this.#catalogs.get(name);
+    if (!other || !this.#hearing.isHeard(name, other.link) || this.#unheard.has(peer)) return;
+    this.#unheard.add(peer);
+    this.#options.observer.unheard?.(name);
   }
 
   /** A log may rest where nobody asks: what it confirms now is there for the next question for a lease. */
@@ -201,6 +223,7 @@ export class LeaderDesk<P extends DeskPeer> {
   held(peer: P, { epoch, received, held }: Held): void {
     const { name } = peer.identity;
     if (epoch !== this.#options.epoch || this.#catalogs.get(name) !== peer) return; // D3
+    if (!this.#hearing.isHeard(name, peer.link)) return; // D3
     this.#carryOut(this.#views.held(name, received, held, this.#options.nowMs()));
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { LEASE_MARGIN_MS, LEASE_MS } from "../coherence/limits.ts";
+import { HEARD_MS, LEASE_MARGIN_MS, LEASE_MS } from "../coherence/limits.ts";
 import { decodeCommands } from "../market/codec.ts";
 import { MarketJudge } from "../market/judge.ts";
 import type { Order } from "../market/types.ts";
@@ -33,7 +33,7 @@ function replica(id = 9092, catalogs: readonly string[] = []) {
   const peers = new Map<number, FakePeer>();
   const clock = { nowMs: 0 };
   const relayed: Relayed[] = [];
-  const unheard: FakePeer[] = [];
+  const unheard: string[] = [];
   const { atTurnsEnd, pass } = turns();
   const desk = new ReplicaDesk<FakePeer>({
     replica: id,
@@ -195,7 +195,7 @@ describe("a nomination", () => {
 });
 
 describe("a catalog", () => {
-  const question = { received: 0, held: 0, epoch: 0, ask: 1 };
+  const question = { received: 0, held: 0, epoch: 0, ask: 1, heardBefore: 0 };
 
   test("that followed before the reign is fed from its first turn on, and waited for", () => {
     const { log, desk, ask, commit, results } = replica(9092, ["catalog"]);
@@ -203,6 +203,7 @@ describe("a catalog", () => {
     expect(desk.follow(catalog, question)).toEqual({ leads: false, epoch: 0, grant: null });
     log.beginReign();
     expect(catalog.fed[0]).toMatchObject({ after: 0, entries: [{ position: 1 }] });
+    desk.follow(catalog, { ...question, epoch: 1 }); // now it knows of the reign
     ask(trade("a"));
     commit();
     expect(results).toEqual([]);
@@ -237,33 +238,52 @@ describe("a catalog", () => {
     }
   });
 
-  test("whose name another process has is the only one that is fed, and that counts, while it lives", () => {
-    const { log, desk, ask, commit, results, clock, unheard } = replica(9092, ["catalog"]);
-    const [first, second] = [
-      new FakePeer("catalog", "catalog"),
-      new FakePeer("catalog", "catalog"),
-    ] as const;
-    const asking = { ...question, epoch: 1 };
-    desk.follow(first, question);
-    log.beginReign();
-    expect(first.sent()).toEqual([[1]]);
-    expect(desk.follow(second, asking)).toMatchObject({ leads: false });
+  /** Leads epoch 3, after another one led epoch 1. */
+  const second = () => {
+    const made = replica(9092, ["catalog"]);
+    made.log.beginReign();
+    made.log.depose(9094);
+    made.log.beginReign();
+    const [before, other] = ["catalog", "catalog"].map((name) => new FakePeer("catalog", name));
+    if (!before || !other) throw new Error("two were made");
+    return { ...made, before, other };
+  };
+  const asking = { ...question, received: 2, epoch: 3 };
+
+  test("whose name another process has doesn't count in place of the one that the leader before heard", () => {
+    const { desk, ask, commit, results, before, other } = second();
+    expect(desk.follow(other, asking)).toMatchObject({ leads: false });
     ask(trade("a"));
     commit();
-    desk.held(second, { epoch: 1, received: 2, held: 2 });
-    expect([results, second.fed]).toEqual([[], []]);
-    desk.closed(second);
-    desk.held(first, { epoch: 1, received: 2, held: 2 });
+    desk.held(other, { epoch: 3, received: 3, held: 3 });
+    expect([results, other.fed]).toEqual([[], []]);
+    expect(desk.follow(before, { ...asking, heardBefore: 1 })).toMatchObject({ leads: true });
+    desk.held(other, { epoch: 3, received: 3, held: 3 });
+    expect(results).toEqual([]);
+    desk.held(before, { epoch: 3, received: 3, held: 3 });
     expect(results).toEqual([told(1)]);
+  });
 
-    // A lost connection doesn't end the first one's lease.
-    desk.closed(first);
-    clock.nowMs += LEASE_END_MS - 1;
-    expect(desk.follow(second, asking)).toMatchObject({ leads: false });
-    expect(desk.follow(second, asking)).toMatchObject({ leads: false });
-    expect(unheard).toEqual([second, second]); // once a connection
+  test("whose name another process has is heard once that is gone, and a next leader doesn't hear it any more", () => {
+    const { desk, clock, before, other, unheard } = second();
+    desk.follow(before, { ...asking, heardBefore: 1 });
+    for (let time = 0; time < 2; time += 1)
+      expect(desk.follow(other, asking)).toMatchObject({ leads: false });
+    expect(unheard).toEqual(["catalog"]); // once
+    desk.closed(before);
+    clock.nowMs += HEARD_MS + LEASE_END_MS - 1;
+    expect(desk.follow(other, asking)).toMatchObject({ leads: false });
     clock.nowMs += 1;
-    expect(desk.follow(second, asking)).toMatchObject({ leads: true });
+    expect(desk.follow(other, asking)).toMatchObject({ leads: true });
+    expect(desk.follow(before, asking)).toMatchObject({ leads: false });
+  });
+
+  test("that just started isn't said to be a second one of its name", () => {
+    const { desk, before, other, unheard } = second();
+    desk.follow(before, { ...asking, heardBefore: 1 });
+    desk.closed(before);
+    desk.follow(other, asking);
+    expect(unheard).toEqual([]);
   });
 });
 

@@ -11,11 +11,9 @@
 //   H2. What was lost on the way to the leader has an unknown fate. Only a call
 //       that was never sent counts as not begun.
 //   H3. A next leader presumes leases of the configured catalogs only: nobody
-//       else may have one, and of each name one process (connection/names.ts, N2).
+//       else may have one.
 
 import type { Feed, Follow, Following, Held } from "../coherence/leader-views.ts";
-import { LEASE_MARGIN_MS, LEASE_MS } from "../coherence/limits.ts";
-import { Speakers } from "../connection/names.ts";
 import { invariant } from "../invariant.ts";
 import type { MarketState } from "../market/state.ts";
 import type { LeadResult } from "../replication/events.ts";
@@ -35,14 +33,12 @@ import type { AskResult, Question } from "./types.ts";
 import type { Settle } from "./waiting-answers.ts";
 
 /** Told what a replica does, for logs, metrics and checks. Nothing depends on it. */
-export interface DeskObserver<P> extends LeaderObserver {
+export interface DeskObserver extends LeaderObserver {
   /** A call came. */
   asked?(questions: readonly Question[]): void;
   leading?(epoch: number, position: number): void;
   /** It leads no more; `leader` and `epoch` are what it knows of the next. */
   deposed?(epoch: number, leader: number | null): void;
-  /** Another process has the name of this catalog, and was there first: said once a connection. */
-  unheard?(catalog: P): void;
 }
 
 export interface ReplicaDeskOptions<P extends DeskPeer> {
@@ -72,7 +68,7 @@ export interface ReplicaDeskOptions<P extends DeskPeer> {
   readonly feed: (catalog: P, feed: Feed) => void;
   /** Tells a front end how this replica stands. */
   readonly beat: (frontend: P, health: ReplicaHealth) => void;
-  readonly observer: DeskObserver<P>;
+  readonly observer: DeskObserver;
 }
 
 /** A tick this soon after a beat is an early one, or one for catalogs. */
@@ -86,10 +82,6 @@ export class ReplicaDesk<P extends DeskPeer> implements LogListener {
   readonly #frontends = new Set<P>();
   /** Catalogs, and what each had received when it said so last. */
   readonly #followers = new Map<P, number>();
-  /** One process a configured catalog. H3 */
-  readonly #speakers = new Speakers<P>(LEASE_MS + LEASE_MARGIN_MS);
-  /** Others of the same names. */
-  readonly #unheard = new Set<P>();
   /** Who waits for an attempt to lead. */
   #nominations: ((result: LeadResult) => void)[] = [];
   /** Null while it doesn't lead. */
@@ -189,8 +181,6 @@ export class ReplicaDesk<P extends DeskPeer> implements LogListener {
   /** A connection closed. */
   closed(peer: P): void {
     this.#frontends.delete(peer);
-    this.#unheard.delete(peer);
-    this.#speakers.left(peer.identity.name, peer, this.#options.nowMs());
     if (this.#followers.delete(peer)) this.#leading?.left(peer);
   }
 
@@ -233,24 +223,13 @@ export class ReplicaDesk<P extends DeskPeer> implements LogListener {
 
   /** A catalog says what it has received; while this replica leads, it sends it the rest, and may grant it a lease. */
   follow(peer: P, question: Follow): Following {
-    const { log, catalogs, nowMs } = this.#options;
+    const { log, catalogs } = this.#options;
     const { epoch } = log.status();
     const { role, name } = peer.identity;
     const elsewhere: Following = { leads: false, epoch, grant: null };
     if (role !== "catalog" || !catalogs.includes(name)) return elsewhere; // H3
-    if (!this.#speakers.speaks(name, peer, nowMs())) {
-      this.#refuse(peer);
-      return elsewhere;
-    }
     this.#followers.set(peer, question.received);
-    if (this.#leading === null) return elsewhere;
-    return { leads: true, epoch, grant: this.#leading.follow(peer, question) };
-  }
-
-  #refuse(peer: P): void {
-    if (this.#unheard.has(peer)) return;
-    this.#unheard.add(peer);
-    this.#options.observer.unheard?.(peer);
+    return this.#leading?.follow(peer, question) ?? elsewhere;
   }
 
   /** A catalog tells of its progress. */

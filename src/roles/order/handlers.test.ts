@@ -93,7 +93,7 @@ test("each call reaches the part that does it", async () => {
   const questions = [trade("a", "FishCo", "buy", 1)];
   expect(await calls.ask({ relayed: true, questions })).toEqual({ kind: "unknown" });
   calls.held({ epoch: 3, received: 8, held: 6 });
-  expect(await calls.follow({ received: 7, held: 0, epoch: 3, ask: 1 })).toEqual({
+  expect(await calls.follow({ received: 7, held: 0, epoch: 3, ask: 1, heardBefore: 0 })).toEqual({
     leads: true,
     epoch: 3,
     grant: null,

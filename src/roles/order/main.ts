@@ -217,7 +217,7 @@ export async function startOrder(options: RoleOptions): Promise<RunningRole> {
         leader = null;
         log.warn({ epoch, leader: next }, "No longer leading");
       },
-      unheard: ({ identity: { name: catalog } }) =>
+      unheard: (catalog) =>
         log.warn(
           { catalog },
           "A second process of a catalog's name is not heard: stop one of them",

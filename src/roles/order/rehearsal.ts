@@ -86,7 +86,7 @@ export async function rehearse(): Promise<number> {
   let trades = 0;
   for (let turn = 0; turn < TURNS; turn += 1) {
     const received = cluster.status().commitPosition;
-    desk.follow(CATALOG, { received, held: 0, epoch, ask: turn });
+    desk.follow(CATALOG, { received, held: 0, epoch, ask: turn, heardBefore: 0 });
     const { relayed, questions } = travelled({ relayed: false, questions: questionsOf(turn) });
     const asked = new Promise<AskResult>((settle) => desk.ask(relayed, questions, settle));
     for (let wait = 0; wait < 4; wait += 1) await nextTurn();
