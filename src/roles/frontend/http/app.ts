@@ -163,7 +163,7 @@ export function build(options: AppOptions): FastifyInstance {
   if (options.playground) app.register(playgroundRoutes(options.playground));
   directly(app.server, { access, limitKey, stocks, trades, durations, answerOrigin, log, broken });
   if (rating) limitAddresses(app.server, rating);
-  limitConnections(app.server, { isFull: () => orders.isFull(), ...options.connectionLimits });
+  limitConnections(app.server, options.connectionLimits);
   gate.guard(app.server, (status) => durations.ended(NO_ROUTE, status, performance.now()));
   return app;
 }

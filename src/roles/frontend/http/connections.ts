@@ -6,11 +6,12 @@
 // more answers unread than its socket takes. Meanwhile nothing more is read from
 // it. A client that takes nothing of an answer for UNREAD_LIMIT_MS is cut off.
 //
-// A connection that is told at once that there is too much to do, or that its
-// client asks for too much, is left unread for HELD_MS, or until there is room: what it sends meanwhile waits in the
-// network, and costs no work. Connections are read again in the order in which
-// they were held, so many at once: otherwise, under a load that never ends, all
-// of them would be read before the next answer of the leader is.
+// Whoever is told at once that there is too much to do, or that it asks for too much,
+// and asks again on the same connection within HELD_MS has that request wait for HELD_MS,
+// not begun, and isn't read meanwhile. So one that asks without a pause is told a few times
+// a second, not thousands of times, and one that waits as it was told, or a crowd of which
+// each asks now and then, is told at once: what waits in the network unread is a queue that
+// nobody bounds.
 //
 // To destroy the connection at the limit would be simpler, but pipelining is
 // legal, and a client that reads gets all its answers.
@@ -19,9 +20,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from "n
 import { Server as TlsServer } from "node:https";
 import type { Socket } from "node:net";
 import {
-  HELD_CHECK_MS,
   HELD_MS,
-  READ_AGAIN_AT_ONCE_MAX,
   REQUESTS_IN_HAND_MAX,
   UNREAD_CHECK_INTERVAL_MS,
   UNREAD_LIMIT_MS,
@@ -36,22 +35,16 @@ export interface ConnectionLimits {
   readonly checkIntervalMs?: number;
   /** Default HELD_MS. */
   readonly heldMs?: number;
-  /** Whether the next trade would be turned away; default: never. */
-  readonly isFull?: () => boolean;
 }
 
 /** Puts itself before the listener that `server` has for requests. */
 export function limitConnections(server: Server, limits: ConnectionLimits = {}): void {
   const { unreadLimitMs = UNREAD_LIMIT_MS, checkIntervalMs = UNREAD_CHECK_INTERVAL_MS } = limits;
   const clients = new Map<Socket, Client>();
-  const heldMs = limits.heldMs ?? HELD_MS;
-  const held = {
-    full: new HeldClients(heldMs, limits.isFull ?? (() => false)),
-    limited: new HeldClients(heldMs, () => true), // for its own doing, not for want of room
-  };
+  const { heldMs = HELD_MS } = limits;
   beforeRequests(server, (listener) => {
     server.on(server instanceof TlsServer ? "secureConnection" : "connection", (socket: Socket) => {
-      clients.set(socket, new Client(socket, listener, held));
+      clients.set(socket, new Client(socket, listener, heldMs));
       socket.once("close", () => clients.delete(socket));
     });
     return (request, response) => {
@@ -75,11 +68,6 @@ function limitUnread(socket: Socket, limitMs: number): void {
   else if (!isUnread && socket.timeout === limitMs) socket.setTimeout(0);
 }
 
-interface Held {
-  readonly full: HeldClients;
-  readonly limited: HeldClients;
-}
-
 class Client {
   readonly #socket: Socket;
   readonly #listener: RequestListener;
@@ -87,13 +75,15 @@ class Client {
   #inHand = 0;
   #waiting: { readonly request: IncomingMessage; readonly response: ServerResponse }[] = [];
   #awaitsDrain = false;
-  readonly #held: Held;
+  readonly #heldMs: number;
+  /** When it was last told at once to come again later. */
+  #toldAtMs = Number.NEGATIVE_INFINITY;
   #isHeld = false;
 
-  constructor(socket: Socket, listener: RequestListener, held: Held) {
+  constructor(socket: Socket, listener: RequestListener, heldMs: number) {
     this.#socket = socket;
     this.#listener = listener;
-    this.#held = held;
+    this.#heldMs = heldMs;
     // Node resumes a socket with each request that has come, or is answered.
     socket.on("resume", () => this.#pauseIfUnread());
     socket.once("close", () => {
@@ -102,6 +92,7 @@ class Client {
   }
 
   request(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#toldAtMs > 0) this.#holdIfTooSoon();
     if (this.#waiting.length === 0 && this.#isFree) {
       this.#begin(request, response);
       return;
@@ -111,19 +102,16 @@ class Client {
     this.#awaitDrain();
   }
 
-  /** It is read again. */
-  release(): void {
-    this.#isHeld = false;
-    this.#readOn();
-  }
-
   get #isFree(): boolean {
-    return this.#inHand < REQUESTS_IN_HAND_MAX && !this.#socket.writableNeedDrain;
+    if (this.#isHeld || this.#socket.writableNeedDrain) return false;
+    return this.#inHand < REQUESTS_IN_HAND_MAX;
   }
 
   #begin(request: IncomingMessage, response: ServerResponse): void {
     this.#listener(request, response);
-    if (response.writableEnded) this.#holdAfter(response.statusCode);
+    if (response.writableEnded && isToldToComeLater(response.statusCode)) {
+      this.#toldAtMs = performance.now();
+    }
     // A cached lookup is with the network by now: to count it would be a good part of its cost.
     const isFirst = response.socket !== null;
     if (isFirst && response.writableEnded && !this.#socket.writableNeedDrain) return;
@@ -156,11 +144,15 @@ class Client {
     });
   }
 
-  #holdAfter(status: number): void {
-    if (this.#isHeld || (status !== OVERLOADED.status && status !== RATE_LIMITED)) return;
+  #holdIfTooSoon(): void {
+    const isTooSoon = performance.now() - this.#toldAtMs < this.#heldMs;
+    this.#toldAtMs = Number.NEGATIVE_INFINITY;
+    if (!isTooSoon || this.#isHeld) return;
     this.#isHeld = true;
-    (status === RATE_LIMITED ? this.#held.limited : this.#held.full).add(this);
-    this.#pauseIfUnread();
+    setTimeout(() => {
+      this.#isHeld = false;
+      this.#advance();
+    }, this.#heldMs).unref();
   }
 
   #pauseIfUnread(): void {
@@ -174,32 +166,6 @@ class Client {
   }
 }
 
-/** Who isn't read for now, in the order in which they were told to come again later. */
-class HeldClients {
-  readonly #heldMs: number;
-  readonly #isFull: () => boolean;
-  readonly #held: { readonly client: Client; readonly sinceMs: number }[] = [];
-  #timer: NodeJS.Timeout | null = null;
-
-  constructor(heldMs: number, isFull: () => boolean) {
-    this.#heldMs = heldMs;
-    this.#isFull = isFull;
-  }
-
-  add(client: Client): void {
-    this.#held.push({ client, sinceMs: performance.now() });
-    this.#timer ??= setInterval(() => this.#releaseSome(), HELD_CHECK_MS).unref();
-  }
-
-  #releaseSome(): void {
-    const isFull = this.#isFull();
-    const nowMs = performance.now();
-    const first = this.#held.slice(0, READ_AGAIN_AT_ONCE_MAX);
-    const due = first.filter(({ sinceMs }) => !isFull || nowMs - sinceMs >= this.#heldMs);
-    this.#held.splice(0, due.length);
-    for (const { client } of due) client.release();
-    if (this.#held.length > 0 || this.#timer === null) return;
-    clearInterval(this.#timer);
-    this.#timer = null;
-  }
+function isToldToComeLater(status: number): boolean {
+  return status === OVERLOADED.status || status === RATE_LIMITED;
 }
