@@ -19,6 +19,8 @@ export const REQUESTS_IN_HAND_MAX = 32;
  * don't are told 10,000 times a second, a third of a processor's work.
  */
 export const HELD_MS = 100;
+/** For so long one turn of the event loop begins requests; the answers of the leader wait meanwhile. */
+export const TURN_MS = 10;
 /** A client that takes nothing of an answer for this long is cut off; no working network is silent for longer. */
 export const UNREAD_LIMIT_MS = 20_000;
 /** How often it is looked for clients that leave answers unread. */

@@ -143,6 +143,40 @@ test("a connection that waits for its next request is cut off by no time-out of 
   expect(isOver).toBe(false);
 });
 
+test("a turn of the event loop begins few of the requests that came together", async () => {
+  const busyFor = (ms: number) => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+  };
+  let turn = 0;
+  const turns: number[] = [];
+  let isOver = false;
+  const nextTurn = () => {
+    turn += 1;
+    if (!isOver) setImmediate(nextTurn);
+  };
+  await listening(
+    (response) => {
+      turns.push(turn);
+      busyFor(4);
+      response.end("x");
+    },
+    { turnMs: 10 },
+  );
+  const clients = await Promise.all(Array.from({ length: 60 }, () => asking()));
+  for (const [index, client] of clients.entries()) client.ask(String(index));
+  busyFor(100); // all have come
+  setImmediate(nextTurn);
+  await vi.waitFor(() => expect(turns).toHaveLength(60), WAIT);
+  isOver = true;
+  for (const each of new Set(turns)) {
+    // Three in 10 ms, and as many of those that waited.
+    expect(turns.filter((other) => other === each).length).toBeLessThanOrEqual(6);
+  }
+  for (const { statuses } of clients)
+    await vi.waitFor(() => expect(statuses()).toEqual(["200"]), WAIT);
+});
+
 /** A client that sends its requests one by one, and the answers that it got. */
 async function asking() {
   const socket = await pipelining(0);

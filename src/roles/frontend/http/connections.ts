@@ -13,6 +13,12 @@
 // each asks now and then, is told at once: what waits in the network unread is a queue that
 // nobody bounds.
 //
+// Node reads thousands of connections before a turn of its event loop ends, and only then
+// runs timers and what waits for the turn's end: that took ten seconds. So once a turn
+// has begun requests for TURN_MS, those that it still reads wait for the turns that follow,
+// each of TURN_MS, in the order in which they came; in between, what replicas and catalogs
+// say is read.
+//
 // To destroy the connection at the limit would be simpler, but pipelining is
 // legal, and a client that reads gets all its answers.
 
@@ -22,6 +28,7 @@ import type { Socket } from "node:net";
 import {
   HELD_MS,
   REQUESTS_IN_HAND_MAX,
+  TURN_MS,
   UNREAD_CHECK_INTERVAL_MS,
   UNREAD_LIMIT_MS,
 } from "../limits.ts";
@@ -35,16 +42,19 @@ export interface ConnectionLimits {
   readonly checkIntervalMs?: number;
   /** Default HELD_MS. */
   readonly heldMs?: number;
+  /** Default TURN_MS. */
+  readonly turnMs?: number;
 }
 
 /** Puts itself before the listener that `server` has for requests. */
 export function limitConnections(server: Server, limits: ConnectionLimits = {}): void {
   const { unreadLimitMs = UNREAD_LIMIT_MS, checkIntervalMs = UNREAD_CHECK_INTERVAL_MS } = limits;
   const clients = new Map<Socket, Client>();
-  const { heldMs = HELD_MS } = limits;
+  const { heldMs = HELD_MS, turnMs = TURN_MS } = limits;
+  const turn = new Turn(turnMs);
   beforeRequests(server, (listener) => {
     server.on(server instanceof TlsServer ? "secureConnection" : "connection", (socket: Socket) => {
-      clients.set(socket, new Client(socket, listener, heldMs));
+      clients.set(socket, new Client(socket, listener, heldMs, turn));
       socket.once("close", () => clients.delete(socket));
     });
     return (request, response) => {
@@ -68,6 +78,46 @@ function limitUnread(socket: Socket, limitMs: number): void {
   else if (!isUnread && socket.timeout === limitMs) socket.setTimeout(0);
 }
 
+/** How long requests have been begun in this turn of the event loop, and whose wait for the next. */
+class Turn {
+  readonly #limitMs: number;
+  /** Null: none was begun yet. */
+  #beganAtMs: number | null = null;
+  readonly #waiting = new Set<Client>();
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+  }
+
+  /** Whether who comes now has to wait: this turn takes too long, or others wait. */
+  get isOver(): boolean {
+    if (this.#waiting.size > 0) return true;
+    const nowMs = performance.now();
+    if (this.#beganAtMs === null) {
+      this.#beganAtMs = nowMs;
+      setImmediate(() => this.#end());
+    }
+    return nowMs - this.#beganAtMs >= this.#limitMs;
+  }
+
+  /** Its requests go on in a later turn. */
+  wait(client: Client): void {
+    this.#waiting.add(client);
+  }
+
+  #end(): void {
+    this.#beganAtMs = null;
+    if (this.#waiting.size === 0) return;
+    const beganAtMs = performance.now();
+    for (const client of this.#waiting) {
+      this.#waiting.delete(client);
+      client.goOn();
+      if (performance.now() - beganAtMs >= this.#limitMs) break;
+    }
+    if (this.#waiting.size > 0) setImmediate(() => this.#end());
+  }
+}
+
 class Client {
   readonly #socket: Socket;
   readonly #listener: RequestListener;
@@ -79,11 +129,15 @@ class Client {
   /** When it was last told at once to come again later. */
   #toldAtMs = Number.NEGATIVE_INFINITY;
   #isHeld = false;
+  readonly #turn: Turn;
+  /** Waits for a later turn. */
+  #isLate = false;
 
-  constructor(socket: Socket, listener: RequestListener, heldMs: number) {
+  constructor(socket: Socket, listener: RequestListener, heldMs: number, turn: Turn) {
     this.#socket = socket;
     this.#listener = listener;
     this.#heldMs = heldMs;
+    this.#turn = turn;
     // Node resumes a socket with each request that has come, or is answered.
     socket.on("resume", () => this.#pauseIfUnread());
     socket.once("close", () => {
@@ -94,16 +148,26 @@ class Client {
   request(request: IncomingMessage, response: ServerResponse): void {
     if (this.#toldAtMs > 0) this.#holdIfTooSoon();
     if (this.#waiting.length === 0 && this.#isFree) {
-      this.#begin(request, response);
-      return;
+      if (!this.#turn.isOver) {
+        this.#begin(request, response);
+        return;
+      }
+      this.#isLate = true;
+      this.#turn.wait(this);
     }
     this.#waiting.push({ request, response });
     this.#pauseIfUnread();
     this.#awaitDrain();
   }
 
+  /** A turn has time for what waits. */
+  goOn(): void {
+    this.#isLate = false;
+    this.#advance();
+  }
+
   get #isFree(): boolean {
-    if (this.#isHeld || this.#socket.writableNeedDrain) return false;
+    if (this.#isHeld || this.#isLate || this.#socket.writableNeedDrain) return false;
     return this.#inHand < REQUESTS_IN_HAND_MAX;
   }
 
@@ -156,13 +220,12 @@ class Client {
   }
 
   #pauseIfUnread(): void {
-    if (this.#isHeld || this.#waiting.length > 0) this.#socket.pause();
+    if (this.#waiting.length > 0) this.#socket.pause();
   }
 
   /** While answers are unread, Node goes on by itself. */
   #readOn(): void {
-    if (this.#isHeld || this.#waiting.length > 0 || this.#socket.writableNeedDrain) return;
-    this.#socket.resume();
+    if (this.#waiting.length === 0 && !this.#socket.writableNeedDrain) this.#socket.resume();
   }
 }
 
