@@ -16,6 +16,7 @@ import { lastLine } from "../src/cli/child.ts";
 import { runningPid } from "../src/cli/pid-file.ts";
 import type { ConfiguredProcess } from "../src/cli/processes.ts";
 import type { StatusReport } from "../src/cli/status-report.ts";
+import { RIGHTS } from "../src/core/market/keys.ts";
 import { hasSecret, readSecret } from "../src/io/rpc/secret.ts";
 import type { Calls, Credentials, Peer } from "../src/io/rpc/types.ts";
 import { authoritiesPath, Certificates, certificatePaths } from "../src/io/tls/certificates.ts";
@@ -36,7 +37,8 @@ import {
 } from "./process.ts";
 import { SOON_MS, until } from "./wait.ts";
 
-const SECURED = process.env.BAZAAR_TEST_SECURED === "1";
+/** Whether clusters are secured unless told. */
+export const SECURED = process.env.BAZAAR_TEST_SECURED === "1";
 const HOST = "127.0.0.1";
 const REPLICAS = 3;
 /** Open within 5 s is promised on a machine of its own; the limit here is for one that is busy besides. */
@@ -65,8 +67,8 @@ export interface ClusterOptions {
   /** Further options of every command, `--cache-size=3` say. */
   readonly options?: readonly string[];
   /**
-   * With certificates between processes and HTTPS, as beyond loopback. Default: whether
-   * BAZAAR_TEST_SECURED is 1, so that any suite can be run so.
+   * With certificates between processes, HTTPS, and a key that its clients send, as beyond
+   * loopback. Default: whether BAZAAR_TEST_SECURED is 1, so that any suite can be run so.
    */
   readonly secured?: boolean;
   /** Neighbours: front ends, three replicas, catalogs. Default: free ones. */
@@ -88,7 +90,9 @@ export class Cluster {
   readonly replicas: readonly [low: number, middle: number, high: number];
   /** Ordered by kind: front ends, replicas, catalogs. */
   readonly roles: readonly Role[];
-  readonly #isSecured: boolean;
+  readonly isSecured: boolean;
+  /** What clients send; null: they need none, or it isn't made yet. */
+  #key: string | null = null;
   /** Null where the files are somebody else's. */
   readonly #temporary: TemporaryFolder | null;
   readonly #running: Running[] = [];
@@ -103,7 +107,7 @@ export class Cluster {
     given?: readonly string[],
   ) {
     const { frontends = 1, catalogs = 1, logLevel = "debug" } = options;
-    this.#isSecured = given === undefined && (options.secured ?? SECURED);
+    this.isSecured = options.secured ?? (given === undefined && SECURED);
     this.#temporary = options.data === undefined ? new TemporaryFolder("cluster") : null;
     this.data = options.data ?? join(this.#temporary?.path ?? "", "data");
     this.frontendPorts = ports.slice(0, frontends);
@@ -124,7 +128,7 @@ export class Cluster {
       `--replicas=${this.replicas.join(",")}`,
       `--log-level=${logLevel}`,
       "--drain-ms=0",
-      ...(this.#isSecured ? this.#httpsOptions() : []),
+      ...(this.isSecured ? [`--tls-cert=${this.https.cert}`, `--tls-key=${this.https.key}`] : []),
       ...(options.stocks ? [`--stocks=${this.writeStocks(options.stocks)}`] : []),
       ...(options.options ?? []),
     ];
@@ -142,20 +146,30 @@ export class Cluster {
   }
 
   urlOf(frontend: number): string {
-    const scheme = this.#isSecured ? "https" : "http";
+    const scheme = this.isSecured ? "https" : "http";
     return `${scheme}://${HOST}:${this.frontendPorts[frontend]}`;
   }
 
   /** A client that is closed with the cluster. */
   client(connections = 1, frontend = 0): HttpClient {
-    const client = new HttpClient(this.urlOf(frontend), connections);
+    const client = this.httpClient(frontend, connections);
     this.#clients.push(client);
     return client;
   }
 
+  /** The same, for its caller to close. */
+  httpClient(frontend: number, connections: number, keepsCalls = true): HttpClient {
+    return new HttpClient(this.urlOf(frontend), connections, keepsCalls, () => this.authorization);
+  }
+
+  /** What a request to a front end has to carry, where keys are needed. */
+  get authorization(): Readonly<Record<string, string>> {
+    return this.#key === null ? {} : { authorization: `Bearer ${this.#key}` };
+  }
+
   /** Starts `bazaar up` and waits until every front end says that a trade could be answered. */
   async up(...more: readonly string[]): Promise<Running> {
-    if (this.#isSecured) await this.format();
+    if (this.isSecured) await this.format();
     const up = this.start("up", ...more);
     await this.open(up);
     return up;
@@ -173,32 +187,36 @@ export class Cluster {
 
   /** Makes its files, if there are none, and what `secured` takes. */
   async format(): Promise<void> {
-    const commands = this.#isSecured ? [["format"], ["certs", "create"]] : [["format"]];
+    const commands = this.isSecured ? [["format"], ["certs", "create"]] : [["format"]];
     if (!hasSecret(this.data)) {
       for (const [command = "", ...args] of commands) {
         const { status, stderr } = await this.run(command, ...args);
         if (status !== 0) throw new Error(`${command}: ${stderr}`);
       }
     }
-    if (this.#isSecured) trust(authoritiesPath(this.data));
+    if (this.isSecured) trust(authoritiesPath(this.data));
   }
 
-  #httpsOptions(): readonly string[] {
-    const { cert, key } = certificatePaths(this.data, "frontend");
-    return [`--tls-cert=${cert}`, `--tls-key=${key}`];
+  /** What its front ends serve HTTPS with. */
+  protected get https(): { readonly cert: string; readonly key: string } {
+    return certificatePaths(this.data, "frontend");
   }
 
   /** Starts any long-lived command: `start("order", "9090")`. */
   start(command: string, ...args: readonly string[]): Running {
     this.#stopping.signal.throwIfAborted();
-    const running = startBazaar([command, ...this.options, ...args]);
+    const running = startBazaar([command, ...this.options, ...args], this.#environment);
     this.#running.push(running);
     return running;
   }
 
   /** Runs a command to its end. */
   run(command: string, ...args: readonly string[]): Promise<Finished> {
-    return runBazaar([command, ...this.options, ...args]);
+    return runBazaar([command, ...this.options, ...args], undefined, this.#environment);
+  }
+
+  get #environment(): NodeJS.ProcessEnv {
+    return this.#key === null ? {} : { BAZAAR_KEY: this.#key };
   }
 
   /** Waits until every front end is ready; fails at once, with its last word, when `needed` ends before. */
@@ -216,11 +234,32 @@ export class Cluster {
       const { stderr, status, signal } = needed.finished;
       throw new Error(`ended before it was open: ${lastLine(stderr) || (signal ?? status)}`);
     }
+    if (this.isSecured) this.#key ??= await this.#clientsKey();
+  }
+
+  /** The key that its clients send: made once, and then beside the files, for who opens these again. */
+  async #clientsKey(): Promise<string> {
+    const file = `${this.data}.key`;
+    if (existsSync(file)) return readFileSync(file, "utf8");
+    const { stdout, stderr, status } = await this.run("key", "add", "lab", `--may=${RIGHTS}`);
+    if (status !== 0) throw new Error(`key add: ${stderr}`);
+    const key = stdout.trim();
+    writeFileSync(file, key, { mode: 0o600 });
+    // Until a front end has heard of it, what is asked with it is still everybody's.
+    const closed = this.frontendPorts.map(async (_, nth) => {
+      const stranger = new HttpClient(this.urlOf(nth));
+      const asked = () => stranger.get("/orders?limit=1");
+      const isClosed = async () => (await asked()).status === 401;
+      await this.#until("every front end closed to strangers", isClosed, OPEN_LIMIT_MS);
+      stranger.close();
+    });
+    await Promise.all(closed);
+    return key;
   }
 
   /** The leader that the first front end names; waits while there is none. */
   leader(): Promise<number> {
-    const client = new HttpClient(this.url);
+    const client = this.httpClient(0, 1);
     return until("a leader", async () => {
       const call = await client.get("/get_order_leader");
       return call.status === 200 && (dataOf(call) as { order_leader: number }).order_leader;

@@ -13,6 +13,8 @@ const ANSWER_LIMIT_MS = 15_000;
 /** Of whom it is only asked whether it is there. */
 const LOOK_LIMIT_MS = 2_000;
 
+const NO_HEADERS = (): Readonly<Record<string, string>> => ({});
+
 /** What to send. A string body goes out as it is; chunks go out one by one, without a length. */
 export interface Sent {
   readonly method: string;
@@ -43,9 +45,16 @@ export class HttpClient {
   readonly #agent: Agent;
   readonly #isTls: boolean;
   readonly #keepsCalls: boolean;
+  readonly #headers: () => Readonly<Record<string, string>>;
 
-  /** `url` as `http://127.0.0.1:8000`, or with https and a certificate that this process trusts; at most `connections` at once, kept open. A load of many calls keeps none. */
-  constructor(url: string, connections = 1, keepsCalls = true) {
+  /** `url` as `http://127.0.0.1:8000`, or with https and a certificate that this process trusts; at most `connections` at once, kept open. A load of many calls keeps none. `headers` go with each. */
+  constructor(
+    url: string,
+    connections = 1,
+    keepsCalls = true,
+    headers: typeof NO_HEADERS = NO_HEADERS,
+  ) {
+    this.#headers = headers;
     this.#url = new URL(url);
     this.#keepsCalls = keepsCalls;
     const options = { keepAlive: true, maxSockets: connections };
@@ -80,7 +89,7 @@ export class HttpClient {
           agent: this.#agent,
           method: sent.method,
           path: sent.path,
-          headers: { ...lengthOf(sent.body), ...sent.headers },
+          headers: { ...this.#headers(), ...lengthOf(sent.body), ...sent.headers },
           signal: AbortSignal.timeout(sent.limitMs ?? ANSWER_LIMIT_MS),
         },
         (response) => {

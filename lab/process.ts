@@ -145,19 +145,23 @@ export class Running {
   }
 }
 
-/** Starts `bazaar ARGS` with the Node.js that runs this, a replica as `up` does. */
-export function startBazaar(args: readonly string[]): Running {
+/** Starts `bazaar ARGS` with the Node.js that runs this, a replica as `up` does. `environment`: what it has besides. */
+export function startBazaar(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Running {
   const nodeArgs = args[0] === "order" ? REPLICA_NODE_ARGS : [];
   return new Running(process.execPath, [...nodeArgs, resolve(ROOT, "bin/bazaar.js"), ...args], {
     // npm's own word, upon which a bazaar looks for its parent.
-    environment: { npm_command: "exec" },
+    environment: { npm_command: "exec", ...environment },
     isDetached: true,
   });
 }
 
 /** Runs `bazaar ARGS` to its end. */
-export function runBazaar(args: readonly string[], limitMs?: number): Promise<Finished> {
-  return startBazaar(args).end(limitMs);
+export function runBazaar(
+  args: readonly string[],
+  limitMs?: number,
+  environment?: NodeJS.ProcessEnv,
+): Promise<Finished> {
+  return startBazaar(args, environment).end(limitMs);
 }
 
 /** Runs a command to its end and returns what it printed; throws unless it ends with status 0. */

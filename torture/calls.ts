@@ -6,7 +6,7 @@
 // Not the project's own HTTP client: that asks again by itself, and here each
 // attempt counts.
 
-import { HttpClient, type Sent } from "../lab/http.ts";
+import type { HttpClient, Sent } from "../lab/http.ts";
 import { Leader } from "../src/cli/leader.ts";
 import type { ClusterConfig } from "../src/roles/config.ts";
 import { type Answer, catalogContract } from "../src/roles/contract.ts";
@@ -20,8 +20,8 @@ const REACH_MS = 1_000;
 const PAGE = 1_000;
 
 export interface CallsOptions {
-  /** Of the front ends. */
-  readonly urls: readonly string[];
+  /** Of the front ends, each of any number of connections; closed with these calls. */
+  readonly clients: readonly HttpClient[];
   readonly config: ClusterConfig;
   readonly peers: Peers;
   readonly record: (attempt: Attempt) => void;
@@ -54,15 +54,13 @@ interface Answered {
 
 export class Calls {
   readonly #options: CallsOptions;
-  readonly #clients: readonly HttpClient[];
 
   constructor(options: CallsOptions) {
     this.#options = options;
-    this.#clients = options.urls.map((url) => new HttpClient(url, Number.POSITIVE_INFINITY, false));
   }
 
   close(): void {
-    for (const client of this.#clients) client.close();
+    for (const client of this.#options.clients) client.close();
   }
 
   trade(
@@ -230,7 +228,7 @@ export class Calls {
     { ms: limitMs }: Patience,
     sent: Pick<Sent, "body" | "headers"> = {},
   ): Promise<Answered> {
-    const client = this.#clients[frontend];
+    const client = this.#options.clients[frontend];
     if (!client) throw new Error(`there is no front end ${frontend}`);
     const { status, text, error, answered } = await client.send({ ...sent, method, path, limitMs });
     const key = answered["idempotency-key"];

@@ -52,6 +52,8 @@ export interface TorturedOptions {
   readonly stocks: readonly StockSeen[];
   /** What keeps the order log. */
   readonly engine: "builtin" | "postgres";
+  /** With TLS everywhere, certificates between processes, and a key that clients need. */
+  readonly secured: boolean;
   /** What happens to the processes, a line each. */
   readonly tell: (line: string) => void;
 }
@@ -94,7 +96,8 @@ export class TorturedCluster extends Cluster {
     postgres: LabPostgres | null,
   ) {
     const data = join(options.folder, "data");
-    super(ports, { frontends: FRONTENDS, catalogs: CATALOGS, data }, [
+    const { secured } = options;
+    super(ports, { frontends: FRONTENDS, catalogs: CATALOGS, data, secured }, [
       `--config=${configPath(options.folder, null)}`,
     ]);
     this.#options = options;
@@ -142,10 +145,10 @@ export class TorturedCluster extends Cluster {
       }
       cluster.writeStocks([...options.stocks, ...BALLAST].map(rowOf));
       cluster.#configure(roles, null, "memory");
-      const formatted = await cluster.run("format");
-      if (formatted.status !== 0) throw new Error(`format: ${formatted.stderr}`);
+      await cluster.format();
       cluster.#supervisor.start();
       await cluster.ready(limitMs);
+      await cluster.open();
     } catch (error) {
       await cluster.stop();
       throw error;
@@ -311,6 +314,7 @@ export class TorturedCluster extends Cluster {
       logLevel: "info",
       drainMs: 0,
       cache,
+      ...(this.isSecured && { tlsCert: this.https.cert, tlsKey: this.https.key }),
       frontends: addresses("frontend"),
       catalogs: addresses("catalog"),
       replicas: addresses("order").map(({ host, port }) => `${host}:${port}`),

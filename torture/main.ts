@@ -1,4 +1,4 @@
-// npm run torture -- --seconds 120 [--seed N] [--clients N] [--think MS] [--engine postgres] [--out DIR]
+// npm run torture -- --seconds 120 [--seed N] [--clients N] [--think MS] [--engine postgres] [--secured] [--out DIR]
 //
 // Breaks a real cluster for a while and checks what its clients saw. Exit status
 // 1 when anything is wrong; the run's folder, which is kept, says what happened.
@@ -21,6 +21,7 @@ const { values } = parseArgs({
     clients: { type: "string", default: "10" },
     think: { type: "string", default: "15" },
     engine: { type: "string", default: "builtin" },
+    secured: { type: "boolean", default: false },
     out: { type: "string" },
   },
 });
@@ -34,7 +35,7 @@ if (![seconds, seed, clients, thinkMs].every((value) => Number.isSafeInteger(val
   console.error("torture: --seconds, --seed, --clients and --think take whole numbers above 0");
   process.exit(1);
 }
-const { engine } = values;
+const { engine, secured } = values;
 if (engine !== "builtin" && engine !== "postgres") {
   console.error("torture: --engine is builtin or postgres");
   process.exit(1);
@@ -44,10 +45,20 @@ for (const name of Object.keys(process.env)) if (/^BAZAAR_/.test(name)) delete p
 
 const folder = values.out ? resolve(values.out) : mkdtempSync(join(tmpdir(), `torture-${seed}-`));
 mkdirSync(folder, { recursive: true });
-console.log(`seed ${seed}, ${seconds} s, ${clients} clients, ${engine}, in ${folder}`);
+console.log(
+  `seed ${seed}, ${seconds} s, ${clients} clients, ${engine}${secured ? ", secured" : ""}, in ${folder}`,
+);
 const startedAt = performance.now();
 try {
-  const { problems, ...what } = await run({ folder, engine, seed, seconds, clients, thinkMs });
+  const { problems, ...what } = await run({
+    folder,
+    engine,
+    secured,
+    seed,
+    seconds,
+    clients,
+    thinkMs,
+  });
   console.log([what.outcomes, what.faults, what.facts].map(counted).join("\n\n"));
   for (const problem of problems.slice(0, PROBLEMS_TOLD_MAX)) console.log(`\n${problem}`);
   if (problems.length > 0) fail(`${problems.length} violations`);
@@ -59,7 +70,7 @@ if (process.exitCode === undefined) console.log(`\nno violation, in ${took} s`);
 
 function fail(why: string): void {
   console.log(`\n${why}\nsee ${folder}: history.jsonl, timeline.txt, data/logs`);
-  const options = `--seconds ${seconds} --seed ${seed} --clients ${clients} --think ${thinkMs} --engine ${engine}`;
+  const options = `--seconds ${seconds} --seed ${seed} --clients ${clients} --think ${thinkMs} --engine ${engine}${secured ? " --secured" : ""}`;
   console.log(`again: npm run torture -- ${options}`);
   process.exitCode = 1;
 }

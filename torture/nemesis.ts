@@ -190,7 +190,8 @@ export class Nemesis {
   async #leader(): Promise<string | null> {
     const asked = this.#options.cluster.urls.map(async (url) => {
       const signal = AbortSignal.timeout(LEADER_ASK_MS);
-      const response = await fetch(`${url}/get_order_leader`, { signal });
+      const headers = this.#options.cluster.authorization;
+      const response = await fetch(`${url}/get_order_leader`, { signal, headers });
       const { data } = (await response.json()) as { data: { order_leader: number } };
       return `order-${data.order_leader}`;
     });
@@ -332,6 +333,7 @@ export class Nemesis {
       Array.from({ length: LISTS_AT_ONCE }, async () => {
         const response = await fetch(`${url}/stocks`, {
           signal: AbortSignal.timeout(LASTS_MAX_MS),
+          headers: cluster.authorization,
         });
         await response.arrayBuffer();
       }),

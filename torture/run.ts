@@ -43,6 +43,8 @@ export interface RunOptions {
   readonly folder: string;
   /** What keeps the order log. */
   readonly engine: "builtin" | "postgres";
+  /** With TLS everywhere, certificates between processes, and a key that clients need. */
+  readonly secured: boolean;
   readonly seed: number;
   /** With faults; healing and checking come on top. */
   readonly seconds: number;
@@ -60,20 +62,22 @@ export interface RunResult {
 
 /** Rejects when the run itself fails: what doesn't start, or doesn't heal. */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const { folder, engine, seed, seconds } = options;
+  const { folder, engine, secured, seed, seconds } = options;
   const origin = process.hrtime.bigint();
   const now = () => Number(process.hrtime.bigint() - origin);
   const tell = (line: string) => {
     appendFileSync(join(folder, "timeline.txt"), `${(now() / 1e6).toFixed(3)} ms  ${line}\n`);
   };
-  const tortured = { folder, engine, stocks: STOCKS, tell };
+  const tortured = { folder, engine, secured, stocks: STOCKS, tell };
   const cluster = await TorturedCluster.begin(tortured, READY_LIMIT_MS);
   const history: Attempt[] = [];
   try {
     const config = configAt(cluster.config);
     const peers = commandPeers(config);
     const calls = new Calls({
-      urls: cluster.urls,
+      clients: cluster.urls.map((_, nth) =>
+        cluster.httpClient(nth, Number.POSITIVE_INFINITY, false),
+      ),
       config,
       peers,
       record: (attempt) => history.push(attempt),

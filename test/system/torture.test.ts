@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { SECURED } from "../../lab/cluster.ts";
 import { ROOT, Running } from "../../lab/process.ts";
 import { enoughOn } from "../../torture/nemesis.ts";
 import { engine } from "./harness/lifetime.ts";
@@ -22,6 +23,7 @@ test(
       "30",
       "--engine",
       engine,
+      ...(SECURED ? ["--secured"] : []),
       "--out",
       folder,
     ];
