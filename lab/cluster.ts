@@ -210,9 +210,10 @@ export class Cluster {
     return running;
   }
 
-  /** Runs a command to its end. */
+  /** Runs a command to its end; one with a command of its own as `run("key add", "shop")`. */
   run(command: string, ...args: readonly string[]): Promise<Finished> {
-    return runBazaar([command, ...this.options, ...args], undefined, this.#environment);
+    const words = command.split(" ");
+    return runBazaar([...words, ...this.options, ...args], undefined, this.#environment);
   }
 
   get #environment(): NodeJS.ProcessEnv {
@@ -241,7 +242,7 @@ export class Cluster {
   async #clientsKey(): Promise<string> {
     const file = `${this.data}.key`;
     if (existsSync(file)) return readFileSync(file, "utf8");
-    const { stdout, stderr, status } = await this.run("key", "add", "lab", `--may=${RIGHTS}`);
+    const { stdout, stderr, status } = await this.run("key add", "lab", `--may=${RIGHTS}`);
     if (status !== 0) throw new Error(`key add: ${stderr}`);
     const key = stdout.trim();
     writeFileSync(file, key, { mode: 0o600 });

@@ -15,7 +15,13 @@ interface Trouble {
   readonly text: string;
 }
 
-export function Banner({ link, floor }: { link: LinkState; floor: Floor | null }) {
+interface BannerProps {
+  readonly link: LinkState;
+  readonly floor: Floor | null;
+  readonly isInsecure: boolean;
+}
+
+export function Banner({ link, floor, isInsecure }: BannerProps) {
   const trouble = troubleOf(link, floor);
   const id = trouble?.id ?? null;
   const [shownId, setShownId] = useState<string | null>(null);
@@ -28,13 +34,26 @@ export function Banner({ link, floor }: { link: LinkState; floor: Floor | null }
     return () => clearTimeout(timer);
   }, [id]);
   return (
-    <div role="status" class="banner-place">
-      {trouble && shownId === trouble.id && (
-        <div class={`banner ${trouble.id}`} data-testid="banner">
-          <strong>{trouble.title}</strong> <span class="banner-text">{trouble.text}</span>
+    <>
+      {isInsecure && (
+        <div class="banner-place is-fixed" role="note">
+          <div class="banner insecure" data-testid="insecure">
+            <strong>Not secure.</strong>{" "}
+            <span class="banner-text">
+              This bazaar was started with <code>--insecure</code>: what passes between it and other
+              machines, a key too, can be read and changed on the way.
+            </span>
+          </div>
         </div>
       )}
-    </div>
+      <div role="status" class="banner-place">
+        {trouble && shownId === trouble.id && (
+          <div class={`banner ${trouble.id}`} data-testid="banner">
+            <strong>{trouble.title}</strong> <span class="banner-text">{trouble.text}</span>
+          </div>
+        )}
+      </div>
+    </>
   );
 }
 

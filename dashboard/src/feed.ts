@@ -1,67 +1,65 @@
-// The connection to GET /events, kept up: the browser's own EventSource, which
-// resumes by itself, and a watch over it, for what it doesn't notice.
+// The connection to GET /events, kept up by the client library, and what the page
+// knows by it.
 
-import type { ChangeMessage, StateMessage } from "../../src/client/event-messages.ts";
+import { type BazaarClient, BazaarError } from "../../src/client/index.ts";
 import { changed, type Floor, floorOf } from "./model.ts";
 
 /** A front end says something every two seconds at least; silent for longer, it is lost. */
 const SILENCE_MAX_MS = 5_000;
-const LOOK_MS = 500;
-/** Before a closed connection is opened anew. */
+/** Before it is tried again with what isn't mended by trying, such as another program in its place. */
 const REOPEN_MS = 1_000;
 
-export type LinkState = "opening" | "live" | "lost";
+export type Watching =
+  | { readonly link: "opening" | "live" | "lost"; readonly floor: Floor | null }
+  /** The bazaar lets nobody look without a key, or not with this one, and says why. */
+  | { readonly link: "locked"; readonly floor: null; readonly why: string };
 
-export interface Watching {
-  readonly link: LinkState;
-  readonly floor: Floor | null;
+export type LinkState = Watching["link"];
+
+/** Calls back with each new picture, until the returned function is called or the bazaar is locked. */
+export function watchFloor(
+  bazaar: Pick<BazaarClient, "events">,
+  onChange: (watching: Watching) => void,
+): () => void {
+  const over = new AbortController();
+  const { signal } = over;
+  void watch(bazaar, signal, (watching) => {
+    if (!signal.aborted) onChange(watching);
+  });
+  return () => over.abort();
 }
 
-/** Calls back with each new picture, until the returned function is called. */
-export function watchFloor(onChange: (watching: Watching) => void): () => void {
+async function watch(
+  bazaar: Pick<BazaarClient, "events">,
+  signal: AbortSignal,
+  tell: (watching: Watching) => void,
+): Promise<void> {
   let floor: Floor | null = null;
-  let link: LinkState = "opening";
-  let heardAt = performance.now();
-  let source: EventSource | null = null;
-  let reopening: ReturnType<typeof setTimeout> | null = null;
-
-  const tell = (state: LinkState) => {
-    link = state;
-    onChange({ link, floor });
-  };
-  const heard = (next: Floor) => {
-    heardAt = performance.now();
-    floor = next;
-    tell("live");
-  };
-  const open = () => {
-    reopening = null;
-    source?.close();
-    heardAt = performance.now();
-    source = new EventSource("/events");
-    source.addEventListener("state", (event) => heard(floorOf(dataOf<StateMessage>(event))));
-    source.addEventListener("change", (event) => {
-      if (floor) heard(changed(floor, dataOf<ChangeMessage>(event)));
-    });
-    source.addEventListener("error", () => {
-      tell("lost");
-      // Refused for good as far as EventSource is concerned; not for us.
-      if (source?.readyState === EventSource.CLOSED) reopening ??= setTimeout(open, REOPEN_MS);
-    });
-  };
-  open();
-  const watch = setInterval(() => {
-    if (performance.now() - heardAt < SILENCE_MAX_MS) return;
-    tell("lost");
-    open();
-  }, LOOK_MS);
-  return () => {
-    clearInterval(watch);
-    if (reopening !== null) clearTimeout(reopening);
-    source?.close();
-  };
-}
-
-function dataOf<T>(event: Event): T {
-  return JSON.parse((event as MessageEvent<string>).data);
+  let after: string | undefined;
+  tell({ link: "opening", floor });
+  while (!signal.aborted) {
+    try {
+      const events = bazaar.events({
+        ...(after !== undefined && { after }),
+        signal,
+        timeoutMs: SILENCE_MAX_MS,
+        onInterrupted: () => tell({ link: "lost", floor }),
+      });
+      for await (const event of events) {
+        after = event.id;
+        if (event.kind === "state") floor = floorOf(event.data);
+        else if (floor !== null) floor = changed(floor, event.data);
+        if (floor !== null) tell({ link: "live", floor });
+      }
+    } catch (error) {
+      if (!(error instanceof BazaarError)) throw error;
+      const { kind, message } = error;
+      if (kind === "unauthorized" || kind === "forbidden") {
+        tell({ link: "locked", floor: null, why: message });
+        return;
+      }
+      tell({ link: "lost", floor });
+      await new Promise((resolve) => setTimeout(resolve, REOPEN_MS));
+    }
+  }
 }

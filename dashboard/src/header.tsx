@@ -4,6 +4,7 @@
 import type { ComponentChildren } from "preact";
 import type { LinkState } from "./feed.ts";
 import { duration, exact, perSecond } from "./format.ts";
+import { KeyInUse, mayDo, type Visit } from "./key.tsx";
 import { type Floor, healthOf, pace } from "./model.ts";
 import { Meaning } from "./term.tsx";
 import { Verify } from "./verify.tsx";
@@ -18,13 +19,22 @@ const HEALTH = {
 /** Over so many of the last seconds the latency is shown. */
 const LATENCY_S = 5;
 
-export function Header({ link, floor }: { link: LinkState; floor: Floor | null }) {
+interface HeaderProps {
+  readonly link: LinkState;
+  readonly floor: Floor | null;
+  readonly visit: Visit;
+  readonly onSignOut: () => void;
+}
+
+export function Header({ link, floor, visit, onSignOut }: HeaderProps) {
   const [word, tone] =
     link === "lost"
       ? (["Connection lost", "bad"] as const)
-      : floor === null
-        ? (["Connecting", "warn"] as const)
-        : HEALTH[healthOf(floor.cluster)];
+      : link === "locked"
+        ? (["Closed without a key", "warn"] as const)
+        : floor === null
+          ? (["Connecting", "warn"] as const)
+          : HEALTH[healthOf(floor.cluster)];
   const lastOrder = floor?.lastOrder ?? null;
   return (
     <header class="sign">
@@ -42,7 +52,8 @@ export function Header({ link, floor }: { link: LinkState; floor: Floor | null }
           <span class="dot" aria-hidden="true" />
           {word}
         </p>
-        <Verify />
+        {floor && mayDo(floor.key, "manage") && <Verify visit={visit} />}
+        {floor?.key && <KeyInUse of={floor.key} onSignOut={onSignOut} />}
         <dl class="figures">
           <Figure name="Orders" value={lastOrder === null ? "–" : exact(lastOrder)} />
           <Figure

@@ -12,5 +12,13 @@ import "./styles/cluster.css";
 
 takeToken();
 const place = document.getElementById("floor");
-const recording = place?.dataset.recording;
-if (place) render(recording === undefined ? <App /> : <Recorded url={recording} />, place);
+if (place) {
+  const { recording, insecure } = place.dataset;
+  const page =
+    recording === undefined ? (
+      <App isInsecure={insecure !== undefined} />
+    ) : (
+      <Recorded url={recording} />
+    );
+  render(page, place);
+}

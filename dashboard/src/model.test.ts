@@ -23,6 +23,7 @@ const CLUSTER: ClusterPart = {
 };
 
 const STATE: StateMessage = {
+  key: null,
   at: 10_000,
   stocks: {
     rows: [

@@ -7,6 +7,7 @@ import type {
   CachePart,
   ChangeMessage,
   ClusterPart,
+  KeyPart,
   Moment,
   OrderRow,
   OrdersPart,
@@ -21,6 +22,7 @@ import type {
 export type {
   CachePart,
   ClusterPart,
+  KeyPart,
   Moment,
   OrderRow,
   PlaygroundLink,
@@ -63,6 +65,8 @@ export interface Floor {
   /** Newest first. */
   readonly moments: readonly Moment[];
   readonly cache: CachePart;
+  /** Under which this page was let in; null in a bazaar that asks for none. */
+  readonly key: KeyPart | null;
 }
 
 export function floorOf(state: StateMessage): Floor {
@@ -81,6 +85,7 @@ export function floorOf(state: StateMessage): Floor {
     cluster: state.cluster,
     moments: state.moments.toReversed(),
     cache: state.cache,
+    key: state.key,
   };
 }
 
@@ -108,6 +113,7 @@ export function changed(floor: Floor, change: ChangeMessage): Floor {
       ? [...moments.toReversed(), ...floor.moments].slice(0, MOMENTS_MAX)
       : floor.moments,
     cache: cache ?? floor.cache,
+    key: floor.key,
   };
 }
 

@@ -171,6 +171,7 @@ export function LoadSlider({ state: { load, loadSeen, loadMax: max }, send }: Lo
           {count(loadSeen.answered)}
           {loadSeen.skipped > 0 &&
             `, ${count(loadSeen.skipped)} skipped: too many were without an answer`}
+          {loadSeen.refused !== null && `. Not let in: ${loadSeen.refused}`}
         </span>
       )}
     </label>

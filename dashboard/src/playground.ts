@@ -5,6 +5,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { PlaygroundCommand } from "../../src/roles/frontend/http/playground-commands.ts";
+import type { Visit } from "./key.tsx";
 
 export type { PlaygroundCommand };
 
@@ -28,7 +29,7 @@ export function takeToken(): void {
 }
 
 /** Null where there is no playground, and until it is known whether this page may play. */
-export function usePlayground(isThere: boolean): PlaygroundAccess | null {
+export function usePlayground(isThere: boolean, visit: Visit): PlaygroundAccess | null {
   const [refusal, setRefusal] = useState<string | null>(null);
   const [problem, setProblem] = useState("");
   useEffect(() => {
@@ -36,7 +37,7 @@ export function usePlayground(isThere: boolean): PlaygroundAccess | null {
     const ask = () => {
       setRefusal(null);
       setProblem("");
-      if (isThere) void tell().then(setRefusal);
+      if (isThere) void tell(visit).then(setRefusal);
     };
     // The address with the token, opened in a tab that has the page already.
     const onHash = () => {
@@ -46,14 +47,14 @@ export function usePlayground(isThere: boolean): PlaygroundAccess | null {
     ask();
     addEventListener("hashchange", onHash);
     return () => removeEventListener("hashchange", onHash);
-  }, [isThere]);
+  }, [isThere, visit]);
   if (!isThere || refusal === null) return null;
   if (refusal !== "") return { send: null, problem: refusal };
   return {
     problem,
     send: (command) => {
       setProblem("");
-      void tell(command).then(setProblem);
+      void tell(visit, command).then(setProblem);
     },
   };
 }
@@ -62,11 +63,11 @@ export function usePlayground(isThere: boolean): PlaygroundAccess | null {
  * Sends a command, or without one asks whether this page may. What is wrong, or "". A front end that
  * is killed can't answer, which is no problem.
  */
-async function tell(command?: PlaygroundCommand): Promise<string> {
+async function tell({ ask }: Visit, command?: PlaygroundCommand): Promise<string> {
   const token = sessionStorage.getItem(TOKEN_KEY);
   const headers = token === null ? {} : { "bazaar-playground": token };
   try {
-    const response = await fetch(URL, {
+    const response = await ask(URL, {
       ...(command && { method: "POST", body: JSON.stringify(command) }),
       headers: { ...headers, ...(command && { "content-type": "application/json" }) },
     });

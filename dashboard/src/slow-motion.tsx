@@ -3,8 +3,8 @@
 // Nothing is recorded, by anybody, while this isn't open.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { BazaarClient } from "../../src/client/index.ts";
 import type { GatheredSteps } from "../../src/roles/frontend/feed/events-steps.ts";
+import type { Visit } from "./key.tsx";
 import type { Floor } from "./model.ts";
 import type { PlaygroundAccess } from "./playground.ts";
 import { Replay } from "./replay.tsx";
@@ -33,7 +33,7 @@ const TRADES_MAX = 8;
 const LATELY_MS = 2_000;
 
 interface SlowMotionProps {
-  readonly bazaar: BazaarClient;
+  readonly visit: Visit;
   readonly floor: Floor;
   readonly playground: PlaygroundAccess | null;
   readonly onClose: () => void;
@@ -46,10 +46,10 @@ export interface Shown {
   readonly history: readonly Message[];
 }
 
-export function SlowMotion({ bazaar, floor, playground, onClose }: SlowMotionProps) {
+export function SlowMotion({ visit, floor, playground, onClose }: SlowMotionProps) {
   const { cluster } = floor;
   const [shown, setShown] = useState<Shown | null>(null);
-  const { messages, isTorn, gathered } = useMessages(shown === null);
+  const { messages, isTorn, gathered } = useMessages(visit, shown === null);
   const place = useRef<HTMLElement>(null);
   useEffect(() => place.current?.focus(), []);
   const roles = useMemo(
@@ -126,7 +126,7 @@ export function SlowMotion({ bazaar, floor, playground, onClose }: SlowMotionPro
       )}
       <StripKeys />
       <Scenarios
-        bazaar={bazaar}
+        bazaar={visit.bazaar}
         floor={floor}
         playground={playground}
         onRecorded={async (title, since) => {
@@ -140,7 +140,7 @@ export function SlowMotion({ bazaar, floor, playground, onClose }: SlowMotionPro
 }
 
 /** What is recorded while `isOn`, and for who can't wait for the next picture, `latest`. */
-function useMessages(isOn: boolean) {
+function useMessages(visit: Visit, isOn: boolean) {
   const [seen, setSeen] = useState<{ messages: readonly Message[]; isTorn: boolean }>({
     messages: [],
     isTorn: false,
@@ -156,7 +156,7 @@ function useMessages(isOn: boolean) {
       if (isAsking) return;
       isAsking = true;
       try {
-        const response = await fetch(`/steps?after=${after.current}`, {
+        const response = await visit.ask(`/steps?after=${after.current}`, {
           signal: controller.signal,
         });
         const { data }: { data: GatheredSteps } = await response.json();
@@ -177,7 +177,7 @@ function useMessages(isOn: boolean) {
       clearInterval(timer);
       controller.abort();
     };
-  }, [isOn]);
+  }, [visit, isOn]);
   /** Once everything is here that happened before: after the question under way, a whole one. */
   const gathered = async () => {
     const from = asked.current;

@@ -10,6 +10,7 @@ import { useStock, useSuggestions } from "./stock-list.ts";
 
 interface TicketProps {
   readonly bazaar: BazaarClient;
+  readonly mayTrade: boolean;
   /** Null until they are known. */
   readonly stocks: ReadonlyMap<string, StockRow> | null;
   /** Whether there are no others. */
@@ -47,7 +48,15 @@ const WAITING: Outcome = {
   text: `At most ${WAIT_MS / 1_000} seconds. The trade is sent again and again under one key, so it counts once.`,
 };
 
-export function Ticket({ bazaar, stocks, areAllKnown, cluster, chosen, onChoose }: TicketProps) {
+export function Ticket({
+  bazaar,
+  mayTrade,
+  stocks,
+  areAllKnown,
+  cluster,
+  chosen,
+  onChoose,
+}: TicketProps) {
   const [type, setType] = useState<TradeType>("buy");
   const [quantity, setQuantity] = useState("10");
   const [outcome, setOutcome] = useState<Outcome | null>(null);
@@ -133,7 +142,7 @@ export function Ticket({ bazaar, stocks, areAllKnown, cluster, chosen, onChoose 
         <button
           type="submit"
           class={`go ${type}`}
-          disabled={isWaiting || name === "" || stocks === null}
+          disabled={isWaiting || name === "" || stocks === null || !mayTrade}
         >
           <span class="go-word">
             {isWaiting
@@ -146,7 +155,9 @@ export function Ticket({ bazaar, stocks, areAllKnown, cluster, chosen, onChoose 
         </button>
       </form>
       <div class="outcome-place" role="status">
-        {outcome === null ? (
+        {!mayTrade ? (
+          <p class="hint">Your key may look on: it lacks the right to trade.</p>
+        ) : outcome === null ? (
           <p class="hint">A trade is {onDisks(cluster)} before it is answered.</p>
         ) : (
           <div class={`outcome ${outcome.tone}`} data-testid="outcome">
@@ -244,12 +255,13 @@ async function trade(
     };
   } catch (error) {
     if (!(error instanceof BazaarError)) throw error;
-    if (error.kind === "refused") {
-      return { tone: "bad", title: "Refused", text: error.message };
+    const { kind, message } = error;
+    if (kind === "refused" || kind === "unauthorized" || kind === "forbidden") {
+      return { tone: "bad", title: "Refused", text: message };
     }
     return {
       tone: "bad",
-      title: error.kind === "aborted" ? "Given up" : "No answer",
+      title: kind === "aborted" ? "Given up" : "No answer",
       text: "It isn't known whether the trade was made. It may be made later, too, when a leader is back. Asked again it still counts once.",
       ...(error.key !== null && { again: { ...wanted, key: error.key } }),
     };

@@ -4,17 +4,19 @@
 import { useState } from "preact/hooks";
 import type { Verified } from "../../src/roles/frontend/http/service-routes.ts";
 import { clock, exact } from "./format.ts";
+import type { Visit } from "./key.tsx";
 
 type State =
   | { readonly kind: "idle" | "asking" }
   | { readonly kind: "found"; readonly verified: Verified }
+  | { readonly kind: "refused"; readonly why: string }
   | { readonly kind: "unanswered" };
 
-export function Verify() {
+export function Verify({ visit }: { visit: Visit }) {
   const [state, setState] = useState<State>({ kind: "idle" });
   const ask = async () => {
     setState({ kind: "asking" });
-    setState(await verify());
+    setState(await verify(visit));
   };
   const { title, text, tone } = words(state);
   return (
@@ -34,11 +36,13 @@ export function Verify() {
   );
 }
 
-async function verify(): Promise<State> {
+async function verify({ ask }: Visit): Promise<State> {
   try {
-    const response = await fetch("/verify", { method: "POST" });
-    const { data } = await response.json();
-    return response.ok ? { kind: "found", verified: data } : { kind: "unanswered" };
+    const response = await ask("/verify", { method: "POST" });
+    const { data, error } = await response.json();
+    if (response.ok) return { kind: "found", verified: data };
+    const isRefused = response.status === 401 || response.status === 403;
+    return isRefused ? { kind: "refused", why: error.message } : { kind: "unanswered" };
   } catch {
     return { kind: "unanswered" };
   }
@@ -46,6 +50,7 @@ async function verify(): Promise<State> {
 
 function words(state: State): { title: string; text: string; tone: "" | "good" | "bad" } {
   if (state.kind === "unanswered") return { title: "No answer.", text: "Try again.", tone: "bad" };
+  if (state.kind === "refused") return { title: "Refused:", text: `${state.why}.`, tone: "bad" };
   if (state.kind !== "found") return { title: "", text: "", tone: "" };
   const { ok, orders, lost, failed, differences, at } = state.verified;
   if (lost === null) {

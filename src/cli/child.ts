@@ -29,7 +29,13 @@ export const childMessageSchema = z.discriminatedUnion("kind", [
     reason: z.string(),
   }),
   /** A front end's page asks for something; the answer carries the same `id`. */
-  z.object({ kind: z.literal("playground"), id: z.int(), command: playgroundCommandSchema }),
+  z.object({
+    kind: z.literal("playground"),
+    id: z.int(),
+    command: playgroundCommandSchema,
+    /** The API key of who asks. */
+    key: z.string().nullable(),
+  }),
 ]);
 export type ChildMessage = z.infer<typeof childMessageSchema>;
 
@@ -56,7 +62,7 @@ export interface SpawnOptions {
   /** Of its environment, what differs from this process's. */
   readonly env?: Readonly<Record<string, string>>;
   /** Carries out what its page asks for; without it, nothing is. */
-  readonly play?: (command: PlaygroundCommand) => Promise<PlaygroundResult>;
+  readonly play?: (command: PlaygroundCommand, key: string | null) => Promise<PlaygroundResult>;
 }
 
 export function spawnChild(options: SpawnOptions): TalkingChild {
@@ -89,8 +95,8 @@ export function spawnChild(options: SpawnOptions): TalkingChild {
           cannotStart = message.data;
           break;
         case "playground": {
-          const { id, command } = message.data;
-          void options.play?.(command).then((result) => tell({ kind: "played", id, result }));
+          const { id, command, key } = message.data;
+          void options.play?.(command, key).then((result) => tell({ kind: "played", id, result }));
         }
       }
     });

@@ -77,7 +77,7 @@ test("each second tells how many calls were sent, answered and skipped", async (
   load.set(200);
   await vi.advanceTimersByTimeAsync(3_000);
   expect(onSecond).toHaveBeenCalledTimes(3);
-  expect(load.seen).toEqual({ sent: 200, answered: 200, skipped: 0 });
+  expect(load.seen).toEqual({ sent: 200, answered: 200, skipped: 0, refused: null });
   load.close();
   expect(load.seen).toBeNull();
 
@@ -85,7 +85,7 @@ test("each second tells how many calls were sent, answered and skipped", async (
   const stuck = new PlaygroundLoad({ bazaars: [deaf.bazaar], random: numbers(), onSecond });
   stuck.set(1_000);
   await vi.advanceTimersByTimeAsync(2_000);
-  expect(stuck.seen).toEqual({ sent: 0, answered: 0, skipped: 1_000 });
+  expect(stuck.seen).toEqual({ sent: 0, answered: 0, skipped: 1_000, refused: null });
   stuck.close();
 });
 
@@ -103,4 +103,17 @@ test("a refusal counts as an answer, and an unavailable bazaar doesn't", async (
     expect(load.seen).toMatchObject({ sent: 50, answered });
     load.close();
   }
+});
+
+test("the load asks under the key of who set it, forgets it at the end, and tells why that isn't let in", async () => {
+  const { bazaar } = market(async () => {
+    throw new BazaarError("unauthorized", "This key isn't known here");
+  });
+  const load = new PlaygroundLoad({ bazaars: [bazaar], random: numbers(), onSecond });
+  load.set(50, "player.secret");
+  expect(load.key).toBe("player.secret");
+  await vi.advanceTimersByTimeAsync(2_000);
+  expect(load.seen).toMatchObject({ answered: 0, refused: "This key isn't known here" });
+  load.set(0, "player.secret");
+  expect(load.key).toBeNull();
 });

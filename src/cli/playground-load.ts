@@ -3,6 +3,7 @@
 //
 //   - The rate is what is offered: when answers take longer, requests under
 //     way add up to a limit, and beyond it they are left out, not queued.
+//   - It asks under the key of who set the rate, where the bazaar asks for one.
 //   - Buys and sells are equally frequent and small, so that no stock runs dry.
 
 import type { PlaygroundState } from "../client/event-messages.ts";
@@ -29,7 +30,7 @@ export const LOAD_STEP_MS = 20;
 /** Requests under way at most. */
 export const LOAD_UNDER_WAY_MAX = 256;
 const SECOND_MS = 1_000;
-const NOTHING_SEEN = { sent: 0, answered: 0, skipped: 0 };
+const NOTHING_SEEN = { sent: 0, answered: 0, skipped: 0, refused: null as string | null };
 /** Of the requests, so many are trades. */
 const TRADES_SHARE = 0.4;
 const QUANTITY_MAX = 12;
@@ -37,6 +38,7 @@ const QUANTITY_MAX = 12;
 export class PlaygroundLoad {
   readonly #options: LoadOptions;
   #perSecond = 0;
+  #key: string | null = null;
   #timer: NodeJS.Timeout | null = null;
   #seconds: NodeJS.Timeout | null = null;
   /** Of the second under way. */
@@ -57,14 +59,20 @@ export class PlaygroundLoad {
     return this.#perSecond;
   }
 
+  /** What it asks under. */
+  get key(): string | null {
+    return this.#key;
+  }
+
   /** What became of the requests in the last finished second. */
   get seen(): PlaygroundState["loadSeen"] {
     return this.#seenBefore;
   }
 
-  /** From now on so many requests a second; 0 ends it. */
-  set(perSecond: number): void {
+  /** From now on so many requests a second, under this API key; 0 ends it. */
+  set(perSecond: number, key: string | null = null): void {
     this.#perSecond = perSecond;
+    this.#key = perSecond === 0 ? null : key;
     this.#due = 0;
     if (perSecond === 0) {
       this.close();
@@ -132,6 +140,9 @@ export class PlaygroundLoad {
       return true;
     } catch (error) {
       if (!(error instanceof BazaarError)) throw error;
+      if (error.kind === "unauthorized" || error.kind === "forbidden") {
+        this.#seen.refused = error.message;
+      }
       return error.kind === "refused";
     }
   }

@@ -19,7 +19,8 @@ function host(standings: PlaygroundState["roles"] = { frontend: "running" }) {
   const load = {
     perSecond: 0,
     seen: null,
-    set: (perSecond: number) => Object.assign(load, { perSecond }),
+    key: null as string | null,
+    set: (perSecond: number, key: string | null) => Object.assign(load, { perSecond, key }),
   };
   const playground = new PlaygroundHost({
     supervisor: {
@@ -86,10 +87,11 @@ test("a paused front end is resumed after a while by itself", async () => {
   expect(played).toEqual(["pause frontend", "resume frontend"]);
 });
 
-test("the slider sets the load, and the new state shows it", async () => {
+test("the slider sets the load, under the key of who moved it, and the new state shows it", async () => {
   const { playground, told, load } = host();
-  await playground.play({ kind: "load", perSecond: 250 });
-  expect(load.perSecond).toBe(250);
+  await playground.play({ kind: "load", perSecond: 250 }, "player.secret");
+  expect(load).toMatchObject({ perSecond: 250, key: "player.secret" });
+  expect(JSON.stringify(told)).not.toContain("secret");
   expect(told.at(-1)?.load).toBe(250);
 });
 
@@ -129,8 +131,9 @@ test("an answer of up reaches the question it belongs to, and nonsense is ignore
   const { channel: process, sent, events } = channel();
   const playground = playgroundOf(process, { [DIGEST_VARIABLE]: "digest" });
   expect(playground?.tokenDigest).toBe("digest");
-  const first = playground?.ask({ kind: "load", perSecond: 1 });
-  const second = playground?.ask({ kind: "load", perSecond: 2 });
+  const first = playground?.ask({ kind: "load", perSecond: 1 }, "player.secret");
+  const second = playground?.ask({ kind: "load", perSecond: 2 }, null);
+  expect(sent).toMatchObject([{ key: "player.secret" }, { key: null }]);
   const [one, two] = sent.map(({ id }) => id);
   events.emit("message", { kind: "played", id: two, result: { done: false, why: "no" } });
   events.emit("message", "nonsense");

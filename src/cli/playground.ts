@@ -75,10 +75,10 @@ export class PlaygroundHost {
   }
 
   /** Never rejects. */
-  async play(command: PlaygroundCommand): Promise<PlaygroundResult> {
+  async play(command: PlaygroundCommand, key: string | null = null): Promise<PlaygroundResult> {
     const { supervisor, links, load, frontends, after } = this.#options;
     if (command.kind === "load") {
-      load.set(command.perSecond);
+      load.set(command.perSecond, key);
       this.changed();
       return { done: true };
     }
@@ -136,7 +136,14 @@ const parentMessageSchema: z.ZodType<ParentMessage> = z.discriminatedUnion("kind
       links,
       cut: links,
       load: z.number(),
-      loadSeen: z.object({ sent: z.int(), answered: z.int(), skipped: z.int() }).nullable(),
+      loadSeen: z
+        .object({
+          sent: z.int(),
+          answered: z.int(),
+          skipped: z.int(),
+          refused: z.string().nullable(),
+        })
+        .nullable(),
       loadMax: z.number(),
     }),
   }),
@@ -164,7 +171,7 @@ export function playgroundOf(
   return {
     tokenDigest,
     state: () => state,
-    ask: (command) =>
+    ask: (command, key) =>
       new Promise((resolve) => {
         const id = ++lastId;
         const settle = (result: PlaygroundResult) => {
@@ -177,7 +184,7 @@ export function playgroundOf(
           ANSWER_LIMIT_MS,
         );
         waiting.set(id, settle);
-        channel.send?.({ kind: "playground", id, command }, () => {});
+        channel.send?.({ kind: "playground", id, command, key }, () => {});
       }),
   };
 }

@@ -75,8 +75,8 @@ async function runRoles(config: ClusterConfig, flags: Flags, options: UpOptions)
   const noneLeft = Promise.withResolvers<string>();
   const isOver = new AbortController();
   const logOf = (role: string) => shortPath(logFilePath(config.data, role), process.cwd());
-  const load = new PlaygroundLoad({
-    bazaars: urls.map((url) => new BazaarClient({ url })),
+  const load: PlaygroundLoad = new PlaygroundLoad({
+    bazaars: urls.map((url) => new BazaarClient({ url, key: () => load.key })),
     random: Math.random,
     onSecond: () => host?.changed(),
   });
@@ -89,7 +89,7 @@ async function runRoles(config: ClusterConfig, flags: Flags, options: UpOptions)
     }
     const child = spawnRole(role, flags, {
       env: { ...env, ...host.environment },
-      play: (command) => host.play(command),
+      play: (command, key) => host.play(command, key),
     });
     talking.set(role.name, child);
     void child.ready.then(() => host.changed());

@@ -23,6 +23,11 @@ export function keyOf(key: string): string {
 /** What a bazaar makes as a key, or an issuer as a token (RFC 6750, section 2.1). */
 const BEARER = /^[A-Za-z0-9._~+/-]+=*$/;
 
+/** Whether `text` could be an API key, or a token. */
+export function isApiKey(text: string): boolean {
+  return BEARER.test(text);
+}
+
 /** The API key that requests carry, or what gives it. Of a function, each attempt asks anew. */
 export type ApiKeySource = string | (() => string | null | Promise<string | null>);
 
@@ -32,7 +37,7 @@ export async function keyHeaders(
 ): Promise<Readonly<Record<string, string>>> {
   const key = typeof source === "function" ? await source() : source;
   if (key === undefined || key === null) return {};
-  if (BEARER.test(key)) return { authorization: `Bearer ${key}` };
+  if (isApiKey(key)) return { authorization: `Bearer ${key}` };
   throw new TypeError("the API key has characters that none has");
 }
 

@@ -63,8 +63,7 @@ function read(status: number, retryAfter: string | null, text: string): AttemptR
       ? { kind: "answered", body }
       : { kind: "misunderstood", status, reason: "the answer holds no data" };
   }
-  const error = isObject(body) && isObject(body.error) ? body.error : null;
-  const message = typeof error?.message === "string" ? error.message : null;
+  const message = messageIn(body);
   const isRefusal500 = status === 500 && message !== null && REFUSAL_500.test(message);
   if (!isRefusal500 && (status >= 500 || status === 408 || status === 429)) {
     const reason = message ?? `status ${status}`;
@@ -75,12 +74,20 @@ function read(status: number, retryAfter: string | null, text: string): AttemptR
     : { kind: REFUSALS[status] ?? "refused", status, message };
 }
 
-const REFUSALS: Readonly<Record<number, "unauthorized" | "forbidden">> = {
+/** What an answer says that is an error; null when that can't be read. */
+export function messageIn(body: unknown): string | null {
+  const error = isObject(body) && isObject(body.error) ? body.error : null;
+  return typeof error?.message === "string" ? error.message : null;
+}
+
+/** Statuses that say who may not, and what that means. */
+export const REFUSALS: Readonly<Record<number, "unauthorized" | "forbidden">> = {
   401: "unauthorized",
   403: "forbidden",
 };
 
-function parsed(text: string): unknown {
+/** The JSON of an answer; undefined when it is none. */
+export function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

@@ -133,6 +133,8 @@ export interface PlaygroundState {
     readonly answered: number;
     /** Not sent, since too many were under way. */
     readonly skipped: number;
+    /** Why the key of who set the load was not let in, as the last that wasn't was told; null: it was. */
+    readonly refused: string | null;
   } | null;
   /** … and at most. */
   readonly loadMax: number;
@@ -187,9 +189,19 @@ export interface StateMessage {
   readonly cluster: ClusterPart;
   readonly moments: readonly Moment[];
   readonly cache: CachePart;
+  /** Under which the reader was let in; null in a bazaar that asks for none. */
+  readonly key: KeyPart | null;
+}
+
+export interface KeyPart {
+  readonly name: string;
+  /** What it may: `read`, `trade`, `manage`, `metrics`. */
+  readonly may: readonly string[];
 }
 
 /** The data of `event: change`; every part may be missing. */
 export type ChangeMessage = { readonly at: number } & {
-  readonly [Part in Exclude<keyof StateMessage, "at" | "trails">]?: NonNullable<StateMessage[Part]>;
+  readonly [Part in Exclude<keyof StateMessage, "at" | "trails" | "key">]?: NonNullable<
+    StateMessage[Part]
+  >;
 };

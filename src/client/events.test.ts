@@ -76,6 +76,37 @@ test("an answer that isn't the bazaar's ends the events", async () => {
   expect(asked).toHaveLength(2);
 });
 
+test.each([
+  [401, "unauthorized"],
+  [403, "forbidden"],
+])(
+  "a key that isn't let in ends the events, in the bazaar's own words: %d",
+  async (status, kind) => {
+    const message = `no, because of ${status}`;
+    answer = (_request, response) =>
+      response.writeHead(status).end(JSON.stringify({ error: { code: status, message } }));
+    await expect(take(1, client.events())).rejects.toMatchObject({ kind, message, status });
+    expect(asked).toHaveLength(1);
+  },
+);
+
+test("whoever wants to is told of each connection that is lost, and of each that isn't had", async () => {
+  const seen: string[] = [];
+  answer = (_request, response) => {
+    seen.push("asked");
+    if (asked.length === 2) response.writeHead(503, { "retry-after": "0" }).end();
+    else {
+      tell(response, event(`a-${asked.length}`, "state", 1));
+      setImmediate(() => response.destroy());
+    }
+  };
+  for await (const { id } of client.events({ onInterrupted: () => seen.push("lost") })) {
+    seen.push(id);
+    if (id === "a-3") break;
+  }
+  expect(seen).toEqual(["asked", "a-1", "lost", "asked", "lost", "asked", "a-3"]);
+});
+
 test("a signal ends the wait for the next event", async () => {
   answer = (_request, response) => tell(response, event("a-1", "state", 1));
   const controller = new AbortController();

@@ -4,6 +4,7 @@
 
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import { type ApiKeySource, keyHeaders } from "./arguments.ts";
+import { messageIn, parsed, REFUSALS } from "./attempt.ts";
 import { backoffMs, pause, retryAfterMs } from "./backoff.ts";
 import { BazaarError } from "./errors.ts";
 import type { ChangeMessage, StateMessage } from "./event-messages.ts";
@@ -23,6 +24,8 @@ export interface EventOptions {
    * BazaarError of kind `unavailable`. Default: it tries for ever.
    */
   readonly timeoutMs?: number;
+  /** Called each time that there is no connection any more, or couldn't be made, and before it is made again. */
+  readonly onInterrupted?: () => void;
 }
 
 export interface EventSourceOptions extends EventOptions {
@@ -61,7 +64,7 @@ export async function* readEvents(
         status = response.status;
         waitMs = retryAfterMs(response.headers.get("retry-after"), Date.now());
       } else {
-        throw refusedEvents(response.status);
+        throw refusedEvents(response.status, messageIn(parsed(await response.text())));
       }
     } catch (error) {
       if (error instanceof BazaarError) throw error;
@@ -70,6 +73,7 @@ export async function* readEvents(
       connection.close();
     }
     if (signal?.aborted) throw aborted(signal);
+    options.onInterrupted?.();
     const pauseMs = backoffMs(failures + 1, waitMs, options.random());
     if (performance.now() + pauseMs >= endMs) throw silent(timeoutMs, status);
     await pause(pauseMs, signal);
@@ -152,10 +156,10 @@ function silent(timeoutMs: number, status: number | null): BazaarError {
   return new BazaarError("unavailable", `no event in ${timeoutMs} ms`, { status });
 }
 
-function refusedEvents(status: number): BazaarError {
-  if (status === 401) return new BazaarError("unauthorized", "the key isn't known", { status });
-  if (status === 403) return new BazaarError("forbidden", "the key may not read", { status });
-  return noEvents(status, `status ${status}`);
+function refusedEvents(status: number, message: string | null): BazaarError {
+  const kind = REFUSALS[status];
+  if (kind === undefined) return noEvents(status, `status ${status}`);
+  return new BazaarError(kind, message ?? `status ${status}`, { status });
 }
 
 function noEvents(status: number, why: string): BazaarError {

@@ -97,6 +97,7 @@ export async function startFrontend(options: FrontendOptions): Promise<RunningRo
   });
   const app = build({
     https,
+    isInsecure: config.insecure,
     gate,
     access,
     audit: audit ?? undefined,

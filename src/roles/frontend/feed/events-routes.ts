@@ -29,6 +29,6 @@ export function eventRoutes(
     reply.raw.writeHead(200, HEADERS);
     reply.raw.write(`retry: ${RECONNECT_MS}\n\n`);
     const after = typeof lastId === "string" ? lastId : undefined;
-    await feed.watch(reply.raw, after, request.grant?.holds);
+    await feed.watch(reply.raw, after, request.grant);
   });
 }

@@ -105,6 +105,21 @@ test("a reader gets a whole picture first", async () => {
   close();
 });
 
+test("a reader is told the name and the rights of its key, and nothing of others'", async () => {
+  const told = async (owner: string | null): Promise<StateMessage["key"]> => {
+    const reader = new ServerResponse(new IncomingMessage(new Socket()));
+    const written: string[] = [];
+    reader.write = (text: string) => written.push(text) > 0;
+    const may = (right: string) => right === "trade" || right === "read";
+    await feed.watch(reader, undefined, { owner, may, holds: () => true });
+    const messages: EventSourceMessage[] = [];
+    createParser({ onEvent: (event) => messages.push(event) }).feed(written.join(""));
+    return dataOf<StateMessage>(messages[0]).key;
+  };
+  expect(await told("shop")).toEqual({ name: "shop", may: ["read", "trade"] });
+  expect(await told(null)).toBeNull();
+});
+
 test("a trade is told, with what it changed", async () => {
   const { messages, close } = await read();
   await vi.waitFor(() => expect(messages.length).toBeGreaterThan(0), WAIT);

@@ -13,11 +13,14 @@ import type {
   CachePart,
   ChangeMessage,
   ClusterPart,
+  KeyPart,
   Moment,
   OrderRow,
   RatePoint,
   StateMessage,
 } from "../../../client/event-messages.ts";
+import { RIGHTS } from "../../../core/market/keys.ts";
+import type { Grant } from "../http/access.ts";
 import type { WatchedEnd } from "../orders/trades.ts";
 import type { WatchedCache } from "./events-cache.ts";
 import type { WatchedCluster } from "./events-cluster.ts";
@@ -120,14 +123,14 @@ export class Feed {
 
   /**
    * One more reader; `lastId` is the id of the last message it had, if it had one. It reads for as
-   * long as it `mayRead`, which is for ever unless told.
+   * long as what it was let in by holds: for ever, where there is nothing to let it in.
    */
   async watch(
     reader: ReaderSocket,
     lastId: string | undefined,
-    mayRead?: () => boolean,
+    grant: Pick<Grant, "owner" | "may" | "holds"> | null = null,
   ): Promise<void> {
-    this.#readers.join(reader, mayRead); // before anything is waited for: others come meanwhile
+    this.#readers.join(reader, grant?.holds); // before anything is waited for: others come meanwhile
     if (this.#ticks === null) this.#waking = this.#wake();
     await this.#waking;
     if (reader.destroyed) return;
@@ -136,7 +139,7 @@ export class Feed {
     if (!missed) this.#say(this.#options.nowMs());
     const first = missed
       ? missed.map(({ text }) => text).join("")
-      : messageOf("state", this.#state(), this.#ring.lastId).text;
+      : messageOf("state", this.#state(keyOf(grant)), this.#ring.lastId).text;
     this.#readers.begin(reader, first);
   }
 
@@ -226,7 +229,7 @@ export class Feed {
     return { cache };
   }
 
-  #state(): StateMessage {
+  #state(key: KeyPart | null): StateMessage {
     const { tape, stocks, cache, wallMs } = this.#options;
     return {
       at: wallMs(),
@@ -237,6 +240,7 @@ export class Feed {
       cluster: this.#cluster,
       moments: this.#moments,
       cache: cache.look(),
+      key,
     };
   }
 
@@ -254,4 +258,10 @@ export class Feed {
       this.#options.log.warn({ err: error }, "The feed of events couldn't be filled");
     }
   }
+}
+
+/** What the page tells of the key that its visitor gave. */
+function keyOf(grant: Pick<Grant, "owner" | "may"> | null): KeyPart | null {
+  if (grant === null || grant.owner === null) return null;
+  return { name: grant.owner, may: RIGHTS.filter((right) => grant.may(right)) };
 }

@@ -199,11 +199,16 @@ function allowedTo(
   );
 }
 
+/** The key or token in the header; null for none, or what can't be one. */
+export function bearerOf(authorization: string | undefined): string | null {
+  if (authorization === undefined || authorization.length > AUTHORIZATION_LENGTH_MAX) return null;
+  return BEARER.exec(authorization)?.[1] ?? null;
+}
+
 /** A JWT in the header: three parts, where a key has two. */
 function tokenOf(authorization: string | undefined): string | null {
-  if (authorization === undefined || authorization.length > AUTHORIZATION_LENGTH_MAX) return null;
-  const [, token = ""] = BEARER.exec(authorization) ?? [];
-  return token.split(".").length === 3 ? token : null;
+  const token = bearerOf(authorization);
+  return token?.split(".").length === 3 ? token : null;
 }
 
 /** The name that somebody says to have, which nothing proves; null for none. */
@@ -292,9 +297,7 @@ export class Access {
   }
 
   #known(known: KnownKeys, authorization: string): Grant | null {
-    if (authorization.length > AUTHORIZATION_LENGTH_MAX) return null;
-    const [, token = ""] = BEARER.exec(authorization) ?? [];
-    const [, name = "", secret = ""] = KEY.exec(token) ?? [];
+    const [, name = "", secret = ""] = KEY.exec(bearerOf(authorization) ?? "") ?? [];
     const key = this.#keysOf(known).get(name);
     if (key === undefined || !timingSafeEqual(hash("sha256", secret, "buffer"), key.digest)) {
       return null;

@@ -72,6 +72,8 @@ export interface AppOptions {
   readonly verification?: VerifyOptions;
   /** The `up` to play with; without it there is no such route. */
   readonly playground?: Playground;
+  /** It was started with --insecure, which the page says; not unless told. */
+  readonly isInsecure?: boolean;
   /** What HTTPS is served with; HTTP unless told. */
   readonly https?: Certificates | null | undefined;
   /** Default: as in limits.ts. */
@@ -157,7 +159,7 @@ export function build(options: AppOptions): FastifyInstance {
     if (options.verification) verifyRoute(scope, options.verification, isForeign);
   });
   app.register(orderRoutes(orders, trades, pages));
-  app.register(pageRoutes());
+  app.register(pageRoutes(options.isInsecure));
   if (options.feed) eventRoutes(app, options.feed);
   if (options.steps) stepsRoute(app, options.steps);
   if (options.playground) app.register(playgroundRoutes(options.playground));

@@ -11,15 +11,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function served() {
+function served(isInsecure = false) {
   const app = Fastify();
-  app.register(pageRoutes(folder));
+  app.register(pageRoutes(isInsecure, folder));
   return app;
 }
 
 function buildPage(): void {
   mkdirSync(join(folder, "assets"));
-  writeFileSync(join(folder, "index.html"), "<!doctype html><title>Stock Bazaar</title>");
+  writeFileSync(
+    join(folder, "index.html"),
+    '<!doctype html><title>Stock Bazaar</title><div id="floor"></div>',
+  );
   writeFileSync(join(folder, "assets/index-abc.js"), "1");
 }
 
@@ -85,4 +88,18 @@ test("no file but the page's can be had", async () => {
     expect((await app.inject(url)).statusCode).toBe(404);
   }
   rmSync(join(folder, "../bazaar-page-secret"));
+});
+
+test("the page of an insecure bazaar is told so, under the same policy, and no other page is", async () => {
+  buildPage();
+  const [plain, insecure] = [served(), served(true)];
+  const policy = (await plain.inject("/")).headers["content-security-policy"];
+  for (const url of ["/", "/index.html"]) {
+    expect((await plain.inject(url)).body).not.toContain("data-insecure");
+    const answer = await insecure.inject(url);
+    expect(answer.body).toContain('<div id="floor" data-insecure></div>');
+    expect(answer.headers["content-security-policy"]).toBe(policy);
+    expect(answer.headers["content-type"]).toContain("text/html");
+  }
+  expect((await insecure.inject("/assets/index-abc.js")).body).toBe("1");
 });

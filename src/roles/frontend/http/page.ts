@@ -4,7 +4,7 @@
 // that: no script, style, image or connection but this front end's own, and no
 // other site may frame it.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import fastifyStatic from "@fastify/static";
 import type { FastifyInstance } from "fastify";
@@ -40,19 +40,31 @@ const NOT_BUILT = failure(
 /** The files' names carry their content's hash, so they may be kept for ever. */
 const ASSETS_MAX_AGE_S = 31_536_000;
 
-/** Serves the page, or says how to build it. */
-export function pageRoutes(folder: string = PAGE_FOLDER) {
+/** Serves the page, or says how to build it. Of a bazaar that is insecure the page says so, to strangers too. */
+export function pageRoutes(isInsecure = false, folder: string = PAGE_FOLDER) {
   return async (app: FastifyInstance): Promise<void> => {
-    if (!existsSync(join(folder, "index.html"))) {
+    const index = join(folder, "index.html");
+    if (!existsSync(index)) {
       app.get("/", (_request, reply) => send(reply, NOT_BUILT));
       return;
+    }
+    if (isInsecure) {
+      const text = readFileSync(index, "utf8").replace('id="floor"', 'id="floor" data-insecure');
+      for (const url of ["/", "/index.html"]) {
+        app.get(url, (_request, reply) =>
+          reply
+            .headers({ ...HEADERS, "cache-control": "no-cache" })
+            .type("text/html; charset=utf-8")
+            .send(text),
+        );
+      }
     }
     await app.register(fastifyStatic, {
       root: folder,
       // A route for each file: whatever else is asked for stays an unknown URL.
       wildcard: false,
       preCompressed: true,
-      globIgnore: ["**/*.{br,gz}"],
+      globIgnore: ["**/*.{br,gz}", ...(isInsecure ? ["index.html"] : [])],
       decorateReply: false,
       cacheControl: false,
       setHeaders: (reply, path) => {

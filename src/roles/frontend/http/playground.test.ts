@@ -67,8 +67,8 @@ function served(result: Awaited<ReturnType<Playground["ask"]>> = { done: true })
     playgroundRoutes({
       tokenDigest: createHash("sha256").update("secret").digest("hex"),
       state: () => null,
-      ask: async (command) => {
-        asked.push(command);
+      ask: async (command, key) => {
+        asked.push(key === null ? command : { command, key });
         return result;
       },
     }),
@@ -83,6 +83,13 @@ test("a command of the page arrives", async () => {
   const command = { kind: "process", action: "kill", role: "order-9094" };
   expect((await post(JSON.stringify(command))).statusCode).toBe(200);
   expect(asked).toEqual([command]);
+});
+
+test("the API key of who commands goes with the command", async () => {
+  const { asked, post } = served();
+  const command = { kind: "load", perSecond: 50 };
+  await post(JSON.stringify(command), { ...FROM_PAGE, authorization: "Bearer player.secret" });
+  expect(asked).toEqual([{ command, key: "player.secret" }]);
 });
 
 test("what is no command is refused", async () => {

@@ -17,6 +17,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { PlaygroundState } from "../../../client/event-messages.ts";
 import { isLoopback } from "../../../io/host-names.ts";
+import { bearerOf } from "./access.ts";
 import { badRequest, failure, send, success } from "./http-answer.ts";
 import { foreignTo } from "./origins.ts";
 import {
@@ -31,8 +32,8 @@ export interface Playground {
   readonly tokenDigest: string;
   /** As `up` told last; null before it did. */
   readonly state: () => PlaygroundState | null;
-  /** Never rejects. */
-  readonly ask: (command: PlaygroundCommand) => Promise<PlaygroundResult>;
+  /** `key`: what was sent as Authorization: Bearer, for the load. Never rejects. */
+  readonly ask: (command: PlaygroundCommand, key: string | null) => Promise<PlaygroundResult>;
 }
 
 /** What a request says of where it comes from. */
@@ -86,7 +87,7 @@ export function playgroundRoutes(playground: Playground) {
     app.post("/playground", async (request, reply) => {
       const command = playgroundCommandSchema.safeParse(jsonOf(request.body));
       if (!command.success) return send(reply, NO_COMMAND);
-      const result = await playground.ask(command.data);
+      const result = await playground.ask(command.data, bearerOf(request.headers.authorization));
       return send(reply, result.done ? success("done") : failure(409, result.why));
     });
   };
