@@ -36,7 +36,7 @@ export function Banner({ link, floor, isInsecure }: BannerProps) {
   return (
     <>
       {isInsecure && (
-        <div class="banner-place is-fixed" role="note">
+        <aside class="banner-place is-fixed" aria-label="Security">
           <div class="banner insecure" data-testid="insecure">
             <strong>Not secure.</strong>{" "}
             <span class="banner-text">
@@ -44,7 +44,7 @@ export function Banner({ link, floor, isInsecure }: BannerProps) {
               machines, a key too, can be read and changed on the way.
             </span>
           </div>
-        </div>
+        </aside>
       )}
       <div role="status" class="banner-place">
         {trouble && shownId === trouble.id && (

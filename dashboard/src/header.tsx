@@ -54,20 +54,22 @@ export function Header({ link, floor, visit, onSignOut }: HeaderProps) {
         </p>
         {floor && mayDo(floor.key, "manage") && <Verify visit={visit} />}
         {floor?.key && <KeyInUse of={floor.key} onSignOut={onSignOut} />}
-        <dl class="figures">
-          <Figure name="Orders" value={lastOrder === null ? "–" : exact(lastOrder)} />
-          <Figure
-            name="Orders/s"
-            value={floor && lastOrder !== null ? perSecond(pace(floor)) : "–"}
-          />
-          <Figure name={<Meaning of="p50">Trade p50</Meaning>} value={recent(floor, "p50")} />
-          <Figure name={<Meaning of="p99">Trade p99</Meaning>} value={recent(floor, "p99")} />
-          <Figure name="Leader" value={String(floor?.cluster.leader ?? "none")} />
-          <Figure
-            name={<Meaning of="epoch">Epoch</Meaning>}
-            value={floor ? String(floor.cluster.epoch) : "–"}
-          />
-        </dl>
+        {link !== "locked" && (
+          <dl class="figures">
+            <Figure name="Orders" value={lastOrder === null ? "–" : exact(lastOrder)} />
+            <Figure
+              name="Orders/s"
+              value={floor && lastOrder !== null ? perSecond(pace(floor)) : "–"}
+            />
+            <Figure name={<Meaning of="p50">Trade p50</Meaning>} value={recent(floor, "p50")} />
+            <Figure name={<Meaning of="p99">Trade p99</Meaning>} value={recent(floor, "p99")} />
+            <Figure name="Leader" value={String(floor?.cluster.leader ?? "none")} />
+            <Figure
+              name={<Meaning of="epoch">Epoch</Meaning>}
+              value={floor ? String(floor.cluster.epoch) : "–"}
+            />
+          </dl>
+        )}
       </div>
     </header>
   );

@@ -64,9 +64,9 @@ export function KeyForm({ title, problem, isOpening, onKey }: KeyFormProps) {
       >
         <h2 id={`${id}-title`}>{title}</h2>
         <p id={`${id}-hint`} class="hint">
-          One that may read, and isn't for some stocks only: who runs the bazaar makes it with{" "}
-          <code>npx bazaar key add</code>. This page keeps it in memory alone, and asks again after
-          a reload.
+          It must be a key that may read, of all stocks. Whoever runs the bazaar makes one with{" "}
+          <code>npx bazaar key add</code>. This page keeps it in memory only, and asks again after a
+          reload.
         </p>
         <label class="field">
           <span>Key</span>

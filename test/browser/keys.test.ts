@@ -98,8 +98,8 @@ test("a trade is made under the key, which is in memory alone, so that it is ask
     .getByTestId("outcome")
     .getByText(/^Bought 10/)
     .waitFor();
-  const { stdout } = await cluster.run("orders", "--json");
-  expect(stdout).toContain('"shop"');
+  const { stdout } = await cluster.run("orders", "--keys");
+  expect(stdout).toMatch(/\bshop\b/);
   const kept = await page.evaluate(
     "[JSON.stringify(localStorage), JSON.stringify(sessionStorage), document.cookie, location.href, JSON.stringify(history.state), document.documentElement.outerHTML].join()",
   );
@@ -191,7 +191,12 @@ test("slow motion and the playground obey: its load is made under the key of who
   const slider = page.getByRole("slider", { name: "Load" });
   await slider.fill("200");
   await page.getByText(/In the last second: asked for 200, sent \d+, answered [1-9]\d*$/).waitFor();
+  await slider.fill("0");
   await page.getByRole("button", { name: "Slow motion" }).click();
+  // Every process is heard, so that the trade is seen as a whole.
+  const heard = page.getByTestId("motion").getByText(/^has \d+, committed \d+/);
+  await expect.poll(() => heard.count()).toBe(3);
+  await page.getByRole("button", { name: /^Buy 10/ }).click();
   await page
     .getByRole("button", { name: /^order \d+, / })
     .first()
@@ -201,6 +206,8 @@ test("slow motion and the playground obey: its load is made under the key of who
     .getByTestId("verified")
     .getByText(/0 lost/)
     .waitFor();
+  await slider.fill("100");
+  await page.getByText(/asked for 100, sent \d+, answered [1-9]\d*$/).waitFor();
   expect((await cluster.run("key revoke", "player")).status).toBe(0);
   await problem(page).getByText(UNKNOWN).waitFor();
 
