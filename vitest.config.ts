@@ -7,6 +7,8 @@
 // something.
 // system-postgres: those of them that are about trades, crashes and what outlives
 // them, again with PostgreSQL under the log.
+// system-secured: some of them once more with TLS, certificates between processes,
+// and a key that every client sends.
 // browser: the page of such a cluster, in a real browser.
 
 import { defineConfig } from "vitest/config";
@@ -21,6 +23,8 @@ const ON_EACH_ENGINE = [
   "torture",
   "documented",
 ];
+
+const ALSO_SECURED = ["trading", "crashes", "retries", "caching"];
 
 export default defineConfig({
   test: {
@@ -53,6 +57,15 @@ export default defineConfig({
           name: "system-postgres",
           include: ON_EACH_ENGINE.map((name) => `test/system/${name}.test.ts`),
           provide: { engine: "postgres" },
+        },
+      },
+      {
+        test: {
+          ...SYSTEM,
+          name: "system-secured",
+          include: ALSO_SECURED.map((name) => `test/system/${name}.test.ts`),
+          provide: { engine: "builtin" },
+          env: { BAZAAR_TEST_SECURED: "1" },
         },
       },
       {

@@ -80,6 +80,9 @@ export function expectClosed(config: ClusterConfig, process: ConfiguredProcess):
     const place = config.frontends.find((frontend) => frontend.name === name);
     const files = place ? httpsFiles(config, place) : null;
     if (files !== null && !existsSync(files.cert)) {
+      if (config.tls !== null) {
+        throw new UserError(`${files.cert} is missing: --tls-cert must name a certificate`);
+      }
       throw new UserError(
         `${where} and ${files.cert} is missing: give --tls-cert and --tls-key; or ${how}`,
       );

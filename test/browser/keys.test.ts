@@ -229,13 +229,13 @@ test("the page of a bazaar with --insecure says so, to who has no key too, and n
   const insecure = await clusters.up({
     logLevel: "info",
     secured: false,
-    options: ["--insecure"],
+    options: ["--insecure=yes"],
   });
   for (const [width, scheme] of [
     [390, "light"],
     [1440, "dark"],
   ] as const) {
-    const page = await pages.open(insecure.url, { width, scheme });
+    const page = await pages.open(insecure.url, { ...REFUSED, width, scheme });
     await page.getByTestId("insecure").getByText("can be read and changed on the way").waitFor();
     await page.getByRole("rowheader", { name: STOCK }).waitFor();
     await screenshot(page, `insecure-${width}-${scheme}`);

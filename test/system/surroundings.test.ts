@@ -46,7 +46,8 @@ let cluster: Cluster;
 let pristine = "";
 let victim = "";
 beforeAll(async () => {
-  cluster = await clusters.prepare({ logLevel: "info" });
+  // What TLS and certificates need has tests of its own.
+  cluster = await clusters.prepare({ logLevel: "info", secured: false });
   expect((await cluster.run("format")).stderr).toBe("");
   pristine = `${cluster.data}.pristine`;
   victim = `${cluster.data}.victim`;

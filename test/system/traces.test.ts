@@ -34,7 +34,8 @@ function traced(role: string, request: string): Promise<LogLine> {
 
 function post(headers: Record<string, string>): Promise<Response> {
   const body = JSON.stringify(TRADE);
-  return fetch(`${cluster.url}/orders`, { method: "POST", headers, body });
+  const sent = { ...cluster.authorization, ...headers };
+  return fetch(`${cluster.url}/orders`, { method: "POST", headers: sent, body });
 }
 
 test("the front end and the leader log a trade's trace with its request id, and every process what belongs to that", async () => {
@@ -67,7 +68,7 @@ test("the front end and the leader log a trade's trace with its request id, and 
 });
 
 test("the catalog logs the trace of a lookup that the cache can't answer, and of a list", async () => {
-  const headers = { traceparent: TRACE };
+  const headers = { traceparent: TRACE, ...cluster.authorization };
   for (const path of ["/stocks/BoarCo", "/stocks"]) {
     expect((await fetch(`${cluster.url}${path}`, { headers })).status).toBe(200);
     await traced("frontend", path);
