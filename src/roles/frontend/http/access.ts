@@ -213,8 +213,7 @@ function tokenOf(authorization: string | undefined): string | null {
 
 /** The name that somebody says to have, which nothing proves; null for none. */
 function claimedIn(authorization: string | undefined): string | null {
-  const [, token = ""] = BEARER.exec(authorization?.slice(0, AUTHORIZATION_LENGTH_MAX) ?? "") ?? [];
-  const [, name = ""] = KEY.exec(token) ?? [];
+  const [, name = ""] = KEY.exec(bearerOf(authorization) ?? "") ?? [];
   return isKeyName(name) ? name : null;
 }
 
@@ -265,8 +264,7 @@ export class Access {
     const { tokens, needsKeys } = this.#options;
     if (known.version === 0 && !tokens) return needsKeys ? NONE_MADE : this.#everybody;
     if (authorization === undefined) return NO_KEY;
-    const grant = this.#known(known, authorization);
-    return allowed(need, grant);
+    return allowed(need, this.#known(known, authorization));
   }
 
   /** Somebody wasn't let in to this: it is written down. */
