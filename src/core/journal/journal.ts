@@ -224,9 +224,9 @@ export class SegmentJournal extends JournalReader {
     throw this.options.damage(null, position, "the entry is gone");
   }
 
-  /** Entries after `position`, about `bytesMax` bytes of them, at least one if there is any; verified. */
-  entries(position: number, bytesMax: number): readonly Entry[] {
-    return this.entriesBetween(position, this.lastPosition, bytesMax);
+  /** Entries after `position` up to `last`, about `bytesMax` bytes of them, at least one if there is any; verified. */
+  entries(position: number, bytesMax: number, last = this.lastPosition): readonly Entry[] {
+    return this.entriesBetween(position, last, bytesMax);
   }
 
   /** Every `admit` entry of the journal, ascending. */

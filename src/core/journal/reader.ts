@@ -180,10 +180,11 @@ export class JournalReader {
       const before = this.places[index + 1]?.position ?? Number.POSITIVE_INFINITY;
       const isFull = (): boolean => at >= last || (at + 1 >= before && digest !== null);
       let indexed = place.offset;
+      let next = place.position;
       for (let offset = place.offset; !isFull(); ) {
-        if (offset - indexed >= INDEX_EVERY_BYTES && digest !== null) {
-          // To be found at once the next time: what is read is mostly read on from there.
-          this.places.splice(++index, 0, { ...place, position: at + 1, offset });
+        if (offset - indexed >= INDEX_EVERY_BYTES && next < before) {
+          // To be found at once the next time, also what is before the entry that is looked for now.
+          this.places.splice(++index, 0, { ...place, position: next, offset });
           indexed = offset;
         }
         const found = this.#heldBatchAt(place.segment, offset, at + 1);
@@ -198,6 +199,7 @@ export class JournalReader {
           if (frame.kind === "end") throw damage(place.segment.name, at + 1, "the entry is gone");
           if (frame.kind !== "entry") continue;
           const { row } = frame;
+          next = row.position + 1;
           if (row.position > last || row.position >= before) continue;
           if (row.position === position) digest = row.digest;
           if (row.position <= at) continue;

@@ -224,8 +224,9 @@ export class FileJournal implements Journal {
     return Buffer.from(this.#segments.digestAt(position)).toString("hex");
   }
 
-  entries(position: number, bytesMax: number): readonly Entry[] {
-    return this.#segments.entries(position, bytesMax);
+  /** Up to `last`, by default all. */
+  entries(position: number, bytesMax: number, last = this.lastPosition): readonly Entry[] {
+    return this.#segments.entries(position, bytesMax, last);
   }
 
   admissions(): readonly Admission[] {

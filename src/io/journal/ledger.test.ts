@@ -1,6 +1,6 @@
 import { copyFileSync, cpSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { InvariantViolation } from "../../core/invariant.ts";
 import { recordedRequest } from "../../core/market/content.ts";
 import { KeyBook } from "../../core/market/keys.ts";
@@ -9,7 +9,7 @@ import type { Command, Stock } from "../../core/market/types.ts";
 import { JournalCorrupt, JournalFailed } from "./errors.ts";
 import { journalFolder } from "./journal.ts";
 import { Ledger } from "./ledger.ts";
-import { opened, temporaryFolder, thrown } from "./test-files.ts";
+import { marketEntry, opened, temporaryFolder, thrown } from "./test-files.ts";
 import { HISTORY, LAST, order, queue, start, uuid } from "./test-ledger.ts";
 
 function replayed(through: number): MarketState {
@@ -130,6 +130,20 @@ describe("a ledger", () => {
     expect(ledger.pendingCommands).toBe(0);
     ledger.flush();
     expect(ledger.appliedPosition).toBe(4);
+  });
+
+  test("compares its newest entries with the journal in few reads", () => {
+    const { journal, ledger } = start();
+    queue(ledger);
+    for (let position = LAST + 1; position <= LAST + 900; position++) {
+      const command = order(54 + position - LAST, "BoarCo", 1);
+      journal.write({ entries: [marketEntry(position, [command])] });
+      ledger.queue(position, [command]);
+    }
+    ledger.flush();
+    const reads = vi.spyOn(journal, "entries");
+    expect(new Ledger(journal).lastNumber).toBe(954);
+    expect(reads.mock.calls.length).toBeLessThan(30);
   });
 
   test("refuses entries out of line", () => {

@@ -51,6 +51,8 @@ import { numberOf, reading } from "./sqlite.ts";
 const COMMANDS_COMPARED_MIN = 1_000;
 /** Entries in which it looks for them: those of the log itself carry none. */
 const ENTRIES_COMPARED_MAX = 1_000;
+/** Of them read at once: few, as each may hold many commands; not one by one, as each is looked for in the segment. */
+const ENTRIES_READ_TOGETHER = 50;
 
 export class Ledger {
   readonly #journal: FileJournal;
@@ -230,18 +232,20 @@ export class Ledger {
 
   /** Before anything is answered, and whatever damage hits first: what was written last. */
   #compareNewest(): void {
-    const oldest = Math.max(1, this.appliedPosition + 1 - ENTRIES_COMPARED_MAX);
+    const oldest = Math.max(0, this.appliedPosition - ENTRIES_COMPARED_MAX);
     let compared = 0;
     let newest = 0;
-    for (let position = this.appliedPosition; position >= oldest; position--) {
-      if (compared >= COMMANDS_COMPARED_MIN) break;
-      const [entry] = this.#journal.entries(position - 1, 1);
-      if (entry?.body.kind !== "command") continue;
-      for (const command of decodeCommands(entry.body.bytes)) {
-        this.#expectRecorded(position, command);
-        compared++;
-        if (command.kind === "order") newest = Math.max(newest, command.number);
+    for (let last = this.appliedPosition; last > oldest && compared < COMMANDS_COMPARED_MIN; ) {
+      const from = Math.max(oldest, last - ENTRIES_READ_TOGETHER);
+      for (const { position, body } of this.#journal.entries(from, Number.MAX_SAFE_INTEGER, last)) {
+        if (body.kind !== "command") continue;
+        for (const command of decodeCommands(body.bytes)) {
+          this.#expectRecorded(position, command);
+          compared++;
+          if (command.kind === "order") newest = Math.max(newest, command.number);
+        }
       }
+      last = from;
     }
     if (newest > 0 && newest !== this.lastNumber) {
       const what = `the tables end with order ${this.lastNumber}, the journal with ${newest}`;
