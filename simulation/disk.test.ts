@@ -176,6 +176,7 @@ describe("a journal over files that a crash leaves torn", () => {
     { truncateFrom: 3, entries: [entry(3, 2, 1_000), entry(4, 2)] },
     { entries: [entry(5, 2, 1_900)] },
     { entries: [entry(6, 2)] },
+    { entries: [entry(7, 2, 100)] },
   ];
   /** More changes of files than any write makes: it isn't cut off. */
   const CHANGES = 10;
@@ -243,4 +244,27 @@ describe("a journal over files that a crash leaves torn", () => {
     },
     LIMIT_MS,
   );
+
+  test("has all of a write or nothing, at whichever byte it was cut off, from either end", () => {
+    for (const index of [0, 1, 5]) {
+      const { files, state } = written(index);
+      const { files: whole, state: all } = written(index + 1);
+      const name = files.list().toSorted().at(-1) as string;
+      const before = files.read(name, 0, files.size(name));
+      const later = whole.read(name, 0, files.size(name));
+      const from = later.findIndex((byte, at) => byte !== before[at]);
+      const end = later.findLastIndex((byte, at) => byte !== before[at]) + 1;
+      expect(end - from).toBeGreaterThan(30);
+      for (let cut = from; cut <= end; cut++) {
+        const head = files.spoiled(name, from, later.subarray(from, cut));
+        expect(cut === end ? [all] : [state, all], `${index}, to ${cut}`).toContainEqual(
+          found(head),
+        );
+        const tail = files.spoiled(name, cut, later.subarray(cut, end));
+        expect(cut === from ? [all] : [state, all], `${index}, from ${cut}`).toContainEqual(
+          found(tail),
+        );
+      }
+    }
+  });
 });

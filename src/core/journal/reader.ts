@@ -117,8 +117,8 @@ export class JournalReader {
     this.identity = first.identity;
     this.segments = headers.map(({ number, seed, identity }, index) => {
       const name = names[index] as string;
-      if (number !== first.number + index) {
-        throw damage(segmentName(first.number + index), null, "the segment is gone");
+      if (number !== index + 1) {
+        throw damage(segmentName(index + 1), null, "the segment is gone");
       }
       if (name !== segmentName(number) || !isSame(identity, first.identity)) {
         throw damage(name, null, "it is another journal's segment");

@@ -94,7 +94,7 @@ describe("a damaged file", () => {
     journal.close();
     const segments = readdirSync(journalFolder(path));
     expect(segments.length).toBeGreaterThan(30);
-    for (const number of [2, 17, segments.length]) {
+    for (const number of [1, 2, 17, segments.length]) {
       const file = segmentFile(path, number);
       renameSync(file, `${file}.gone`);
       const error = thrown(() => opened(path));
@@ -102,8 +102,26 @@ describe("a damaged file", () => {
       expect((error as Error).message).toContain("is gone");
       renameSync(`${file}.gone`, file);
     }
-    // Of the first nothing is needed any more but what the tables hold.
     opened(path).close();
+  });
+
+  test("with two of its segments swapped, or an older copy of one among newer ones, gives nothing from them", () => {
+    const path = severalSegments(100);
+    const [second, third] = [segmentFile(path, 2), segmentFile(path, 3)];
+    renameSync(second, `${second}.kept`);
+    renameSync(third, second);
+    renameSync(`${second}.kept`, third);
+    expect(thrown(() => opened(path))).toBeInstanceOf(JournalCorrupt);
+    renameSync(second, `${third}.kept`);
+    renameSync(third, second);
+    renameSync(`${third}.kept`, third);
+    // As it was before the last of its writes.
+    truncateSync(second, readFileSync(second).length - 200);
+    const journal = opened(path, { entriesVerifiedMin: 10 });
+    const scrubAll = () => {
+      while (!journal.scrub(1_000).done);
+    };
+    expect(thrown(scrubAll)).toMatchObject({ name: "JournalCorrupt", path: second });
   });
 
   test("with another replica's segment among its own doesn't start", () => {

@@ -3,7 +3,7 @@
 // down for the last three trades.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { decodeCommands } from "../../core/market/codec.ts";
@@ -196,6 +196,25 @@ test("a crash on the way leaves the old file or the new one, and the next run go
     );
     expect(existsSync(`${pathOf(again.data, id)}.new`)).toBe(false);
   }
+});
+
+test("a crash between the names of the journal and of the tables leaves the old file, which the next run converts", () => {
+  const converted = old(2);
+  upgradeCluster(converted);
+  const config = old(2);
+  const path = pathOf(config.data, 9090);
+  // All but the last step was done.
+  cpSync(journalFolder(pathOf(converted.data, 9090)), journalFolder(path), { recursive: true });
+  cpSync(pathOf(converted.data, 9090), `${path}.new`);
+  cpSync(path, `${path}.format-2`);
+  expect(thrown(() => openJournal(path, { replica: 9090 }))).toBeInstanceOf(DataFileTooOld);
+  expect(upgradeCluster(config)).toContain("order-9090");
+  expect(contentOf(config.data, 9090).journal.digestAt(5)).toBe(
+    contentOf(converted.data, 9090).journal.digestAt(5),
+  );
+  expect(readdirSync(join(config.data, "order-9090")).toSorted()).toEqual(
+    readdirSync(join(converted.data, "order-9090")).toSorted(),
+  );
 });
 
 test("a second run finds nothing to do", () => {

@@ -12,7 +12,7 @@
 // may run meanwhile.
 
 import { hash } from "node:crypto";
-import { existsSync, linkSync, readdirSync, rmSync } from "node:fs";
+import { constants, copyFileSync, existsSync, readdirSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
 import { decodeCommands } from "../../core/market/codec.ts";
@@ -159,9 +159,8 @@ function upgradeReplica(
     createJournalFile(made, old.identity, old.hardState, []);
     copyEntries(path, made, database, old);
   });
-  const kept = `${path}.format-${format}`;
-  rmSync(kept, { force: true });
-  linkSync(path, kept);
+  // Not a second name, of which a start after a crash would complain.
+  copyFileSync(path, `${path}.format-${format}`, constants.COPYFILE_FICLONE);
   placeJournalFile(made, path);
 }
 
