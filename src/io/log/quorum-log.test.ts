@@ -63,9 +63,9 @@ describe.each(["builtin", "postgres"])("a log, %s,", (engine) => {
   });
 });
 
-test("a leader delivers a long history in pieces, each in a turn of its own, before it says that it leads", async () => {
-  const history = Array.from(
-    { length: 3_000 },
+function historyOf(entries: number): Entry[] {
+  return Array.from(
+    { length: entries },
     (_, index): Entry => ({
       position: index + 1,
       epoch: 0,
@@ -73,6 +73,10 @@ test("a leader delivers a long history in pieces, each in a turn of its own, bef
       body: { kind: "command", bytes: bytes("x".repeat(1_000)) },
     }),
   );
+}
+
+test("a leader delivers a long history in pieces, each in a turn of its own, before it says that it leads", async () => {
+  const history = historyOf(3_000);
   const [, second, third] = await three(history);
   const timer = setInterval(() => {}, 1);
   const counted = setImmediate(function count() {
@@ -94,6 +98,15 @@ test("a leader delivers a long history in pieces, each in a turn of its own, bef
   expect(third.flushes).toBeGreaterThanOrEqual(pieces.length - 2);
   expect(third.deposed).toBe(0);
   await expect.poll(() => second.committed.length, WAIT).toBe(third.committed.length);
+});
+
+test("where the tables take long, a leader delivers a long history in smaller pieces", async () => {
+  const [, , third] = await three(historyOf(200));
+  third.flushMs = 15;
+  await lead(third);
+  const sizes = third.pieces.map(({ entries }) => entries);
+  expect(sizes[0]).toBeGreaterThan(20);
+  expect(Math.max(...sizes.slice(4))).toBeLessThan(10);
 });
 
 test("after a failed write a leader confirms and commits nothing more, and reports the failure once", async () => {

@@ -32,8 +32,14 @@ import type { ReplicaLog } from "./links.ts";
 
 /** Commands waiting for the tables before they are written: fewer cost a transaction more than they bring, more hold up what comes meanwhile. */
 const TABLES_FLUSH_COMMANDS_MIN = 256;
-/** Entries delivered to the listener in one piece: some 10 ms of work with what the tables make of them, so that a machine that is busy besides still beats in time. */
+/** Entries delivered to the listener in one piece, at most and at least: below that, a transaction costs more than what it writes. */
 const DELIVERY_BYTES_MAX = 32 * 1024;
+const DELIVERY_BYTES_MIN = 4 * 1024;
+/**
+ * A piece that took longer, with what the tables make of it, makes the next one half as large, so that
+ * a machine that is busy besides still beats in time: what a byte costs differs tenfold.
+ */
+const DELIVERY_MS_MAX = 10;
 /**
  * Committed entries that are stored and not delivered yet, beyond which nothing more is written, and
  * so acknowledged: whoever catches up keeps what it has stored in memory until the tables hold it.
@@ -64,6 +70,8 @@ export class QuorumLog extends DrivenLog<ReplicaEvent, ReplicaEffect> {
   #writes: { readonly id: number; readonly write: Write }[] = [];
   #writeLater: NodeJS.Immediate | null = null;
   #delivered: number;
+  /** Of the next piece. */
+  #deliveryBytes = DELIVERY_BYTES_MAX;
   /** Through where entries are to be delivered. */
   #committed: number;
   #deliveryScheduled = false;
@@ -228,10 +236,11 @@ export class QuorumLog extends DrivenLog<ReplicaEvent, ReplicaEffect> {
 
   /** Delivers a piece, and the rest in later turns. Q5 */
   #deliver(): void {
+    const beganAtMs = performance.now();
     const through = this.#committed;
     if (this.#delivered < through) {
       const entries = this.#replica
-        .entriesAfter(this.#delivered, DELIVERY_BYTES_MAX)
+        .entriesAfter(this.#delivered, this.#deliveryBytes)
         .filter((entry) => entry.position <= through);
       const newest = entries.at(-1);
       invariant(newest !== undefined, "what is committed can be read", {
@@ -248,6 +257,9 @@ export class QuorumLog extends DrivenLog<ReplicaEvent, ReplicaEffect> {
       return;
     }
     this.#options.tables.flush();
+    const isLong = performance.now() - beganAtMs > DELIVERY_MS_MAX;
+    const bytes = isLong ? this.#deliveryBytes / 2 : this.#deliveryBytes * 2;
+    this.#deliveryBytes = Math.max(DELIVERY_BYTES_MIN, Math.min(DELIVERY_BYTES_MAX, bytes));
     this.#deliveryScheduled = true;
     setImmediate(() => {
       this.#deliveryScheduled = false;

@@ -40,6 +40,8 @@ export class Member {
   committedBefore = 0;
   readonly pieces: { readonly entries: number; readonly turn: number }[] = [];
   flushes = 0;
+  /** How long its tables take to be written. */
+  flushMs = 0;
   /** Has something against commands with this text. */
   against: string | null = null;
   verify = () => Promise.resolve();
@@ -72,7 +74,7 @@ export class Member {
     const options = {
       journal: this.journal,
       applied: 0,
-      tables: { pendingCommands: 0, flush: () => this.flushes++ },
+      tables: { pendingCommands: 0, flush: () => this.#flush() },
       judge: {
         rewind: () => 0,
         take: (taken: readonly Entry[]) => this.#judge(taken),
@@ -125,6 +127,12 @@ export class Member {
 
   confirm(): Promise<boolean> {
     return new Promise((settle) => this.replicated.confirm(settle));
+  }
+
+  #flush(): void {
+    this.flushes += 1;
+    const end = performance.now() + this.flushMs;
+    while (performance.now() < end); // at work
   }
 
   #judge(entries: readonly Entry[]) {
