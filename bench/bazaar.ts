@@ -39,12 +39,10 @@ export class Ground implements Disposable {
   }
 
   /** A new cluster's data directory with so many stocks. */
-  async format(name: string, stocks: number, options: readonly string[] = []): Promise<string> {
+  async format(name: string, stocks: number, options: ClusterOptions = {}): Promise<string> {
     const data = join(this.folder, name);
     rmSync(data, { recursive: true, force: true });
-    const bazaar = await this.bazaar(data, { stocks: stockRows(stocks), options });
-    const { status, stderr } = await bazaar.run("format");
-    if (status !== 0) throw new Error(stderr);
+    await (await this.bazaar(data, { ...options, stocks: stockRows(stocks) })).format();
     return data;
   }
 

@@ -26,7 +26,13 @@ import { SWEEP } from "./plots.ts";
 import { publish, type Result, resultName } from "./publish.ts";
 import { Round, type RoundResult, rotated, type Subject } from "./round.ts";
 import { measureRows, SCENARIOS, slotsOf } from "./rows.ts";
-import { bazaarSubject, engineSubject, missesSubject, stocksSubject } from "./subjects.ts";
+import {
+  bazaarSubject,
+  engineSubject,
+  missesSubject,
+  securedSubject,
+  stocksSubject,
+} from "./subjects.ts";
 import { costsTables, rowsTable, slotsTable } from "./table.ts";
 
 const RESULTS = join(import.meta.dirname, "results");
@@ -72,6 +78,7 @@ async function measure(options: Options, args: readonly string[]): Promise<Resul
   const all: readonly Subject[] = [
     constantSubject("node-http"),
     bazaarSubject(ground),
+    securedSubject(ground),
     etcdSubject,
     historySubject(histories, ORDERS_MANY),
     postgres,

@@ -59,6 +59,12 @@ export function puts(): string[] {
   });
 }
 
+/** A request with further headers. */
+export function withHeaders(request: string, headers: Readonly<Record<string, string>>): string {
+  const lines = Object.entries(headers).map(([name, value]) => `\r\n${name}: ${value}`);
+  return request.replace("\r\n", `${lines.join("")}\r\n`);
+}
+
 function lookup(name: string): string {
   return `GET /stocks/${name} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`;
 }

@@ -21,6 +21,8 @@ import {
   FSYNC_SLOT,
   OVERLOAD_CONNECTIONS_SLOT,
   OVERLOAD_OFFERED_SLOT,
+  SECURED_LOOKUPS_SLOT,
+  SECURED_TRADES_SLOT,
 } from "./subjects.ts";
 
 /** A number of a slot. */
@@ -144,6 +146,20 @@ export const ROWS: readonly Row[] = [
       rate(`postgres.trades.${connections}`),
       5,
     ),
+  ),
+  against(
+    "secured",
+    "trades/s with TLS and keys against those without",
+    rate(SECURED_TRADES_SLOT),
+    TRADES,
+    0.8,
+  ),
+  against(
+    "secured",
+    "cached lookups/s with TLS and keys against those without",
+    rate(SECURED_LOOKUPS_SLOT),
+    LOOKUPS,
+    0.8,
   ),
   single("restart", "restart of a replica with 1,000,000 orders", RESTART_SLOT, "seconds", {
     unit: "s",

@@ -22,13 +22,16 @@ import {
 } from "./limits.ts";
 import { fsyncProbe } from "./machine.ts";
 import { parseOfferedLoad } from "./offered-load.ts";
-import { lookups, mix, SEPARATOR, trades } from "./requests.ts";
+import { lookups, mix, SEPARATOR, trades, withHeaders } from "./requests.ts";
 import { type Round, type Sample, type Subject, secondsFor } from "./round.ts";
 import { warmUp, wrk, wrkCommand, wrkMissing } from "./wrk.ts";
 
 export const engineSlot = (connections: number) => `bazaar-on-postgres.trades.${connections}`;
 export const FSYNC_SLOT = "disk.fsync";
 export const OVERLOAD_CONNECTIONS_SLOT = `overload.connections.${CONNECTIONS_OVERLOAD}`;
+/** With TLS on every connection, certificates between the processes, and a key in each request. */
+export const SECURED_TRADES_SLOT = `bazaar-secured.trades.${CONNECTIONS}`;
+export const SECURED_LOOKUPS_SLOT = `bazaar-secured.lookups.${CONNECTIONS}`;
 export const OVERLOAD_OFFERED_SLOT = "overload.offered.twice";
 
 const OFFERED_LOAD = join(import.meta.dirname, "offered-load.ts");
@@ -86,7 +89,7 @@ export function engineSubject(ground: Ground): Subject {
       const postgres = await LabPostgres.start({ isDurable: true, settings });
       try {
         const options = [`--engine=${postgres.url}`];
-        const data = await ground.format("on-postgres", STOCKS, options);
+        const data = await ground.format("on-postgres", STOCKS, { options });
         await withBazaar(await ground.bazaar(data, { options }), async (bazaar) => {
           await warmUp(portOf(bazaar), trades(STOCKS), 2 * round.timing.warmUpS);
           for (const connections of CONNECTIONS_ON_ENGINES) {
@@ -96,6 +99,30 @@ export function engineSubject(ground: Ground): Subject {
       } finally {
         await postgres.stop();
       }
+    },
+  };
+}
+
+/** The same trades and lookups where everything is encrypted, and clients need a key. */
+export function securedSubject(ground: Ground): Subject {
+  const secured = { secured: true };
+  const loads = [
+    [SECURED_TRADES_SLOT, trades(STOCKS)],
+    [SECURED_LOOKUPS_SLOT, lookups(STOCKS)],
+  ] as const;
+  return {
+    name: "bazaar, secured",
+    slots: loads.map(([slot]) => slot),
+    missing: wrkMissing,
+    async run(round) {
+      const data = await ground.format("secured", STOCKS, secured);
+      await withBazaar(await ground.bazaar(data, secured), async (bazaar) => {
+        for (const [slot, requests] of loads) {
+          const own = requests.map((request) => withHeaders(request, bazaar.authorization));
+          await warmUp(portOf(bazaar), own, 2 * round.timing.warmUpS, true);
+          await measureLoad(round, bazaar, slot, own, CONNECTIONS);
+        }
+      });
     },
   };
 }
@@ -178,7 +205,8 @@ async function measureLoad(
   connections: number,
 ): Promise<void> {
   const seconds = secondsFor(round.timing, connections);
-  const load = { port: portOf(bazaar), connections, requests, seconds };
+  const isTls = bazaar.isSecured;
+  const load = { port: portOf(bazaar), isTls, connections, requests, seconds };
   await round.measure(slot, wrkCommand(load), async () => {
     const sample = await wrk(load);
     expectAllUp(bazaar);

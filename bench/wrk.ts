@@ -17,6 +17,8 @@ const US_PER_MS = 1_000;
 
 export interface Load {
   readonly port: number;
+  /** Over TLS, whatever certificate is shown; no unless told. */
+  readonly isTls?: boolean;
   readonly connections: number;
   readonly seconds: number;
   readonly requests: readonly string[];
@@ -38,10 +40,10 @@ export function wrkMissing(): string | null {
 }
 
 /** The command as a person would type it, for the record. */
-export function wrkCommand({ port, connections, seconds, count }: Load): string {
+export function wrkCommand({ port, isTls, connections, seconds, count }: Load): string {
   const options = `-t1 -c${connections} -d${seconds}s --timeout ${ANSWER_LIMIT_S}s`;
   const rest = count ? " count" : "";
-  return `wrk ${options} -s bench/wrk.lua http://127.0.0.1:${port} -- REQUESTS${rest}`;
+  return `wrk ${options} -s bench/wrk.lua ${isTls ? "https" : "http"}://127.0.0.1:${port} -- REQUESTS${rest}`;
 }
 
 /** Starts a load. */
@@ -105,6 +107,7 @@ export async function warmUp(
   port: number,
   requests: readonly string[],
   seconds: number,
+  isTls = false,
 ): Promise<void> {
-  await wrk({ port, connections: CONNECTIONS, seconds, requests });
+  await wrk({ port, isTls, connections: CONNECTIONS, seconds, requests });
 }

@@ -90,6 +90,7 @@ export class Cluster {
   readonly replicas: readonly [low: number, middle: number, high: number];
   /** Ordered by kind: front ends, replicas, catalogs. */
   readonly roles: readonly Role[];
+  /** Whether it was made with `secured`. */
   readonly isSecured: boolean;
   /** What clients send; null: they need none, or it isn't made yet. */
   #key: string | null = null;
@@ -238,9 +239,9 @@ export class Cluster {
     if (this.isSecured) this.#key ??= await this.#clientsKey();
   }
 
-  /** The key that its clients send: made once, and then beside the files, for who opens these again. */
+  /** The key that its clients send: made once, and then among the files, for who opens these again. */
   async #clientsKey(): Promise<string> {
-    const file = `${this.data}.key`;
+    const file = join(this.data, "lab.key");
     if (existsSync(file)) return readFileSync(file, "utf8");
     const { stdout, stderr, status } = await this.run("key add", "lab", `--may=${RIGHTS}`);
     if (status !== 0) throw new Error(`key add: ${stderr}`);
