@@ -243,7 +243,10 @@ export class Cluster {
   async #clientsKey(): Promise<string> {
     const file = join(this.data, "lab.key");
     if (existsSync(file)) return readFileSync(file, "utf8");
-    const { stdout, stderr, status } = await this.run("key add", "lab", `--may=${RIGHTS}`);
+    // To this command --stocks says what the key is for.
+    const options = this.options.filter((option) => !option.startsWith("--stocks="));
+    const adding = ["key", "add", ...options, "lab", `--may=${RIGHTS}`];
+    const { stdout, stderr, status } = await runBazaar(adding);
     if (status !== 0) throw new Error(`key add: ${stderr}`);
     const key = stdout.trim();
     writeFileSync(file, key, { mode: 0o600 });
