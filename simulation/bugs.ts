@@ -1091,7 +1091,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "torn-tail-taken-for-damage",
     ["S2"],
-    [7, 4],
+    [3, 4],
     [
       `${JOURNAL}/journal.ts`,
       'if (found.kind === "nothing") break;',
@@ -1101,7 +1101,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "damage-taken-for-a-torn-tail",
     ["S2"],
-    [7, 4],
+    [33, 4],
     [
       `${JOURNAL}/segment.ts`,
       "if (header !== null && header.settled >= sequence && header.settled < header.sequence) {",
@@ -1111,7 +1111,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "flipped-bit-taken-for-a-torn-write",
     ["S2"],
-    [27, 4],
+    [16, 4],
     [`${JOURNAL}/segment.ts`, "if (effect === change) return true;", ""],
   ),
   bug(
@@ -1127,7 +1127,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "promise-not-replayed",
     ["S1", "S2"],
-    [1, 4],
+    [9, 4],
     [
       `${JOURNAL}/journal.ts`,
       'if (frame.kind === "hard-state") return { ...end, hardState: frame.hardState };',
@@ -1160,7 +1160,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "segment-named-before-its-header-is-on-disk",
     ["S1", "S2"],
-    [7, 4],
+    [36, 4],
     [`${JOURNAL}/journal.ts`, "files.sync(made);", ""],
   ),
   bug(

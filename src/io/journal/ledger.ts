@@ -6,8 +6,9 @@
 // writes it, and after that appliedPosition has moved: only then may
 // MarketState.releaseThrough(appliedPosition) be called.
 //
-//   R1. appliedPosition never goes back; tables and position change in one
-//       transaction, so that after any crash they are those of one position.
+//   R1. appliedPosition never goes back while the process runs; tables and position
+//       change in one transaction, so that after any crash they are those of one
+//       position, which a power cut may set back.
 //   M2. Stock = listed − bought + sold + adjusted, never negative.
 //   M3. Numbers have no gaps; a request id has one outcome.
 //
