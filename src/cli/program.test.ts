@@ -1,10 +1,14 @@
 // The command line as a program: what it lists, and how it fails.
 
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test, vi } from "vitest";
+import { isOk } from "../../lab/http.ts";
+import { freePorts } from "../../lab/ports.ts";
+import { until } from "../../lab/wait.ts";
 import { readConfigFile, STOCKS_SHIPPED } from "./command.ts";
 import { buildProgram, commanderLine, statusWithoutReader } from "./program.ts";
 
@@ -152,4 +156,16 @@ test("what npm ci keeps compiled is what a role loads", async () => {
     expect(status).toBe(1);
   }
   expect(modules().length - before).toBeLessThan(10); // what tells of the failure
-}, 120_000);
+  const [port] = await freePorts(1);
+  const settings = [`--data=${join(folder, "formatted")}`, `--port=${port}`];
+  expect(spawnSync(process.execPath, [MAIN, "format", ...settings], { cwd: folder }).status).toBe(
+    0,
+  );
+  const failing = modules().length;
+  const frontend = spawn(process.execPath, [MAIN, "frontend", ...settings], { cwd: folder, env });
+  const ended = once(frontend, "exit");
+  await until("it listens", () => isOk(`http://127.0.0.1:${port}/healthz`), 60_000);
+  frontend.kill();
+  await ended;
+  expect(modules().length - failing).toBeLessThan(10); // what stops it
+}, 180_000);
