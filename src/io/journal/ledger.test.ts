@@ -135,11 +135,12 @@ describe("a ledger", () => {
   test("compares its newest entries with the journal in few reads", () => {
     const { journal, ledger } = start();
     queue(ledger);
-    for (let position = LAST + 1; position <= LAST + 900; position++) {
-      const command = order(54 + position - LAST, "BoarCo", 1);
-      journal.write({ entries: [marketEntry(position, [command])] });
-      ledger.queue(position, [command]);
-    }
+    const more = Array.from({ length: 900 }, (_, index) => order(55 + index, "BoarCo", 1));
+    const positionOf = (index: number): number => LAST + 1 + index;
+    journal.write({
+      entries: more.map((command, index) => marketEntry(positionOf(index), [command])),
+    });
+    for (const [index, command] of more.entries()) ledger.queue(positionOf(index), [command]);
     ledger.flush();
     const reads = vi.spyOn(journal, "entries");
     expect(new Ledger(journal).lastNumber).toBe(954);
