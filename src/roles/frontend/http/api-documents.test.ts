@@ -90,6 +90,12 @@ test("the document and docs/api.md describe the same routes", async () => {
   expect(described.sort()).toEqual(written.sort());
 });
 
+test("the document says that a key may be sent, so that its page has a place for it", async () => {
+  const { components, security } = (await app.inject("/openapi.json")).json();
+  expect(components.securitySchemes).toEqual({ key: { type: "http", scheme: "bearer" } });
+  expect(security).toEqual([{}, { key: [] }]);
+});
+
 /** What is written about a route, and, for all of them, under "Errors in general". */
 function written(title: string): string {
   const name = title.replace("{name}", "NAME").replace("{number}", "NUMBER");
