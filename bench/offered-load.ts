@@ -52,6 +52,8 @@ class OfferedLoad {
   #other = 0;
   #lost = 0;
   #sentCount = 0;
+  /** Processor time that sending and reading took in the measured time, microseconds. */
+  #cpuUs = 0;
   #next = 0;
   /** While this is set, what is sent and what is answered counts. */
   #measuring = false;
@@ -72,6 +74,7 @@ class OfferedLoad {
   async send(rate: number, seconds: number, measured: boolean): Promise<void> {
     this.#measuring = measured;
     const start = performance.now();
+    const cpuBefore = process.cpuUsage();
     let sent = 0;
     let skippedMs = 0;
     for (;;) {
@@ -87,6 +90,8 @@ class OfferedLoad {
       sent += due;
       await delay(TICK_MS);
     }
+    const cpu = process.cpuUsage(cpuBefore);
+    if (measured) this.#cpuUs += cpu.user + cpu.system;
     this.#measuring = false;
   }
 
@@ -109,6 +114,7 @@ class OfferedLoad {
     return {
       okPerSecond: this.#okInTime / seconds,
       offeredPerSecond: this.#sentCount / seconds,
+      loadCpuMsPerSecond: this.#cpuUs / 1_000 / seconds,
       p50Ms: percentile(this.#okMs, 50),
       p99Ms: percentile(this.#okMs, 99),
       maxMs: maximum(this.#okMs),

@@ -98,6 +98,7 @@ test("every promise of a number has a row", () => {
     "orders",
     "stocks",
     "engines",
+    "secured",
     "restart",
     "catchup",
     "memory",

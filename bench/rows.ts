@@ -198,6 +198,15 @@ export const ROWS: readonly Row[] = [
   ),
   ...overload("overload, 2,000 connections", "2,000 connections", OVERLOAD_CONNECTIONS_SLOT),
   ...overload("overload, twice as many offered", "twice as many offered", OFFERED),
+  single(
+    "overload",
+    "… processor time that making them took, a second",
+    OFFERED,
+    "loadCpuMsPerSecond",
+    {
+      unit: "ms",
+    },
+  ),
   single("overload", "twice as many offered: slowest 200", OFFERED, "maxMs", {
     unit: "ms",
     target: SLOWEST_MS,
