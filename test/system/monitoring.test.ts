@@ -66,7 +66,7 @@ async function trade(cluster: Cluster): Promise<void> {
 }
 
 test("each process tells the documented metrics and no others, and they move", async () => {
-  const cluster = await clusters.prepare({ stocks: STOCKS });
+  const cluster = await clusters.prepare({ stocks: STOCKS, secured: false });
   await cluster.up("--no-restart");
   await trade(cluster);
   await cluster.client().get("/stocks/FishCo");
@@ -121,7 +121,7 @@ function sum(told: readonly Scrape[], sample: string): number {
 }
 
 test("a front end isn't ready while its leader, alive, has no quorum", async () => {
-  const cluster = await clusters.prepare();
+  const cluster = await clusters.prepare({ secured: false });
   await cluster.up("--no-restart");
   const client = cluster.client();
   const leader = await cluster.leader();

@@ -2,7 +2,7 @@
 // time that was promised, in a way that lets a client do the right thing next.
 
 import { expect, test } from "vitest";
-import { type Call, HttpClient, numberOf } from "../../lab/http.ts";
+import { type Call, numberOf } from "../../lab/http.ts";
 import { until } from "../../lab/wait.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { quantityOf } from "./harness/load.ts";
@@ -20,11 +20,11 @@ test("without a quorum calls are refused after the promised wait, with a key und
   const roles = [`order-${low}`, `order-${high}`];
   await cluster.signalAll(roles, "SIGKILL");
   // Until its lease has run out, the catalog may answer by itself.
-  const catalog = new HttpClient(`http://127.0.0.1:${cluster.catalogPorts[0]}`);
-  await until("the catalog without a lease", async () =>
-    /^bazaar_leased\S* 0$/m.test((await catalog.get("/metrics")).text),
+  const catalog = await cluster.catalog();
+  await until(
+    "the catalog without a lease",
+    async () => (await catalog.status({})).leased === false,
   );
-  catalog.close();
 
   const key = { "Idempotency-Key": "one trade" };
   const calls = await Promise.all([

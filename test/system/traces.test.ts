@@ -5,6 +5,7 @@ import { beforeEach, expect, test } from "vitest";
 import type { Cluster } from "../../lab/cluster.ts";
 import { type LogLine, readLog } from "../../lab/logs.ts";
 import { until } from "../../lab/wait.ts";
+import { requestIdOf } from "../../src/core/market/keys.ts";
 import { useClusters } from "./harness/lifetime.ts";
 
 const TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -40,9 +41,11 @@ function post(headers: Record<string, string>): Promise<Response> {
 
 test("the front end and the leader log a trade's trace with its request id, and every process what belongs to that", async () => {
   const leader = await cluster.leader();
+  // Under a key of the bazaar its name is part of it.
+  const request = requestIdOf(cluster.isSecured ? "lab" : null, KEY);
   expect((await post({ traceparent: TRACE, "idempotency-key": KEY })).status).toBe(200);
-  await traced("frontend", KEY);
-  await traced(`order-${leader}`, KEY);
+  await traced("frontend", request);
+  await traced(`order-${leader}`, request);
   const lines: readonly [role: string, message: RegExp][] = [
     ["frontend", /^data - /],
     ["frontend", /^Received trade response - 200/],
@@ -55,15 +58,15 @@ test("the front end and the leader log a trade's trace with its request id, and 
   for (const [role, message] of lines) {
     await logged(
       role,
-      `${message} with ${KEY}`,
-      ({ msg, requestId }) => message.test(msg) && requestId === KEY,
+      `${message} with ${request}`,
+      ({ msg, requestId }) => message.test(msg) && requestId === request,
     );
   }
   await logged(
     "catalog",
-    `the entry with ${KEY}`,
+    `the entry with ${request}`,
     ({ msg, requestIds }) =>
-      msg === "Received entry" && Array.isArray(requestIds) && requestIds.includes(KEY),
+      msg === "Received entry" && Array.isArray(requestIds) && requestIds.includes(request),
   );
 });
 
