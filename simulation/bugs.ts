@@ -1094,8 +1094,8 @@ export const BUGS: readonly Bug[] = [
     [3, 4],
     [
       `${JOURNAL}/journal.ts`,
-      'if (found.kind === "nothing") break;',
-      'if (found.kind === "nothing") {\n        const [length] = this.options.files.read(segment.name, offset, 1);\n        if (length) throw damage(segment.name, null, "torn");\n        break;\n      }',
+      'if (found.kind === "nothing" || isTorn) break;',
+      'if (found.kind === "nothing" || isTorn) {\n        const [length] = this.options.files.read(segment.name, offset, 1);\n        if (length) throw damage(segment.name, null, "torn");\n        break;\n      }',
     ],
   ),
   bug(
@@ -1112,7 +1112,7 @@ export const BUGS: readonly Bug[] = [
     "flipped-bit-taken-for-a-torn-write",
     ["S2"],
     [16, 4],
-    [`${JOURNAL}/segment.ts`, "if (effect === change) return true;", ""],
+    [`${JOURNAL}/segment.ts`, "if (effect === change) return bit - 1;", ""],
   ),
   bug("bytes-of-an-earlier-use-accepted", ["S1", "S2"], null, [
     `${JOURNAL}/segment.ts`,
@@ -1135,6 +1135,11 @@ export const BUGS: readonly Bug[] = [
     [10, 4],
     [`${JOURNAL}/journal.ts`, "for (const { name } of scanned) options.files.sync(name);", ""],
   ),
+  bug("failed-sync-believed-after-a-start", ["S1", "S2", "S5"], null, [
+    `${JOURNAL}/journal.ts`,
+    "files.write(tail.name, tail.offset, files.read(tail.name, tail.offset, tail.end - tail.offset));",
+    "",
+  ]),
   bug("end-found-at-a-start-and-not-synced", ["S1", "S2"], null, [
     `${JOURNAL}/journal.ts`,
     "for (const { name } of scanned) options.files.sync(name);",

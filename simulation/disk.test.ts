@@ -267,4 +267,30 @@ describe("a journal over files that a crash leaves torn", () => {
       }
     }
   });
+
+  test("keeps through a power cut what a start found, also where a sync had failed before", () => {
+    for (const [index, write] of WRITES.entries()) {
+      for (let changes = 0; changes <= CHANGES; changes++) {
+        for (let seed = 1; seed <= 4; seed++) {
+          const { files } = written(index);
+          cutOff(files, write, changes);
+          files.end(null);
+          const once = found(files);
+          files.end(new Random(seed));
+          expect(found(files), `${index} ${changes}`).toEqual(once);
+        }
+      }
+    }
+  });
+
+  test("isn't written to any more once a sync failed that was asked for alone", () => {
+    const { files } = written(0);
+    const journal = new SegmentJournal({ ...optionsOver(files), syncsEachWrite: false });
+    journal.write({ entries: [entry(3, 1)] });
+    files.interruptAfter(0);
+    expect(() => journal.sync()).toThrow(Interrupted);
+    files.end(null);
+    expect(() => journal.sync()).toThrow(Interrupted);
+    expect(() => journal.write({ entries: [entry(4, 1)] })).toThrow(Interrupted);
+  });
 });

@@ -1,5 +1,6 @@
 // A replica's folder of files as a disk and its operating system have it: what was
-// written is seen at once, and is on disk once it was synced. When the power goes,
+// written is seen at once, and is on disk once it was synced. A sync that is cut off
+// failed: what it was to write stays seen, and no later one writes it. When the power goes,
 // each sector that wasn't is there or isn't, by chance, and so are names. Space
 // that a new file takes may hold what an earlier one left there.
 
@@ -18,6 +19,8 @@ class File {
   /** As it is after a power cut, but for the sectors that aren't synced. */
   kept: Uint8Array;
   readonly unsynced = new Set<number>();
+  /** Sectors that a sync failed to write, and no later one tries to. */
+  readonly #believed = new Set<number>();
 
   constructor(size: number, stale: Uint8Array) {
     this.seen = new Uint8Array(size);
@@ -30,7 +33,20 @@ class File {
     const last = Math.floor((offset + bytes.length - 1) / SECTOR_BYTES);
     for (let sector = Math.floor(offset / SECTOR_BYTES); sector <= last; sector++) {
       this.unsynced.add(sector);
+      this.#believed.delete(sector);
     }
+  }
+
+  failToSync(): void {
+    for (const sector of this.unsynced) this.#believed.add(sector);
+    this.unsynced.clear();
+  }
+
+  /** The power is gone. */
+  cut(isThere: (sector: number) => boolean): void {
+    for (const sector of this.#believed) this.unsynced.add(sector);
+    this.#believed.clear();
+    this.settle(isThere);
   }
 
   /** Sectors for which `isThere` are on disk; the others are as they were. */
@@ -98,8 +114,10 @@ export class SimulatedFiles implements SegmentFiles {
   }
 
   sync(name: string): void {
+    const file = this.#file(name);
+    if (this.#changesLeft <= 0) file.failToSync();
     this.#change();
-    this.#file(name).settle(() => true);
+    file.settle(() => true);
   }
 
   rename(from: string, to: string): void {
@@ -127,7 +145,7 @@ export class SimulatedFiles implements SegmentFiles {
     if (random === null) return;
     this.#names = new Map(random.pick(this.#folders));
     this.#folders = [new Map(this.#names)];
-    for (const file of this.#names.values()) file.settle(() => random.chance(0.5));
+    for (const file of this.#names.values()) file.cut(() => random.chance(0.5));
   }
 
   /** A copy, with one bit flipped. */

@@ -1,8 +1,9 @@
 // A replica's journal: an append-only file in segments, over whatever holds files.
 //
 //   S5. Durable when write() returns: one write and one sync of space that is there
-//       already. What is found at a start counts only once it was synced: the
-//       crash before may have come between the two.
+//       already. What is found at a start counts only once it was written again and
+//       synced: the crash before may have come between the two, or the sync failed,
+//       and then the system takes for written what isn't on disk.
 //   S6. A segment is on disk under its name before the one before it is ended, and
 //       that end is on disk before anything is written to it. So a segment that is
 //       missing is damage, and no entry ever stands behind a gap.
@@ -100,9 +101,11 @@ export class SegmentJournal extends JournalReader {
   /** Opens a journal, and verifies what is newest. Throws what `damage` makes. */
   constructor(options: JournalOptions) {
     super(options);
-    const { end, link, scanned, offset, verified } = this.#scan();
+    const { end, link, scanned, offset, verified, tail } = this.#scan();
     this.#end = end;
     this.entriesVerified = verified;
+    const { files } = options;
+    files.write(tail.name, tail.offset, files.read(tail.name, tail.offset, tail.end - tail.offset));
     for (const { name } of scanned) options.files.sync(name); // S5, of the end before a new one too
     const segment = scanned.at(-1) as Segment;
     this.#writer = new SegmentWriter(options, this.identity, link, { segment, offset });
@@ -123,10 +126,18 @@ export class SegmentJournal extends JournalReader {
     let link: Link | null = null;
     let end: Base | null = null;
     let verified = 0;
+    /** Where the batches begin of which none that was found says that they were on disk; all in one segment. */
+    const unsettled: {
+      readonly name: string;
+      readonly offset: number;
+      readonly sequence: number;
+    }[] = [];
+    let tailEnd = 0;
     for (let index = first; ; ) {
       const found = this.batchAt(segment, offset, link);
-      if (found.kind === "damage") throw damage(segment.name, end && end.position + 1, found.what);
-      if (found.kind === "nothing") break;
+      const isTorn = found.kind === "flipped" && !this.#follows(end, found.frames);
+      if (found.kind === "nothing" || isTorn) break;
+      if (found.kind !== "batch") throw damage(segment.name, end && end.position + 1, found.what);
       let isEnd = false;
       for (const frame of found.frames) {
         isEnd = frame.kind === "end";
@@ -139,16 +150,36 @@ export class SegmentJournal extends JournalReader {
         }
         end = after;
       }
-      ({ link, end: offset } = { link: found.link, end: found.end });
+      while ((unsettled[0]?.sequence ?? Number.POSITIVE_INFINITY) <= found.settled)
+        unsettled.shift();
+      unsettled.push({ name: segment.name, offset, sequence: found.link.sequence });
+      ({ link, end: offset } = found);
+      tailEnd = offset;
       if (!isEnd) continue;
       const next = this.segments[++index];
       if (next === undefined) throw damage(segment.name, null, "the segment after it is gone"); // S6
       [segment, offset] = [next, HEADER_BYTES];
     }
     this.#expectTorn(segment, offset, (link?.sequence ?? 0) + 1);
-    if (end === null || link === null) throw damage(segment.name, null, "it has no base");
+    const [tail] = unsettled;
+    if (end === null || link === null || tail === undefined) {
+      throw damage(segment.name, null, "it has no base");
+    }
     const scanned = this.segments.slice(first, this.segments.indexOf(segment) + 1);
-    return { end, link, scanned, offset, verified };
+    return { end, link, scanned, offset, verified, tail: { ...tail, end: tailEnd } };
+  }
+
+  /** S3: whether the entries among these frames are chained to what is before them. */
+  #follows(before: Base | null, frames: readonly Frame[]): boolean {
+    let digest = before?.digest;
+    return frames.every((frame) => {
+      if (frame.kind === "base") ({ digest } = frame);
+      if (frame.kind !== "entry" || digest === undefined) return true;
+      const { row } = frame;
+      const isNext = isChained(this.options.hashes, digest, row);
+      ({ digest } = row);
+      return isNext;
+    });
   }
 
   /** What the journal amounts to after this frame. */
@@ -246,20 +277,15 @@ export class SegmentJournal extends JournalReader {
 
   /** All of it or nothing; durable when it returns, if each write is synced. Throws what the disk says, and then always. */
   write(write: JournalWrite): void {
-    if (this.#failure !== null) throw this.#failure;
     const { hardState, truncateFrom, entries = [] } = write;
     if (hardState === undefined && truncateFrom === undefined && entries.length === 0) return;
     if (hardState !== undefined) this.#expectPromiseKept(hardState);
     const kept = truncateFrom === undefined ? this.#end : this.#baseBefore(truncateFrom);
     const base: Base = { ...kept, hardState: hardState ?? kept.hardState };
     const before = this.#writer.place;
-    let after: Base;
-    try {
-      after = this.#writer.write(base, entries, hardState, base.position < this.lastPosition);
-    } catch (error) {
-      this.#failure = error; // S8
-      throw error;
-    }
+    const after = this.#unlessFailed(() =>
+      this.#writer.write(base, entries, hardState, base.position < this.lastPosition),
+    );
     this.forgetWindow();
     const { segment } = this.#writer.place;
     if (segment !== before.segment) {
@@ -275,8 +301,20 @@ export class SegmentJournal extends JournalReader {
 
   /** What was written is on disk. */
   sync(): void {
+    this.#unlessFailed(() => {
+      this.#writer.sync();
+    });
+  }
+
+  /** S8 */
+  #unlessFailed<T>(change: () => T): T {
     if (this.#failure !== null) throw this.#failure;
-    this.#writer.sync();
+    try {
+      return change();
+    } catch (error) {
+      this.#failure = error;
+      throw error;
+    }
   }
 
   /** S7 */

@@ -230,7 +230,7 @@ export class JournalReader {
     if (this.#batch?.name === name && this.#batch.offset === offset) return this.#batch.found;
     const found = this.batchAt(segment, offset, null);
     if (found.kind !== "batch") {
-      const what = found.kind === "damage" ? found.what : "the entry is gone";
+      const what = found.kind === "nothing" ? "the entry is gone" : found.what;
       throw this.options.damage(name, position, what);
     }
     this.#batch = { name, offset, found };

@@ -6,7 +6,8 @@
 //       one all were on disk before it was written; so a wrong batch that a later
 //       one knew to be on disk is damage, and any other is a write cut short.
 //   S3. One flipped bit is damage, also in the last batch: a write that is cut
-//       short loses whole sectors.
+//       short loses whole sectors. In a large batch some bit makes the checksum of
+//       a write that was cut short right by chance; then its entries aren't chained.
 //   S4. Bytes of an earlier use of the space are never taken for new ones. Every
 //       checksum begins with that of the segment's header, which has a number and
 //       a random salt; and a batch names the checksum of the one before it.
@@ -98,6 +99,8 @@ export const FIRST_LINK: Link = { sequence: 0, checksum: 0 };
 
 export interface Batch {
   readonly link: Link;
+  /** Sequence number of a batch that was on disk when this one was written, with all before it. */
+  readonly settled: number;
   readonly frames: readonly Frame[];
   /** Where the next one begins. */
   readonly end: number;
@@ -387,7 +390,11 @@ export type Found =
   | ({ readonly kind: "batch" } & Batch)
   /** No batch, or one that was cut short, unless a later one says that it was on disk. */
   | { readonly kind: "nothing" }
-  | { readonly kind: "damage"; readonly what: string };
+  | { readonly kind: "damage"; readonly what: string }
+  /** Damage, if these are frames that follow what is before them; they are the batch's but for one bit. */
+  | { readonly kind: "flipped"; readonly what: string; readonly frames: readonly Frame[] };
+
+const FLIPPED = "a bit of a batch is wrong";
 
 /**
  * Reads the batch at `offset`, which must follow `previous`; with null, whatever
@@ -401,10 +408,10 @@ export function readBatch(
 ): Found {
   const header = headerAt(hashes, bytes, offset, seed);
   if (header === null) {
-    const isFlipped = isOneBitOff(hashes, bytes, offset, offset + BATCH_HEADER_BYTES, seed); // S3
-    return isFlipped ? { kind: "damage", what: "a bit of a batch is wrong" } : { kind: "nothing" };
+    const flipped = flippedBit(hashes, bytes, offset, offset + BATCH_HEADER_BYTES, seed); // S3
+    return flipped === null ? { kind: "nothing" } : { kind: "damage", what: FLIPPED };
   }
-  const { sequence, bodyBytes } = header;
+  const { sequence, settled, bodyBytes } = header;
   const isNext =
     previous === null ||
     (sequence === previous.sequence + 1 && header.previous === previous.checksum);
@@ -414,12 +421,16 @@ export function readBatch(
   const body = offset + BATCH_HEADER_BYTES;
   const checksum = viewOf(bytes).getUint32(end - CHECKSUM_BYTES, true);
   if (hashes.crc32(bytes.subarray(body, end - CHECKSUM_BYTES), header.checksum) !== checksum) {
-    const isFlipped = isOneBitOff(hashes, bytes, body, end, header.checksum); // S3
-    return isFlipped ? { kind: "damage", what: "a bit of a batch is wrong" } : { kind: "nothing" }; // S1
+    const flipped = flippedBit(hashes, bytes, body, end, header.checksum); // S3
+    if (flipped === null) return { kind: "nothing" }; // S1
+    const righted = bytes.slice(body, end);
+    righted[flipped >> 3] = (righted[flipped >> 3] as number) ^ (1 << (flipped & 7));
+    const frames = decodeFrames(righted.subarray(0, bodyBytes));
+    return frames === null ? { kind: "nothing" } : { kind: "flipped", what: FLIPPED, frames };
   }
   const frames = decodeFrames(bytes.subarray(body, body + bodyBytes));
   if (frames === null) return { kind: "damage", what: "a batch says what no batch says" };
-  return { kind: "batch", link: { sequence, checksum }, frames, end };
+  return { kind: "batch", link: { sequence, checksum }, settled, frames, end };
 }
 
 /** S2: whether a batch behind `from` was written when `sequence` was on disk. */
@@ -443,25 +454,25 @@ export function knowsSettled(
 const CRC_POLYNOMIAL = 0xedb88320;
 
 /**
- * Whether some single bit, flipped, makes the bytes from `start` right, whose last
- * four are their checksum. The checksum is linear: a flipped bit changes it by a
- * value that only tells how far from the end that bit is.
+ * Which single bit, flipped, makes the bytes from `start` right, whose last four are
+ * their checksum; null if none does. The checksum is linear: a flipped bit changes it
+ * by a value that only tells how far from the end that bit is.
  */
-function isOneBitOff(
+function flippedBit(
   { crc32 }: Hashes,
   bytes: Uint8Array,
   start: number,
   end: number,
   seed: number,
-): boolean {
-  if (end > bytes.length) return false;
+): number | null {
+  if (end > bytes.length) return null;
   const at = end - CHECKSUM_BYTES;
   const change = (crc32(bytes.subarray(start, at), seed) ^ viewOf(bytes).getUint32(at, true)) >>> 0;
-  if ((change & (change - 1)) === 0) return true;
+  if ((change & (change - 1)) === 0) return 8 * (at - start) + 31 - Math.clz32(change);
   let effect = CRC_POLYNOMIAL;
   for (let bit = 8 * (at - start); bit > 0; bit--) {
-    if (effect === change) return true;
+    if (effect === change) return bit - 1;
     effect = ((effect >>> 1) ^ (effect & 1 ? CRC_POLYNOMIAL : 0)) >>> 0;
   }
-  return false;
+  return null;
 }
