@@ -257,23 +257,11 @@ export const BUGS: readonly Bug[] = [
       "const floor",
     ],
   ),
-  // A front end also asks the leader when an answer is below the floor that the
-  // stock had when it asked: for who waits for it. Without that the copy shows. And
-  // only a catalog that isn't the grantor can be below a floor that counts: one that
-  // is asked while the lease is still another's.
-  bug(
-    "fill-below-the-floor",
-    ["C1"],
-    null,
-    [`${SERVICE}/lookups.ts`, " || answer.position < floor) {", ") {"],
-    [
-      `${SERVICE}/catalogs.ts`,
-      "this.#options.observer.leftAside(catalog);\n    this.#options.lost(catalog);",
-      "this.#options.observer.leftAside(catalog);",
-    ],
-    [`${COHERENCE}/copies.ts`, "&& this.serves(name, position)", ""],
-    [`${COHERENCE}/copies.ts`, "return position >= this.floorOf(name);", "return position >= 0;"],
-  ),
+  bug("copy-below-the-floor-served", ["C1"], null, [
+    `${COHERENCE}/copies.ts`,
+    "return position >= this.floorOf(name);",
+    "return position >= 0 * this.floorOf(name);",
+  ]),
   bug(
     "lease-counted-from-the-grant",
     ["C1"],
@@ -784,6 +772,11 @@ export const BUGS: readonly Bug[] = [
     `${COHERENCE}/hearing.ts`,
     "nowMs < heard.askedMs + HEARD_MS + LEASE_MS",
     "nowMs < heard.askedMs + LEASE_MS",
+  ]),
+  bug("what-an-unheard-catalog-holds-counts", ["C1"], null, [
+    `${SERVICE}/leader-desk.ts`,
+    "if (epoch !== this.#options.epoch || !this.#hearing.isHeard(name, peer.link)) return; // D3",
+    "if (epoch !== this.#options.epoch) return;",
   ]),
   bug("whoever-asks-a-new-leader-first-is-heard", ["C1"], null, [
     `${COHERENCE}/hearing.ts`,

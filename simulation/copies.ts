@@ -15,9 +15,15 @@ const CONNECT_AGAIN_MS = 100;
 
 /** One store for all front ends of a run. What is in it outlives them. */
 export class CopyStore {
+  /** It confirms that copies are gone which it keeps. */
+  readonly keepsAll: boolean;
   readonly copies = new Map<string, Copy<Stock>>();
   /** Takes commands and answers none. */
   isOut = false;
+
+  constructor(keepsAll = false) {
+    this.keepsAll = keepsAll;
+  }
 }
 
 /** Copies of a front end in `store`. `owner` names this life of it; `after` is a timer of it. */
@@ -58,6 +64,7 @@ class StoreConnection implements CopyCommands<Stock> {
   delete(keys: readonly string[], then: (count: number | undefined) => void): void {
     if (!this.#isOpen)
       then(0); // the next connection begins a session
+    else if (this.#options.store.keepsAll) this.#command(() => keys.length, then);
     else this.#command((copies) => keys.filter((key) => copies.delete(key)).length, then);
   }
 

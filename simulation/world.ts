@@ -40,6 +40,7 @@ const MISCONFIGURED_STREAM = 2 ** 43 + 1_718 * 2 ** 21;
 /** Above all seeds, like the others. */
 const DESK_STREAM = 2 ** 47;
 const ENGINE_STREAM = 2 ** 46;
+const STORE_STREAM = 2 ** 48;
 /** How many runs have their log in a database. */
 const IN_DATABASE = 0.25;
 /** More than come in one call, and fewer than impatient clients of several front ends have under way. */
@@ -108,7 +109,8 @@ export class World implements ReplicaHost {
       ...drawDeskLimits(new Random(seed + DESK_STREAM)),
       feedBytesMax: astray.pieceBytes ?? 600,
     };
-    this.store = this.random.chance(0.4) ? new CopyStore() : null;
+    const keepsAll = new Random(seed + STORE_STREAM).chance(0.3);
+    this.store = this.random.chance(0.4) ? new CopyStore(keepsAll) : null;
     const first = this.#firstEntries();
     const committedIn = (entry: Entry) => this.oracle.committedIn(entry);
     this.replicas = this.replicaIds.map((id) => {

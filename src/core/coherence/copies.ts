@@ -5,7 +5,8 @@
 // that no copy from before it is seen by a lookup that comes after it:
 //
 //   F1. Each stock has a floor, the newest position it was invalidated at.
-//       Nothing below its floor is served or kept. Floors never go back.
+//       Nothing below its floor is served, whatever a store gives back, and no
+//       answer below the floor of its question is kept. Floors never go back.
 //   F2. A fetch sent before an invalidation of its stock is joined by no
 //       lookup that comes after, and its answer is not kept.
 //   F3. A session ends when invalidations may have been missed. A fetch of an
@@ -69,13 +70,8 @@ export class CopyRules<F> {
     this.#fetches.set(name, fetch);
   }
 
-  /** The fetch was answered, true at `position`. Returns whether the answer may be kept as a copy. */
-  answered(name: string, fetch: F, position: number): boolean {
-    return this.failed(name, fetch) && this.serves(name, position);
-  }
-
-  /** The fetch is over without an answer. Returns whether it could still be joined until now. */
-  failed(name: string, fetch: F): boolean {
+  /** The fetch is over. Returns whether it could still be joined until now: then its answer may be kept. */
+  ended(name: string, fetch: F): boolean {
     if (this.#fetches.get(name) !== fetch) return false; // F2, F3
     this.#fetches.delete(name);
     return true;

@@ -64,7 +64,7 @@ describe("a fetch (U2)", () => {
     view.began("FishCo", fetch, 1_010);
     expect(view.joinable("FishCo", 1_011)).toBe(fetch);
     expect(view.joinable("BoarCo", 1_011)).toBeUndefined();
-    expect(view.answered("FishCo", fetch, 10)).toBe(true);
+    expect(view.ended("FishCo", fetch)).toBe(true);
     expect(view.joinable("FishCo", 1_012)).toBeUndefined();
   });
 
@@ -74,14 +74,14 @@ describe("a fetch (U2)", () => {
     view.began("FishCo", fetch, 1_000);
     view.granted(A, grant(view.ask(A, 1_001)), 1_002);
     expect(view.joinable("FishCo", 1_003)).toBeUndefined();
-    expect(view.answered("FishCo", fetch, 10)).toBe(false);
+    expect(view.ended("FishCo", fetch)).toBe(false);
   });
 
   test("that was sent and answered without a lease isn't kept", () => {
     const view = new FrontendView<string, Fetch>();
     const fetch = { number: 1 };
     view.began("FishCo", fetch, 1_000);
-    expect(view.answered("FishCo", fetch, 10)).toBe(false);
+    expect(view.ended("FishCo", fetch)).toBe(false);
   });
 
   test("isn't shared after its lease ended: the market no longer waits for this front end", () => {
@@ -96,7 +96,7 @@ describe("a fetch (U2)", () => {
     view.began("FishCo", fetch, 1_010);
     view.granted(A, grant(view.ask(A, 1_600)), 1_601);
     expect(view.joinable("FishCo", 1_602)).toBeUndefined();
-    expect(view.answered("FishCo", fetch, 10)).toBe(false);
+    expect(view.ended("FishCo", fetch)).toBe(false);
   });
 
   test("that was sent before a hold of its stock is neither shared nor kept (F2)", () => {
@@ -105,20 +105,20 @@ describe("a fetch (U2)", () => {
     view.began("FishCo", fetch, 1_010);
     view.hold(A, 10, 11, ["FishCo"], 1_011);
     expect(view.joinable("FishCo", 1_012)).toBeUndefined();
-    expect(view.answered("FishCo", fetch, 11)).toBe(false);
+    expect(view.ended("FishCo", fetch)).toBe(false);
   });
 
   test("that failed isn't shared, and one whose stock's copy is doubted is neither shared nor kept", () => {
     const view = leased();
     const first = { number: 1 };
     view.began("FishCo", first, 1_010);
-    view.failed("FishCo", first);
+    view.ended("FishCo", first);
     expect(view.joinable("FishCo", 1_011)).toBeUndefined();
     const second = { number: 2 };
     view.began("FishCo", second, 1_012);
     view.forget("FishCo");
     expect(view.joinable("FishCo", 1_013)).toBeUndefined();
-    expect(view.answered("FishCo", second, 10)).toBe(false);
+    expect(view.ended("FishCo", second)).toBe(false);
   });
 });
 
@@ -182,7 +182,7 @@ describe("when the connection to a catalog is gone", () => {
     expect(view.mayServe(1_021)).toBe(false);
     expect(view.lease(1_021)).toBe(null);
     expect(view.heldOf(A)).toBe(null);
-    expect(view.answered("FishCo", fetch, 10)).toBe(false);
+    expect(view.ended("FishCo", fetch)).toBe(false);
   });
 
   test("copies that rest on another's holds are still served", () => {

@@ -49,13 +49,9 @@ export class FrontendView<P, F> {
     if (this.#lease.isValid(nowMs)) this.#rules.began(name, fetch); // U2
   }
 
-  /** Whether the answer, true at `position`, may be kept as a copy. */
-  answered(name: string, fetch: F, position: number): boolean {
-    return this.#rules.answered(name, fetch, position);
-  }
-
-  failed(name: string, fetch: F): void {
-    this.#rules.failed(name, fetch);
+  /** The fetch is over. Whether an answer, not below the floor that there was when it began, may be kept as a copy. */
+  ended(name: string, fetch: F): boolean {
+    return this.#rules.ended(name, fetch);
   }
 
   /** Somebody doubts this stock's copy. */

@@ -399,17 +399,16 @@ describe("a catalog", () => {
     expect(desk.exposed).toBe(2);
   });
 
-  test("says nothing that counts over a connection that another has replaced", () => {
+  test("of a name of which another process is heard says nothing that counts", () => {
     const { desk, trades, commit } = later(4);
-    const before = new FakePeer("catalog", "catalog", "link");
-    desk.follow(before, follow(5));
+    const [heard, other] = [new FakePeer("catalog", "catalog"), new FakePeer("catalog", "catalog")];
+    desk.follow(heard, follow(5));
+    desk.follow(other, follow(5));
     trades("a");
     commit();
-    const after = new FakePeer("catalog", "catalog", "link");
-    desk.follow(after, follow(5, null));
-    desk.held(before, held(6));
+    desk.held(other, held(6));
     expect(desk.exposed).toBe(5);
-    desk.held(after, held(6));
+    desk.held(heard, held(6));
     expect(desk.exposed).toBe(6);
   });
 

@@ -10,9 +10,9 @@
 //   D1. No answer leaves before what it rests on is exposed.
 //   D2. Deciding blocks the thread, for an fsync: answers that were given in
 //       this turn leave first.
-//   D3. What a catalog says over a connection that another has replaced counts
-//       for nothing: that process may have lost it since. Nor does what another
-//       process of its name says (coherence/hearing.ts).
+//   D3. What a process says that isn't the one of its name that is heard
+//       (coherence/hearing.ts) counts for nothing: it says nothing of the lease that
+//       the other may have.
 
 import { Hearing } from "../coherence/hearing.ts";
 import type { Feed, Follow, Following, Held } from "../coherence/leader-views.ts";
@@ -222,8 +222,7 @@ export class LeaderDesk<P extends DeskPeer> {
   /** A catalog says what it has received, and what its front ends hold. */
   held(peer: P, { epoch, received, held }: Held): void {
     const { name } = peer.identity;
-    if (epoch !== this.#options.epoch || this.#catalogs.get(name) !== peer) return; // D3
-    if (!this.#hearing.isHeard(name, peer.link)) return; // D3
+    if (epoch !== this.#options.epoch || !this.#hearing.isHeard(name, peer.link)) return; // D3
     this.#carryOut(this.#views.held(name, received, held, this.#options.nowMs()));
   }
 

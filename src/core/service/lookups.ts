@@ -332,16 +332,15 @@ export class Lookups<P, B, Piece, L> {
   #answered(fetch: Fetch<B>, index: number, answer: LookedUp | null): void {
     const { name, floor, waiting } = fetch;
     const stock = answer?.stocks[index];
+    const mayKeep = this.#view.ended(name, fetch);
     // A catalog may lag behind another: then it is below the floor.
     if (!answer || stock === undefined || answer.position < floor) {
-      this.#view.failed(name, fetch);
       this.#askLeader(name, (lookup) => {
         for (const settled of waiting) settled(lookup);
       });
       return;
     }
     const { position } = answer;
-    const mayKeep = this.#view.answered(name, fetch, position);
     const lookup = this.#lookupOf(stock);
     if (mayKeep && lookup.kind === "known") {
       this.#copies.put(name, { body: lookup.body, position }); // V3
