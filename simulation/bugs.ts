@@ -53,11 +53,16 @@ export const BUGS: readonly Bug[] = [
     [2, 4],
     [`${REPLICATION}/context.ts`, "if (newest)", "if (newest && message.kind !== 'ack')"],
   ),
-  bug("old-epoch-committed-by-counting", ["R4"], null, [
-    `${REPLICATION}/leadership.ts`,
-    "if (position < this.#reignPosition || position <= context.commit) return; // J2",
-    "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
-  ]),
+  bug(
+    "old-epoch-committed-by-counting",
+    ["R4"],
+    [402, 4],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "if (position < this.#reignPosition || position <= context.commit) return; // J2",
+      "if (position <= context.commit) return;\n    if (position < this.#reignPosition) return context.learnCommit(position);",
+    ],
+  ),
   bug(
     "two-promises-in-one-epoch",
     ["R3"],
@@ -202,11 +207,16 @@ export const BUGS: readonly Bug[] = [
       "context.quorum < 0",
     ],
   ),
-  bug("deaf-leader-keeps-its-heartbeats-going", ["L1"], null, [
-    `${REPLICATION}/leadership.ts`,
-    "if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
-    "if (UNCONFIRMED_HEARTBEATS_MAX < 0) return false;",
-  ]),
+  bug(
+    "deaf-leader-keeps-its-heartbeats-going",
+    ["L1"],
+    [294, 4],
+    [
+      `${REPLICATION}/leadership.ts`,
+      "if (this.#unconfirmedHeartbeats.length >= UNCONFIRMED_HEARTBEATS_MAX) return false;",
+      "if (UNCONFIRMED_HEARTBEATS_MAX < 0) return false;",
+    ],
+  ),
   bug(
     "catch-up-rests-for-ever",
     ["L1"],
@@ -282,11 +292,16 @@ export const BUGS: readonly Bug[] = [
       "this.#grantor.presume(catalog, options.wonMs + 0 * (LEASE_MS + LEASE_MARGIN_MS));",
     ],
   ),
-  bug("catalog-grants-beyond-its-own-lease", ["C1"], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "const atMostMs = this.#lease.remainingMs(nowMs);",
-    "const atMostMs = 500;",
-  ]),
+  bug(
+    "catalog-grants-beyond-its-own-lease",
+    ["C1"],
+    [1, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "const atMostMs = this.#lease.remainingMs(nowMs);",
+      "const atMostMs = 500;",
+    ],
+  ),
   bug(
     "leader-grants-beyond-its-confirmed-round",
     ["C1"],
@@ -503,11 +518,16 @@ export const BUGS: readonly Bug[] = [
       "const kept = this.#kept.has(list) ? this.#book.sorted() : undefined;",
     ],
   ),
-  bug("list-that-is-gone-gone-on-with", ["C1"], null, [
-    `${MARKET}/stock-lists.ts`,
-    'if (kept === undefined) return { kind: "gone" }; // S2',
-    "if (kept === undefined) return piece(this.#book.sorted(), question, list);",
-  ]),
+  bug(
+    "list-that-is-gone-gone-on-with",
+    ["C1"],
+    [359, 4],
+    [
+      `${MARKET}/stock-lists.ts`,
+      'if (kept === undefined) return { kind: "gone" }; // S2',
+      "if (kept === undefined) return piece(this.#book.sorted(), question, list);",
+    ],
+  ),
   bug(
     "list-unchanged-though-a-stock-moved",
     ["C1"],
@@ -614,11 +634,12 @@ export const BUGS: readonly Bug[] = [
     [12, 4],
     [`${REPLICATION}/replica.ts`, "willing: voter && !hears &&", "willing: voter &&"],
   ),
-  bug("no-margin-for-clocks", ["C1"], null, [
-    `${COHERENCE}/lease-grantor.ts`,
-    "nowMs + ms + LEASE_MARGIN_MS",
-    "nowMs + ms",
-  ]),
+  bug(
+    "no-margin-for-clocks",
+    ["C1"],
+    [687, 4],
+    [`${COHERENCE}/lease-grantor.ts`, "nowMs + ms + LEASE_MARGIN_MS", "nowMs + ms"],
+  ),
   bug(
     "deaf-view-renewed-for-ever",
     ["L1"],
@@ -646,11 +667,16 @@ export const BUGS: readonly Bug[] = [
       "following.sent = through;\n    this.#grantor.owes(catalog, through, nowMs);",
     ],
   ),
-  bug("deaf-front-end-leased-anew", ["L1"], null, [
-    `${COHERENCE}/catalog-view.ts`,
-    "if (owes && !this.#frontends.isLeased(frontend, nowMs)) return null; // K6",
-    "if (owes && nowMs < 0) return null;",
-  ]),
+  bug(
+    "deaf-front-end-leased-anew",
+    ["L1"],
+    [159, 4],
+    [
+      `${COHERENCE}/catalog-view.ts`,
+      "if (owes && !this.#frontends.isLeased(frontend, nowMs)) return null; // K6",
+      "if (owes && nowMs < 0) return null;",
+    ],
+  ),
   bug(
     "deaf-catalog-leased-anew",
     ["L1"],
@@ -795,16 +821,22 @@ export const BUGS: readonly Bug[] = [
       "if (!this.#connected.has(frontend)) continue;\n        this.#frontends.owes(frontend, through, nowMs);",
     ],
   ),
-  bug("lost-held-not-said-again", ["L1"], null, [
-    `${SERVICE}/catalog-desk.ts`,
-    "const held = this.#view.heldThrough(askedMs);",
-    "const held = 0;",
-  ]),
-  bug("relayed-questions-relayed-again", ["H1"], null, [
-    `${SERVICE}/replica-desk.ts`,
-    "other === null || relayed ? null",
-    "other === null ? null",
-  ]),
+  bug(
+    "lost-held-not-said-again",
+    ["L1"],
+    [29, 4],
+    [
+      `${SERVICE}/catalog-desk.ts`,
+      "const held = this.#view.heldThrough(askedMs);",
+      "const held = 0;",
+    ],
+  ),
+  bug(
+    "relayed-questions-relayed-again",
+    ["H1"],
+    [172, 4],
+    [`${SERVICE}/replica-desk.ts`, "other === null || relayed ? null", "other === null ? null"],
+  ),
   bug("lost-on-the-way-taken-for-not-begun", ["M1"], null, [
     `${SERVICE}/replica-desk.ts`,
     'if (result.failure !== NOT_SENT) return { kind: "unknown" };',
@@ -872,11 +904,12 @@ export const BUGS: readonly Bug[] = [
       "const misfit = fresh.length < 0 ? this.#judgeFresh(from, fresh) : null;",
     ],
   ),
-  bug("reign-begun-on-a-state-that-nobody-compares", ["C1"], null, [
-    "src/core/market/judge.ts",
-    "return own === state ? null :",
-    "return own !== null ? null :",
-  ]),
+  bug(
+    "reign-begun-on-a-state-that-nobody-compares",
+    ["C1"],
+    [153, 4],
+    ["src/core/market/judge.ts", "return own === state ? null :", "return own !== null ? null :"],
+  ),
   bug("used-request-id-acknowledged", ["M3"], null, [
     "src/core/market/judge.ts",
     "if (this.#market.request(requestId) !== undefined) {",
@@ -938,11 +971,16 @@ export const BUGS: readonly Bug[] = [
       "this.#deliver([...entries, ...phase.queued.splice(0)], true);",
     ],
   ),
-  bug("a-statement-on-its-way-confirms-what-is-asked-meanwhile", ["R6"], null, [
-    `${TABLES}/table-replica.ts`,
-    "for (const token of running.tokens)",
-    "for (const token of [...running.tokens, ...phase.asked.splice(0)])",
-  ]),
+  bug(
+    "a-statement-on-its-way-confirms-what-is-asked-meanwhile",
+    ["R6"],
+    [327, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "for (const token of running.tokens)",
+      "for (const token of [...running.tokens, ...phase.asked.splice(0)])",
+    ],
+  ),
   bug(
     "a-warning-before-success-is-ignored",
     ["R2"],
@@ -1002,7 +1040,7 @@ export const BUGS: readonly Bug[] = [
   bug(
     "what-was-read-is-kept-over-a-new-connection",
     ["R2", "R4", "all before a reign was read"],
-    null,
+    [358, 4],
     [`${TABLES}/table-replica.ts`, "else if (wasOpen) this.#lose(reason);", ""],
   ),
   bug(
@@ -1036,11 +1074,16 @@ export const BUGS: readonly Bug[] = [
     "if (!isOld && digest !== null && after <= head.committed) {",
     "if (!isOld && digest !== null) {",
   ]),
-  bug("an-old-primary-followed-for-ever", ["L1"], null, [
-    `${TABLES}/table-replica.ts`,
-    "this.#expected = this.#hearsLeader() ? this.#heard : null;",
-    "",
-  ]),
+  bug(
+    "an-old-primary-followed-for-ever",
+    ["L1"],
+    [189, 4],
+    [
+      `${TABLES}/table-replica.ts`,
+      "this.#expected = this.#hearsLeader() ? this.#heard : null;",
+      "",
+    ],
+  ),
   bug("a-history-followed-from-another-one", ["R4"], null, [
     `${TABLES}/table-replica.ts`,
     "if (isOld || digest === null || !isSame(digest, read.digest)) {",
