@@ -50,7 +50,7 @@ export function useClusters(until: "test" | "file"): Clusters {
   let postgres: Promise<LabPostgres> | null = null;
   afterAll(async () => (await postgres)?.stop());
   const onEngine = async (options: ClusterOptions = {}): Promise<ClusterOptions> => {
-    if (engine === "builtin") return options;
+    if (engine !== "postgres") return options;
     postgres ??= LabPostgres.start();
     const { url } = await postgres;
     return { ...options, options: [`--engine=${url}`, ...(options.options ?? [])] };
