@@ -239,15 +239,11 @@ function sent(who: Draft, said: Said): void {
   switch (what) {
     case "append":
     case "heartbeat":
+    case "leads":
       store(who, said, false);
       who.last = through ?? who.last;
       who.commit = greater(who.commit, commit);
       who.leads = greater(who.leads, epoch);
-      break;
-    case "leads":
-      who.leads = greater(who.leads, epoch);
-      who.last = greater(who.last, commit);
-      who.commit = greater(who.commit, commit);
       break;
     case "entries":
       // Only what is committed goes to catalogs.
@@ -285,7 +281,7 @@ function arrived(who: Draft, said: Said): void {
       who.commit = greater(who.commit, commit);
       break;
     case "leads":
-      who.last = greater(who.last, commit);
+      who.last = greater(who.last, through);
       who.commit = greater(who.commit, commit);
       break;
     case "entries":

@@ -2,7 +2,7 @@
 // are restarted one after the other behind a load balancer with its default
 // settings, and all processes at once, as a machine that goes down tells them.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -10,11 +10,11 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { Cluster } from "../../lab/cluster.ts";
 import { type Call, HttpClient } from "../../lab/http.ts";
 import { freePorts } from "../../lab/ports.ts";
-import { type Finished, Running } from "../../lab/process.ts";
+import type { Finished, Running } from "../../lab/process.ts";
 import { until } from "../../lab/wait.ts";
-import { programPath } from "../../scripts/ensure-packages.ts";
 import { useClusters } from "./harness/lifetime.ts";
 import { type Asking, failed, Load, type Trade } from "./harness/load.ts";
+import { startHaproxy, startNginx } from "./harness/proxies.ts";
 
 const clusters = useClusters("test");
 const BUY: Trade = { name: "FishCo", type: "buy", quantity: 1 };
@@ -57,15 +57,6 @@ describe("a rolling restart of two front ends behind a load balancer with its de
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function balancer(program: string, args: (file: string) => string[], config: string): void {
-    const path = programPath(program);
-    if (path === null)
-      throw new Error(`no ${program}: run node scripts/ensure-packages.ts ${program}`);
-    const file = join(folder, `${program}.conf`);
-    writeFileSync(file, config);
-    balancers.push(new Running(path, args(file)));
-  }
-
   /** As Debian's own file has it, but for where it logs to; with the two front ends. */
   const haproxy = (port: number, frontends: readonly number[]) => `
 defaults
@@ -82,17 +73,6 @@ ${frontends.map((each) => `  server at-${each} 127.0.0.1:${each} check`).join("\
 `;
 
   const nginx = (port: number, frontends: readonly number[]) => `
-daemon off;
-pid ${folder}/nginx.pid;
-error_log stderr;
-events {}
-http {
-  access_log off;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
   upstream bazaar {
 ${frontends.map((each) => `    server 127.0.0.1:${each};`).join("\n")}
   }
@@ -103,7 +83,6 @@ ${frontends.map((each) => `    server 127.0.0.1:${each};`).join("\n")}
       proxy_set_header Host $host;
     }
   }
-}
 `;
 
   /** A client with a name for the proxy that only --allowed-hosts lets in, which thinks between two calls. */
@@ -132,8 +111,10 @@ ${frontends.map((each) => `    server 127.0.0.1:${each};`).join("\n")}
     const roles = await startRoles(cluster);
     const [haproxyPort = 0, nginxPort = 0] = await freePorts(2);
     const { frontendPorts } = cluster;
-    balancer("haproxy", (file) => ["-db", "-f", file], haproxy(haproxyPort, frontendPorts));
-    balancer("nginx", (file) => ["-p", folder, "-c", file], nginx(nginxPort, frontendPorts));
+    balancers.push(
+      startHaproxy(folder, haproxy(haproxyPort, frontendPorts)),
+      startNginx(folder, nginx(nginxPort, frontendPorts)),
+    );
     for (const port of [haproxyPort, nginxPort]) {
       const first = client(port, 0);
       await until("the load balancer", async () => (await first.get("/readyz")).status === 200);

@@ -1,7 +1,7 @@
 // nginx in front of the front ends, which ends TLS itself, as docs/security.md has it:
 // the front ends stay on loopback, and everything goes through it, with keys.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { getCACertificates, setDefaultCACertificates } from "node:tls";
@@ -9,11 +9,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Cluster } from "../../lab/cluster.ts";
 import { HttpClient, numberOf } from "../../lab/http.ts";
 import { freePorts } from "../../lab/ports.ts";
-import { Running, run } from "../../lab/process.ts";
+import { type Running, run } from "../../lab/process.ts";
 import { until } from "../../lab/wait.ts";
-import { programPath } from "../../scripts/ensure-packages.ts";
 import { BazaarClient } from "../../src/client/index.ts";
 import { useClusters } from "./harness/lifetime.ts";
+import { startNginx } from "./harness/proxies.ts";
 
 const clusters = useClusters("file");
 const COMMAND_LIMIT_MS = 30_000;
@@ -35,17 +35,6 @@ const authorization = () => ({ authorization: `Bearer ${key}` });
 
 /** A server for each of these ports, before the front ends at those. */
 const config = (servers: readonly (readonly [port: number, frontends: readonly number[]])[]) => `
-daemon off;
-pid ${folder}/nginx.pid;
-error_log stderr;
-events {}
-http {
-  access_log off;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
   ssl_certificate ${folder}/stall.crt;
   ssl_certificate_key ${folder}/stall.key;
   proxy_http_version 1.1;
@@ -67,7 +56,6 @@ ${servers
   }`,
   )
   .join("\n")}
-}
 `;
 
 beforeAll(async () => {
@@ -97,15 +85,11 @@ beforeAll(async () => {
   setDefaultCACertificates([...getCACertificates("default"), own]);
 
   const [port = 0, limitedPort = 0] = await freePorts(2);
-  const file = join(folder, "nginx.conf");
   const servers = [
     [port, cluster.frontendPorts],
     [limitedPort, limited.frontendPorts],
   ] as const;
-  writeFileSync(file, config(servers));
-  const program = programPath("nginx");
-  if (program === null) throw new Error("no nginx: run node scripts/ensure-packages.ts nginx");
-  nginx = new Running(program, ["-p", folder, "-c", file]);
+  nginx = startNginx(folder, config(servers));
   url = `https://127.0.0.1:${port}`;
   limitedUrl = `https://127.0.0.1:${limitedPort}`;
   client = new HttpClient(url);

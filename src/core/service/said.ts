@@ -58,7 +58,9 @@ export function saidByCall(name: string, argument: unknown): Said {
     case "leads": {
       // A database holds that log: who hears of what is committed has it at hand.
       const { leads, epoch: beaten, committed } = fieldsOf(fields.beat);
-      return leads ? said("leads", { epoch: beaten, commit: committed }) : said("resigns", {});
+      return leads
+        ? said("leads", { epoch: beaten, commit: committed, through: committed })
+        : said("resigns", {});
     }
     default:
       return said(name, { epoch, through: leader === undefined ? through : undefined });

@@ -139,8 +139,8 @@ class DiskFiles implements SegmentFiles {
 
   #descriptor(name: string): number {
     const held = this.#open.get(name);
-    if (held !== undefined) return held;
-    const file = openPrivateFile(join(this.#folder, name), constants.O_RDWR);
+    this.#open.delete(name);
+    const file = held ?? openPrivateFile(join(this.#folder, name), constants.O_RDWR);
     this.#open.set(name, file);
     const [oldest] = this.#open.keys();
     if (this.#open.size > OPEN_MAX && oldest !== undefined) this.#close(oldest);

@@ -10,6 +10,9 @@ import { recurring } from "../recurring.ts";
 import type { Credentials, Identity, Peer } from "../rpc/types.ts";
 import { type LogObserver, ReplicaLinks, type ReplicaLog, type Replicas } from "./links.ts";
 
+/** Commands waiting for the tables before they are written: fewer cost a transaction more than they bring, more hold up what comes meanwhile. */
+export const TABLES_FLUSH_COMMANDS_MIN = 256;
+
 export interface DrivenLogOptions {
   readonly replicas: Replicas;
   readonly identity: Identity;

@@ -27,11 +27,9 @@ import { Replica, type ReplicaStatus } from "../../core/replication/replica.ts";
 import { type CommittedEntry, toCommitted } from "../../core/replication/types.ts";
 import { JournalCorrupt } from "../journal/errors.ts";
 import type { Journal } from "../journal/types.ts";
-import { DrivenLog, type DrivenLogOptions } from "./driven-log.ts";
+import { DrivenLog, type DrivenLogOptions, TABLES_FLUSH_COMMANDS_MIN } from "./driven-log.ts";
 import type { ReplicaLog } from "./links.ts";
 
-/** Commands waiting for the tables before they are written: fewer cost a transaction more than they bring, more hold up what comes meanwhile. */
-const TABLES_FLUSH_COMMANDS_MIN = 256;
 /** Entries delivered to the listener in one piece, at most and at least: below that, a transaction costs more than what it writes. */
 const DELIVERY_BYTES_MAX = 32 * 1024;
 const DELIVERY_BYTES_MIN = 4 * 1024;
@@ -315,8 +313,10 @@ export class QuorumLog extends DrivenLog<ReplicaEvent, ReplicaEffect> {
       }
       this.observer.written?.(merged.entries?.length ?? 0, performance.now() - startedAt);
       this.step({ kind: "persisted", id: (writes.at(-1) as { id: number }).id }); // Q2
-      this.links?.flush();
-      if (tables.pendingCommands >= TABLES_FLUSH_COMMANDS_MIN) this.#flushTables(); // Q6
+      if (tables.pendingCommands >= TABLES_FLUSH_COMMANDS_MIN) {
+        this.links?.flush(); // Q6
+        this.#flushTables();
+      }
     }
     this.links?.flush();
   }

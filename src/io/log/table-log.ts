@@ -20,11 +20,8 @@ import type { Answer, Statement, TableEffect, TableEvent } from "../../core/tabl
 import { rowOf } from "../journal/entries.ts";
 import { DataFileForeign } from "../journal/errors.ts";
 import type { FileJournal } from "../journal/journal.ts";
-import { DrivenLog, type DrivenLogOptions } from "./driven-log.ts";
+import { DrivenLog, type DrivenLogOptions, TABLES_FLUSH_COMMANDS_MIN } from "./driven-log.ts";
 import type { LogObserver, ReplicaLog } from "./links.ts";
-
-/** Commands waiting for the tables before they are written. */
-const TABLES_FLUSH_COMMANDS_MIN = 256;
 
 /** Why a database can't be used, for its operator, in one line. */
 export class DatabaseRefused extends Error {
