@@ -107,14 +107,17 @@ test("a page that is opened without a quorum says that the stocks and orders are
 });
 
 test("a page whose front end is gone says so, and goes on once that is back", async () => {
-  const cluster = await clusters.up({ logLevel: "info" });
+  const cluster = await clusters.prepare({ logLevel: "info" });
+  const up = await cluster.up();
   const page = await pages.open(cluster.url, { expected: LOST });
   await page.getByText("Open", { exact: true }).waitFor();
+  up.signal("SIGSTOP"); // or it might be back before the page thinks it worth a word
   const before = await cluster.kill("frontend");
   await page.getByTestId("banner").getByText("Connection lost.").waitFor();
   await screenshot(page, "lost-1440-light");
   expect(await violations(page)).toEqual([]);
-  await cluster.running("frontend", before); // `up` starts it again
+  up.signal("SIGCONT"); // it starts it again
+  await cluster.running("frontend", before);
   await page.getByText("Open", { exact: true }).waitFor();
   await expect.poll(() => page.getByTestId("banner").count()).toBe(0);
   await page.getByRole("button", { name: /^Buy 10/ }).click();

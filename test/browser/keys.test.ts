@@ -4,6 +4,7 @@
 import type { Page } from "playwright-core";
 import { beforeAll, expect, test } from "vitest";
 import type { Cluster } from "../../lab/cluster.ts";
+import type { Running } from "../../lab/process.ts";
 import { until } from "../../lab/wait.ts";
 import { useClusters } from "../system/harness/lifetime.ts";
 import { violations } from "./harness/axe.ts";
@@ -15,13 +16,14 @@ const pages = usePages();
 const REFUSED = { expected: /status of 40[13]/ };
 const STOCK = "FishCo";
 let cluster: Cluster;
+let up: Running;
 /** The address of who plays. */
 let played: string;
 let shop: string;
 
 beforeAll(async () => {
   cluster = await clusters.prepare({ logLevel: "info", secured: false });
-  const up = await cluster.up("--playground");
+  up = await cluster.up("--playground");
   played = await until("the address", () => /^ {2}(http\S+)$/m.exec(up.stdout)?.[1]);
   shop = await keyFor("shop", "read,trade");
 });
@@ -178,8 +180,10 @@ test("a page whose front end was away for a moment goes on under its key, withou
   const page = await opened(shop, cluster.url, {
     expected: /status of (40[13]|503)|ERR_(CONNECTION|INCOMPLETE|EMPTY)/,
   });
+  up.signal("SIGSTOP"); // or it might be back before the page thinks it worth a word
   const before = await cluster.kill("frontend");
   await page.getByTestId("banner").getByText("Connection lost.").waitFor();
+  up.signal("SIGCONT");
   await cluster.running("frontend", before);
   await page.getByText("Open", { exact: true }).waitFor();
   expect(await field(page).count()).toBe(0);
