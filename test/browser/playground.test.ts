@@ -66,8 +66,13 @@ test("a leader that is paused on the page no longer leads, and follows once it i
 
 test("a page whose front end is killed from it comes back with the front end", async () => {
   const page = await pages.open(played, { expected: LOST });
+  const before = await cluster.running("frontend");
   await node(page, "frontend").getByRole("button", { name: "Kill" }).click();
+  // Paused, or it might be back before the page thinks it worth a word.
+  await cluster.running("frontend", before);
+  await cluster.signal("frontend", "SIGSTOP");
   await page.getByTestId("banner").getByText("Connection lost.").waitFor();
+  await cluster.signal("frontend", "SIGCONT");
   await page.getByText("Open", { exact: true }).waitFor();
   await node(page, "frontend").getByRole("button", { name: "Kill" }).waitFor();
 });
